@@ -1,0 +1,168 @@
+"""Clocks: where the time of an event or a question comes from.
+
+The store reads its clock in the thread that puts an event or a question, at
+the moment of the put and with the queue's mutex held. So a clock must be safe
+to call from any thread, must not block and must not touch the store.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from .errors import quoted
+
+_UTC = datetime.timezone.utc
+
+
+class Clock(Protocol):
+    """What ``Config(clock=...)`` takes.
+
+    A clock that can be *corrected* while it runs (any wall clock of a machine
+    can) may also have ``read()``, which returns a :class:`Reading`; lifetimes
+    and uptimes then run on ``Reading.seen`` and UTC only dates them. Without
+    ``read()``, what ``now()`` says is both.
+    """
+
+    def now(self) -> datetime.datetime:
+        """The time now, as an aware datetime of any zone."""
+
+
+class Reading(NamedTuple):
+    """One look at a clock that can be corrected.
+
+    ``utc``: the date, as an aware datetime; it may step either way.
+    ``seen``: the time since some fixed moment, counting only time in which this
+    machine could see; it is never stepped.
+    """
+
+    utc: datetime.datetime
+    seen: datetime.timedelta
+
+    def __sub__(self, other: Reading) -> datetime.timedelta:
+        """The time between two readings, as two datetimes are subtracted."""
+        return self.seen - other.seen
+
+
+class SystemClock:
+    """The machine's wall clock, in UTC. It follows every step of it.
+
+    ``datetime.datetime.now`` is looked up at each call, so freezegun moves
+    this clock, in every thread.
+    """
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.timezone.utc)
+
+
+_utc_now = SystemClock().now
+
+
+def _boottime() -> float:
+    """Seconds since boot, suspends included, where the system can tell."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+class SteadyClock:
+    """For daemons: the wall clock gives the date, a steady one the durations.
+
+    What it promises, where ``time.monotonic`` stands still while the machine
+    is suspended (as on Linux and macOS):
+
+    - *An NTP step, or an operator who sets the clock*: dates follow the step;
+      no lifetime or uptime changes, not by a microsecond.
+    - *A machine without a real-time clock* (a Raspberry Pi boots in the past
+      and is set right later, by seconds or by decades): the same.
+    - *A suspend*: the machine saw nothing, so the time is neither lifetime nor
+      uptime.
+
+    ``utc`` returns an aware datetime, ``monotonic`` and ``boottime`` return
+    seconds (``boottime`` counts those of a suspend, ``monotonic`` does not);
+    they are arguments so that tests can drive them. Not for use under
+    freezegun, which freezes ``time.monotonic`` as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        utc: Callable[[], datetime.datetime] = _utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+        boottime: Callable[[], float] = _boottime,
+    ) -> None:
+        self._utc = utc
+        self._monotonic = monotonic
+        self._boottime = boottime
+
+    def now(self) -> datetime.datetime:
+        return self._utc()
+
+    def read(self) -> Reading:
+        return Reading(self._utc(), datetime.timedelta(seconds=self._monotonic()))
+
+
+class ManualClock:
+    """A clock for tests: it stands still until it is moved, either way.
+
+    Naive times are refused with ``ValueError``. Safe from any thread.
+    """
+
+    def __init__(
+        self, start: datetime.datetime = datetime.datetime(2020, 1, 1, tzinfo=_UTC)
+    ) -> None:
+        self._lock = threading.Lock()  # makes advance()'s read and write one step
+        self._now = to_utc(start)
+
+    def now(self) -> datetime.datetime:
+        return self._now
+
+    def advance(self, by: datetime.timedelta) -> None:
+        """Move by ``by``; a negative timedelta moves back."""
+        with self._lock:
+            self._now += by
+
+    def set(self, now: datetime.datetime) -> None:
+        """Move to ``now``, before or after the present time."""
+        now = to_utc(now)
+        with self._lock:
+            self._now = now
+
+
+def to_utc(time: datetime.datetime) -> datetime.datetime:
+    """``time`` in UTC; ``ValueError`` for a naive one.
+
+    Times are converted on entry, because Python subtracts two times of one
+    zone by their faces: across a change of summer time an hour would be lost.
+    """
+    if time.tzinfo is _UTC:
+        return time
+    if time.utcoffset() is None:
+        raise ValueError(f"naive time {quoted(time)}: expected an aware datetime")
+    return time.astimezone(_UTC)
+
+
+Moment = datetime.datetime | Reading
+"""When something was put, with its date in UTC."""
+
+
+def reader(clock: Clock) -> Callable[[], Moment]:
+    """A function that reads ``clock`` and returns the :data:`Moment`."""
+    now = clock.now
+    read: Callable[[], Reading] | None = getattr(clock, "read", None)
+
+    def read_utc() -> datetime.datetime:
+        utc = now()
+        return utc if utc.tzinfo is _UTC else to_utc(utc)
+
+    def read_both(read: Callable[[], Reading]) -> Reading:
+        utc, seen = read()
+        return Reading(to_utc(utc), seen)
+
+    if type(clock) in (SystemClock, ManualClock):
+        return now  # in UTC already
+    return read_utc if read is None else functools.partial(read_both, read)

@@ -1,0 +1,81 @@
+"""The errors that chanfitness raises, all below one root::
+
+    ChanFitnessError
+     +-- ChannelNotFoundError   (also LookupError)
+     +-- PeerNotFoundError      (also LookupError)
+     +-- NotStartedError
+     +-- AlreadyStartedError
+     +-- ShuttingDownError
+     +-- RequestTimeoutError    (also TimeoutError)
+     +-- RecordingError         (also ValueError)
+
+A value that is malformed in itself (a bad key, a naive time) is a plain
+``ValueError``, an argument of the wrong type a ``TypeError``, as anywhere in
+Python.
+"""
+
+from __future__ import annotations
+
+QUOTED_CHARACTERS = 80
+
+
+class ChanFitnessError(Exception):
+    """The root of all errors that are chanfitness' own."""
+
+
+class ChannelNotFoundError(ChanFitnessError, LookupError):
+    """The peer is known, but no such channel with it is open."""
+
+
+class PeerNotFoundError(ChanFitnessError, LookupError):
+    """The peer is unknown: it has no open channel and is not online."""
+
+
+class NotStartedError(ChanFitnessError):
+    """The store was asked before its :meth:`start` had returned."""
+
+
+class AlreadyStartedError(ChanFitnessError):
+    """:meth:`start` was called on a store that is starting or running."""
+
+
+class ShuttingDownError(ChanFitnessError):
+    """The store, or the server of a subscription, has stopped or is stopping.
+
+    If the store's loop died of a fault, the message names the fault.
+    """
+
+
+class RequestTimeoutError(ChanFitnessError, TimeoutError):
+    """No answer came within the timeout that the caller gave."""
+
+
+class RecordingError(ChanFitnessError, ValueError):
+    """A recording has a line that cannot be used.
+
+    ``file`` (str) and ``line`` (int, counted from 1) say where, ``reason``
+    (str) says what was found and what was expected there.
+    """
+
+    def __init__(self, file: str, line: int, reason: str) -> None:
+        super().__init__(file, line, reason)
+        self.file = file
+        self.line = line
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}"
+
+
+def quoted(value: object) -> str:
+    """``value`` as an error message shows it: escaped, 80 characters at most."""
+    if isinstance(value, (str, bytes)):
+        value = value[:QUOTED_CHARACTERS]
+    text = ascii(value)
+    return text if len(text) <= QUOTED_CHARACTERS else text[: QUOTED_CHARACTERS - 3] + "..."
+
+
+def require(value: object, kind: type) -> None:
+    """Raise a ``TypeError`` that shows ``value`` unless it is a ``kind``."""
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, got {quoted(value)}")

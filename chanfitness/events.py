@@ -1,0 +1,105 @@
+"""What the store is fed: channels that open and close, peers that come and go.
+
+Events are immutable values. Each may carry ``at``, the time of the event as an
+aware datetime, for sources that know it better than the clock at the moment of
+the put; a naive one is refused with ``ValueError``. Other types are not checked
+here, for speed: the loop logs what it cannot handle.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import NamedTuple
+
+from typing_extensions import Self, final
+
+from .errors import quoted
+from .wire import OutPoint, Vertex
+
+_new_tuple = tuple.__new__
+
+
+class OpenChannel(NamedTuple):
+    """A channel that is open already, as ``get_open_channels`` returns it."""
+
+    channel_point: OutPoint
+    peer: Vertex
+
+
+class _Event:
+    """Events of different types differ, whatever they hold."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((type(self), super().__hash__()))
+
+
+class _ChannelFields(NamedTuple):
+    channel_point: OutPoint
+    peer: Vertex
+    at: datetime.datetime | None = None
+
+
+class _PeerFields(NamedTuple):
+    peer: Vertex
+    at: datetime.datetime | None = None
+
+
+class _ChannelEvent(_Event, _ChannelFields):
+    __slots__ = ()
+
+    def __new__(
+        cls, channel_point: OutPoint, peer: Vertex, at: datetime.datetime | None = None
+    ) -> Self:
+        if at is not None:
+            _refuse_naive(at)
+        return _new_tuple(cls, (channel_point, peer, at))
+
+
+class _PeerEvent(_Event, _PeerFields):
+    __slots__ = ()
+
+    def __new__(cls, peer: Vertex, at: datetime.datetime | None = None) -> Self:
+        if at is not None:
+            _refuse_naive(at)
+        return _new_tuple(cls, (peer, at))
+
+
+@final
+class OpenChannelEvent(_ChannelEvent):
+    """A channel with ``peer`` opened, as lnd's ``channelnotifier.OpenChannelEvent``."""
+
+    __slots__ = ()
+
+
+@final
+class ClosedChannelEvent(_ChannelEvent):
+    """A channel with ``peer`` closed, as lnd's ``channelnotifier.ClosedChannelEvent``."""
+
+    __slots__ = ()
+
+
+@final
+class PeerOnlineEvent(_PeerEvent):
+    """``peer`` connected, as lnd's ``peernotifier.PeerOnlineEvent``."""
+
+    __slots__ = ()
+
+
+@final
+class PeerOfflineEvent(_PeerEvent):
+    """``peer`` disconnected, as lnd's ``peernotifier.PeerOfflineEvent``."""
+
+    __slots__ = ()
+
+
+def _refuse_naive(at: datetime.datetime) -> None:
+    if isinstance(at, datetime.datetime) and at.utcoffset() is None:
+        raise ValueError(f"naive time {quoted(at)}: an event's `at` must be an aware datetime")

@@ -1,0 +1,259 @@
+"""Waiting on many ``queue.Queue`` objects at once, in order and without polling.
+
+``queue.Queue`` has no ``select``. While a queue is *watched*, its ``_put`` (the
+documented override hook, called with the queue's mutex held) also *notes* the
+put in one ready list: this queue, this moment. The ready list is a
+``queue.SimpleQueue``, so one blocking ``get()`` on it waits for all queues, its
+order is the order of the puts, and each note carries the moment of its put.
+What needs no queue of its own is *posted* straight into the ready list.
+
+A note does not hold the item: that stays in its queue until it is taken, so a
+bounded queue keeps its bound and an item that is not taken is still there.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from operator import itemgetter
+from typing import Any
+
+from .clock import Moment
+
+_HOOKS = ("_put", "shutdown")
+_END = object()
+_GONE = object()
+
+_Entry = tuple[Any, Any]
+"""(a _Source, moment): the next item of that queue; (anything else, moment): that."""
+
+_what = itemgetter(0)
+
+
+class _Source:
+    """A watched queue: its hooks, and how items are taken and acknowledged."""
+
+    def __init__(
+        self,
+        updates: queue.Queue[Any],
+        note: Callable[[_Entry], None],
+        read: Callable[[], Moment],
+        at_shutdown: object,
+    ) -> None:
+        self.queue = updates
+        self.taken: list[Any] = []
+        self._noted = 0
+        self._note = note
+        self._read = read
+        self._at_shutdown = at_shutdown
+        self._before = {name: vars(updates)[name] for name in _HOOKS if name in vars(updates)}
+        self._plain_put, self._plain_get = _put_and_get(updates)
+        self._plain_shutdown: Callable[..., None] | None = getattr(updates, "shutdown", None)
+
+    def hook(self, now: Moment) -> None:
+        """Begin to note puts; the queue's mutex is held.
+
+        What is in the queue already counts as put ``now``.
+        """
+        for _ in range(self.queue._qsize()):
+            self._note((self, now))
+        self.queue._put = self._put  # type: ignore[method-assign]
+        if self._plain_shutdown is not None:
+            self.queue.shutdown = self._shutdown  # type: ignore[attr-defined]
+            if self._is_shut_down():
+                self._note((self._at_shutdown, None))
+
+    def unhook(self) -> None:
+        """Leave the queue as it was. Needs no mutex: each step is atomic."""
+        for name in _HOOKS:
+            vars(self.queue).pop(name, None)
+        vars(self.queue).update(self._before)
+
+    def _put(self, item: object) -> None:
+        # The note first: an interrupt between the two leaves a note without an
+        # item, which is skipped, and never an item that nobody knows of.
+        self._note((self, self._read()))
+        self._plain_put(item)
+
+    def _shutdown(self, immediate: bool = False) -> None:
+        first = not self._is_shut_down()
+        assert self._plain_shutdown is not None
+        self._plain_shutdown(immediate)
+        if first:
+            self._note((self._at_shutdown, None))
+
+    def _is_shut_down(self) -> bool:
+        return getattr(self.queue, "is_shutdown", False)
+
+    def take(self, whats: list[Any], end: int | None) -> BaseException | None:
+        """Take the items of the notes in ``whats[:end]``; the mutex is held.
+
+        The newest notes count: if there are fewer items than notes, the oldest
+        notes are without. ``taken`` then holds one entry a note, the first last.
+        If the queue raises, that is returned, and ``taken`` ends where it did.
+        """
+        noted = whats.count(self)
+        self._noted = noted if end is None else whats[:end].count(self)
+        gone = min(max(noted - self.queue._qsize(), 0), self._noted)
+        taken: list[Any] = [_GONE] * gone
+        fault = None
+        try:
+            for _ in range(self._noted - gone):
+                taken.append(self._plain_get())
+        except BaseException as error:  # the loop dies of it, after what came before
+            fault = error
+        taken.reverse()
+        self.taken = taken
+        return fault
+
+    def acknowledge(self) -> None:
+        """``task_done`` for what was taken last, and free its places."""
+        updates = self.queue
+        with updates.mutex:
+            updates.unfinished_tasks = max(updates.unfinished_tasks - self._noted, 0)
+            if not updates.unfinished_tasks:
+                updates.all_tasks_done.notify_all()
+            if updates.maxsize > 0:
+                updates.not_full.notify(self._noted)
+
+
+def _put_and_get(updates: queue.Queue[Any]) -> tuple[Callable[[Any], None], Callable[[], Any]]:
+    """``_put`` and ``_get`` of a queue; a plain one's without their Python frames."""
+    kind = type(updates)
+    if (
+        kind._put is queue.Queue._put
+        and kind._get is queue.Queue._get
+        and not vars(updates).keys() & {"_put", "_get"}
+    ):
+        return updates.queue.append, updates.queue.popleft
+    return updates._put, updates._get
+
+
+class Selector:
+    """One consumer's view of several queues and of what is posted beside them.
+
+    ``read`` is called once for each put and each post, in the thread that puts.
+    ``post`` and ``end`` are for any thread, all else is for the one consumer.
+    """
+
+    def __init__(self, read: Callable[[], Moment]) -> None:
+        self._read = read
+        self._ready: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
+        self._sources: list[_Source] = []
+        self._entries: list[_Entry] = []  # of the batch at hand
+        self._held: list[_Source] = []  # the queues that they name
+        self.ended = False
+        self._ending = False
+        self._fault: BaseException | None = None
+
+    def watch(self, updates: list[queue.Queue[Any]], at_shutdown: object) -> Moment:
+        """Watch these queues from now on, and return what the clock says now.
+
+        ``at_shutdown`` is delivered when a queue is shut down (Python 3.13).
+        Raises ``TypeError`` for what cannot be watched and ``ValueError`` for a
+        queue that is watched already; then none of them is.
+        """
+        for candidate in updates:
+            if not isinstance(candidate, queue.Queue):
+                raise TypeError(
+                    f"cannot watch a {type(candidate).__module__}.{type(candidate).__qualname__}:"
+                    " pass a queue.Queue (or a subclass of it)"
+                )
+        distinct = {id(each): each for each in updates}
+        with ExitStack() as mutexes:
+            # All at once: no put can fall between the reading and the hooks.
+            for _, each in sorted(distinct.items()):
+                mutexes.enter_context(each.mutex)
+                if isinstance(getattr(each._put, "__self__", None), _Source):
+                    raise ValueError("this queue is watched already, by another store")
+            now = self._read()
+            for each in distinct.values():
+                source = _Source(each, self._ready.put, self._read, at_shutdown)
+                self._sources.append(source)
+                source.hook(now)
+        return now
+
+    def unwatch(self) -> None:
+        """Leave the queues as they were before :meth:`watch`."""
+        while self._sources:
+            self._sources.pop().unhook()
+
+    def post(self, item: object) -> None:
+        """Put ``item`` straight into the ready list."""
+        self._ready.put((item, self._read()))
+
+    def end(self) -> None:
+        """Let :meth:`take` hand out what was put until now, and then no more."""
+        self._ending = True
+        self._ready.put((_END, None))
+
+    def take(self) -> Iterator[tuple[Any, Moment]]:
+        """Wait for something to be put, and take all that was: a batch.
+
+        Yields (item, moment) in the order of the puts; the moment of
+        ``at_shutdown`` is None. ``ended`` then says whether these are the last.
+        Raises what a queue raised while an item was taken from it, once all
+        items before that one were handed out.
+        """
+        if self._fault is not None:
+            raise self._fault
+        entry = self._ready.get()
+        self._entries.append(entry)
+        self._held = []
+        if type(entry[0]) is not _Source and not self._ending and self._ready.empty():
+            return iter(self._entries)  # a question alone, the common case: no queue to look at
+        try:
+            whats = self._drain()
+            end = whats.index(_END) if self._ending and _END in whats else None
+            self.ended = end is not None
+            for source in self._held:
+                self._fault = source.take(whats, end) or self._fault
+        finally:
+            for source in self._held:
+                source.queue.mutex.release()
+        return self._in_order(end)
+
+    def done(self) -> None:
+        """Acknowledge the last batch: it was handled."""
+        for source in self._held:
+            source.acknowledge()
+        if self._fault is None:
+            self._entries = []
+
+    def leftovers(self) -> list[Any]:
+        """What was posted and is not known to be handled.
+
+        That is of the ready list, and of a batch that was handled in part.
+        """
+        entries = self._entries + [self._ready.get() for _ in range(self._ready.qsize())]
+        return [what for what, _ in entries if not isinstance(what, _Source)]
+
+    def _drain(self) -> list[Any]:
+        """Move all of the ready list to ``_entries``, with the mutex of each
+        queue that they name held: so each queue's notes and items are as many.
+
+        Where notes are more, an item was taken by someone else, or its put was
+        interrupted.
+        """
+        get, qsize = self._ready.get, self._ready.qsize
+        whats: list[Any] = []
+        while True:
+            self._entries += [get() for _ in range(qsize())]
+            fresh = list(map(_what, self._entries[len(whats) :]))
+            whats += fresh
+            new = set(self._sources).intersection(fresh).difference(self._held)
+            if not new:
+                return whats
+            for source in new:
+                source.queue.mutex.acquire()
+                self._held.append(source)
+
+    def _in_order(self, end: int | None) -> Iterator[tuple[Any, Moment]]:
+        for what, moment in self._entries[:end]:
+            if type(what) is not _Source:
+                yield what, moment
+            elif not what.taken:
+                return  # the queue raised here: what comes later is lost with the loop
+            elif (item := what.taken.pop()) is not _GONE:
+                yield item, moment
