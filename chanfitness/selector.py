@@ -206,9 +206,9 @@ class Selector:
         try:
             whats = self._drain()
             end = whats.index(_END) if self._ending and _END in whats else None
-            self.ended = end is not None
             for source in self._held:
                 self._fault = source.take(whats, end) or self._fault
+            self.ended = end is not None and self._fault is None
         finally:
             for source in self._held:
                 source.queue.mutex.release()

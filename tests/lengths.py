@@ -1,0 +1,11 @@
+"""How long the long tests are: short in ``make test``, whole in ``make stress``."""
+
+from __future__ import annotations
+
+import os
+
+STRESS = os.environ.get("CHANFITNESS_STRESS") == "1"
+
+
+def length(short: int, full: int) -> int:
+    return full if STRESS else short
