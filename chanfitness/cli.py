@@ -17,8 +17,7 @@ import signal
 import socket
 import stat
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import FrameType
 
 from typing_extensions import Self
@@ -28,12 +27,14 @@ from .recording import MAX_LINE_BYTES, format_time, parse_time
 from .replay import Replayed, replay
 from .table import channel_table
 
-_PROGRESS_AFTER = 0.5  # seconds of real time
-_CHUNK = 2**20
+_CHUNK = 2**20  # what is read at once; a longer recording shows its progress
 
 
 class _InterruptedError(Exception):
     """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = number
 
 
 class _Signals:
@@ -66,66 +67,55 @@ class _Signals:
         if self.received is None:
             select.select([readable, self._wake_up.fileno()], [], [])
         if self.received is not None:
-            raise _InterruptedError
-
-
-class _Progress:
-    """How far a long file is read, on stderr if that is a terminal."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._begun = time.monotonic()
-        self._shown = False
-
-    def show(self, done: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._begun > _PROGRESS_AFTER:
-            share = f"{100 * done // self._size}%" if self._size else f"{done >> 20} MiB"
-            print(f"\rreplaying: {share} ", end="", file=sys.stderr, flush=True)
-            self._shown = True
-
-    def clear(self) -> None:
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            raise _InterruptedError(self.received)
 
 
 class _Input(io.FileIO):
-    """A file or standard input, whose reads a signal ends."""
+    """A recording, whose reads a signal ends, and which shows how far it is read."""
 
     def __init__(self, path: str, signals: _Signals) -> None:
+        self._signals = signals
         if path == "-":
             super().__init__(sys.stdin.fileno(), closefd=False)
         else:
             super().__init__(path)
-        self._signals = signals
         status = os.fstat(self.fileno())
-        self.progress = _Progress(status.st_size if stat.S_ISREG(status.st_mode) else 0)
+        self._size = status.st_size if stat.S_ISREG(status.st_mode) else 0
         self._done = 0
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
         self._signals.wait_for(self.fileno())
         count = super().readinto(buffer)
         self._done += count or 0
-        self.progress.show(self._done)
+        self._show_progress()
         return count
+
+    def _show_progress(self) -> None:
+        if self._done > _CHUNK and sys.stderr.isatty():
+            done = f"{100 * self._done // self._size}%" if self._size else f"{self._done >> 20} MiB"
+            print(f"\rreplaying: {done} ", end="", file=sys.stderr, flush=True)
+
+    def clear_progress(self) -> None:
+        if self._done > _CHUNK and sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(argv)
     logging.basicConfig(format="chanfitness: %(message)s")
-    with _Signals() as signals:
-        try:
-            return int(options.run(options, signals))
-        except _InterruptedError:
-            assert signals.received is not None
-            return 128 + signals.received
-        except BrokenPipeError:
-            # Whoever read our output has seen enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + signal.SIGPIPE
-        except (ChanFitnessError, OSError) as error:
-            print(f"chanfitness: {error}", file=sys.stderr)
-            return 2
+    try:
+        return int(options.run(options))
+    except _InterruptedError as interrupt:
+        return 128 + interrupt.signal
+    except KeyboardInterrupt:  # before our handlers were there
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except (ChanFitnessError, OSError) as error:
+        print(f"chanfitness: {error}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -160,20 +150,18 @@ def _time(text: str) -> object:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _replay(options: argparse.Namespace, signals: _Signals) -> int:
+def _replay(options: argparse.Namespace) -> int:
     name = "<stdin>" if options.file == "-" else options.file
-    with _Input(options.file, signals) as raw:
+    signals = _Signals()
+    raw = _Input(options.file, signals)
+    with io.BufferedReader(raw, _CHUNK) as recording, signals:
+        lines = iter(lambda: recording.readline(MAX_LINE_BYTES + 1), b"")
         try:
-            replayed = replay(_lines(raw), name, options.at)
+            replayed = replay(lines, name, options.at)
         finally:
-            raw.progress.clear()
+            raw.clear_progress()
     print(_as_json(replayed) if options.json else _as_text(replayed), flush=True)
     return 0
-
-
-def _lines(raw: _Input) -> Iterator[bytes]:
-    buffered = io.BufferedReader(raw, _CHUNK)
-    return iter(lambda: buffered.readline(MAX_LINE_BYTES + 1), b"")
 
 
 def _as_json(replayed: Replayed) -> str:

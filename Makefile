@@ -1,0 +1,78 @@
+# make run    shows the main job on a real recording
+# make test   passes the tests, each at its short length
+# All targets set up what they need, in virtual environments of their own.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHONS = $(shell .ci/pythons)
+RECORDING := chanfitness/recordings/lnd-simnet.jsonl
+
+.PHONY: run test stress test-all coverage style types format bench wheel-test clean
+
+run: $(VENV)/installed
+	$(BIN)/chanfitness replay $(RECORDING)
+
+test: $(VENV)/testable
+	$(BIN)/python -m pytest
+
+stress: $(VENV)/testable
+	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20
+
+test-all: $(PYTHONS:%=.venv-%/testable)
+	set -e; for version in $(PYTHONS); do .venv-$$version/bin/python -m pytest; done
+
+# Of the oldest and the newest Python at hand together, subprocesses included.
+COVERED = $(sort $(firstword $(PYTHONS)) $(lastword $(PYTHONS)))
+
+coverage: $(COVERED:%=.venv-%/testable) $(VENV)/testable
+	rm -f .coverage .coverage.*
+	set -e; for version in $(COVERED); do .venv-$$version/bin/python -m coverage run -m pytest; done
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+style: $(VENV)/lintable
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/lintable
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/lintable $(VENV)/testable
+	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks
+
+# The wheel, made from the sdist, installed where the sources are not.
+wheel-test: $(VENV)/testable
+	rm -rf dist .venv-wheel
+	$(BIN)/python -m build --outdir dist
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
+	mkdir .venv-wheel/outside
+	cp -r tests setup.cfg README.rst .venv-wheel/outside
+	cd .venv-wheel/outside && ../bin/python -m pytest
+
+$(VENV)/installed: setup.cfg setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e .
+	touch $@
+
+$(VENV)/testable: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[test]"
+	touch $@
+
+$(VENV)/lintable: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[lint]"
+	touch $@
+
+.venv-%/testable: setup.cfg setup.py
+	"$$(.ci/pythons $*)" -m venv .venv-$*
+	.venv-$*/bin/pip install -q -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis

@@ -1,0 +1,184 @@
+"""Stores and sources for tests, and ways to wait for another thread without a sleep."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import Self
+
+from chanfitness import ChannelEventStore, Clock, Config, OpenChannel, Subscription, Vertex
+from chanfitness.clock import ManualClock
+
+from .values import START
+
+WAIT = 30.0
+"""Seconds; nothing here takes nearly as long, so whoever waits so long has failed."""
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class QueueSubscription:
+    """A source that is a plain queue, and counts how often it was cancelled."""
+
+    updates: queue.Queue[Any] = field(default_factory=queue.Queue)
+    cancels: int = 0
+
+    def cancel(self) -> None:
+        self.cancels += 1
+
+
+def make_store(
+    channel_events: Subscription | None = None,
+    peer_events: Subscription | None = None,
+    *,
+    open_channels: Iterable[OpenChannel] = (),
+    is_peer_online: Callable[[Vertex], bool] | None = None,
+    clock: Clock | None = None,
+) -> ChannelEventStore:
+    """A store, not started, on these sources; ``channel_events`` alone is both.
+
+    Its clock is a ``ManualClock`` at ``START`` unless another is given.
+    """
+    channel_source = channel_events or QueueSubscription()
+    peer_source = peer_events or channel_source
+    return ChannelEventStore(
+        Config(
+            subscribe_channel_events=lambda: channel_source,
+            subscribe_peer_events=lambda: peer_source,
+            get_open_channels=lambda: open_channels,
+            is_peer_online=is_peer_online,
+            clock=clock or ManualClock(START),
+        )
+    )
+
+
+class Hold(logging.Handler):
+    """Holds a store's loop still whenever it logs ``text``, until released.
+
+    >>> with running(make_store(source)), Hold("nonsense") as hold:
+    ...     source.updates.put("nonsense")  # the loop logs that it cannot handle it
+    ...     hold.reached()                  # and stands still from here
+    ...     hold.release()                  # to here
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+        self._arrivals: queue.Queue[None] = queue.Queue()
+        self._places = threading.Semaphore(0)
+        self._over = False
+
+    def handle(self, record: logging.LogRecord) -> bool:  # without the handler's lock
+        if self._text in record.getMessage() and not self._over:
+            self._arrivals.put(None)
+            assert self._places.acquire(timeout=WAIT)
+        return True
+
+    def reached(self) -> None:
+        """Return when the loop stands still."""
+        self._arrivals.get(timeout=WAIT)
+
+    def release(self) -> None:
+        """Let the loop go on, to the next such record."""
+        self._places.release()
+
+    def __enter__(self) -> Self:
+        logging.getLogger("chanfitness").addHandler(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._over = True
+        self._places.release(100)
+        logging.getLogger("chanfitness").removeHandler(self)
+
+
+class OnRecord(logging.Handler):
+    """Calls ``do`` in the thread that logs ``text``: on the store's loop, that is."""
+
+    def __init__(self, text: str, do: Callable[[], object]) -> None:
+        super().__init__()
+        self._text = text
+        self._do = do
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        if self._text in record.getMessage():
+            self._do()
+        return True
+
+    def __enter__(self) -> Self:
+        logging.getLogger("chanfitness").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("chanfitness").removeHandler(self)
+
+
+class Call(Generic[T]):
+    """A call in a thread of its own, begun at once."""
+
+    def __init__(self, function: Callable[..., T], *arguments: object) -> None:
+        self._outcome: tuple[T | None, BaseException | None] = (None, None)
+        self._thread = threading.Thread(
+            target=self._run, args=(function, *arguments), name="test", daemon=True
+        )
+        self._thread.start()
+
+    def _run(self, function: Callable[..., T], *arguments: object) -> None:
+        try:
+            self._outcome = (function(*arguments), None)
+        except BaseException as error:
+            self._outcome = (None, error)
+
+    def result(self) -> T:
+        """What the call returned or raised; fails if it is still running."""
+        self._thread.join(timeout=WAIT)
+        assert not self._thread.is_alive(), "the call did not return"
+        value, error = self._outcome
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+
+def call_together(*functions: Callable[[], T]) -> list[T]:
+    """Call all functions at once, in a thread each; what they returned, in order."""
+    barrier = threading.Barrier(len(functions))
+
+    def call(function: Callable[[], T]) -> T:
+        barrier.wait(timeout=WAIT)
+        return function()
+
+    calls = [Call(call, function) for function in functions]
+    return [each.result() for each in calls]
+
+
+def stop(store: ChannelEventStore) -> None:
+    """Stop ``store``, and fail rather than wait for good."""
+    Call(store.stop).result()
+
+
+def join(updates: queue.Queue[Any]) -> None:
+    """Wait until all that was put is handled, and fail rather than wait for good."""
+    Call(updates.join).result()
+
+
+@contextmanager
+def running(store: ChannelEventStore) -> Iterator[ChannelEventStore]:
+    """Start ``store``, and in the end stop it, but not for longer than ``WAIT``."""
+    store.start()
+    try:
+        yield store
+    finally:
+        stop(store)

@@ -1,0 +1,375 @@
+"""Clocks, alone and through a store: what moves a lifetime and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from freezegun import freeze_time
+
+from chanfitness import (
+    ChannelEventStore,
+    Config,
+    ManualClock,
+    OpenChannel,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    Reading,
+    SteadyClock,
+    SystemClock,
+)
+
+from .stores import WAIT, Call, QueueSubscription, call_together, make_store, running
+from .values import ALICE, CHANNEL_1, CHANNEL_2, SECOND, START
+
+HOUR = 3600 * SECOND
+BERLIN = ZoneInfo("Europe/Berlin")
+OPEN_ALREADY = [OpenChannel(CHANNEL_1, ALICE)]
+NAIVE = datetime(2026, 1, 1)
+
+
+@dataclass
+class FunctionClock:
+    """A clock that says what its function says; the function may be exchanged."""
+
+    now: Callable[[], datetime]
+
+
+@dataclass
+class Machine:
+    """The three sources of a ``SteadyClock``: each is moved on its own."""
+
+    utc: datetime = START
+    monotonic: float = 1000.0
+    boottime: float = 1000.0
+
+    def run(self, by: timedelta) -> None:
+        self.utc += by
+        self.monotonic += by.total_seconds()
+        self.boottime += by.total_seconds()
+
+    def suspend(self, by: timedelta) -> None:
+        self.utc += by
+        self.boottime += by.total_seconds()
+
+    def step(self, by: timedelta) -> None:
+        self.utc += by
+
+    def clock(self) -> SteadyClock:
+        return SteadyClock(
+            utc=lambda: self.utc,
+            monotonic=lambda: self.monotonic,
+            boottime=lambda: self.boottime,
+        )
+
+
+def lifetime_and_uptime(store: ChannelEventStore) -> tuple[timedelta, timedelta]:
+    info = store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
+    return info.lifetime, info.uptime
+
+
+# SystemClock
+
+
+def test_the_system_clock_says_utc() -> None:
+    before = datetime.now(timezone.utc)
+    now = SystemClock().now()
+
+    assert before <= now <= datetime.now(timezone.utc)
+    assert now.tzinfo is timezone.utc
+
+
+def test_the_system_clock_is_the_default() -> None:
+    source = QueueSubscription()
+    config = Config(
+        subscribe_channel_events=lambda: source,
+        subscribe_peer_events=lambda: source,
+        get_open_channels=list,
+    )
+
+    assert isinstance(config.clock, SystemClock)
+
+
+def test_freezegun_moves_the_system_clock_in_every_thread() -> None:
+    clock = SystemClock()
+
+    with freeze_time(START) as frozen:
+        assert [clock.now(), *call_together(clock.now, clock.now)] == [START] * 3
+        frozen.tick(SECOND)
+        assert [clock.now(), *call_together(clock.now, clock.now)] == [START + SECOND] * 3
+
+
+def test_promise_2_a_store_on_the_system_clock_is_exact_under_freezegun() -> None:
+    source = QueueSubscription()
+
+    with (
+        freeze_time(START) as frozen,
+        running(make_store(source, open_channels=OPEN_ALREADY, clock=SystemClock())) as store,
+    ):
+        frozen.tick(SECOND)
+        Call(source.updates.put, PeerOnlineEvent(ALICE)).result()
+        frozen.tick(2 * SECOND)
+        assert lifetime_and_uptime(store) == (3 * SECOND, 2 * SECOND)
+
+
+# SteadyClock
+
+
+def test_a_steady_clock_dates_with_utc_and_measures_with_the_monotonic_clock() -> None:
+    clock = Machine(utc=START, monotonic=12.5).clock()
+
+    assert clock.now() == START
+    assert clock.read() == Reading(utc=START, seen=timedelta(seconds=12.5))
+
+
+def test_a_steady_clock_of_its_own_sources_never_runs_backwards() -> None:
+    clock = SteadyClock()
+
+    first, second = clock.read(), clock.read()
+
+    assert first.utc.utcoffset() == clock.now().utcoffset() == timedelta(0)
+    assert second - first == second.seen - first.seen >= timedelta(0)
+
+
+@pytest.mark.parametrize("step", [SECOND, -SECOND, HOUR, -HOUR, timedelta(days=20_000)])
+def test_a_step_of_the_wall_clock_moves_no_lifetime_or_uptime(step: timedelta) -> None:
+    machine, source = Machine(), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=machine.clock())) as store:
+        machine.run(2 * SECOND)
+        source.updates.put(PeerOnlineEvent(ALICE))
+        machine.run(3 * SECOND)
+        machine.step(step)
+        assert lifetime_and_uptime(store) == (5 * SECOND, 3 * SECOND)
+
+        machine.run(4 * SECOND)
+        source.updates.put(PeerOfflineEvent(ALICE))
+        machine.step(-2 * step)
+        machine.run(SECOND)
+        assert lifetime_and_uptime(store) == (10 * SECOND, 7 * SECOND)
+
+
+def test_a_machine_that_boots_in_the_past_and_is_set_right_loses_nothing() -> None:
+    machine = Machine(utc=datetime(1970, 1, 1, tzinfo=timezone.utc), monotonic=3.0)
+    source = QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=machine.clock())) as store:
+        source.updates.put(PeerOnlineEvent(ALICE))
+        machine.run(40 * SECOND)
+        machine.step(START - machine.utc)
+        machine.run(2 * SECOND)
+        assert lifetime_and_uptime(store) == (42 * SECOND, 42 * SECOND)
+
+
+def test_a_suspend_is_neither_lifetime_nor_uptime() -> None:
+    machine, source = Machine(), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=machine.clock())) as store:
+        source.updates.put(PeerOnlineEvent(ALICE))
+        machine.run(SECOND)
+        machine.suspend(8 * HOUR)
+        machine.run(SECOND)
+        assert lifetime_and_uptime(store) == (2 * SECOND, 2 * SECOND)
+
+
+def test_an_event_s_own_time_counts_back_from_the_steady_clock() -> None:
+    machine, source = Machine(), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=machine.clock())) as store:
+        machine.step(HOUR)
+        machine.run(10 * SECOND)
+        source.updates.put(PeerOnlineEvent(ALICE, at=machine.utc - 4 * SECOND))
+        machine.run(SECOND)
+        assert lifetime_and_uptime(store) == (11 * SECOND, 5 * SECOND)
+
+
+# ManualClock
+
+
+def test_a_manual_clock_stands_still_until_it_is_moved() -> None:
+    clock = ManualClock(START)
+
+    assert clock.now() == clock.now() == START
+    clock.advance(2 * SECOND)
+    assert clock.now() == START + 2 * SECOND
+    clock.set(START + HOUR)
+    assert clock.now() == START + HOUR
+
+
+def test_a_manual_clock_moves_backwards_too() -> None:
+    clock = ManualClock(START)
+
+    clock.advance(-HOUR)
+    assert clock.now() == START - HOUR
+    clock.set(START - 2 * HOUR)
+    assert clock.now() == START - 2 * HOUR
+
+
+def test_a_manual_clock_starts_at_some_aware_time() -> None:
+    assert ManualClock().now().utcoffset() == timedelta(0)
+
+
+def test_a_manual_clock_refuses_naive_times_and_stays_where_it_was() -> None:
+    clock = ManualClock(START)
+
+    with pytest.raises(ValueError, match="naive time"):
+        ManualClock(NAIVE)
+    with pytest.raises(ValueError, match="naive time"):
+        clock.set(NAIVE)
+
+    assert clock.now() == START
+
+
+def test_a_manual_clock_is_advanced_by_many_threads_without_loss() -> None:
+    clock = ManualClock(START)
+
+    def advance() -> None:
+        for _ in range(100):
+            clock.advance(SECOND)
+
+    call_together(*[advance] * 4)
+
+    assert clock.now() == START + 400 * SECOND
+
+
+def test_promise_3_time_in_a_store_stands_still_while_its_clock_runs_backwards() -> None:
+    clock, source = ManualClock(START), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
+        clock.advance(10 * SECOND)
+        source.updates.put(PeerOnlineEvent(ALICE))
+        clock.advance(-5 * SECOND)
+        assert lifetime_and_uptime(store) == (10 * SECOND, timedelta(0))
+        clock.advance(6 * SECOND)
+        assert lifetime_and_uptime(store) == (11 * SECOND, SECOND)
+
+
+# Zones
+
+
+@pytest.mark.parametrize(
+    "change",
+    [datetime(2026, 3, 29, 1, tzinfo=timezone.utc), datetime(2026, 10, 25, 1, tzinfo=timezone.utc)],
+)
+def test_a_change_of_summer_time_moves_no_lifetime_or_uptime(change: datetime) -> None:
+    utc, source = ManualClock(change - HOUR), QueueSubscription()
+    clock = FunctionClock(lambda: utc.now().astimezone(BERLIN))
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
+        utc.advance(HOUR / 2)
+        source.updates.put(PeerOnlineEvent(ALICE))
+        utc.advance(HOUR)
+        assert lifetime_and_uptime(store) == (1.5 * HOUR, HOUR)
+
+        at = (utc.now() - HOUR / 4).astimezone(BERLIN)
+        source.updates.put(PeerOfflineEvent(ALICE, at=at))
+        assert lifetime_and_uptime(store) == (1.5 * HOUR, 0.75 * HOUR)
+
+
+# Clocks that fail
+
+
+def fail() -> datetime:
+    raise OSError("no such clock")
+
+
+def say_naive() -> datetime:
+    return NAIVE
+
+
+@pytest.mark.parametrize(("broken", "error"), [(fail, OSError), (say_naive, ValueError)])
+def test_with_a_broken_clock_a_put_and_a_question_raise_and_nothing_was_put(
+    broken: Callable[[], datetime], error: type[Exception]
+) -> None:
+    clock, source = FunctionClock(lambda: START), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
+        clock.now, working = broken, clock.now
+        with pytest.raises(error, match=r"clock|naive time"):
+            source.updates.put(OpenChannelEvent(CHANNEL_2, ALICE))
+        with pytest.raises(error, match=r"clock|naive time"):
+            store.list_channels(timeout=WAIT)
+        clock.now = working
+
+        assert source.updates.unfinished_tasks == source.updates.qsize() == 0
+        assert [each.channel_point for each in store.list_channels(timeout=WAIT)] == [CHANNEL_1]
+
+
+@pytest.mark.parametrize(("broken", "error"), [(fail, OSError), (say_naive, ValueError)])
+def test_with_a_broken_clock_start_fails_and_may_be_tried_again(
+    broken: Callable[[], datetime], error: type[Exception]
+) -> None:
+    clock, source, other = FunctionClock(broken), QueueSubscription(), QueueSubscription()
+    store = make_store(source, other, open_channels=OPEN_ALREADY, clock=clock)
+
+    with pytest.raises(error):
+        store.start()
+
+    assert (source.cancels, other.cancels) == (1, 1)
+    assert "_put" not in vars(source.updates)
+    assert "_put" not in vars(other.updates)
+    clock.now = lambda: START
+    with running(store):
+        assert lifetime_and_uptime(store) == (timedelta(0), timedelta(0))
+
+
+def test_start_shows_the_naive_time_that_the_clock_said() -> None:
+    with pytest.raises(ValueError, match=r"naive time datetime\.datetime\(2026, 1, 1, 0, 0\)"):
+        make_store(clock=FunctionClock(say_naive)).start()
+
+
+# Clocks with read()
+
+
+@dataclass
+class CorrectedClock:
+    """A clock with ``read()``, whose two hands are set by hand."""
+
+    utc: datetime = START
+    seen: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return self.utc
+
+    def read(self) -> Reading:
+        return Reading(self.utc, self.seen)
+
+
+def test_lifetimes_run_on_what_a_clock_has_seen() -> None:
+    clock, source = CorrectedClock(seen=-HOUR), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
+        clock.utc += HOUR
+        source.updates.put(PeerOnlineEvent(ALICE))
+        clock.seen += 3 * SECOND
+        assert lifetime_and_uptime(store) == (3 * SECOND, 3 * SECOND)
+
+
+@pytest.mark.parametrize("zone", [timezone.utc, BERLIN])
+def test_an_event_s_own_time_is_converted_to_what_the_clock_has_seen(zone: timezone) -> None:
+    clock, source = CorrectedClock(), QueueSubscription()
+
+    with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
+        clock.utc, clock.seen = (START + HOUR).astimezone(zone), 10 * SECOND
+        source.updates.put(PeerOnlineEvent(ALICE, at=START + HOUR - 2 * SECOND))
+        source.updates.put(PeerOfflineEvent(ALICE, at=START + 2 * HOUR))
+        clock.seen = 20 * SECOND
+        assert lifetime_and_uptime(store) == (20 * SECOND, 2 * SECOND)
+
+
+def test_a_clock_that_reads_a_naive_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="naive time"):
+        make_store(clock=CorrectedClock(utc=NAIVE)).start()
+
+
+def test_promise_4_a_question_returns_even_if_the_clock_s_reading_is_nonsense() -> None:
+    clock = CorrectedClock()
+
+    with running(make_store(open_channels=OPEN_ALREADY, clock=clock)) as store:
+        clock.seen = "a while"  # type: ignore[assignment]
+        with pytest.raises(TypeError):
+            store.get_chan_info(CHANNEL_1, ALICE, timeout=1)

@@ -1,0 +1,218 @@
+"""Starts, stops, questions, events and a dying loop, all at the same moment.
+
+Promise 4: every call returns. ``call_together`` begins each round at a barrier,
+and fails if a call is still running long after.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    AlreadyStartedError,
+    ChannelEventStore,
+    ChannelInfo,
+    Config,
+    ManualClock,
+    NotStartedError,
+    OpenChannel,
+    PeerNotifier,
+    PeerOnlineEvent,
+    ShuttingDownError,
+)
+
+from .lengths import length
+from .stores import QueueSubscription, call_together, make_store, stop
+from .values import ALICE, CHANNEL_1, SECOND, START, vertex
+
+ROUNDS = length(300, 5_000)
+CALLERS = 8
+EVENTS = [PeerOnlineEvent(vertex(number)) for number in range(100, 130)]
+ANSWER = ChannelInfo(CHANNEL_1, ALICE, lifetime=SECOND, uptime=0 * SECOND)
+"""To all questions: the clock stands still, and the events are of other peers."""
+
+FAULTS = pytest.mark.parametrize(
+    "fault", [OSError("disk on fire"), SystemExit("disk on fire")], ids=["exception", "exit"]
+)
+
+
+class FailingQueue(queue.Queue[Any]):
+    """Nothing can be taken from it: the loop dies of its first item."""
+
+    def __init__(self, fault: BaseException) -> None:
+        super().__init__()
+        self._fault = fault
+
+    def _get(self) -> Any:
+        raise self._fault
+
+
+def running_store(source: QueueSubscription, notifier: PeerNotifier) -> ChannelEventStore:
+    """A store with one channel, which is open for a second."""
+    clock = ManualClock(START)
+    store = make_store(
+        source,
+        notifier.subscribe_peer_events(),
+        open_channels=[OpenChannel(CHANNEL_1, ALICE)],
+        clock=clock,
+    )
+    store.start()
+    clock.advance(SECOND)
+    return store
+
+
+def ask_until_refused(store: ChannelEventStore) -> ShuttingDownError:
+    """Each answer must be right; returns the refusal that comes at last."""
+    try:
+        while True:
+            assert store.get_chan_info(CHANNEL_1, ALICE) == ANSWER
+            assert store.list_channels() == [ANSWER]
+    except ShuttingDownError as error:
+        return error
+
+
+def callers(store: ChannelEventStore) -> list[Callable[[], ShuttingDownError]]:
+    return [partial(ask_until_refused, store)] * CALLERS
+
+
+def put_in(source: QueueSubscription) -> None:
+    for event in EVENTS:
+        source.updates.put(event)
+
+
+def notify(notifier: PeerNotifier) -> None:
+    for event in EVENTS:
+        notifier.notify_peer_online(event.peer)
+
+
+def taken_out(source: QueueSubscription) -> list[object]:
+    return [source.updates.get_nowait() for _ in range(source.updates.qsize())]
+
+
+def are_one_of_each_callers_own(refusals: list[ShuttingDownError | None]) -> bool:
+    return None not in refusals and len({id(refusal) for refusal in refusals}) == CALLERS
+
+
+def test_questions_race_two_stops_while_events_come() -> None:
+    """Promises 4 and 8: a right answer or a refusal; no event is lost, doubled or uncounted."""
+    for _ in range(ROUNDS):
+        source, notifier = QueueSubscription(), PeerNotifier()
+        store = running_store(source, notifier)
+
+        _, _, _, _, *refusals = call_together(
+            *[partial(put_in, source), partial(notify, notifier), store.stop, store.stop],
+            *callers(store),
+        )
+
+        assert are_one_of_each_callers_own(refusals)
+        assert {str(refusal) for refusal in refusals} == {"the store has stopped"}
+        assert source.cancels == 1
+        uncounted = source.updates.qsize() - source.updates.unfinished_tasks
+        left = taken_out(source)
+        assert uncounted == 0
+        assert left == EVENTS[len(EVENTS) - len(left) :]
+
+
+@FAULTS
+def test_questions_race_two_stops_and_the_death_of_the_loop(fault: BaseException) -> None:
+    """Promise 4: also if the loop dies."""
+    for _ in range(ROUNDS):
+        source, notifier = QueueSubscription(FailingQueue(fault)), PeerNotifier()
+        store = running_store(source, notifier)
+
+        _, _, _, _, *refusals = call_together(
+            *[partial(put_in, source), partial(notify, notifier), store.stop, store.stop],
+            *callers(store),
+        )
+
+        assert are_one_of_each_callers_own(refusals)
+        assert source.cancels == 1
+        assert source.updates.qsize() == len(EVENTS)
+
+
+@FAULTS
+def test_questions_race_the_death_of_the_loop(fault: BaseException) -> None:
+    """Promise 4: each caller gets an error of its own that names the fault."""
+    for _ in range(ROUNDS):
+        source, notifier = QueueSubscription(FailingQueue(fault)), PeerNotifier()
+        store = running_store(source, notifier)
+
+        _, _, *refusals = call_together(
+            partial(put_in, source), partial(notify, notifier), *callers(store)
+        )
+
+        assert are_one_of_each_callers_own(refusals)
+        assert all("disk on fire" in str(refusal) for refusal in refusals)
+        stop(store)
+        assert source.cancels == 1
+
+
+class FreshSources:
+    """Makes a new source for each subscription, and remembers them all."""
+
+    def __init__(self) -> None:
+        self.made: list[QueueSubscription] = []
+
+    def subscribe(self) -> QueueSubscription:
+        self.made.append(QueueSubscription())
+        return self.made[-1]
+
+    def make_store(self) -> ChannelEventStore:
+        return ChannelEventStore(
+            Config(
+                subscribe_channel_events=self.subscribe,
+                subscribe_peer_events=self.subscribe,
+                get_open_channels=lambda: [OpenChannel(CHANNEL_1, ALICE)],
+            )
+        )
+
+
+def start(store: ChannelEventStore) -> str:
+    try:
+        store.start()
+    except (AlreadyStartedError, ShuttingDownError) as error:
+        return type(error).__name__
+    return "started"
+
+
+def ask(store: ChannelEventStore) -> str:
+    try:
+        store.get_chan_info(CHANNEL_1, ALICE)
+    except (NotStartedError, ShuttingDownError) as error:
+        return type(error).__name__
+    return "answered"
+
+
+def test_start_races_stop() -> None:
+    """Promise 4, whichever wins: all that was subscribed is cancelled once, and no one hangs."""
+    for _ in range(ROUNDS):
+        sources = FreshSources()
+        store = sources.make_store()
+
+        started, _, asked = call_together(
+            partial(start, store), store.stop, partial(ask, store)
+        )
+
+        assert started in {"started", "ShuttingDownError"}
+        assert asked in {"answered", "NotStartedError", "ShuttingDownError"}
+        assert [each.cancels for each in sources.made] in ([], [1, 1])
+        assert (start(store), ask(store)) == ("ShuttingDownError", "ShuttingDownError")
+
+
+def test_start_races_start() -> None:
+    """Promise 4: one of them starts the store, the others are refused."""
+    for _ in range(ROUNDS):
+        sources = FreshSources()
+        store = sources.make_store()
+
+        outcomes = call_together(*[partial(start, store)] * CALLERS)
+
+        assert sorted(outcomes) == ["AlreadyStartedError"] * (CALLERS - 1) + ["started"]
+        assert ask(store) == "answered"
+        stop(store)
+        assert [each.cancels for each in sources.made] == [1, 1]
