@@ -32,5 +32,7 @@ class Axis:
         if at is not None:
             utc = moment.utc if isinstance(moment, Reading) else moment
             position -= max(utc - to_utc(at), _ZERO)
-        self._last = max(self._last, position)
-        return self._last
+        if position < self._last:
+            return self._last
+        self._last = position
+        return position

@@ -58,7 +58,10 @@ class _Source:
         """
         for _ in range(self.queue._qsize()):
             self._note((self, now))
-        self.queue._put = self._put  # type: ignore[method-assign]
+        if hasattr(self.queue, "watcher"):  # it notes its puts itself, which is faster
+            self.queue.watcher = (self._note, self, self._read)
+        else:
+            self.queue._put = self._put  # type: ignore[method-assign]
         if self._plain_shutdown is not None:
             self.queue.shutdown = self._shutdown  # type: ignore[attr-defined]
             if self._is_shut_down():
@@ -66,7 +69,7 @@ class _Source:
 
     def unhook(self) -> None:
         """Leave the queue as it was. Needs no mutex: each step is atomic."""
-        for name in _HOOKS:
+        for name in (*_HOOKS, "watcher"):
             vars(self.queue).pop(name, None)
         vars(self.queue).update(self._before)
 
@@ -130,6 +133,11 @@ def _put_and_get(updates: queue.Queue[Any]) -> tuple[Callable[[Any], None], Call
     return updates._put, updates._get
 
 
+def _is_watched(updates: queue.Queue[Any]) -> bool:
+    hook = getattr(updates._put, "__self__", None)
+    return isinstance(hook, _Source) or getattr(updates, "watcher", None) is not None
+
+
 class Selector:
     """One consumer's view of several queues and of what is posted beside them.
 
@@ -165,7 +173,7 @@ class Selector:
             # All at once: no put can fall between the reading and the hooks.
             for _, each in sorted(distinct.items()):
                 mutexes.enter_context(each.mutex)
-                if isinstance(getattr(each._put, "__self__", None), _Source):
+                if _is_watched(each):
                     raise ValueError("this queue is watched already, by another store")
             now = self._read()
             for each in distinct.values():

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from typing_extensions import final
 
+from .clock import Moment
 from .errors import ShuttingDownError
 
 T = TypeVar("T")
+
+Watcher = tuple[Callable[[tuple[Any, Moment]], None], object, Callable[[], Moment]]
+"""How a queue notes its own puts: ``note((source, read()))``."""
 
 
 @final
@@ -30,14 +34,16 @@ ENDED: Final = _Ended()
 
 
 class _Updates(queue.Queue[Any]):
-    """A client's queue: unbounded, so a put never waits.
+    """A client's queue: unbounded, so a put never waits, and made to be watched.
 
     ``put`` takes the lock with a plain ``with``, which an interrupt cannot
-    leave locked, and wakes a reader only where there may be one: whoever
-    watches the queue has hooked ``_put`` and does not wait in ``get``.
+    leave locked. While there is a ``watcher`` it notes the put there; otherwise
+    it wakes whoever waits in ``get``.
     """
 
-    ended = False  # guarded by the mutex
+    # Both are guarded by the mutex.
+    watcher: Watcher | None = None
+    ended = False
     is_shutdown = False  # as in Python 3.13 and newer
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
@@ -45,12 +51,15 @@ class _Updates(queue.Queue[Any]):
         with self.mutex:
             if self.ended or self.is_shutdown:
                 return
-            self._put(item)
+            if self.watcher is None:
+                self.not_empty.notify()
+            else:
+                note, source, read = self.watcher
+                note((source, read()))
+            self.queue.append(item)
             self.unfinished_tasks += 1
             if item is ENDED:
                 self.ended = True
-            if "_put" not in self.__dict__:
-                self.not_empty.notify()
 
 
 class Client(Generic[T]):

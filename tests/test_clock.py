@@ -36,7 +36,10 @@ NAIVE = datetime(2026, 1, 1)
 class FunctionClock:
     """A clock that says what its function says; the function may be exchanged."""
 
-    now: Callable[[], datetime]
+    says: Callable[[], datetime]
+
+    def now(self) -> datetime:
+        return self.says()
 
 
 @dataclass
@@ -263,8 +266,6 @@ def test_a_change_of_summer_time_moves_no_lifetime_or_uptime(change: datetime) -
         utc.advance(HOUR / 2)
         source.updates.put(PeerOnlineEvent(ALICE))
         utc.advance(HOUR)
-        assert lifetime_and_uptime(store) == (1.5 * HOUR, HOUR)
-
         at = (utc.now() - HOUR / 4).astimezone(BERLIN)
         source.updates.put(PeerOfflineEvent(ALICE, at=at))
         assert lifetime_and_uptime(store) == (1.5 * HOUR, 0.75 * HOUR)
@@ -288,12 +289,12 @@ def test_with_a_broken_clock_a_put_and_a_question_raise_and_nothing_was_put(
     clock, source = FunctionClock(lambda: START), QueueSubscription()
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
-        clock.now, working = broken, clock.now
+        clock.says, working = broken, clock.says
         with pytest.raises(error, match=r"clock|naive time"):
             source.updates.put(OpenChannelEvent(CHANNEL_2, ALICE))
         with pytest.raises(error, match=r"clock|naive time"):
             store.list_channels(timeout=WAIT)
-        clock.now = working
+        clock.says = working
 
         assert source.updates.unfinished_tasks == source.updates.qsize() == 0
         assert [each.channel_point for each in store.list_channels(timeout=WAIT)] == [CHANNEL_1]
@@ -312,7 +313,7 @@ def test_with_a_broken_clock_start_fails_and_may_be_tried_again(
     assert (source.cancels, other.cancels) == (1, 1)
     assert "_put" not in vars(source.updates)
     assert "_put" not in vars(other.updates)
-    clock.now = lambda: START
+    clock.says = lambda: START
     with running(store):
         assert lifetime_and_uptime(store) == (timedelta(0), timedelta(0))
 
