@@ -1,0 +1,40 @@
+"""What is installed: names, data files, the command."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+from importlib import resources
+
+import pytest
+
+import chanfitness
+
+
+def test_the_public_names_are_those_of_all() -> None:
+    public = {
+        name
+        for name, value in vars(chanfitness).items()
+        if not name.startswith("_") and not inspect.ismodule(value) and name != "annotations"
+    }
+    assert public == set(chanfitness.__all__)
+
+
+@pytest.mark.parametrize("name", chanfitness.__all__)
+def test_each_public_name_is_documented(name: str) -> None:
+    value = getattr(chanfitness, name)
+    assert value.__doc__
+    for member, function in inspect.getmembers(value, inspect.isfunction):
+        if not member.startswith("_") and function.__module__.startswith("chanfitness"):
+            documented = inspect.getdoc(function)
+            assert documented or name in ("SystemClock", "SteadyClock", "ManualClock"), member
+
+
+@pytest.mark.parametrize("file", ["py.typed", "recordings/lnd-simnet.jsonl"])
+def test_data_files_are_installed(file: str) -> None:
+    assert resources.files("chanfitness").joinpath(file).is_file()
+
+
+def test_the_command_is_installed() -> None:
+    (command,) = importlib.metadata.entry_points(group="console_scripts", name="chanfitness")
+    assert command.value == "chanfitness.cli:main"
