@@ -56,6 +56,7 @@ class SystemClock:
     """
 
     def now(self) -> datetime.datetime:
+        """The machine's time now, in UTC."""
         return datetime.datetime.now(datetime.timezone.utc)
 
 
@@ -100,9 +101,11 @@ class SteadyClock:
         self._boottime = boottime
 
     def now(self) -> datetime.datetime:
+        """The date now, as ``utc`` says."""
         return self._utc()
 
     def read(self) -> Reading:
+        """The date, and the steady time that durations run on."""
         return Reading(self._utc(), datetime.timedelta(seconds=self._monotonic()))
 
 
@@ -119,6 +122,7 @@ class ManualClock:
         self._now = to_utc(start)
 
     def now(self) -> datetime.datetime:
+        """Where the clock was moved to, in UTC."""
         return self._now
 
     def advance(self, by: datetime.timedelta) -> None:

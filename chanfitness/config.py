@@ -21,9 +21,11 @@ class Subscription(Protocol):
     """
 
     @property
-    def updates(self) -> queue.Queue[Any]: ...
+    def updates(self) -> queue.Queue[Any]:
+        """The queue that the store reads."""
 
-    def cancel(self) -> object: ...
+    def cancel(self) -> object:
+        """End the subscription."""
 
 
 @dataclass(frozen=True, kw_only=True)
