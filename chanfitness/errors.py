@@ -68,10 +68,16 @@ class RecordingError(ChanFitnessError, ValueError):
 
 
 def quoted(value: object) -> str:
-    """``value`` as an error message shows it: escaped, 80 characters at most."""
+    """``value`` as an error message shows it: escaped, 80 characters at most.
+
+    Never raises: what cannot be shown is named by its type.
+    """
     if isinstance(value, (str, bytes)):
         value = value[:QUOTED_CHARACTERS]
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= QUOTED_CHARACTERS else text[: QUOTED_CHARACTERS - 3] + "..."
 
 

@@ -31,6 +31,38 @@ _Entry = tuple[Any, Any]
 _what = itemgetter(0)
 
 
+class WatchableQueue(queue.Queue[Any]):
+    """An unbounded queue that is made to be watched, which is faster than a hook.
+
+    A put never waits, and takes the lock with a plain ``with``, which an
+    interrupt cannot leave locked. While there is a watcher the put is noted
+    there; otherwise it wakes whoever waits in ``get``. After the item ``last``
+    nothing more is put, and nothing after a shutdown.
+    """
+
+    is_shutdown = False  # as in Python 3.13 and newer
+
+    def __init__(self, last: object) -> None:
+        super().__init__()
+        self._last = last
+        self._ended = False
+        self.watcher: _Source | None = None  # guarded, as all else here, by the mutex
+
+    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
+        """Add ``item``, unless nothing more is to be put."""
+        with self.mutex:
+            if self._ended or self.is_shutdown:
+                return
+            watcher = self.watcher
+            self._ended = item is self._last
+            if watcher is None:
+                self.not_empty.notify()
+            else:
+                watcher.note((watcher, None if self._ended else watcher.read()))
+            self.queue.append(item)
+            self.unfinished_tasks += 1
+
+
 class _Source:
     """A watched queue: its hooks, and how items are taken and acknowledged."""
 
@@ -42,11 +74,12 @@ class _Source:
         at_shutdown: object,
     ) -> None:
         self.queue = updates
+        self.note = note
+        self.read = read
         self.taken: list[Any] = []
-        self._noted = 0
-        self._note = note
-        self._read = read
+        self._to_acknowledge = 0
         self._at_shutdown = at_shutdown
+        self._told_of_shutdown = False
         self._before = {name: vars(updates)[name] for name in _HOOKS if name in vars(updates)}
         self._plain_put, self._plain_get = _put_and_get(updates)
         self._plain_shutdown: Callable[..., None] | None = getattr(updates, "shutdown", None)
@@ -57,37 +90,40 @@ class _Source:
         What is in the queue already counts as put ``now``.
         """
         for _ in range(self.queue._qsize()):
-            self._note((self, now))
-        if hasattr(self.queue, "watcher"):  # it notes its puts itself, which is faster
-            self.queue.watcher = (self._note, self, self._read)
+            self.note((self, now))
+        if isinstance(self.queue, WatchableQueue):
+            self.queue.watcher = self
         else:
             self.queue._put = self._put  # type: ignore[method-assign]
         if self._plain_shutdown is not None:
             self.queue.shutdown = self._shutdown  # type: ignore[attr-defined]
-            if self._is_shut_down():
-                self._note((self._at_shutdown, None))
+            if self.queue.is_shutdown:  # type: ignore[attr-defined]
+                self._tell_of_shutdown()
 
     def unhook(self) -> None:
         """Leave the queue as it was. Needs no mutex: each step is atomic."""
-        for name in (*_HOOKS, "watcher"):
+        if isinstance(self.queue, WatchableQueue):
+            self.queue.watcher = None
+        for name in _HOOKS:
             vars(self.queue).pop(name, None)
         vars(self.queue).update(self._before)
 
     def _put(self, item: object) -> None:
         # The note first: an interrupt between the two leaves a note without an
         # item, which is skipped, and never an item that nobody knows of.
-        self._note((self, self._read()))
+        self.note((self, self.read()))
         self._plain_put(item)
 
     def _shutdown(self, immediate: bool = False) -> None:
-        first = not self._is_shut_down()
         assert self._plain_shutdown is not None
         self._plain_shutdown(immediate)
-        if first:
-            self._note((self._at_shutdown, None))
+        with self.queue.mutex:
+            self._tell_of_shutdown()
 
-    def _is_shut_down(self) -> bool:
-        return getattr(self.queue, "is_shutdown", False)
+    def _tell_of_shutdown(self) -> None:
+        if not self._told_of_shutdown:
+            self._told_of_shutdown = True
+            self.note((self._at_shutdown, None))
 
     def take(self, whats: list[Any], end: int | None) -> BaseException | None:
         """Take the items of the notes in ``whats[:end]``; the mutex is held.
@@ -97,28 +133,29 @@ class _Source:
         If the queue raises, that is returned, and ``taken`` ends where it did.
         """
         noted = whats.count(self)
-        self._noted = noted if end is None else whats[:end].count(self)
-        gone = min(max(noted - self.queue._qsize(), 0), self._noted)
+        wanted = noted if end is None else whats[:end].count(self)
+        gone = min(max(noted - self.queue._qsize(), 0), wanted)
         taken: list[Any] = [_GONE] * gone
         fault = None
         try:
-            for _ in range(self._noted - gone):
+            for _ in range(wanted - gone):
                 taken.append(self._plain_get())
         except BaseException as error:  # the loop dies of it, after what came before
             fault = error
+        self._to_acknowledge = len(taken) - gone
         taken.reverse()
         self.taken = taken
         return fault
 
     def acknowledge(self) -> None:
         """``task_done`` for what was taken last, and free its places."""
-        updates = self.queue
+        updates, done = self.queue, self._to_acknowledge
         with updates.mutex:
-            updates.unfinished_tasks = max(updates.unfinished_tasks - self._noted, 0)
+            updates.unfinished_tasks = max(updates.unfinished_tasks - done, 0)
             if not updates.unfinished_tasks:
                 updates.all_tasks_done.notify_all()
             if updates.maxsize > 0:
-                updates.not_full.notify(self._noted)
+                updates.not_full.notify(done)
 
 
 def _put_and_get(updates: queue.Queue[Any]) -> tuple[Callable[[Any], None], Callable[[], Any]]:
@@ -134,8 +171,9 @@ def _put_and_get(updates: queue.Queue[Any]) -> tuple[Callable[[Any], None], Call
 
 
 def _is_watched(updates: queue.Queue[Any]) -> bool:
-    hook = getattr(updates._put, "__self__", None)
-    return isinstance(hook, _Source) or getattr(updates, "watcher", None) is not None
+    if isinstance(updates, WatchableQueue):
+        return updates.watcher is not None
+    return isinstance(getattr(updates._put, "__self__", None), _Source)
 
 
 class Selector:

@@ -32,11 +32,10 @@ import datetime
 import logging
 import os
 import queue
-import reprlib
 import threading
 import weakref
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
@@ -285,7 +284,7 @@ class ChannelEventStore:
                 self._loop()
             except BaseException as error:
                 fault = error
-                self._why_stopped = f"the store's loop died: {type(error).__name__}: {error}"
+                self._why_stopped = f"the store's loop died of {quoted(error)}"
             self._selector.unwatch()
             with self._lock:
                 self._state = _STOPPED
@@ -303,7 +302,7 @@ class ChannelEventStore:
                 try:
                     handle(item, moment)
                 except Exception:
-                    logger.exception("could not handle %s", reprlib.repr(item))
+                    _log_unhandled(item)
             selector.done()
 
     def _handle(self, item: object, moment: Moment) -> None:
@@ -313,7 +312,7 @@ class ChannelEventStore:
         elif isinstance(item, PeerOfflineEvent):
             logs.peer_offline(item.peer, position(moment, item.at))
         elif isinstance(item, _Question):
-            self._answer(item, position(moment))
+            self._answer(item, moment)
         elif isinstance(item, OpenChannelEvent):
             logs.open_channel(item.channel_point, item.peer, position(moment, item.at))
         elif isinstance(item, ClosedChannelEvent):
@@ -324,18 +323,25 @@ class ChannelEventStore:
         else:
             raise TypeError(f"{quoted(item)} is no event")
 
-    def _answer(self, question: _Question, at: datetime.timedelta) -> None:
+    def _answer(self, question: _Question, moment: Moment) -> None:
         try:
+            at = self._axis.position(moment)
             question.response.put((question.answer(self._logs, at, *question.arguments), None))
         except Exception as error:
             question.response.put((None, error))
 
 
+def _log_unhandled(item: object) -> None:
+    # A log handler that fails has nowhere to say so, and is no reason to stop.
+    with suppress(Exception):
+        logger.exception("could not handle %s", quoted(item))
+
+
 def _cancel(subscription: Subscription) -> None:
     try:
         subscription.cancel()
-    except Exception:
-        logger.exception("could not cancel %s", reprlib.repr(subscription))
+    except BaseException:
+        logger.exception("could not cancel %s", quoted(subscription))
 
 
 _stores: weakref.WeakSet[ChannelEventStore] = weakref.WeakSet()

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from typing_extensions import final
 
-from .clock import Moment
 from .errors import ShuttingDownError
+from .selector import WatchableQueue
 
 T = TypeVar("T")
-
-Watcher = tuple[Callable[[tuple[Any, Moment]], None], object, Callable[[], Moment]]
-"""How a queue notes its own puts: ``note((source, read()))``."""
 
 
 @final
@@ -33,35 +30,6 @@ ENDED: Final = _Ended()
 """The last item of a subscription that was cancelled, or whose server stopped."""
 
 
-class _Updates(queue.Queue[Any]):
-    """A client's queue: unbounded, so a put never waits, and made to be watched.
-
-    ``put`` takes the lock with a plain ``with``, which an interrupt cannot
-    leave locked. While there is a ``watcher`` it notes the put there; otherwise
-    it wakes whoever waits in ``get``.
-    """
-
-    # Both are guarded by the mutex.
-    watcher: Watcher | None = None
-    ended = False
-    is_shutdown = False  # as in Python 3.13 and newer
-
-    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
-        """Add ``item``, or do nothing if the subscription has ended."""
-        with self.mutex:
-            if self.ended or self.is_shutdown:
-                return
-            if self.watcher is None:
-                self.not_empty.notify()
-            else:
-                note, source, read = self.watcher
-                note((source, read()))
-            self.queue.append(item)
-            self.unfinished_tasks += 1
-            if item is ENDED:
-                self.ended = True
-
-
 class Client(Generic[T]):
     """One subscription: read ``updates``, then ``cancel()``.
 
@@ -71,7 +39,7 @@ class Client(Generic[T]):
     """
 
     def __init__(self, server: Server[T]) -> None:
-        self.updates: queue.Queue[Any] = _Updates()
+        self.updates: queue.Queue[Any] = WatchableQueue(last=ENDED)
         self.quit = threading.Event()
         self._server = server
 
@@ -112,8 +80,10 @@ class Server(Generic[T]):
 
     def stop(self) -> None:
         """End all subscriptions. A second call does nothing."""
-        self._stopped = True
-        self._end(self._clients)
+        with self._lock:
+            self._stopped = True
+            clients = self._clients
+        self._end(clients)
 
     def _end(self, clients: Iterable[Client[T]]) -> None:
         with self._lock:

@@ -104,15 +104,6 @@ def test_a_second_offline_while_offline_changes_nothing(logs: PeerLogs) -> None:
     assert lifetime_and_uptime(logs, 9) == (9, 3)
 
 
-def test_the_peers_of_two_channels_do_not_mix(logs: PeerLogs) -> None:
-    logs.open_channel(CHANNEL_1, ALICE, seconds(0))
-    logs.open_channel(CHANNEL_2, BOB, seconds(0))
-    logs.peer_online(BOB, seconds(0))
-
-    assert lifetime_and_uptime(logs, 4) == (4, 0)
-    assert logs.channel_info(seconds(4), CHANNEL_2, BOB).uptime == seconds(4)
-
-
 # Closing and opening
 
 
@@ -158,13 +149,6 @@ def test_closing_what_is_not_open_with_that_peer_is_a_warning_and_changes_nothin
         )
     ]
     assert lifetime_and_uptime(logs, 5) == (5, 0)
-
-
-def test_closing_does_not_make_a_stranger_known(logs: PeerLogs) -> None:
-    logs.close_channel(CHANNEL_1, ALICE)
-
-    with pytest.raises(PeerNotFoundError):
-        logs.channel_info(seconds(0), CHANNEL_1, ALICE)
 
 
 @pytest.mark.parametrize("peer", [ALICE, BOB])
@@ -214,19 +198,6 @@ def test_a_peer_whose_last_channel_closes_is_still_known_while_it_is_online(
     logs.peer_offline(ALICE, seconds(0))
     with pytest.raises(PeerNotFoundError, match=f"peer {ALICE} is not known"):
         logs.channel_info(seconds(0), CHANNEL_1, ALICE)
-
-
-def test_a_channel_of_another_peer_is_not_found(logs: PeerLogs) -> None:
-    logs.open_channel(CHANNEL_1, ALICE, seconds(0))
-    logs.peer_online(BOB, seconds(0))
-
-    with pytest.raises(ChannelNotFoundError):
-        logs.channel_info(seconds(0), CHANNEL_1, BOB)
-
-
-@pytest.mark.parametrize("error", [PeerNotFoundError, ChannelNotFoundError])
-def test_not_found_is_a_lookup_error(error: type[Exception]) -> None:
-    assert issubclass(error, LookupError)
 
 
 def test_promise_7_an_offline_peer_is_kept_until_its_last_channel_closes(logs: PeerLogs) -> None:

@@ -1,0 +1,247 @@
+"""What needs a process of its own: exits, forks, interrupts, imports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from textwrap import dedent
+
+import pytest
+
+from .lengths import length
+
+STORE = """
+import os, queue, signal, sys, warnings
+import chanfitness
+from chanfitness import *
+from tests.stores import QueueSubscription, make_store
+from tests.values import *
+
+clock = ManualClock(START)
+source, notifier = QueueSubscription(), PeerNotifier()
+store = make_store(
+    source,
+    notifier.subscribe_peer_events(),
+    open_channels=[OpenChannel(CHANNEL_1, ALICE)],
+    clock=clock,
+)
+
+def ask():
+    info = store.get_chan_info(CHANNEL_1, ALICE, timeout=30)
+    return info.lifetime // SECOND, info.uptime // SECOND
+"""
+
+FORK = """
+def refusal(call, *arguments):
+    try:
+        call(*arguments)
+    except ShuttingDownError as error:
+        return str(error)
+
+def check_in_child():
+    signal.alarm(50)  # kills a child that hangs
+    why = f"this store runs in process {parent}, not in a child of it"
+    assert refusal(store.start) == why
+    assert refusal(store.get_chan_info, CHANNEL_1, ALICE) == why
+    assert refusal(store.list_channels) == why
+    store.stop()
+    source.updates.put("left alone")
+    notifier.notify_peer_online(ALICE)
+    assert source.updates.get_nowait() == "left alone"
+    assert source.updates.qsize() == 0
+    with make_store(source, clock=clock) as of_the_child:
+        source.updates.put(OpenChannelEvent(CHANNEL_2, BOB))
+        assert [info.peer for info in of_the_child.list_channels(timeout=30)] == [BOB]
+
+parent = os.getpid()
+# Python 3.12 warns of forks in a process with threads, which is what is tested.
+warnings.simplefilter("ignore", DeprecationWarning)
+"""
+
+
+def run(*scripts: str) -> str:
+    """What the scripts print, in one process, which must end well and warn of nothing."""
+    text = "".join(dedent(script) for script in scripts)
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stderr, ended.returncode) == ("", 0)
+    return ended.stdout
+
+
+def test_a_script_that_forgets_stop_still_exits() -> None:
+    """The thread is a daemon thread."""
+    printed = run(
+        STORE,
+        """
+        store.start()
+        notifier.notify_peer_online(ALICE)
+        clock.advance(SECOND)
+        print(*ask())
+        """,
+    )
+    assert printed == "1 1\n"
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+@needs_fork
+def test_a_child_of_fork_is_refused_and_the_parent_goes_on() -> None:
+    """Promise 4."""
+    printed = run(
+        STORE,
+        FORK,
+        """
+        store.start()
+        source.updates.put(PeerOnlineEvent(ALICE))
+        source.updates.join()  # so that the loop holds no queue's lock while we fork
+        assert ask() == (0, 0)
+        child = os.fork()
+        if child == 0:
+            check_in_child()
+            sys.exit()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        clock.advance(SECOND)
+        notifier.notify_peer_offline(ALICE)
+        clock.advance(SECOND)
+        print(*ask())
+        store.stop()
+        """,
+    )
+    assert printed == "2 1\n"
+
+
+@needs_fork
+@pytest.mark.parametrize("state", ["pass", "store.start(); ask(); store.stop()"])
+def test_a_child_of_fork_is_refused_also_by_a_store_that_does_not_run(state: str) -> None:
+    """Promise 4: one that has not started yet, and one that has stopped."""
+    run(
+        STORE,
+        FORK,
+        state,
+        """
+        child = os.fork()
+        if child == 0:
+            check_in_child()
+            sys.exit()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        """,
+    )
+
+
+@needs_fork
+def test_a_child_of_multiprocessing_is_refused_and_the_parent_goes_on() -> None:
+    """Promise 4."""
+    printed = run(
+        STORE,
+        FORK,
+        """
+        import multiprocessing
+        with store:
+            assert ask() == (0, 0)
+            child = multiprocessing.get_context("fork").Process(target=check_in_child)
+            child.start()
+            child.join(50)
+            assert child.exitcode == 0
+            clock.advance(SECOND)
+            print(*ask())
+        """,
+    )
+    assert printed == "1 0\n"
+
+
+INTERRUPT = f"""
+import itertools
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+def until_interrupted(do, after):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, after)
+        while True:
+            do()
+    except KeyboardInterrupt:
+        pass
+
+signal.signal(signal.SIGALRM, interrupt)
+interrupts = {length(400, 4_000)}
+"""
+
+
+def test_a_question_may_be_interrupted_anywhere() -> None:
+    """Promises 2 and 4: the answers that come next are exact, and stop() returns."""
+    printed = run(
+        STORE,
+        INTERRUPT,
+        """
+        store.start()
+        notifier.notify_peer_online(ALICE)
+        for number in range(1, interrupts + 1):
+            until_interrupted(ask, after=(number % 40 + 1) * 1e-5)
+            clock.advance(SECOND)
+            assert ask() == (number, number)
+            assert store.list_channels(timeout=30)[0].lifetime == number * SECOND
+        store.stop()
+        print("stopped")
+        """,
+    )
+    assert printed == "stopped\n"
+
+
+def test_a_notifier_may_be_interrupted_anywhere() -> None:
+    """Promises 2 and 4: its queue's lock is never left locked, and no time is lost."""
+    printed = run(
+        STORE,
+        INTERRUPT,
+        """
+        flap = itertools.cycle([notifier.notify_peer_offline, notifier.notify_peer_online])
+        store.start()
+        for number in range(1, interrupts + 1):
+            until_interrupted(lambda: next(flap)(ALICE), after=(number % 40 + 1) * 1e-5)
+            notifier.notify_peer_online(ALICE)
+            clock.advance(SECOND)
+            assert ask() == (number, number)
+        store.stop()
+        print("stopped")
+        """,
+    )
+    assert printed == "stopped\n"
+
+
+def test_the_import_says_nothing() -> None:
+    assert run("import chanfitness") == ""
+
+
+def test_the_import_needs_no_optional_package() -> None:
+    printed = run(
+        """
+        import sys
+        before = set(sys.modules)
+        import chanfitness
+        imported = {name.partition(".")[0] for name in set(sys.modules) - before}
+        print(*sorted(imported - sys.stdlib_module_names))
+        """
+    )
+    assert set(printed.split()) <= {"chanfitness", "typing_extensions"}
+
+
+def test_a_warning_goes_nowhere_while_nobody_configured_logging() -> None:
+    """Python's handler of last resort would print it."""
+    printed = run(
+        STORE,
+        """
+        with store:
+            source.updates.put(ClosedChannelEvent(CHANNEL_2, BOB))
+            source.updates.put("nonsense")
+            print(*ask())
+        """,
+    )
+    assert printed == "0 0\n"
