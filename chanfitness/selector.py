@@ -189,6 +189,7 @@ class Selector:
         self._sources: list[_Source] = []
         self._entries: list[_Entry] = []  # of the batch at hand
         self._held: list[_Source] = []  # the queues that they name
+        self._end: int | None = None  # where the end is among them
         self.ended = False
         self._ending = False
         self._fault: BaseException | None = None
@@ -258,6 +259,7 @@ class Selector:
         finally:
             for source in self._held:
                 source.queue.mutex.release()
+        self._end = end
         return self._in_order(end)
 
     def done(self) -> None:
@@ -265,7 +267,7 @@ class Selector:
         for source in self._held:
             source.acknowledge()
         if self._fault is None:
-            self._entries = []
+            del self._entries[: self._end]  # what was posted after the end is left over
 
     def leftovers(self) -> list[Any]:
         """What was posted and is not known to be handled.
