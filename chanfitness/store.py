@@ -96,6 +96,7 @@ class ChannelEventStore:
         self._config = config
         self._lock = threading.Lock()  # guards changes of _state and of _thread
         self._state = _NEW
+        self._joining = threading.Lock()  # one at a time: Thread.join() of two at once may raise
         self._quit = threading.Event()  # set when no question will be answered any more
         self._why_stopped = "the store has stopped"
         self._thread: threading.Thread | None = None
@@ -194,7 +195,8 @@ class ChannelEventStore:
         if self._thread is not None:
             self._selector.end()
             if self._ident != threading.get_ident():
-                self._thread.join()
+                with self._joining:
+                    self._thread.join()
 
     def __enter__(self) -> Self:
         self.start()
