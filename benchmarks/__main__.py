@@ -11,7 +11,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 
 from chanfitness import (
     ChannelEventStore,
@@ -26,6 +26,7 @@ from chanfitness import (
 )
 from chanfitness.replay import replay
 
+from . import remembering
 from .measure import Figure, compare
 
 PEERS = [Vertex(b"\x02" + number.to_bytes(32, "big")) for number in range(1000)]
@@ -183,10 +184,8 @@ def bytes_an_event(count: int) -> float:
 def replay_rate(count: int) -> float:
     first = '{"at": "2026-01-01T00:00:00Z", "event": "monitoring_started", '
     first += '"open_channels": [], "online_peers": []}\n'
-    line = '{{"at": "2026-01-01T{:02}:{:02}:{:02}.{:06}Z", "event": "peer_online", "peer": "{}"}}\n'
-    lines = [
-        line.format(n // 3600 % 24, n // 60 % 60, n % 60, 0, PEERS[n % 1000]) for n in range(count)
-    ]
+    line = '{{"at": "2026-01-01T00:00:{:02}.{:06}Z", "event": "peer_online", "peer": "{}"}}\n'
+    lines = [line.format(n // 10**6, n % 10**6, PEERS[n % 1000]) for n in range(count)]
     recording = io.BytesIO("".join([first, *lines]).encode())
     return 1 / timed(count, lambda: replay(recording, "benchmark"))
 
@@ -214,10 +213,12 @@ def figures() -> Iterator[Figure]:
 
 def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, medians and quartiles")
-    for figure in figures():
+    for figure in chain(figures(), remembering.figures()):
         print(figure, flush=True)
     print(f"bytes an event: {bytes_an_event(20_000):.3f}")
     print(f"replay: {replay_rate(200_000):,.0f} events a second")
+    for line in remembering.lines():
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -14,21 +14,31 @@ from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
     ChannelNotFoundError,
+    HistoryDisabledError,
     NotStartedError,
     PeerNotFoundError,
     RecordingError,
     RequestTimeoutError,
     ShuttingDownError,
+    StorageCorruptError,
+    StorageError,
+    StorageInUseError,
+    StorageUnwritableError,
+    StorageVersionError,
 )
 from .events import (
     ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
-from .peerlog import ChannelInfo
+from .history import ChannelHistory, Outage
+from .peerlog import ChannelInfo, PeerInfo
 from .peernotifier import PeerNotifier
+from .storage import SqliteStorage
 from .store import ChannelEventStore
 from .wire import OutPoint, Vertex
 
@@ -36,17 +46,23 @@ __all__ = [
     "AlreadyStartedError",
     "ChanFitnessError",
     "ChannelEventStore",
+    "ChannelHistory",
     "ChannelInfo",
     "ChannelNotFoundError",
     "ChannelNotifier",
     "Clock",
     "ClosedChannelEvent",
     "Config",
+    "HistoryDisabledError",
     "ManualClock",
+    "MonitoringPausedEvent",
+    "MonitoringResumedEvent",
     "NotStartedError",
     "OpenChannel",
     "OpenChannelEvent",
     "OutPoint",
+    "Outage",
+    "PeerInfo",
     "PeerNotFoundError",
     "PeerNotifier",
     "PeerOfflineEvent",
@@ -55,7 +71,13 @@ __all__ = [
     "RecordingError",
     "RequestTimeoutError",
     "ShuttingDownError",
+    "SqliteStorage",
     "SteadyClock",
+    "StorageCorruptError",
+    "StorageError",
+    "StorageInUseError",
+    "StorageUnwritableError",
+    "StorageVersionError",
     "Subscription",
     "SystemClock",
     "Vertex",

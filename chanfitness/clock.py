@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from typing_extensions import Self
+
 from .errors import quoted
 
 _UTC = datetime.timezone.utc
@@ -32,16 +34,35 @@ class Clock(Protocol):
         """The time now, as an aware datetime of any zone."""
 
 
-class Reading(NamedTuple):
+class _ReadingFields(NamedTuple):
+    utc: datetime.datetime
+    seen: datetime.timedelta
+
+
+class Reading(_ReadingFields):
     """One look at a clock that can be corrected.
 
     ``utc``: the date, as an aware datetime; it may step either way.
     ``seen``: the time since some fixed moment, counting only time in which this
     machine could see; it is never stepped.
+
+    ``asleep``: the time since that moment in which the machine could not see,
+    because it was suspended. A clock that leaves it out has its suspends taken
+    for corrections of the date. (It is no part of the tuple.)
     """
 
-    utc: datetime.datetime
-    seen: datetime.timedelta
+    asleep = datetime.timedelta(0)
+
+    def __new__(
+        cls,
+        utc: datetime.datetime,
+        seen: datetime.timedelta,
+        asleep: datetime.timedelta | None = None,
+    ) -> Self:
+        self = super().__new__(cls, utc, seen)
+        if asleep is not None:
+            self.asleep = asleep
+        return self
 
     def __sub__(self, other: Reading) -> datetime.timedelta:
         """The time between two readings, as two datetimes are subtracted."""
@@ -106,7 +127,14 @@ class SteadyClock:
 
     def read(self) -> Reading:
         """The date, and the steady time that durations run on."""
-        return Reading(self._utc(), datetime.timedelta(seconds=self._monotonic()))
+        # Boottime first: a thread that is held up between the two then takes a
+        # suspend for shorter than it was, never sees one that was not there.
+        boottime, monotonic = self._boottime(), self._monotonic()
+        return Reading(
+            self._utc(),
+            datetime.timedelta(seconds=monotonic),
+            datetime.timedelta(seconds=boottime - monotonic),
+        )
 
 
 class ManualClock:
@@ -164,8 +192,8 @@ def reader(clock: Clock) -> Callable[[], Moment]:
         return utc if utc.tzinfo is _UTC else to_utc(utc)
 
     def read_both(read: Callable[[], Reading]) -> Reading:
-        utc, seen = read()
-        return Reading(to_utc(utc), seen)
+        reading = read()
+        return Reading(to_utc(reading.utc), reading.seen, reading.asleep)
 
     if type(clock) in (SystemClock, ManualClock):
         return now  # in UTC already

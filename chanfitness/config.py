@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import queue
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any, Protocol
 
 from .clock import Clock, SystemClock
 from .events import OpenChannel
+from .flaps import FACTOR, PERIOD
+from .storage import SqliteStorage
 from .wire import Vertex
 
 
@@ -44,6 +47,15 @@ class Config:
     first online event, as in lnd.
 
     ``clock``: read in every thread that puts or asks; see :class:`Clock`.
+
+    ``history``: for how long a peer's changes of state are kept, or None, and
+    then ``get_history`` raises; ``history_limit``: how many of a peer at most.
+    Totals are exact for ever, whatever is kept.
+
+    ``flap_factor``, ``flap_period``: after a period without a flap a peer's flap
+    count is multiplied by the factor; as in lnd.
+
+    ``storage``: where state outlives the process, or None.
     """
 
     subscribe_channel_events: Callable[[], Subscription]
@@ -51,3 +63,18 @@ class Config:
     get_open_channels: Callable[[], Iterable[OpenChannel]]
     is_peer_online: Callable[[Vertex], bool] | None = None
     clock: Clock = field(default_factory=SystemClock)
+    history: datetime.timedelta | None = None
+    history_limit: int = 10_000
+    flap_factor: float = FACTOR
+    flap_period: datetime.timedelta = PERIOD
+    storage: SqliteStorage | None = None
+
+    def __post_init__(self) -> None:
+        if self.history is not None and self.history < datetime.timedelta(0):
+            raise ValueError(f"bad history {self.history!r}: expected a period of time, or None")
+        if self.history_limit < 1:
+            raise ValueError(f"bad history_limit {self.history_limit!r}: expected 1 or more")
+        if not 0 <= self.flap_factor <= 1:
+            raise ValueError(f"bad flap_factor {self.flap_factor!r}: expected 0 to 1")
+        if self.flap_period <= datetime.timedelta(0):
+            raise ValueError(f"bad flap_period {self.flap_period!r}: expected more than zero")

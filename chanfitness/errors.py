@@ -7,6 +7,12 @@
      +-- AlreadyStartedError
      +-- ShuttingDownError
      +-- RequestTimeoutError    (also TimeoutError)
+     +-- HistoryDisabledError
+     +-- StorageError
+          +-- StorageInUseError
+          +-- StorageCorruptError
+          +-- StorageVersionError
+          +-- StorageUnwritableError
      +-- RecordingError         (also ValueError)
 
 A value that is malformed in itself (a bad key, a naive time) is a plain
@@ -48,6 +54,30 @@ class ShuttingDownError(ChanFitnessError):
 
 class RequestTimeoutError(ChanFitnessError, TimeoutError):
     """No answer came within the timeout that the caller gave."""
+
+
+class HistoryDisabledError(ChanFitnessError):
+    """``get_history`` was asked of a store that keeps none: see ``Config(history=...)``."""
+
+
+class StorageError(ChanFitnessError):
+    """A database cannot be used; what is in it was left as it was."""
+
+
+class StorageInUseError(StorageError):
+    """Another store is writing this database."""
+
+
+class StorageCorruptError(StorageError):
+    """The file is damaged, or is no database of chanfitness."""
+
+
+class StorageVersionError(StorageError):
+    """The database was written by a newer version of chanfitness."""
+
+
+class StorageUnwritableError(StorageError):
+    """The file or its directory cannot be written, or the disk is full."""
 
 
 class RecordingError(ChanFitnessError, ValueError):

@@ -9,6 +9,7 @@ here, for speed: the loop logs what it cannot handle.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from typing_extensions import Self, final
@@ -98,6 +99,52 @@ class PeerOfflineEvent(_PeerEvent):
     """``peer`` disconnected, as lnd's ``peernotifier.PeerOfflineEvent``."""
 
     __slots__ = ()
+
+
+class _PausedFields(NamedTuple):
+    at: datetime.datetime | None = None
+
+
+class _ResumedFields(NamedTuple):
+    open_channels: Sequence[OpenChannel]
+    online_peers: Sequence[Vertex]
+    at: datetime.datetime | None = None
+
+
+@final
+class MonitoringPausedEvent(_Event, _PausedFields):
+    """From here on the source sees nothing: blind time begins.
+
+    It is neither lifetime nor uptime of any channel. What is put meanwhile
+    changes the state, but is no flap and no history.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, at: datetime.datetime | None = None) -> Self:
+        if at is not None:
+            _refuse_naive(at)
+        return _new_tuple(cls, (at,))
+
+
+@final
+class MonitoringResumedEvent(_Event, _ResumedFields):
+    """From here on the source sees everything: this is open, and these are online.
+
+    A channel that is missing closed meanwhile; a new one begins here.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        open_channels: Iterable[OpenChannel],
+        online_peers: Iterable[Vertex],
+        at: datetime.datetime | None = None,
+    ) -> Self:
+        if at is not None:
+            _refuse_naive(at)
+        return _new_tuple(cls, (tuple(open_channels), tuple(online_peers), at))
 
 
 def _refuse_naive(at: datetime.datetime) -> None:

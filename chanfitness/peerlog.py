@@ -9,19 +9,22 @@ value it had when the channel opened, and an answer is a difference of two. So
 a question costs O(1) and an event leaves nothing behind.
 
 Pure: no thread, no lock, no clock. ``at`` is always a position on the store's
-time axis (:mod:`chanfitness.axis`), and never before the last one given.
+time axis (:mod:`chanfitness.axis`), and never before the last one given. What
+blind time is, a log never hears of: the axis stands still in it.
 """
 
 from __future__ import annotations
 
 import datetime
-import logging
+import json
 from typing import NamedTuple
 
-from .errors import ChannelNotFoundError, PeerNotFoundError, require
-from .wire import OutPoint, Vertex
+from typing_extensions import Self
 
-logger = logging.getLogger(__name__)
+from .axis import Instant
+from .history import History
+from .rows import MICROSECOND, ChannelRow, HistoryRows, PeerRow, microseconds
+from .wire import OutPoint, Vertex
 
 _ZERO = datetime.timedelta(0)
 
@@ -44,31 +47,67 @@ class ChannelInfo(NamedTuple):
         return self.uptime / self.lifetime if self.lifetime else None
 
 
+class PeerInfo(NamedTuple):
+    """What the store knows of one peer, as of one moment.
+
+    ``since``: when the present state began, as far as it was seen (UTC).
+    ``flap_count``: how often the state changed, old changes counting less, as
+    in lnd. ``last_flap``: when it did so last, or None. ``channels``: those that
+    are open, in order of opening.
+    """
+
+    peer: Vertex
+    online: bool
+    since: datetime.datetime
+    flap_count: int
+    last_flap: datetime.datetime | None
+    channels: tuple[OutPoint, ...]
+
+
 class PeerLog:
     """One peer: whether it is online, for how long in all, and its channels."""
 
-    __slots__ = ("_online_since", "_uptime", "channels")
+    __slots__ = (
+        "_online_since",
+        "_uptime",
+        "channels",
+        "flap_count",
+        "had_channel",
+        "history",
+        "last_flap",
+        "peer",
+        "since",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Vertex, since: Instant) -> None:
+        self.peer = peer
+        self.had_channel = False
         self._uptime = _ZERO
         self._online_since: datetime.timedelta | None = None
-        self.channels: dict[OutPoint, _Channel] = {}
+        self.channels: dict[OutPoint, Channel] = {}
+        self.since = since  # when the present state began
+        self.flap_count = 0  # as of last_flap
+        self.last_flap: Instant | None = None
+        self.history: History | None = None
 
     @property
-    def is_known(self) -> bool:
-        """A peer is forgotten while it is offline and has no channel."""
-        return self._online_since is not None or bool(self.channels)
+    def is_online(self) -> bool:
+        return self._online_since is not None
 
-    def online(self, at: datetime.timedelta) -> None:
-        """The peer is online; nothing changes if it was."""
-        if self._online_since is None:
-            self._online_since = at
-
-    def offline(self, at: datetime.timedelta) -> None:
-        """The peer is offline; nothing changes if it was."""
+    def online(self, at: datetime.timedelta) -> bool:
+        """The peer is online. Returns whether that is a change."""
         if self._online_since is not None:
-            self._uptime += at - self._online_since
-            self._online_since = None
+            return False
+        self._online_since = at
+        return True
+
+    def offline(self, at: datetime.timedelta) -> bool:
+        """The peer is offline. Returns whether that is a change."""
+        if self._online_since is None:
+            return False
+        self._uptime += at - self._online_since
+        self._online_since = None
+        return True
 
     def uptime(self, at: datetime.timedelta) -> datetime.timedelta:
         """The peer's time online, in all."""
@@ -76,93 +115,132 @@ class PeerLog:
             return self._uptime
         return self._uptime + (at - self._online_since)
 
+    def row(self) -> PeerRow:
+        """What is saved of it."""
+        return PeerRow(
+            bytes(self.peer),
+            microseconds(self._uptime),
+            None if self._online_since is None else microseconds(self._online_since),
+            microseconds(self.since[0]),
+            self.since[1],
+            self.flap_count,
+            None if self.last_flap is None else microseconds(self.last_flap[0]),
+            None if self.last_flap is None else self.last_flap[1],
+        )
 
-class _Channel:
-    __slots__ = ("_opened_at", "_peer_uptime_before", "log", "peer", "point")
+    def unsaved_history(self, everything: bool) -> HistoryRows:
+        """The changes that were not saved yet."""
+        if self.history is None:
+            return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)
+        return self.history.unsaved(bytes(self.peer), everything)
 
-    def __init__(self, point: OutPoint, peer: Vertex, log: PeerLog, at: datetime.timedelta) -> None:
+    @classmethod
+    def of_row(cls, row: PeerRow) -> Self:
+        """The log that was saved."""
+        log = cls(Vertex(row.key), (row.since_position * MICROSECOND, row.since_stretch))
+        log.had_channel = True
+        log._uptime = row.uptime * MICROSECOND
+        if row.online_since is not None:
+            log._online_since = row.online_since * MICROSECOND
+        log.flap_count = row.flap_count
+        if row.flap_position is not None and row.flap_stretch is not None:
+            log.last_flap = row.flap_position * MICROSECOND, row.flap_stretch
+        return log
+
+
+class Channel:
+    """One channel: when it opened, and what its peer's uptime was then.
+
+    One that is absent for a while lives on afterwards as if it had opened later
+    by as much: ``_lived_from`` and ``_peer_uptime_before`` are moved.
+    """
+
+    __slots__ = (
+        "_left",
+        "_lived_from",
+        "_peer_uptime_before",
+        "gaps",
+        "log",
+        "opened",
+        "peer",
+        "point",
+    )
+
+    def __init__(self, point: OutPoint, peer: Vertex, log: PeerLog, opened: Instant) -> None:
         self.point = point
         self.peer = peer
         self.log = log
-        self._opened_at = at
-        self._peer_uptime_before = log.uptime(at)
+        self.gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...] = ()
+        self._left: tuple[datetime.timedelta, datetime.timedelta] | None = None
+        self.opened = opened
+        self._lived_from, _ = opened
+        self._peer_uptime_before = log.uptime(self._lived_from)
 
     def info(self, at: datetime.timedelta) -> ChannelInfo:
+        """Its figures."""
         return ChannelInfo(
             self.point,
             self.peer,
-            at - self._opened_at,
+            at - self._lived_from,
             self.log.uptime(at) - self._peer_uptime_before,
         )
 
+    def final_info(self, at: datetime.timedelta) -> ChannelInfo:
+        """Its figures if it closes now; if it is absent, those with which it left."""
+        if self._left is None:
+            return self.info(at)
+        left, uptime_left = self._left
+        lifetime, uptime = left - self._lived_from, uptime_left - self._peer_uptime_before
+        return ChannelInfo(self.point, self.peer, lifetime, uptime)
 
-class PeerLogs:
-    """All peers that are online or have a channel, and all open channels."""
+    def leave(self, at: datetime.timedelta) -> None:
+        """It is absent from here on."""
+        self._left = at, self.log.uptime(at)
 
-    def __init__(self) -> None:
-        self._peers: dict[Vertex, PeerLog] = {}
-        self._channels: dict[OutPoint, _Channel] = {}  # in order of opening
+    def come_back(self, at: datetime.timedelta) -> None:
+        """It is there again, with the figures with which it left."""
+        assert self._left is not None
+        left, uptime_left = self._left
+        self._left = None
+        self._lived_from += at - left
+        self._peer_uptime_before += self.log.uptime(at) - uptime_left
+        self.gaps += ((left, at),)
 
-    def peer_online(self, peer: Vertex, at: datetime.timedelta) -> None:
-        log = self._peers.get(peer)
-        if log is None:
-            log = self._new_log(peer)
-        log.online(at)
+    def absent_within(
+        self, start: datetime.timedelta, end: datetime.timedelta
+    ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
+        """Its gaps, as far as they lie between two positions."""
+        clipped = [(max(left, start), min(back, end)) for left, back in self.gaps]
+        return [(left, back) for left, back in clipped if left < back]
 
-    def peer_offline(self, peer: Vertex, at: datetime.timedelta) -> None:
-        log = self._peers.get(peer)
-        if log is None:
-            require(peer, Vertex)  # a stranger: nothing to remember
-        else:
-            log.offline(at)
-            self._forget_if_unknown(peer, log)
+    def row(self) -> ChannelRow:
+        """What is saved of it."""
+        left, uptime_left = self._left or (None, None)
+        return ChannelRow(
+            str(self.point),
+            bytes(self.peer),
+            microseconds(self.opened[0]),
+            self.opened[1],
+            microseconds(self._lived_from),
+            microseconds(self._peer_uptime_before),
+            None if left is None else microseconds(left),
+            None if uptime_left is None else microseconds(uptime_left),
+            json.dumps([[microseconds(each) for each in gap] for gap in self.gaps]),
+        )
 
-    def open_channel(self, point: OutPoint, peer: Vertex, at: datetime.timedelta) -> None:
-        """A channel opens, up from its first moment if its peer is online."""
-        known = self._channels.get(point)
-        if known is not None:
-            logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
-            return
-        require(point, OutPoint)
-        log = self._peers.get(peer)
-        if log is None:
-            log = self._new_log(peer)
-        self._channels[point] = log.channels[point] = _Channel(point, peer, log, at)
+    @classmethod
+    def of_row(cls, row: ChannelRow, log: PeerLog) -> Self:
+        """The channel that was saved."""
+        opened = row.opened_position * MICROSECOND, row.opened_stretch
+        channel = cls(OutPoint.parse(row.channel_point), log.peer, log, opened)
+        channel._lived_from = row.lived_from * MICROSECOND
+        channel._peer_uptime_before = row.uptime_before * MICROSECOND
+        if row.left is not None and row.uptime_left is not None:
+            channel._left = row.left * MICROSECOND, row.uptime_left * MICROSECOND
+        gaps = json.loads(row.gaps)
+        channel.gaps = tuple((left * MICROSECOND, back * MICROSECOND) for left, back in gaps)
+        return channel
 
-    def close_channel(self, point: OutPoint, peer: Vertex) -> None:
-        """A channel closes and is forgotten.
-
-        One restored from a static backup closes without ever having opened.
-        """
-        known = self._channels.get(point)
-        if known is None or known.peer != peer:
-            require(point, OutPoint)
-            require(peer, Vertex)
-            logger.warning("channel %s with %s closed, which was not open", point, peer)
-            return
-        del self._channels[point], known.log.channels[point]
-        self._forget_if_unknown(peer, known.log)
-
-    def channel_info(self, at: datetime.timedelta, point: OutPoint, peer: Vertex) -> ChannelInfo:
-        """What is known of one channel with ``peer``."""
-        channel = self._channels.get(point)
-        if channel is None or channel.peer != peer:
-            require(point, OutPoint)
-            require(peer, Vertex)
-            if peer not in self._peers:
-                raise PeerNotFoundError(f"peer {peer} is not known")
-            raise ChannelNotFoundError(f"no channel {point} with {peer} is open")
-        return channel.info(at)
-
-    def list_channels(self, at: datetime.timedelta) -> list[ChannelInfo]:
-        """What is known of every channel, in order of opening."""
-        return [channel.info(at) for channel in self._channels.values()]
-
-    def _new_log(self, peer: Vertex) -> PeerLog:
-        require(peer, Vertex)
-        log = self._peers[peer] = PeerLog()
-        return log
-
-    def _forget_if_unknown(self, peer: Vertex, log: PeerLog) -> None:
-        if not log.is_known:
-            del self._peers[peer]
+    @property
+    def is_absent(self) -> bool:
+        return self._left is not None

@@ -12,8 +12,9 @@ backwards::
     {"at": TIME, "event": "channel_closed", "channel_point": "txid:0", "peer": "02..."}
     {"at": TIME, "event": "monitoring_stopped"}
 
-A recording begins with ``monitoring_started``. Fields that are not named here
-are ignored.
+A recording begins with ``monitoring_started``. What lies between a
+``monitoring_stopped`` and the next ``monitoring_started`` is blind time. Fields
+that are not named here are ignored.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from .clock import to_utc
 from .errors import RecordingError, quoted
 from .events import (
     ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
     PeerOfflineEvent,
@@ -45,17 +48,6 @@ _TIME = re.compile(
 # A recording names the same few peers and channels over and over.
 _vertex = lru_cache(maxsize=2**16)(Vertex.parse)
 _outpoint = lru_cache(maxsize=2**16)(OutPoint.parse)
-
-
-class MonitoringStarted(NamedTuple):
-    """From here on the recorder saw everything; this is what it found."""
-
-    open_channels: list[OpenChannel]
-    online_peers: list[Vertex]
-
-
-class MonitoringStopped(NamedTuple):
-    """From here on the recorder saw nothing."""
 
 
 class Line(NamedTuple):
@@ -160,8 +152,8 @@ def _channel(record: object) -> OpenChannel:
     return OpenChannel(_outpoint(_text(_field(record, "channel_point"))), _peer(record))
 
 
-def _monitoring_started(record: dict[str, Any]) -> MonitoringStarted:
-    return MonitoringStarted(
+def _monitoring_started(record: dict[str, Any]) -> MonitoringResumedEvent:
+    return MonitoringResumedEvent(
         [_channel(channel) for channel in _list(record, "open_channels")],
         [_vertex(_text(peer)) for peer in _list(record, "online_peers")],
     )
@@ -173,20 +165,21 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "peer_offline": lambda record: PeerOfflineEvent(_peer(record)),
     "channel_opened": lambda record: OpenChannelEvent(*_channel(record)),
     "channel_closed": lambda record: ClosedChannelEvent(*_channel(record)),
-    "monitoring_stopped": lambda _: MonitoringStopped(),
+    "monitoring_stopped": lambda _: MonitoringPausedEvent(),
 }
 
 
 def _check_order(before: Line | None, line: Line) -> None:
     if before is None:
-        if not isinstance(line.event, MonitoringStarted):
+        if not isinstance(line.event, MonitoringResumedEvent):
             raise ValueError("a recording begins with a monitoring_started")
         return
     if line.at < before.at:
         raise ValueError(
             f"time runs backwards: {format_time(line.at)} after {format_time(before.at)}"
         )
-    if isinstance(line.event, MonitoringStarted):
-        raise ValueError("a second monitoring_started: blind time cannot be replayed yet")
-    if isinstance(before.event, MonitoringStopped):
-        raise ValueError("after a monitoring_stopped: expected a monitoring_started")
+    stopped = isinstance(before.event, MonitoringPausedEvent)
+    if isinstance(line.event, MonitoringResumedEvent) != stopped:
+        expected = "expected a" if stopped else "did not expect a"
+        where = "a monitoring_stopped" if stopped else "what is no monitoring_stopped"
+        raise ValueError(f"after {where}: {expected} monitoring_started")

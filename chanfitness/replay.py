@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import queue
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -10,9 +11,12 @@ from typing import Any, NamedTuple
 from .clock import ManualClock
 from .config import Config
 from .errors import RecordingError
-from .events import PeerOnlineEvent
+from .events import MonitoringResumedEvent
 from .peerlog import ChannelInfo
-from .recording import Line, MonitoringStarted, MonitoringStopped, format_time, read
+from .recording import Line, format_time, read
+from .rows import int_to_date
+from .storage import SqliteStorage
+from .storage import read as read_database
 from .store import ChannelEventStore
 
 _BACKLOG = 4096
@@ -35,15 +39,24 @@ class _Feed:
         pass
 
 
-def replay(lines: Iterable[bytes], file: str, at: datetime.datetime | None = None) -> Replayed:
+def replay(
+    lines: Iterable[bytes],
+    file: str,
+    at: datetime.datetime | None = None,
+    *,
+    storage: SqliteStorage | None = None,
+    history: datetime.timedelta | None = None,
+) -> Replayed:
     """Feed a recording through a store, and ask it as of the last line.
 
     ``lines`` and ``file`` as for :func:`chanfitness.recording.read`. ``at``: ask
     as of this moment instead (an aware datetime; lines at exactly that time
-    count, later ones are not read).
+    count, later ones are not read). ``storage``, ``history``: as in ``Config``; the
+    last heartbeat is the last line's time.
 
-    Raises ``RecordingError`` for a line that cannot be used, and for an ``at``
-    before the first line or after the last.
+    Raises ``RecordingError`` for a line that cannot be used, for an ``at`` before
+    the first line or after the last, and for a recording that begins before the
+    storage's last heartbeat.
     """
     recording = read(lines, file)
     first = next(recording)
@@ -51,15 +64,16 @@ def replay(lines: Iterable[bytes], file: str, at: datetime.datetime | None = Non
         raise RecordingError(
             file, first.number, f"begins at {format_time(first.at)}, after the time asked for"
         )
+    if storage is not None:
+        _refuse_what_was_counted(storage, file, first)
     clock, feed = ManualClock(first.at), _Feed()
-    with _store(first, clock, feed) as store:
+    with _store(first, clock, feed, storage, history) as store:
         last = first
         for line in recording:
             if at is not None and line.at > at:
                 break
             clock.set(line.at)
-            if not isinstance(line.event, MonitoringStopped):
-                feed.updates.put(line.event)
+            feed.updates.put(line.event)
             last = line
         else:
             if at is not None and last.at < at:
@@ -71,16 +85,38 @@ def replay(lines: Iterable[bytes], file: str, at: datetime.datetime | None = Non
         return Replayed(clock.now(), store.list_channels())
 
 
-def _store(first: Line, clock: ManualClock, feed: _Feed) -> ChannelEventStore:
-    assert isinstance(first.event, MonitoringStarted)
+def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> None:
+    """A recording that begins before the database ends would be counted twice."""
+    if os.path.exists(storage.path):
+        saved, _ = read_database(storage.path)
+        if saved is not None and first.at < int_to_date(saved.heartbeat):
+            heartbeat = format_time(int_to_date(saved.heartbeat))
+            raise RecordingError(
+                file,
+                first.number,
+                f"begins at {format_time(first.at)}, and {storage.path} has all until {heartbeat}",
+            )
+
+
+def _store(
+    first: Line,
+    clock: ManualClock,
+    feed: _Feed,
+    storage: SqliteStorage | None,
+    history: datetime.timedelta | None,
+) -> ChannelEventStore:
     snapshot = first.event
-    for peer in snapshot.online_peers:
-        feed.updates.put(PeerOnlineEvent(peer))
+    assert isinstance(snapshot, MonitoringResumedEvent)
+    feed.updates.put(snapshot)  # tells of all peers, also of those without a channel
+    online = set(snapshot.online_peers)
     return ChannelEventStore(
         Config(
             subscribe_channel_events=lambda: feed,
             subscribe_peer_events=lambda: feed,
             get_open_channels=lambda: snapshot.open_channels,
+            is_peer_online=lambda peer: peer in online,
             clock=clock,
+            storage=storage,
+            history=history,
         )
     )

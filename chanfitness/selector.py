@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from operator import itemgetter
 from typing import Any
 
@@ -191,6 +191,7 @@ class Selector:
         self._held: list[_Source] = []  # the queues that they name
         self._end: int | None = None  # where the end is among them
         self.ended = False
+        self.ended_at: Moment | None = None
         self._ending = False
         self._fault: BaseException | None = None
 
@@ -233,7 +234,10 @@ class Selector:
     def end(self) -> None:
         """Let :meth:`take` hand out what was put until now, and then no more."""
         self._ending = True
-        self._ready.put((_END, None))
+        moment = None
+        with suppress(Exception):  # a clock that fails is no reason not to end
+            moment = self._read()
+        self._ready.put((_END, moment))
 
     def take(self) -> Iterator[tuple[Any, Moment]]:
         """Wait for something to be put, and take all that was: a batch.
@@ -255,7 +259,8 @@ class Selector:
             end = whats.index(_END) if self._ending and _END in whats else None
             for source in self._held:
                 self._fault = source.take(whats, end) or self._fault
-            self.ended = end is not None and self._fault is None
+            if end is not None and self._fault is None:
+                self.ended, self.ended_at = True, self._entries[end][1]
         finally:
             for source in self._held:
                 source.queue.mutex.release()

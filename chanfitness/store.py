@@ -4,30 +4,13 @@ It subscribes to what happens to channels and to their peers, and answers how
 long each channel has been known (its *lifetime*) and how much of that time its
 peer was online (its *uptime*).
 
-What it promises. An *item* is an event, a question, or the snapshot that
-``start()`` takes; it is *put* at the moment at which a queue accepts it.
-
-1. One order. Items of all sources, questions and ``stop()`` are handled in the
-   order in which they were put. (The snapshot is first, as in lnd: what was in
-   the queues before it comes after it.)
-2. Time is when it was put. An item's time is read from the clock while it is
-   put, in the thread that puts it, or is the event's own ``at``; what was put
-   before the snapshot has the snapshot's time.
-3. Time never runs backwards, whatever the clock or an ``at`` says, and an
-   ``at`` is never taken to be later than the put. 0 <= uptime <= lifetime.
-4. Every call returns: an answer, a typed error, or a timeout.
-5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
-6. No polling. The idle loop makes no wake-up at all.
-7. Memory follows what is open now: channels that are open, and peers that have
-   a channel or are online.
-8. Nothing is dropped in silence. What cannot be handled is logged with what was
-   wrong, and the loop goes on.
-
-1 and 2 hold for FIFO queues that only the store reads.
+What it promises stands, numbered, above the loop's code in
+:mod:`chanfitness.loop`. Here is the life cycle, and how the loop is asked.
 """
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import logging
 import os
@@ -36,7 +19,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
 
@@ -51,15 +34,15 @@ from .errors import (
     ShuttingDownError,
     quoted,
 )
-from .events import (
-    ClosedChannelEvent,
-    OpenChannel,
-    OpenChannelEvent,
-    PeerOfflineEvent,
-    PeerOnlineEvent,
-)
-from .peerlog import ChannelInfo, PeerLogs
+from .events import OpenChannel
+from .flaps import Cooldown
+from .history import ChannelHistory
+from .ledger import Keeping, Ledger, restore
+from .loop import Loop, Question
+from .peerlog import ChannelInfo, PeerInfo
+from .rows import Saved
 from .selector import Selector
+from .storage import SqliteStorage, typed_errors
 from .subscribe import ENDED
 from .wire import OutPoint, Vertex
 
@@ -67,17 +50,6 @@ logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class _Question:
-    """A question to the loop, with a response queue of its own."""
-
-    __slots__ = ("answer", "arguments", "response")
-
-    def __init__(self, answer: Callable[..., Any], arguments: tuple[object, ...]) -> None:
-        self.answer = answer
-        self.arguments = arguments
-        self.response: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
 
 
 _NEW, _STARTING, _RUNNING, _STOPPED = "new", "starting", "running", "stopped"
@@ -106,7 +78,7 @@ class ChannelEventStore:
         self._read: Callable[[], Moment]
         self._selector: Selector
         self._axis: Axis
-        self._logs: PeerLogs
+        self._ledger: Ledger
 
     # Starting and stopping.
 
@@ -131,6 +103,8 @@ class ChannelEventStore:
             with ExitStack() as undo:
                 self._open(undo)
                 self._launch(undo)
+            if self._config.storage is not None:
+                self._begin_to_save(self._config.storage)
         finally:
             with self._lock:
                 if self._state is _STARTING:
@@ -139,6 +113,10 @@ class ChannelEventStore:
     def _open(self, undo: ExitStack) -> None:
         """Subscribe and take the snapshot; ``undo`` gets what takes that back."""
         config = self._config
+        saved = None
+        if config.storage is not None:
+            saved = config.storage.open()
+            undo.callback(self._close, config.storage)
         channel_events = config.subscribe_channel_events()
         undo.callback(_cancel, channel_events)
         peer_events = config.subscribe_peer_events()
@@ -151,13 +129,22 @@ class ChannelEventStore:
         self._selector = Selector(self._read)
         undo.callback(self._selector.unwatch)
         start = self._selector.watch([channel_events.updates, peer_events.updates], ENDED)
-        self._axis = Axis(start)
-        self._logs = PeerLogs()
-        at = self._axis.position(start)
-        for peer in online:
-            self._logs.peer_online(peer, at)
-        for channel_point, peer in open_channels:
-            self._logs.open_channel(channel_point, peer, at)
+        self._axis, self._ledger = self._accounts(start, saved)
+        self._ledger.resume(open_channels, online)
+
+    def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Axis, Ledger]:
+        config = self._config
+        keeping = Keeping(
+            config.history,
+            config.history_limit,
+            Cooldown(config.flap_factor, config.flap_period),
+            config.storage is not None,
+        )
+        if config.storage is None or saved is None:
+            axis = Axis(start)
+            return axis, Ledger(axis, keeping)
+        with typed_errors(config.storage.path):
+            return restore(saved, start, keeping)
 
     def _online_peers(self, open_channels: list[OpenChannel]) -> list[Vertex]:
         is_peer_online = self._config.is_peer_online
@@ -181,6 +168,14 @@ class ChannelEventStore:
                 self._selector.end()  # interrupted, the thread may run all the same
                 undo_at_end.close()
                 raise
+
+    def _begin_to_save(self, storage: SqliteStorage) -> None:
+        atexit.register(self.stop)
+        try:
+            storage.start(lambda everything: self._ask(None, Ledger.unsaved, everything))
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Handle what was put before, then end. Final; never raises.
@@ -208,9 +203,9 @@ class ChannelEventStore:
     # Questions.
 
     def get_chan_info(
-        self, channel_point: OutPoint, peer: Vertex, *, timeout: float | None = None
+        self, channel_point: OutPoint, peer: Vertex | None = None, *, timeout: float | None = None
     ) -> ChannelInfo:
-        """Lifetime and uptime of one channel, as of now.
+        """Lifetime and uptime of one channel, with ``peer`` or with anyone, as of now.
 
         ``timeout``: seconds of real time to wait at most; 0 never waits, None
         waits for as long as it takes.
@@ -220,23 +215,54 @@ class ChannelEventStore:
         this peer, ``RequestTimeoutError``, ``NotStartedError`` before ``start()``
         has returned, and ``ShuttingDownError`` after ``stop()``.
         """
-        return self._ask(timeout, PeerLogs.channel_info, channel_point, peer)
+        return self._ask(timeout, Ledger.channel_info, channel_point, peer)
 
     def list_channels(self, *, timeout: float | None = None) -> list[ChannelInfo]:
         """Every open channel as of one instant, in order of opening.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """
-        return self._ask(timeout, PeerLogs.list_channels)
+        return self._ask(timeout, Ledger.list_channels)
+
+    def get_peer_info(self, peer: Vertex, *, timeout: float | None = None) -> PeerInfo:
+        """State, flaps and channels of one peer, as of now.
+
+        ``timeout`` and errors as for :meth:`get_chan_info`.
+        """
+        return self._ask(timeout, Ledger.peer_info, peer)
+
+    def list_peers(self, *, timeout: float | None = None) -> list[PeerInfo]:
+        """Every peer that is online or has a channel, as of one instant.
+
+        ``timeout`` and errors as for :meth:`get_chan_info`.
+        """
+        return self._ask(timeout, Ledger.list_peers)
+
+    def get_history(
+        self,
+        channel_point: OutPoint,
+        *,
+        window: datetime.timedelta | None = None,
+        timeout: float | None = None,
+    ) -> ChannelHistory:
+        """Outages and sums of one channel, of the ``window`` before now or of its life.
+
+        Raises ``HistoryDisabledError`` unless ``Config(history=...)`` says how
+        long to keep it, ``ValueError`` for a negative window; ``timeout`` and
+        other errors as for :meth:`get_chan_info`.
+        """
+        if window is not None and window < datetime.timedelta(0):
+            raise ValueError(f"bad window {window!r}: expected a period of time, or None")
+        return self._ask(timeout, Ledger.channel_history, channel_point, window)
 
     def _ask(
         self,
         timeout: float | None,
-        answer: Callable[Concatenate[PeerLogs, datetime.timedelta, P], T],
+        answer: Callable[Concatenate[Ledger, datetime.timedelta, P], T],
         *arguments: P.args,
         **_: P.kwargs,
     ) -> T:
-        """Have the loop call ``answer(logs, now, *arguments)``, and return the result."""
+        """Have the loop call ``answer(ledger, now, *arguments)``, and return the result."""
         if timeout is not None:
             if not timeout >= 0:
                 raise ValueError(f"bad timeout {quoted(timeout)}: expected 0 or more seconds")
@@ -245,7 +271,7 @@ class ChannelEventStore:
             self._refuse()
         if self._ident == threading.get_ident():
             raise ChanFitnessError("the loop's own thread cannot wait for an answer of the loop")
-        question = _Question(answer, arguments)
+        question = Question(answer, arguments)
         self._selector.post(question)
         # The loop sets quit and then fails what is left; here the question was
         # put and then quit is looked at: one of the two sees the other.
@@ -272,18 +298,18 @@ class ChannelEventStore:
         self._lock = threading.Lock()  # another thread may have held it
         self._why_stopped = f"this store runs in process {os.getppid()}, not in a child of it"
         self._state = _STOPPED
-        if self._thread is not None:
-            self._thread = None
+        self._thread = None
+        with suppress(AttributeError):  # before start() there is none
             self._selector.unwatch()
 
-    # The loop. It alone runs what follows, and nothing else touches _axis and _logs.
+    # The loop's thread.
 
     def _run(self, undo: ExitStack) -> None:
         self._ident = threading.get_ident()
         with undo:
             fault: BaseException | None = None
             try:
-                self._loop()
+                Loop(self._selector, self._axis, self._ledger).run()
             except BaseException as error:
                 fault = error
                 self._why_stopped = f"the store's loop died of {quoted(error)}"
@@ -292,51 +318,21 @@ class ChannelEventStore:
                 self._state = _STOPPED
             self._quit.set()
             for item in self._selector.leftovers():
-                if isinstance(item, _Question):
+                if isinstance(item, Question):
                     item.response.put((None, ShuttingDownError(self._why_stopped)))
             if fault is not None:
                 logger.critical("%s", self._why_stopped, exc_info=fault)
 
-    def _loop(self) -> None:
-        selector, handle = self._selector, self._handle
-        while not selector.ended:
-            for item, moment in selector.take():
-                try:
-                    handle(item, moment)
-                except Exception:
-                    _log_unhandled(item)
-            selector.done()
-
-    def _handle(self, item: object, moment: Moment) -> None:
-        logs, position = self._logs, self._axis.position
-        if isinstance(item, PeerOnlineEvent):
-            logs.peer_online(item.peer, position(moment, item.at))
-        elif isinstance(item, PeerOfflineEvent):
-            logs.peer_offline(item.peer, position(moment, item.at))
-        elif isinstance(item, _Question):
-            self._answer(item, moment)
-        elif isinstance(item, OpenChannelEvent):
-            logs.open_channel(item.channel_point, item.peer, position(moment, item.at))
-        elif isinstance(item, ClosedChannelEvent):
-            position(moment, item.at)
-            logs.close_channel(item.channel_point, item.peer)
-        elif item is ENDED:
-            logger.info("a stream of events has ended: nothing more comes from it")
-        else:
-            raise TypeError(f"{quoted(item)} is no event")
-
-    def _answer(self, question: _Question, moment: Moment) -> None:
-        try:
-            at = self._axis.position(moment)
-            question.response.put((question.answer(self._logs, at, *question.arguments), None))
-        except Exception as error:
-            question.response.put((None, error))
-
-
-def _log_unhandled(item: object) -> None:
-    # A log handler that fails has nowhere to say so, and is no reason to stop.
-    with suppress(Exception):
-        logger.exception("could not handle %s", quoted(item))
+    def _close(self, storage: SqliteStorage) -> None:
+        """Save for the last time; after a start that failed there is nothing to save."""
+        if self._ident is None:
+            storage.close()
+            return
+        atexit.unregister(self.stop)
+        at, _ = self._axis.instant()
+        if self._selector.ended_at is not None:
+            at = self._axis.position(self._selector.ended_at)
+        storage.close(lambda everything: self._ledger.unsaved(at, everything))
 
 
 def _cancel(subscription: Subscription) -> None:
@@ -354,5 +350,5 @@ def _end_all_in_a_child() -> None:
         store._end_in_a_child()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_end_all_in_a_child)
+# Where there is no fork, there is nothing to end.
+getattr(os, "register_at_fork", dict)(after_in_child=_end_all_in_a_child)

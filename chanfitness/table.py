@@ -11,8 +11,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
-from .peerlog import ChannelInfo
-
+_INDENT = "  "
+_RECOGNISED = 16  # so many characters tell one peer from another
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
@@ -30,33 +30,31 @@ def percentage(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio * 10000 // 1 / 100:.2f}%"
 
 
-def channel_table(channels: Sequence[ChannelInfo], columns: int | None) -> list[str]:
-    """The lines of a table that fits ``columns``; None: as wide as it has to be."""
-    rows = [
-        (
-            str(channel.channel_point),
-            str(channel.peer),
-            duration(channel.lifetime),
-            duration(channel.uptime),
-            percentage(channel.uptime_ratio),
-        )
-        for channel in channels
-    ]
-    heads = ("CHANNEL POINT", "PEER", "LIFETIME", "UPTIME", "RATIO")
-    one_line = _aligned([heads, *rows], left=2)
+def table(rows: Sequence[Sequence[str]], columns: int | None, names: int) -> list[str]:
+    """The lines of a table that fits ``columns``; None: as wide as it has to be.
+
+    The first row has the heads, the first ``names`` cells of each (one or two)
+    name what it is about. If it does not fit, the first name stands on a line of
+    its own, whole, and a second one is cut in its middle.
+    """
+    one_line = _aligned(rows, left=names)
     if columns is None or max(map(len, one_line)) <= columns:
         return one_line
-    figures = _aligned(
-        [("  PEER", *heads[2:]), *[(_short(row[1]), *row[2:]) for row in rows]], left=1
-    )
-    lines = [heads[0], figures[0]]
-    for row, line in zip(rows, figures[1:], strict=True):
-        lines += [row[0], line]
+    figures = _aligned([["", *row[names:]] for row in rows], left=0)
+    room = max(columns - max(map(len, figures)), _RECOGNISED) - len(_INDENT)
+    lines = []
+    for row, rest in zip(rows, figures, strict=True):
+        second = _cut(row[1], room) if names > 1 else ""
+        lines += [row[0], f"{_INDENT}{second:{room}}{rest}"]
     return lines
 
 
-def _short(peer: str) -> str:
-    return f"  {peer[:20]}...{peer[-8:]}"
+def _cut(name: str, room: int) -> str:
+    """``name`` in so many characters, without its middle."""
+    if len(name) <= room:
+        return name
+    end = (room - 3) // 3
+    return f"{name[: room - 3 - end]}...{name[-end:]}"
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
@@ -65,6 +63,6 @@ def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
         "  ".join(
             cell.ljust(width) if index < left else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        ).rstrip()
         for row in rows
     ]

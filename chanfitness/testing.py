@@ -25,6 +25,7 @@ from .clock import ManualClock
 from .config import Config
 from .events import OpenChannel
 from .peernotifier import PeerNotifier
+from .storage import SqliteStorage
 from .store import ChannelEventStore
 from .wire import OutPoint, Vertex
 
@@ -35,12 +36,19 @@ class FakeNode:
     ``clock`` is a :class:`ManualClock`, ``channel_notifier`` and
     ``peer_notifier`` publish to ``store``, and ``config`` makes more stores of
     the same node. As a context manager it starts and stops ``store``; what
-    happens before the start is in the store's first snapshot.
+    happens before the start is in the store's first snapshot. ``history`` and
+    ``storage`` as in :class:`Config`.
 
     For one thread (the store it has is for any).
     """
 
-    def __init__(self, clock: ManualClock | None = None) -> None:
+    def __init__(
+        self,
+        clock: ManualClock | None = None,
+        *,
+        history: datetime.timedelta | None = None,
+        storage: SqliteStorage | None = None,
+    ) -> None:
         self.clock = ManualClock() if clock is None else clock
         self.channel_notifier = ChannelNotifier()
         self.peer_notifier = PeerNotifier()
@@ -53,6 +61,8 @@ class FakeNode:
             get_open_channels=lambda: list(self._open_channels.values()),
             is_peer_online=lambda peer: peer in self._online,
             clock=self.clock,
+            history=history,
+            storage=storage,
         )
         self.store = ChannelEventStore(self.config)
 

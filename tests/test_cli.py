@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -17,15 +15,9 @@ import pytest
 
 from chanfitness.cli import main
 
-TIMEOUT = 60
+from .terminal import COMMAND, TIMEOUT, Terminal, run, start
+
 RECORDING = str(resources.files("chanfitness") / "recordings" / "lnd-simnet.jsonl")
-COMMAND = [sys.executable, "-m", "chanfitness"]
-
-
-def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*COMMAND, *arguments], input=stdin, capture_output=True, timeout=TIMEOUT, check=False
-    )
 
 
 def test_replay_prints_aligned_text_when_piped() -> None:
@@ -126,41 +118,6 @@ def test_ctrl_c_before_the_handlers_are_there_ends_it_too(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sys, "stdin", Interrupted())
     assert main(["replay", "-"]) == 128 + signal.SIGINT
-
-
-class Terminal:
-    """A terminal of our own, and all that was written to it."""
-
-    def __init__(self, columns: int) -> None:
-        self._ours, self.theirs = pty.openpty()
-        size = f"cols {columns} rows 24".split()
-        subprocess.run(["stty", *size], stdin=self.theirs, check=True, timeout=TIMEOUT)
-        self._text = b""
-
-    def read_until(self, wanted: bytes) -> None:
-        while wanted not in self._text:
-            self._text += os.read(self._ours, 2**16)
-
-    def read_all(self) -> str:
-        """What was written, once nobody writes any more."""
-        os.close(self.theirs)
-        try:
-            while more := os.read(self._ours, 2**16):
-                self._text += more
-        except OSError:  # Linux: the other end is closed
-            pass
-        os.close(self._ours)
-        return self._text.decode()
-
-
-def start(arguments: Sequence[str], terminal: Terminal) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=terminal.theirs,
-        stderr=terminal.theirs,
-        env={name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")},
-    )
 
 
 @pytest.mark.parametrize("columns", [80, 200])

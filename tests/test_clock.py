@@ -237,3 +237,9 @@ def test_promise_3_time_in_a_store_stands_still_while_its_clock_runs_backwards()
         assert lifetime_and_uptime(store) == (10 * SECOND, timedelta(0))
         clock.advance(6 * SECOND)
         assert lifetime_and_uptime(store) == (11 * SECOND, SECOND)
+
+
+def test_a_steady_clock_needs_no_clock_of_suspends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("time.CLOCK_BOOTTIME", raising=False)
+
+    assert SteadyClock().read().asleep < timedelta(seconds=1)

@@ -101,7 +101,7 @@ def test_stop_before_start_is_final() -> None:
 
 @pytest.mark.parametrize("step", CALLABLES)
 def test_stop_within_start_makes_start_cancel_and_raise(step: str) -> None:
-    around = Surroundings(step, lambda: around.store.stop())  # noqa: PLW0108
+    around = Surroundings(step, lambda: around.store.stop())
 
     with pytest.raises(ShuttingDownError, match="stopped while it started"):
         around.store.start()

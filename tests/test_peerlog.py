@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chanfitness import ChannelInfo, ChannelNotFoundError, PeerNotFoundError
-from chanfitness.peerlog import PeerLog, PeerLogs
+from chanfitness.axis import Axis
+from chanfitness.ledger import Ledger
+from chanfitness.peerlog import PeerLog
 
-from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, vertex
+from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, START, vertex
 
 
 def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
-def lifetime_and_uptime(logs: PeerLogs, at: float) -> tuple[float, float]:
+def lifetime_and_uptime(logs: Ledger, at: float) -> tuple[float, float]:
     """Of CHANNEL_1 with ALICE, in seconds."""
     info = logs.channel_info(seconds(at), CHANNEL_1, ALICE)
     return info.lifetime.total_seconds(), info.uptime.total_seconds()
@@ -32,15 +34,15 @@ def count_of_peer_logs() -> int:
 
 
 @pytest.fixture
-def logs() -> PeerLogs:
-    return PeerLogs()
+def logs() -> Ledger:
+    return Ledger(Axis(START))
 
 
 # Lifetime and uptime
 
 
 def test_a_lifetime_starts_when_the_channel_is_learnt_of_and_ends_when_asked(
-    logs: PeerLogs,
+    logs: Ledger,
 ) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(10))
 
@@ -50,7 +52,7 @@ def test_a_lifetime_starts_when_the_channel_is_learnt_of_and_ends_when_asked(
 
 
 def test_a_channel_opened_while_its_peer_is_online_is_up_from_its_first_moment(
-    logs: PeerLogs,
+    logs: Ledger,
 ) -> None:
     logs.peer_online(ALICE, seconds(0))
     logs.open_channel(CHANNEL_1, ALICE, seconds(10))
@@ -58,14 +60,14 @@ def test_a_channel_opened_while_its_peer_is_online_is_up_from_its_first_moment(
     assert lifetime_and_uptime(logs, 15) == (5, 5)
 
 
-def test_a_peer_that_nothing_was_heard_of_is_offline(logs: PeerLogs) -> None:
+def test_a_peer_that_nothing_was_heard_of_is_offline(logs: Ledger) -> None:
     logs.peer_online(BOB, seconds(0))
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
 
     assert lifetime_and_uptime(logs, 15) == (15, 0)
 
 
-def test_uptime_is_the_time_online_in_the_lifetime(logs: PeerLogs) -> None:
+def test_uptime_is_the_time_online_in_the_lifetime(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.peer_online(ALICE, seconds(1))
     logs.peer_offline(ALICE, seconds(3))
@@ -75,7 +77,7 @@ def test_uptime_is_the_time_online_in_the_lifetime(logs: PeerLogs) -> None:
     assert lifetime_and_uptime(logs, 14) == (14, 6)
 
 
-def test_time_online_before_the_opening_is_no_uptime(logs: PeerLogs) -> None:
+def test_time_online_before_the_opening_is_no_uptime(logs: Ledger) -> None:
     logs.peer_online(ALICE, seconds(0))
     logs.open_channel(CHANNEL_2, ALICE, seconds(0))
     logs.peer_offline(ALICE, seconds(7))
@@ -86,7 +88,7 @@ def test_time_online_before_the_opening_is_no_uptime(logs: PeerLogs) -> None:
     assert logs.channel_info(seconds(10), CHANNEL_2, ALICE).uptime == seconds(8)
 
 
-def test_a_second_online_while_online_changes_nothing(logs: PeerLogs) -> None:
+def test_a_second_online_while_online_changes_nothing(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.peer_online(ALICE, seconds(1))
     logs.peer_online(ALICE, seconds(5))
@@ -94,7 +96,7 @@ def test_a_second_online_while_online_changes_nothing(logs: PeerLogs) -> None:
     assert lifetime_and_uptime(logs, 9) == (9, 8)
 
 
-def test_a_second_offline_while_offline_changes_nothing(logs: PeerLogs) -> None:
+def test_a_second_offline_while_offline_changes_nothing(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.peer_offline(ALICE, seconds(1))
     logs.peer_online(ALICE, seconds(2))
@@ -107,7 +109,7 @@ def test_a_second_offline_while_offline_changes_nothing(logs: PeerLogs) -> None:
 # Closing and opening
 
 
-def test_closing_forgets_the_channel(logs: PeerLogs) -> None:
+def test_closing_forgets_the_channel(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.open_channel(CHANNEL_2, ALICE, seconds(0))
     logs.close_channel(CHANNEL_1, ALICE)
@@ -116,7 +118,7 @@ def test_closing_forgets_the_channel(logs: PeerLogs) -> None:
         logs.channel_info(seconds(1), CHANNEL_1, ALICE)
 
 
-def test_opening_again_starts_anew(logs: PeerLogs) -> None:
+def test_opening_again_starts_anew(logs: Ledger) -> None:
     logs.peer_online(ALICE, seconds(0))
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.close_channel(CHANNEL_1, ALICE)
@@ -125,7 +127,7 @@ def test_opening_again_starts_anew(logs: PeerLogs) -> None:
     assert lifetime_and_uptime(logs, 11) == (1, 1)
 
 
-def test_a_channel_point_may_open_again_with_another_peer(logs: PeerLogs) -> None:
+def test_a_channel_point_may_open_again_with_another_peer(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.close_channel(CHANNEL_1, ALICE)
     logs.open_channel(CHANNEL_1, BOB, seconds(2))
@@ -135,7 +137,7 @@ def test_a_channel_point_may_open_again_with_another_peer(logs: PeerLogs) -> Non
 
 @pytest.mark.parametrize("point", [CHANNEL_1, CHANNEL_2])
 def test_closing_what_is_not_open_with_that_peer_is_a_warning_and_changes_nothing(
-    logs: PeerLogs, caplog: pytest.LogCaptureFixture, point: Any
+    logs: Ledger, caplog: pytest.LogCaptureFixture, point: Any
 ) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
 
@@ -143,7 +145,7 @@ def test_closing_what_is_not_open_with_that_peer_is_a_warning_and_changes_nothin
 
     assert caplog.record_tuples == [
         (
-            "chanfitness.peerlog",
+            "chanfitness.ledger",
             logging.WARNING,
             f"channel {point} with {BOB} closed, which was not open",
         )
@@ -153,7 +155,7 @@ def test_closing_what_is_not_open_with_that_peer_is_a_warning_and_changes_nothin
 
 @pytest.mark.parametrize("peer", [ALICE, BOB])
 def test_opening_what_is_open_is_an_error_in_the_log_and_changes_nothing(
-    logs: PeerLogs, caplog: pytest.LogCaptureFixture, peer: Any
+    logs: Ledger, caplog: pytest.LogCaptureFixture, peer: Any
 ) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
 
@@ -161,7 +163,7 @@ def test_opening_what_is_open_is_an_error_in_the_log_and_changes_nothing(
 
     assert caplog.record_tuples == [
         (
-            "chanfitness.peerlog",
+            "chanfitness.ledger",
             logging.ERROR,
             f"channel {CHANNEL_1} with {peer} is open already, with {ALICE}",
         )
@@ -170,7 +172,7 @@ def test_opening_what_is_open_is_an_error_in_the_log_and_changes_nothing(
     assert len(logs.list_channels(seconds(5))) == 1
 
 
-def test_what_goes_well_is_not_logged(logs: PeerLogs, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_goes_well_is_not_logged(logs: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "chanfitness")
 
     logs.peer_online(ALICE, seconds(0))
@@ -186,7 +188,7 @@ def test_what_goes_well_is_not_logged(logs: PeerLogs, caplog: pytest.LogCaptureF
 
 
 def test_a_peer_whose_last_channel_closes_is_still_known_while_it_is_online(
-    logs: PeerLogs,
+    logs: Ledger,
 ) -> None:
     logs.peer_online(ALICE, seconds(0))
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
@@ -200,7 +202,7 @@ def test_a_peer_whose_last_channel_closes_is_still_known_while_it_is_online(
         logs.channel_info(seconds(0), CHANNEL_1, ALICE)
 
 
-def test_promise_7_an_offline_peer_is_kept_until_its_last_channel_closes(logs: PeerLogs) -> None:
+def test_promise_7_an_offline_peer_is_kept_until_its_last_channel_closes(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     logs.open_channel(CHANNEL_2, ALICE, seconds(0))
     logs.peer_online(ALICE, seconds(0))
@@ -214,7 +216,7 @@ def test_promise_7_an_offline_peer_is_kept_until_its_last_channel_closes(logs: P
         logs.channel_info(seconds(2), CHANNEL_1, ALICE)
 
 
-def test_promise_7_strangers_who_connect_and_vanish_leave_nothing_behind(logs: PeerLogs) -> None:
+def test_promise_7_strangers_who_connect_and_vanish_leave_nothing_behind(logs: Ledger) -> None:
     gc.collect()
     before = count_of_peer_logs()
 
@@ -228,7 +230,7 @@ def test_promise_7_strangers_who_connect_and_vanish_leave_nothing_behind(logs: P
 # Many channels, wrong types, values
 
 
-def test_all_channels_are_listed_in_order_of_opening(logs: PeerLogs) -> None:
+def test_all_channels_are_listed_in_order_of_opening(logs: Ledger) -> None:
     logs.open_channel(CHANNEL_2, BOB, seconds(0))
     logs.open_channel(CHANNEL_1, ALICE, seconds(1))
     logs.open_channel(CHANNEL_3, BOB, seconds(2))
@@ -243,9 +245,9 @@ def test_all_channels_are_listed_in_order_of_opening(logs: PeerLogs) -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [None, 7, "x" * 1_000_000, b"\x02" * 33, [], {}])
+@pytest.mark.parametrize("wrong", [(), 7, "x" * 1_000_000, b"\x02" * 33, [], {}])
 def test_values_of_the_wrong_type_are_type_errors_and_change_nothing(
-    logs: PeerLogs, wrong: Any
+    logs: Ledger, wrong: Any
 ) -> None:
     logs.open_channel(CHANNEL_1, ALICE, seconds(0))
     calls: list[tuple[Any, ...]] = [
@@ -280,7 +282,7 @@ def test_the_ratio_is_none_while_the_lifetime_is_zero() -> None:
 def test_promise_3_uptime_is_the_sum_of_the_times_online_and_within_the_lifetime(
     flaps: list[tuple[bool, int]], last_wait: int
 ) -> None:
-    logs, now, expected, online = PeerLogs(), 0, 0, False
+    logs, now, expected, online = Ledger(Axis(START)), 0, 0, False
     logs.open_channel(CHANNEL_1, ALICE, timedelta(0))
 
     for goes_online, wait in [*flaps, (True, last_wait)]:

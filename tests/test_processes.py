@@ -9,6 +9,9 @@ from textwrap import dedent
 
 import pytest
 
+from chanfitness import ShuttingDownError
+from chanfitness.testing import FakeNode
+
 from .lengths import length
 
 STORE = """
@@ -61,11 +64,17 @@ warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def run(*scripts: str) -> str:
-    """What the scripts print, in one process, which must end well and warn of nothing."""
+    """What the scripts print, in one process, which must end well and warn of nothing.
+
+    Coverage does not follow: its tracer is none of what may be interrupted anywhere.
+    """
+    inherited = {
+        name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")
+    }
     text = "".join(dedent(script) for script in scripts)
     ended = subprocess.run(
         [sys.executable, "-W", "error", "-c", text],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**inherited, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         timeout=60,
@@ -90,6 +99,25 @@ def test_a_script_that_forgets_stop_still_exits() -> None:
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_of_this_very_process_is_refused() -> None:
+    asleep = FakeNode().store
+    with FakeNode() as node:
+        child = os.fork()
+        if not child:
+            try:
+                with pytest.raises(ShuttingDownError):
+                    asleep.start()
+                node.store.list_channels()
+            except ShuttingDownError:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert node.store.list_channels() == []
 
 
 @needs_fork

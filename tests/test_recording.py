@@ -11,6 +11,8 @@ import pytest
 
 from chanfitness import (
     ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
     PeerOfflineEvent,
@@ -19,8 +21,6 @@ from chanfitness import (
 )
 from chanfitness.recording import (
     MAX_LINE_BYTES,
-    MonitoringStarted,
-    MonitoringStopped,
     format_time,
     parse_time,
     read,
@@ -63,12 +63,12 @@ def test_each_kind_of_line_is_read() -> None:
     assert [line.number for line in lines] == [1, 2, 3, 4, 5, 6]
     assert {line.at for line in lines} == {NOON}
     assert [line.event for line in lines] == [
-        MonitoringStarted([OpenChannel(CHANNEL_1, ALICE)], [BOB]),
+        MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [BOB]),
         PeerOnlineEvent(ALICE),
         PeerOfflineEvent(ALICE),
         ClosedChannelEvent(CHANNEL_1, ALICE),
         OpenChannelEvent(CHANNEL_1, ALICE),
-        MonitoringStopped(),
+        MonitoringPausedEvent(),
     ]
 
 
@@ -125,7 +125,7 @@ BAD_SECOND_LINES: dict[str, tuple[bytes, str]] = {
         encode({"at": T, "event": "channel_closed", "channel_point": "ab:0", "peer": str(ALICE)}),
         "bad outpoint 'ab:0'",
     ),
-    "a second start": (encode(STARTED), "a second monitoring_started"),
+    "a second start": (encode(STARTED), "did not expect a monitoring_started"),
     "terminal controls": (b"\x1b[2J\x07\n", r"not JSON: '\x1b[2J\x07"),
 }
 

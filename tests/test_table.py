@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from chanfitness import ChannelInfo
-from chanfitness.table import channel_table, duration, percentage
+from chanfitness.table import duration, percentage, table
 
 from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2
 
-INFOS = [
-    ChannelInfo(CHANNEL_1, ALICE, timedelta(days=400, hours=3), timedelta(days=12)),
-    ChannelInfo(CHANNEL_2, BOB, timedelta(0), timedelta(0)),
+HEADS = ["CHANNEL POINT", "PEER", "LIFETIME", "RATIO"]
+ROWS = [
+    [str(CHANNEL_1), str(ALICE), "400d 3h", "2.99%"],
+    [str(CHANNEL_2), str(BOB), "0.0s", "-"],
 ]
 
 
@@ -42,21 +42,31 @@ def test_only_what_was_never_down_shows_a_hundred_percent(ratio: float | None, t
     assert percentage(ratio) == text
 
 
-def test_a_wide_table_has_a_channel_a_line() -> None:
-    table = channel_table(INFOS, None)
-    assert table[0].split() == ["CHANNEL", "POINT", "PEER", "LIFETIME", "UPTIME", "RATIO"]
-    assert table[1].split() == [str(CHANNEL_1), str(ALICE), "400d", "3h", "12d", "0h", "2.99%"]
-    assert table[2].split() == [str(CHANNEL_2), str(BOB), "0.0s", "0.0s", "-"]
-    assert len({len(line) for line in table}) == 1
+def test_a_wide_table_has_a_row_a_line() -> None:
+    lines = table([HEADS, *ROWS], None, names=2)
+    assert lines[0].split() == ["CHANNEL", "POINT", "PEER", "LIFETIME", "RATIO"]
+    assert lines[1].split() == [str(CHANNEL_1), str(ALICE), "400d", "3h", "2.99%"]
+    assert lines[2].split() == [str(CHANNEL_2), str(BOB), "0.0s", "-"]
+    assert len({len(line) for line in lines}) == 1
 
 
-def test_a_terminal_of_80_columns_shows_whole_channel_points_to_copy() -> None:
-    table = channel_table(INFOS, 80)
-    assert max(map(len, table)) <= 80
-    assert str(CHANNEL_1) in table
-    assert str(CHANNEL_2) in table
-    assert str(ALICE)[:20] in table[3]
+def test_a_terminal_of_80_columns_shows_whole_first_names_to_copy() -> None:
+    lines = table([HEADS, *ROWS], 80, names=2)
+    assert max(map(len, lines)) <= 80
+    assert str(CHANNEL_1) in lines
+    assert str(CHANNEL_2) in lines
+    peer = lines[3].split()[0]
+    begin, end = peer.split("...")
+    assert len(peer) > 20
+    assert str(ALICE).startswith(begin)
+    assert str(ALICE).endswith(end)
 
 
-def test_a_wide_terminal_shows_one_line_a_channel() -> None:
-    assert channel_table(INFOS, 200) == channel_table(INFOS, None)
+def test_what_has_one_name_shows_it_whole() -> None:
+    lines = table([["PEER", "FLAPS", "SINCE"], [str(ALICE), "3", "12d 11h ago"]], 80, names=1)
+    assert lines[2] == str(ALICE)
+    assert lines[3].split() == ["3", "12d", "11h", "ago"]
+
+
+def test_a_wide_terminal_shows_one_line_a_row() -> None:
+    assert table([HEADS, *ROWS], 200, names=2) == table([HEADS, *ROWS], None, names=2)

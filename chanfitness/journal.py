@@ -1,0 +1,84 @@
+"""The journal: what of the accounts changed since it was saved last.
+
+Pure: what is to be saved comes out as rows, which the storage writes.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+
+from .axis import Axis
+from .peerlog import Channel, PeerLog
+from .rows import ClosedRow, Unsaved, date_to_int, microseconds
+from .wire import OutPoint
+
+
+class Journal:
+    """What changed since it was saved last, in order. The loop owns it."""
+
+    def __init__(self, axis: Axis) -> None:
+        self._axis = axis
+        self._begin()
+
+    def _begin(self) -> None:
+        self._stretch = self._axis.stretch  # the first whose anchor may have changed
+        self._logs: dict[PeerLog, None] = {}
+        self._channels: dict[OutPoint, None] = {}
+        self._closed: list[ClosedRow] = []
+
+    def touch(self, log: PeerLog, channel: Channel | None = None) -> None:
+        """Something of this peer, and of this channel of it, changed."""
+        self._logs[log] = None
+        if channel is not None:
+            self._channels.pop(channel.point, None)  # the last to change is the last in order
+            self._channels[channel.point] = None
+
+    def close(self, channel: Channel) -> None:
+        """The channel closed for good: its final figures are to be saved."""
+        at, _ = self._axis.instant()
+        info = channel.final_info(at)
+        self._closed.append(
+            ClosedRow(
+                str(channel.point),
+                bytes(channel.peer),
+                date_to_int(self._axis.date(channel.opened)),
+                date_to_int(self._axis.now()),
+                microseconds(info.lifetime),
+                microseconds(info.uptime),
+            )
+        )
+        self.touch(channel.log, channel)
+
+    def unsaved(
+        self,
+        at: datetime.timedelta,
+        present: Mapping[OutPoint, Channel],
+        everything_of: Iterable[PeerLog] | None,
+    ) -> Unsaved:
+        """What is to be saved as of ``at``; it then counts as saved.
+
+        ``present``: the channels that are not closed for good. ``everything_of``:
+        all peers to save, changed or not, with all channels; None: what changed.
+        """
+        everything = everything_of is not None
+        logs = [log for log in self._logs if log.had_channel]
+        if everything_of is not None:
+            logs = list(everything_of)
+        channels = present if everything else self._channels
+        unsaved = Unsaved(
+            date_to_int(self._axis.now()),
+            microseconds(at),
+            [
+                (number, microseconds(position), date_to_int(utc))
+                for number, (position, utc) in enumerate(self._axis.anchors())
+                if everything or number >= self._stretch
+            ],
+            [log.row() for log in logs],
+            [present[point].row() for point in channels if point in present],
+            [str(point) for point in self._channels if point not in present],
+            self._closed,
+            [log.unsaved_history(everything) for log in logs],
+        )
+        self._begin()
+        return unsaved

@@ -1,0 +1,137 @@
+"""What of the accounts is saved, as rows: integers, texts and bytes.
+
+Times and positions are whole microseconds; dates are counted from 1970, UTC.
+The rooms that own the accounts make these rows and are made of them again; the
+storage writes and reads them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MICROSECOND = datetime.timedelta(microseconds=1)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+class PeerRow(NamedTuple):
+    """A peer that has or had a channel. ``online_since`` is None while it is offline."""
+
+    key: bytes
+    uptime: int
+    online_since: int | None
+    since_position: int
+    since_stretch: int
+    flap_count: int
+    flap_position: int | None
+    flap_stretch: int | None
+
+
+class ChannelRow(NamedTuple):
+    """A channel that is open, or (with ``left``) closed by absence.
+
+    ``gaps``: the stretches of the axis in which it was absent, as text.
+    """
+
+    channel_point: str
+    key: bytes
+    opened_position: int
+    opened_stretch: int
+    lived_from: int
+    uptime_before: int
+    left: int | None
+    uptime_left: int | None
+    gaps: str
+
+
+class ClosedRow(NamedTuple):
+    """A channel that closed, with its final figures."""
+
+    channel_point: str
+    key: bytes
+    opened: int
+    closed: int
+    lifetime: int
+    uptime: int
+
+
+class HistoryRows(NamedTuple):
+    """A peer's kept changes from number ``begin`` on; ``first`` is the oldest that is kept.
+
+    ``anew``: nothing that was saved before counts. ``online``: the state after
+    the last change. ``dropped``: whether changes were.
+    """
+
+    key: bytes
+    anew: bool
+    first: int
+    begin: int
+    changes: Sequence[tuple[int, int]]
+    online: bool
+    dropped: bool
+
+
+class Unsaved(NamedTuple):
+    """What changed since the last time, as of ``heartbeat``."""
+
+    heartbeat: int
+    position: int
+    anchors: Sequence[tuple[int, int, int]]
+    peers: Sequence[PeerRow]
+    channels: Sequence[ChannelRow]
+    gone: Sequence[str]
+    closed: Sequence[ClosedRow]
+    histories: Sequence[HistoryRows]
+
+
+class Saved(NamedTuple):
+    """All that was saved."""
+
+    heartbeat: int
+    position: int
+    anchors: Sequence[tuple[int, int]]
+    peers: Sequence[PeerRow]
+    channels: Sequence[ChannelRow]
+    histories: Sequence[HistoryRows]
+
+
+def microseconds(time: datetime.timedelta) -> int:
+    """A period or a position, in whole microseconds."""
+    return time // MICROSECOND
+
+
+def date_to_int(date: datetime.datetime) -> int:
+    """A date in microseconds since 1970."""
+    return (date - _EPOCH) // MICROSECOND
+
+
+def int_to_date(number: int) -> datetime.datetime:
+    """The date that so many microseconds since 1970 are."""
+    return _EPOCH + number * MICROSECOND
+
+
+def check(saved: Saved) -> None:
+    """Raise ``ValueError`` for what cannot have been saved."""
+    end, stretches = saved.position, len(saved.anchors)
+    numbers = [saved.heartbeat, end, *(number for anchor in saved.anchors for number in anchor)]
+    for row in (*saved.peers, *saved.channels):
+        numbers += [cell for cell in row if cell is not None and not isinstance(cell, (str, bytes))]
+    for history in saved.histories:
+        numbers += [number for change in history.changes for number in change]
+    if not all(isinstance(number, int) for number in numbers):
+        raise ValueError("a number that is not whole")
+    instants = [(position, 0) for position, _ in saved.anchors]
+    instants += [(row.since_position, row.since_stretch) for row in saved.peers]
+    instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]
+    instants += [(row.online_since or 0, 0) for row in saved.peers]
+    instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
+    instants += [change for history in saved.histories for change in history.changes]
+    if not stretches or any(
+        not (0 <= position <= end and 0 <= stretch <= stretches) for position, stretch in instants
+    ):
+        raise ValueError("a moment that the store has not seen")
+    orders = [[position for position, _ in saved.anchors]]
+    orders += [[position for position, _ in history.changes] for history in saved.histories]
+    if any(order != sorted(order) for order in orders):
+        raise ValueError("moments that are not in order")

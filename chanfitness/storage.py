@@ -1,0 +1,373 @@
+"""State that survives a crash: an SQLite database, and the one thread that writes it.
+
+This is the one room that touches the disk. The loop never waits for it: a
+writer wakes once an interval of real time, asks the loop what changed as any
+caller asks, and writes the answer in one transaction, with the time of that
+question as the *heartbeat*. After a crash the next start finds the state as of
+the last heartbeat, and the time since is blind.
+
+The journal is a write-ahead log with ``synchronous=FULL``: a commit is on the
+disk before it counts, so a power cut costs no more than a crash. Readers see
+the last commit and block nobody.
+
+One writer: for as long as a store uses a database it holds an exclusive
+transaction on a small database beside it (``PATH-lock``). The system releases
+that when the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+
+from .errors import (
+    ChanFitnessError,
+    StorageCorruptError,
+    StorageError,
+    StorageInUseError,
+    StorageUnwritableError,
+    StorageVersionError,
+    quoted,
+)
+from .rows import ChannelRow, ClosedRow, HistoryRows, PeerRow, Saved, Unsaved
+
+logger = logging.getLogger(__name__)
+
+_SMALLEST = 100  # bytes: the header of an SQLite database
+_APPLICATION = 0x63686669  # "chfi"
+_VERSION = 1
+_SIGNS_OF_DAMAGE = ("no such", "has no column", "decode", "malformed")
+_NUMBER_MAX = 2**63 - 1
+
+_TABLES = ("state", "stretches", "peers", "channels", "closed_channels", "histories", "changes")
+
+# Each step brings a database from the version before to its own.
+_MIGRATIONS = {
+    1: """
+        CREATE TABLE state (
+            only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+            heartbeat INTEGER NOT NULL, position INTEGER NOT NULL
+        );
+        CREATE TABLE stretches (
+            number INTEGER PRIMARY KEY, position INTEGER NOT NULL, utc INTEGER NOT NULL
+        );
+        CREATE TABLE peers (
+            id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,
+            uptime INTEGER NOT NULL, online_since INTEGER,
+            since_position INTEGER NOT NULL, since_stretch INTEGER NOT NULL,
+            flap_count INTEGER NOT NULL, flap_position INTEGER, flap_stretch INTEGER
+        );
+        CREATE TABLE channels (
+            id INTEGER PRIMARY KEY, channel_point TEXT NOT NULL UNIQUE, key BLOB NOT NULL,
+            opened_position INTEGER NOT NULL, opened_stretch INTEGER NOT NULL,
+            lived_from INTEGER NOT NULL, uptime_before INTEGER NOT NULL,
+            left INTEGER, uptime_left INTEGER, gaps TEXT NOT NULL
+        );
+        CREATE TABLE closed_channels (
+            id INTEGER PRIMARY KEY, channel_point TEXT NOT NULL, key BLOB NOT NULL,
+            opened INTEGER NOT NULL, closed INTEGER NOT NULL,
+            lifetime INTEGER NOT NULL, uptime INTEGER NOT NULL
+        );
+        CREATE TABLE histories (
+            peer INTEGER PRIMARY KEY REFERENCES peers, first INTEGER NOT NULL,
+            online INTEGER NOT NULL, dropped INTEGER NOT NULL
+        );
+        CREATE TABLE changes (
+            peer INTEGER NOT NULL REFERENCES peers, number INTEGER NOT NULL,
+            position INTEGER NOT NULL, stretch INTEGER NOT NULL,
+            PRIMARY KEY (peer, number)
+        ) WITHOUT ROWID;
+    """,
+}
+
+
+class SqliteStorage:
+    """A database file for ``Config(storage=...)``.
+
+    ``path``: the file; it and ``PATH-lock`` are made if they are not there,
+    readable by their owner alone. ``flush_interval``: how much may be lost in a
+    crash. One storage serves one store, which opens it in ``start()`` and closes
+    it when it stops; then it may serve another.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        flush_interval: datetime.timedelta = datetime.timedelta(seconds=30),
+    ) -> None:
+        if flush_interval <= datetime.timedelta(0):
+            raise ValueError(f"bad flush_interval {flush_interval!r}: expected more than zero")
+        self._path = os.fspath(path)
+        if not self._path:
+            raise ValueError("bad path '': expected a file's name")
+        self._interval = flush_interval.total_seconds()
+        self._lock: sqlite3.Connection | None = None
+        self._database: sqlite3.Connection
+        self._writer: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._failed = False  # whether the last write failed
+        self._closed_rows: list[ClosedRow] = []  # of writes that failed
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._path
+
+    def open(self) -> Saved | None:
+        """Take the lock and read what was saved; None from a new file.
+
+        Raises ``StorageInUseError``, ``StorageCorruptError``,
+        ``StorageVersionError`` or ``StorageUnwritableError``, and then nothing
+        was taken and the file is as it was.
+        """
+        if self._lock is not None:
+            raise StorageInUseError(f"{self._path}: this storage is in use by a store")
+        lock = _take_lock(self._path)
+        try:
+            with typed_errors(self._path):
+                self._database = _connect(self._path)
+                try:
+                    saved = _prepare(self._path, self._database)
+                except BaseException:
+                    self._database.close()
+                    raise
+        except BaseException:
+            lock.close()
+            raise
+        self._lock = lock
+        self._stopping.clear()
+        return saved
+
+    def start(self, ask: Callable[[bool], Unsaved]) -> None:
+        """Begin to write once an interval what ``ask(everything)`` returns."""
+        writer = threading.Thread(
+            target=self._write_on, args=[ask], name="chanfitness-writer", daemon=True
+        )
+        writer.start()
+        self._writer = writer
+
+    def close(self, last: Callable[[bool], Unsaved] | None = None) -> None:
+        """Write the ``last`` state, and release the file. Logs what fails."""
+        if self._lock is None:
+            return
+        self._stopping.set()
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        if last is not None:
+            self._write(last(self._failed))
+        self._database.close()
+        self._lock.close()
+        self._lock = None
+
+    def _write_on(self, ask: Callable[[bool], Unsaved]) -> None:
+        while not self._stopping.wait(self._interval):
+            try:
+                unsaved = ask(self._failed)
+            except ChanFitnessError:
+                return  # the store stops, and writes what is left itself
+            self._write(unsaved)
+
+    def _write(self, unsaved: Unsaved) -> None:
+        """Write in one transaction; what failed before is in it, too."""
+        self._closed_rows += unsaved.closed
+        try:
+            with _transaction(self._database):
+                _save(self._database, unsaved, self._closed_rows, everything=self._failed)
+        except Exception as error:
+            if not self._failed:
+                logger.error("%s: cannot be written, going on in memory: %s", self._path, error)
+            self._failed = True
+        else:
+            self._closed_rows.clear()
+            if self._failed:
+                logger.warning("%s: written again, nothing is missing", self._path)
+            self._failed = False
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
+    """What a database holds, also while a store writes it. Errors as ``open``."""
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        raise StorageError(f"{path}: no such file")
+    with typed_errors(path), closing(_connect(path)) as database, _transaction(database):
+        if not _check_version(path, database):
+            return None, []
+        return _load(database), _load_closed(database)
+
+
+def _connect(path: str, suffix: str = "", timeout: float = 5) -> sqlite3.Connection:
+    """Open the file, under the one name that all links to it lead to."""
+    file = os.path.realpath(path) + suffix
+    with suppress(OSError):  # what is wrong, SQLite will say
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+    # Only SQLite may open a file that is there: closing it would drop SQLite's locks.
+    with suppress(OSError):
+        if 0 < os.stat(file).st_size < _SMALLEST and os.path.isfile(file):
+            raise StorageCorruptError(f"{path}: damaged: no database")  # SQLite takes it for empty
+    return sqlite3.connect(file, timeout=timeout, isolation_level=None, check_same_thread=False)
+
+
+def _take_lock(path: str) -> sqlite3.Connection:
+    with typed_errors(path):
+        lock = _connect(path, "-lock", timeout=0)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except BaseException:
+            lock.close()
+            raise
+        return lock
+
+
+def _check_version(path: str, database: sqlite3.Connection) -> int:
+    """The version of the database; 0 of a new one."""
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != _APPLICATION and (tables or application or version):
+        raise StorageCorruptError(f"{path}: no database of chanfitness")
+    if version > _VERSION:
+        raise StorageVersionError(
+            f"{path}: of version {version}, and this chanfitness knows versions up to {_VERSION}"
+        )
+    return int(version)
+
+
+def _prepare(path: str, database: sqlite3.Connection) -> Saved | None:
+    """Read what was saved, bring the file to our version, and see that it can be written."""
+    version = _check_version(path, database)
+    (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if problem != "ok":
+        raise StorageCorruptError(f"{path}: damaged: {quoted(problem)}")
+    saved = _load(database) if version == _VERSION else None
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    with _transaction(database):
+        for step in range(version + 1, _VERSION + 1):
+            for statement in _MIGRATIONS[step].split(";"):
+                database.execute(statement)
+        # Written even if nothing is new: a file that cannot be is found out now.
+        database.execute(f"PRAGMA application_id = {_APPLICATION}")
+        database.execute(f"PRAGMA user_version = {_VERSION}")
+    return _load(database) if version < _VERSION else saved
+
+
+def _load(database: sqlite3.Connection) -> Saved | None:
+    state = database.execute("SELECT heartbeat, position FROM state").fetchone()
+    filled = [name for name in _TABLES if database.execute(f"SELECT 1 FROM {name}").fetchone()]
+    if state is None:
+        if filled:
+            raise ValueError(f"no state, but {', '.join(filled)}")
+        return None
+    anchors = database.execute("SELECT position, utc FROM stretches ORDER BY number").fetchall()
+    peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
+    channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
+    heartbeat, position = state
+    return Saved(
+        heartbeat,
+        position,
+        anchors,
+        [PeerRow(*row) for row in peers],
+        [ChannelRow(*row) for row in channels],
+        list(_load_histories(database)),
+    )
+
+
+def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
+    histories = database.execute(
+        "SELECT id, key, first, online, dropped FROM histories JOIN peers ON peer = id"
+    ).fetchall()
+    for peer, key, first, online, dropped in histories:
+        changes = database.execute(
+            "SELECT position, stretch FROM changes WHERE peer = ? AND number >= ? ORDER BY number",
+            (peer, first),
+        ).fetchall()
+        yield HistoryRows(key, False, first, first, changes, bool(online), bool(dropped))
+
+
+def _load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
+    rows = database.execute(f"SELECT {_columns(ClosedRow)} FROM closed_channels ORDER BY id")
+    return [ClosedRow(*row) for row in rows]
+
+
+def _save(
+    database: sqlite3.Connection, unsaved: Unsaved, closed: list[ClosedRow], everything: bool
+) -> None:
+    write = database.executemany
+    write("REPLACE INTO state VALUES (1, ?, ?)", [(unsaved.heartbeat, unsaved.position)])
+    write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in PeerRow._fields)
+    write(
+        f"INSERT INTO peers ({_columns(PeerRow)}) VALUES ({_places(PeerRow)})"
+        f" ON CONFLICT (key) DO UPDATE SET {updates}",
+        unsaved.peers,
+    )
+    if everything:
+        database.execute("DELETE FROM channels")
+    write("DELETE FROM channels WHERE channel_point = ?", [(point,) for point in unsaved.gone])
+    write(
+        f"REPLACE INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})",
+        unsaved.channels,
+    )
+    write(
+        f"INSERT INTO closed_channels ({_columns(ClosedRow)}) VALUES ({_places(ClosedRow)})",
+        closed,
+    )
+    for history in unsaved.histories:
+        _save_history(database, history)
+
+
+def _save_history(database: sqlite3.Connection, history: HistoryRows) -> None:
+    (peer,) = database.execute("SELECT id FROM peers WHERE key = ?", (history.key,)).fetchone()
+    first = _NUMBER_MAX if history.anew else history.first
+    database.execute("DELETE FROM changes WHERE peer = ? AND number < ?", (peer, first))
+    database.executemany(
+        "INSERT INTO changes VALUES (?, ?, ?, ?)",
+        [(peer, number, *change) for number, change in enumerate(history.changes, history.begin)],
+    )
+    database.execute("DELETE FROM histories WHERE peer = ?", (peer,))
+    if not history.anew or history.changes:
+        database.execute(
+            "INSERT INTO histories VALUES (?, ?, ?, ?)",
+            (peer, history.first, history.online, history.dropped),
+        )
+
+
+def _columns(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
+    return ", ".join(row._fields)
+
+
+def _places(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
+    return ", ".join("?" * len(row._fields))
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def typed_errors(path: str) -> Iterator[None]:
+    """Raise what SQLite says of a file, or what makes no sense in it, as a ``StorageError``."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise StorageInUseError(f"{path}: another store is writing it") from None
+        if any(sign in str(error) for sign in _SIGNS_OF_DAMAGE):
+            raise StorageCorruptError(f"{path}: damaged: {error}") from None
+        raise StorageUnwritableError(f"{path}: cannot be used: {error}") from None
+    except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as error:
+        raise StorageCorruptError(f"{path}: damaged: {quoted(str(error))}") from None
