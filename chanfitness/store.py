@@ -18,7 +18,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
@@ -73,6 +73,7 @@ class ChannelEventStore:
         self._why_stopped = "the store has stopped"
         self._thread: threading.Thread | None = None
         self._ident: int | None = None
+        self._hooks = ExitStack()  # takes off what start() hooked
         _stores.add(self)
         # What follows is made by start(), and then belongs to the loop.
         self._read: Callable[[], Moment]
@@ -127,7 +128,8 @@ class ChannelEventStore:
 
         self._read = reader(config.clock)
         self._selector = Selector(self._read)
-        undo.callback(self._selector.unwatch)
+        self._hooks.callback(self._selector.unwatch)
+        undo.callback(self._hooks.close)
         start = self._selector.watch([channel_events.updates, peer_events.updates], ENDED)
         self._axis, self._ledger = self._accounts(start, saved)
         self._ledger.resume(open_channels, online)
@@ -299,8 +301,7 @@ class ChannelEventStore:
         self._why_stopped = f"this store runs in process {os.getppid()}, not in a child of it"
         self._state = _STOPPED
         self._thread = None
-        with suppress(AttributeError):  # before start() there is none
-            self._selector.unwatch()
+        self._hooks.close()
 
     # The loop's thread.
 
@@ -313,7 +314,7 @@ class ChannelEventStore:
             except BaseException as error:
                 fault = error
                 self._why_stopped = f"the store's loop died of {quoted(error)}"
-            self._selector.unwatch()
+            self._hooks.close()
             with self._lock:
                 self._state = _STOPPED
             self._quit.set()

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
@@ -18,6 +18,7 @@ import pytest
 
 from chanfitness import (
     ChannelEventStore,
+    ManualClock,
     ShuttingDownError,
     SqliteStorage,
     StorageError,
@@ -275,3 +276,35 @@ def test_a_store_without_a_writer_does_not_start(
 
     with running(store_of(FakeNode(), SqliteStorage(path))):
         pass
+
+
+def test_a_storage_that_is_not_open_may_be_closed(path: Path) -> None:
+    SqliteStorage(path).close()
+
+    assert not path.exists()
+
+
+class BrokenAtTheEnd(ManualClock):
+    """Works until it is broken."""
+
+    broken = False
+
+    def now(self) -> datetime:
+        if self.broken:
+            raise OSError("no clock")
+        return super().now()
+
+
+def test_a_clock_that_fails_at_the_stop_costs_no_more_than_the_time_since(path: Path) -> None:
+    clock = BrokenAtTheEnd()
+    node = FakeNode(clock)
+    channel = node.open_channel(node.new_peer(online=True))
+    with running(store_of(node, SqliteStorage(path))) as store:
+        node.advance(hours=1)
+        store.list_channels(timeout=WAIT)
+        node.advance(hours=1)
+        clock.broken = True
+    clock.broken = False
+
+    with running(store_of(node, SqliteStorage(path))) as store:
+        assert store.get_chan_info(*channel, timeout=WAIT).lifetime == timedelta(hours=1)
