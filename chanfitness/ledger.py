@@ -54,6 +54,7 @@ class Ledger:
     def __init__(self, axis: Axis, keeping: Keeping = _NOTHING) -> None:
         self._axis = axis
         self._keeping = keeping
+        self._flap_period = keeping.cooldown.period
         self._peers: dict[Vertex, PeerLog] = {}
         self._channels: dict[OutPoint, Channel] = {}  # in order of opening
         self._absent: dict[OutPoint, Channel] = {}  # closed by absence, where that is stored
@@ -76,7 +77,8 @@ class Ledger:
             require(peer, Vertex)  # a stranger: nothing to remember
         elif log.offline(at):
             self._changed(log, at)
-            self._settle(log)
+            if not log.channels:
+                self._settle(log)
 
     def open_channel(self, point: OutPoint, peer: Vertex, at: datetime.timedelta) -> None:
         """A channel opens, up from its first moment if its peer is online."""
@@ -234,14 +236,19 @@ class Ledger:
 
     def _changed(self, log: PeerLog, at: datetime.timedelta) -> None:
         """A change that an event told of: a flap, unless nothing is to be seen."""
-        log.since = instant = at, self._axis.stretch
+        axis, last = self._axis, log.last_flap
+        log.since = instant = at, axis.stretch
         if self._journal is not None:
             self._journal.touch(log)
-        if not self._axis.paused:
-            log.flap_count = self._flaps(log, at) + 1
-            log.last_flap = instant
-            if log.history is not None:
-                self._align(log, instant)
+        if axis.paused:
+            return
+        # The common case, a flap soon after another, has nothing to cool.
+        if last is None or last[1] != axis.stretch or at - last[0] >= self._flap_period:
+            log.flap_count = self._flaps(log, at)
+        log.flap_count += 1
+        log.last_flap = instant
+        if log.history is not None:
+            self._align(log, instant)
 
     def _flaps(self, log: PeerLog, at: datetime.timedelta) -> int:
         """The flap count as of ``at``, which is now."""
