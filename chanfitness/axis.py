@@ -75,7 +75,7 @@ class Axis:
         before what was asked for last.
         """
         position: datetime.timedelta = moment - self._zero
-        if isinstance(moment, Reading):
+        if type(moment) is Reading:
             self._follow(moment, position)
             position = moment - self._zero
         if at is not None:

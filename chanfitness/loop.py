@@ -67,47 +67,61 @@ class Loop:
 
     def __init__(self, selector: Selector, axis: Axis, ledger: Ledger) -> None:
         self._selector = selector
-        self._axis = axis
+        self._position = axis.position
         self._ledger = ledger
+        self._handlers: dict[type, Callable[[Any, Moment], None]] = {
+            PeerOnlineEvent: self._peer_online,
+            PeerOfflineEvent: self._peer_offline,
+            Question: self._answer,
+            OpenChannelEvent: self._open_channel,
+            ClosedChannelEvent: self._close_channel,
+            MonitoringPausedEvent: self._pause,
+            MonitoringResumedEvent: self._resume,
+            type(ENDED): self._ended,
+        }
 
     def run(self) -> None:
         """Handle what is put, until the end. Raises what a queue raised."""
-        selector, handle = self._selector, self._handle
+        selector, handlers, unknown = self._selector, self._handlers, self._unknown
         while not selector.ended:
             for item, moment in selector.take():
                 try:
-                    handle(item, moment)
+                    handlers.get(type(item), unknown)(item, moment)
                 except Exception:
                     _log_unhandled(item)
             selector.done()
 
-    def _handle(self, item: object, moment: Moment) -> None:
-        ledger, position = self._ledger, self._axis.position
-        if isinstance(item, PeerOnlineEvent):
-            ledger.peer_online(item.peer, position(moment, item.at))
-        elif isinstance(item, PeerOfflineEvent):
-            ledger.peer_offline(item.peer, position(moment, item.at))
-        elif isinstance(item, Question):
-            self._answer(item, moment)
-        elif isinstance(item, OpenChannelEvent):
-            ledger.open_channel(item.channel_point, item.peer, position(moment, item.at))
-        elif isinstance(item, ClosedChannelEvent):
-            position(moment, item.at)
-            ledger.close_channel(item.channel_point, item.peer)
-        elif isinstance(item, MonitoringPausedEvent):
-            position(moment, item.at)
-            ledger.pause()
-        elif isinstance(item, MonitoringResumedEvent):
-            position(moment, item.at)
-            ledger.resume(item.open_channels, item.online_peers)
-        elif item is ENDED:
-            logger.info("a stream of events has ended: nothing more comes from it")
-        else:
-            raise TypeError(f"{quoted(item)} is no event")
+    def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
+        self._ledger.peer_online(event.peer, self._position(moment, event.at))
+
+    def _peer_offline(self, event: PeerOfflineEvent, moment: Moment) -> None:
+        self._ledger.peer_offline(event.peer, self._position(moment, event.at))
+
+    def _open_channel(self, event: OpenChannelEvent, moment: Moment) -> None:
+        at = self._position(moment, event.at)
+        self._ledger.open_channel(event.channel_point, event.peer, at)
+
+    def _close_channel(self, event: ClosedChannelEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.close_channel(event.channel_point, event.peer)
+
+    def _pause(self, event: MonitoringPausedEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.pause()
+
+    def _resume(self, event: MonitoringResumedEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.resume(event.open_channels, event.online_peers)
+
+    def _ended(self, _: object, __: Moment) -> None:
+        logger.info("a stream of events has ended: nothing more comes from it")
+
+    def _unknown(self, item: object, _: Moment) -> None:
+        raise TypeError(f"{quoted(item)} is no event")
 
     def _answer(self, question: Question, moment: Moment) -> None:
         try:
-            at = self._axis.position(moment)
+            at = self._position(moment)
             question.response.put((question.answer(self._ledger, at, *question.arguments), None))
         except Exception as error:
             question.response.put((None, error))
