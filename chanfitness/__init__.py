@@ -9,12 +9,13 @@ import logging
 
 from .channelnotifier import ChannelNotifier
 from .clock import Clock, ManualClock, Reading, SteadyClock, SystemClock
-from .config import Config, Subscription
+from .config import NOT_YET_KNOWN, Config, Subscription
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
     ChannelNotFoundError,
     HistoryDisabledError,
+    NodeError,
     NotStartedError,
     PeerNotFoundError,
     RecordingError,
@@ -27,6 +28,7 @@ from .errors import (
     StorageVersionError,
 )
 from .events import (
+    ChannelMovedEvent,
     ClosedChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
@@ -36,6 +38,7 @@ from .events import (
     PeerOnlineEvent,
 )
 from .history import ChannelHistory, Outage
+from .ledger import Overview
 from .peerlog import ChannelInfo, PeerInfo
 from .peernotifier import PeerNotifier
 from .storage import SqliteStorage
@@ -43,11 +46,13 @@ from .store import ChannelEventStore
 from .wire import OutPoint, Vertex
 
 __all__ = [
+    "NOT_YET_KNOWN",
     "AlreadyStartedError",
     "ChanFitnessError",
     "ChannelEventStore",
     "ChannelHistory",
     "ChannelInfo",
+    "ChannelMovedEvent",
     "ChannelNotFoundError",
     "ChannelNotifier",
     "Clock",
@@ -57,11 +62,13 @@ __all__ = [
     "ManualClock",
     "MonitoringPausedEvent",
     "MonitoringResumedEvent",
+    "NodeError",
     "NotStartedError",
     "OpenChannel",
     "OpenChannelEvent",
     "OutPoint",
     "Outage",
+    "Overview",
     "PeerInfo",
     "PeerNotFoundError",
     "PeerNotifier",

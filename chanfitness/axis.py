@@ -134,6 +134,11 @@ class Axis:
         """The date of what was asked for last; it goes on while the axis stands."""
         return _utc(self._latest_moment())
 
+    def blind(self) -> datetime.timedelta:
+        """How long the axis stood, or was not there, since it first began."""
+        first = self.anchors()[0]
+        return self.now() - first.utc - (self.instant()[0] - first.position)
+
     def date(self, instant: Instant) -> datetime.datetime:
         """The date of something that was seen at ``instant``.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import queue
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from .clock import Clock, SystemClock
 from .events import OpenChannel
@@ -31,6 +32,17 @@ class Subscription(Protocol):
         """End the subscription."""
 
 
+class _Snapshot(enum.Enum):
+    NOT_YET_KNOWN = "not yet known"
+
+
+NOT_YET_KNOWN: Final = _Snapshot.NOT_YET_KNOWN
+"""What ``get_open_channels`` returns while its node cannot be asked."""
+
+OnEvent = Callable[[object, datetime.datetime], object]
+"""Is told of an event, and of its time in UTC."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What a store needs of its surroundings, as lnd's ``chanfitness.Config``.
@@ -40,7 +52,8 @@ class Config:
     any event, and both may be one queue.
 
     ``get_open_channels``: called by ``start()``, once, after both; returns the
-    channels that are open.
+    channels that are open, or ``NOT_YET_KNOWN``: then the store starts blind,
+    with what it remembers, until a ``MonitoringResumedEvent``.
 
     ``is_peer_online``: asked by ``start()``, on the caller's thread, for each
     peer with an open channel. Without it a peer counts as offline until its
@@ -56,11 +69,18 @@ class Config:
     count is multiplied by the factor; as in lnd.
 
     ``storage``: where state outlives the process, or None.
+
+    ``own_outage``: if three or more peers are online and all go offline within
+    this period, with no online event between, it was this node's own network, and
+    is blind time from the first of them to the next online event. None: never.
+
+    ``on_event``: called on the loop's thread with each event once it was handled,
+    and its time (UTC). It must not block; what it raises is logged.
     """
 
     subscribe_channel_events: Callable[[], Subscription]
     subscribe_peer_events: Callable[[], Subscription]
-    get_open_channels: Callable[[], Iterable[OpenChannel]]
+    get_open_channels: Callable[[], Iterable[OpenChannel] | _Snapshot]
     is_peer_online: Callable[[Vertex], bool] | None = None
     clock: Clock = field(default_factory=SystemClock)
     history: datetime.timedelta | None = None
@@ -68,6 +88,8 @@ class Config:
     flap_factor: float = FACTOR
     flap_period: datetime.timedelta = PERIOD
     storage: SqliteStorage | None = None
+    own_outage: datetime.timedelta | None = None
+    on_event: OnEvent | None = None
 
     def __post_init__(self) -> None:
         if self.history is not None and self.history < datetime.timedelta(0):
@@ -78,3 +100,7 @@ class Config:
             raise ValueError(f"bad flap_factor {self.flap_factor!r}: expected 0 to 1")
         if self.flap_period <= datetime.timedelta(0):
             raise ValueError(f"bad flap_period {self.flap_period!r}: expected more than zero")
+        if self.own_outage is not None and self.own_outage < datetime.timedelta(0):
+            raise ValueError(
+                f"bad own_outage {self.own_outage!r}: expected a period of time, or None"
+            )

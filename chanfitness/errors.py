@@ -14,6 +14,7 @@
           +-- StorageVersionError
           +-- StorageUnwritableError
      +-- RecordingError         (also ValueError)
+     +-- NodeError
 
 A value that is malformed in itself (a bad key, a naive time) is a plain
 ``ValueError``, an argument of the wrong type a ``TypeError``, as anywhere in
@@ -21,6 +22,9 @@ Python.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 QUOTED_CHARACTERS = 80
 
@@ -95,6 +99,21 @@ class RecordingError(ChanFitnessError, ValueError):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason}"
+
+
+class NodeError(ChanFitnessError):
+    """A node refuses us for a reason that does not pass by itself."""
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Import what an extra brings; if it is missing, say how to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{error.name} is not installed: pip install 'chanfitness[{name}]'", name=error.name
+        ) from None
 
 
 def quoted(value: object) -> str:

@@ -101,6 +101,34 @@ class PeerOfflineEvent(_PeerEvent):
     __slots__ = ()
 
 
+class _MovedFields(NamedTuple):
+    channel_point: OutPoint
+    new_channel_point: OutPoint
+    peer: Vertex
+    at: datetime.datetime | None = None
+
+
+@final
+class ChannelMovedEvent(_Event, _MovedFields):
+    """A channel with ``peer`` has a new channel point: a splice spent the old one.
+
+    Its figures go on under the new one. lnd has no such event.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        channel_point: OutPoint,
+        new_channel_point: OutPoint,
+        peer: Vertex,
+        at: datetime.datetime | None = None,
+    ) -> Self:
+        if at is not None:
+            _refuse_naive(at)
+        return _new_tuple(cls, (channel_point, new_channel_point, peer, at))
+
+
 class _PausedFields(NamedTuple):
     at: datetime.datetime | None = None
 
@@ -145,6 +173,17 @@ class MonitoringResumedEvent(_Event, _ResumedFields):
         if at is not None:
             _refuse_naive(at)
         return _new_tuple(cls, (tuple(open_channels), tuple(online_peers), at))
+
+
+EVENTS = (
+    OpenChannelEvent,
+    ClosedChannelEvent,
+    ChannelMovedEvent,
+    PeerOnlineEvent,
+    PeerOfflineEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+)
 
 
 def _refuse_naive(at: datetime.datetime) -> None:

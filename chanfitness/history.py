@@ -139,14 +139,20 @@ class History:
         """The uptime between two positions, neither before the oldest change."""
         return (self._uptime(end // MICROSECOND) - self._uptime(start // MICROSECOND)) * MICROSECOND
 
+    def outage_count(self, start: datetime.timedelta) -> int:
+        """How many :meth:`outages` there are."""
+        return len(self._gone(start))
+
     def outages(self, start: datetime.timedelta) -> Iterator[tuple[Instant, Instant | None]]:
         """When the peer went offline and came back, of all outages that end after ``start``."""
-        number = self._last_change(start // MICROSECOND) - self._first
-        if self._was_online(self._first + number):
-            number += 1
-        for gone in range(number, len(self), 2):
+        for gone in self._gone(start):
             back = gone + 1
             yield self.instant(gone), self.instant(back) if back < len(self) else None
+
+    def _gone(self, start: datetime.timedelta) -> range:
+        """The changes to offline of all outages that end after ``start``."""
+        number = self._last_change(start // MICROSECOND) - self._first
+        return range(number + self._was_online(self._first + number), len(self), 2)
 
     def unsaved(self, key: bytes, everything: bool) -> HistoryRows:
         """What was not saved yet; from now on it counts as saved."""

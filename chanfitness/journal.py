@@ -25,6 +25,7 @@ class Journal:
         self._stretch = self._axis.stretch  # the first whose anchor may have changed
         self._logs: dict[PeerLog, None] = {}
         self._channels: dict[OutPoint, None] = {}
+        self._moved: list[tuple[str, str]] = []
         self._closed: list[ClosedRow] = []
 
     def touch(self, log: PeerLog, channel: Channel | None = None) -> None:
@@ -33,6 +34,11 @@ class Journal:
         if channel is not None:
             self._channels.pop(channel.point, None)  # the last to change is the last in order
             self._channels[channel.point] = None
+
+    def move(self, point: OutPoint, new_point: OutPoint) -> None:
+        """A channel has a new channel point."""
+        self._moved.append((str(point), str(new_point)))
+        self._channels = {new_point if each == point else each: None for each in self._channels}
 
     def close(self, channel: Channel) -> None:
         """The channel closed for good: its final figures are to be saved."""
@@ -75,6 +81,7 @@ class Journal:
                 if everything or number >= self._stretch
             ],
             [log.row() for log in logs],
+            self._moved,
             [present[point].row() for point in channels if point in present],
             [str(point) for point in self._channels if point not in present],
             self._closed,

@@ -25,7 +25,7 @@ from .history import ChannelHistory, History
 from .journal import Journal
 from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
 from .rows import MICROSECOND, Saved, Unsaved, check, int_to_date
-from .windows import channel_history, drop_old
+from .windows import channel_history, drop_old, outage_count
 from .wire import OutPoint, Vertex
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,24 @@ class Keeping(NamedTuple):
     history_limit: int = 10_000
     cooldown: Cooldown = Cooldown()
     stored: bool = False
+
+
+class Overview(NamedTuple):
+    """What the store knows of all channels and peers, as of one moment.
+
+    ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
+    much blind time there was since the store first began, the present included.
+    ``channels``: in order of opening. ``outages``: of each channel, how many of
+    its peer's outages are kept; None if the store keeps no history. ``peers``:
+    all that are online or have a channel.
+    """
+
+    as_of: datetime.datetime
+    sees: bool
+    blind: datetime.timedelta
+    channels: tuple[ChannelInfo, ...]
+    outages: tuple[int, ...] | None
+    peers: tuple[PeerInfo, ...]
 
 
 _NOTHING = Keeping()
@@ -126,6 +144,25 @@ class Ledger:
         else:
             logger.warning("channel %s with %s closed, which was not open", point, peer)
 
+    def move_channel(self, point: OutPoint, new_point: OutPoint, peer: Vertex) -> None:
+        """A channel has a new channel point, in its old place, and goes on."""
+        require(point, OutPoint)
+        require(new_point, OutPoint)
+        require(peer, Vertex)
+        known = self._channels if point in self._channels else self._absent
+        channel = known.get(point)
+        if channel is None or channel.peer != peer:
+            logger.warning("channel %s with %s moved, which was not open", point, peer)
+        elif new_point in self._channels or new_point in self._absent:
+            logger.error("channel %s cannot move to %s, which is open already", point, new_point)
+        else:
+            channel.point = new_point
+            _rename(known, point, new_point)
+            if known is self._channels:
+                _rename(channel.log.channels, point, new_point)
+            if self._journal is not None:
+                self._journal.move(point, new_point)
+
     def pause(self) -> None:
         """From here on nothing is seen."""
         if self._axis.paused:
@@ -177,6 +214,20 @@ class Ledger:
     def list_peers(self, at: datetime.timedelta) -> list[PeerInfo]:
         """What is known of every peer."""
         return [self._info(peer, log, at) for peer, log in self._peers.items()]
+
+    def overview(self, at: datetime.timedelta) -> Overview:
+        """What is known of all."""
+        outages = None
+        if self._keeping.history is not None:
+            outages = tuple(outage_count(channel) for channel in self._channels.values())
+        return Overview(
+            self._axis.now(),
+            not self._axis.paused,
+            self._axis.blind(),
+            tuple(self.list_channels(at)),
+            outages,
+            tuple(self.list_peers(at)),
+        )
 
     def channel_history(
         self, at: datetime.timedelta, point: OutPoint, window: datetime.timedelta | None
@@ -342,6 +393,13 @@ class Ledger:
             _, _, lifetime, uptime = channel.final_info(saved.position * MICROSECOND)
             if not _ZERO <= uptime <= lifetime:
                 raise ValueError(f"channel {channel.point} with {uptime} of {lifetime} online")
+
+
+def _rename(channels: dict[OutPoint, Channel], point: OutPoint, new_point: OutPoint) -> None:
+    """Give one entry a new key, and leave the order as it was."""
+    entries = [(new_point if key == point else key, each) for key, each in channels.items()]
+    channels.clear()
+    channels.update(entries)
 
 
 def restore(saved: Saved, start: Moment, keeping: Keeping) -> tuple[Axis, Ledger]:

@@ -28,12 +28,16 @@ import logging
 import queue
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from .axis import Axis
 from .clock import Moment
+from .config import OnEvent
 from .errors import quoted
 from .events import (
+    EVENTS,
+    ChannelMovedEvent,
     ClosedChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
@@ -65,8 +69,11 @@ class Loop:
     After :meth:`run` has begun, nothing else touches the axis and the ledger.
     """
 
-    def __init__(self, selector: Selector, axis: Axis, ledger: Ledger) -> None:
+    def __init__(
+        self, selector: Selector, axis: Axis, ledger: Ledger, on_event: OnEvent | None = None
+    ) -> None:
         self._selector = selector
+        self._now = axis.now
         self._position = axis.position
         self._ledger = ledger
         self._handlers: dict[type, Callable[[Any, Moment], None]] = {
@@ -75,10 +82,17 @@ class Loop:
             Question: self._answer,
             OpenChannelEvent: self._open_channel,
             ClosedChannelEvent: self._close_channel,
+            ChannelMovedEvent: self._move_channel,
             MonitoringPausedEvent: self._pause,
             MonitoringResumedEvent: self._resume,
             type(ENDED): self._ended,
         }
+        if on_event is not None:
+            self._handlers |= {
+                kind: partial(self._observed, handler, on_event)
+                for kind, handler in self._handlers.items()
+                if issubclass(kind, EVENTS)
+            }
 
     def run(self) -> None:
         """Handle what is put, until the end. Raises what a queue raised."""
@@ -90,6 +104,15 @@ class Loop:
                 except Exception:
                     _log_unhandled(item)
             selector.done()
+
+    def _observed(
+        self, handler: Callable[[Any, Moment], None], on_event: OnEvent, event: Any, moment: Moment
+    ) -> None:
+        handler(event, moment)
+        try:
+            on_event(event, self._now())
+        except Exception:
+            logger.exception("on_event failed, of %s", quoted(event))
 
     def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
         self._ledger.peer_online(event.peer, self._position(moment, event.at))
@@ -104,6 +127,10 @@ class Loop:
     def _close_channel(self, event: ClosedChannelEvent, moment: Moment) -> None:
         self._position(moment, event.at)
         self._ledger.close_channel(event.channel_point, event.peer)
+
+    def _move_channel(self, event: ChannelMovedEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.move_channel(event.channel_point, event.new_channel_point, event.peer)
 
     def _pause(self, event: MonitoringPausedEvent, moment: Moment) -> None:
         self._position(moment, event.at)

@@ -10,11 +10,14 @@ backwards::
     {"at": TIME, "event": "peer_offline", "peer": "02..."}
     {"at": TIME, "event": "channel_opened", "channel_point": "txid:0", "peer": "02..."}
     {"at": TIME, "event": "channel_closed", "channel_point": "txid:0", "peer": "02..."}
+    {"at": TIME, "event": "channel_moved", "channel_point": "txid:0",
+     "new_channel_point": "txid:1", "peer": "02..."}
     {"at": TIME, "event": "monitoring_stopped"}
 
 A recording begins with ``monitoring_started``. What lies between a
-``monitoring_stopped`` and the next ``monitoring_started`` is blind time. Fields
-that are not named here are ignored.
+``monitoring_stopped`` and the next ``monitoring_started`` is blind time; only a
+``channel_moved``, told late, may stand there. Fields that are not named here are
+ignored.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Any, NamedTuple
 from .clock import to_utc
 from .errors import RecordingError, quoted
 from .events import (
+    ChannelMovedEvent,
     ClosedChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
@@ -66,14 +70,17 @@ def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
     """
     number = 0
     before: Line | None = None
+    stopped = False
     for number, text in enumerate(lines, 1):
         try:
             line = Line(number, *_parse(text))
-            _check_order(before, line)
+            _check_order(before, line, stopped)
         except ValueError as error:
             raise RecordingError(file, number, str(error)) from None
         yield line
         before = line
+        if not isinstance(line.event, ChannelMovedEvent):
+            stopped = isinstance(line.event, MonitoringPausedEvent)
     if before is None:
         raise RecordingError(file, number + 1, "empty: expected a monitoring_started")
 
@@ -152,6 +159,11 @@ def _channel(record: object) -> OpenChannel:
     return OpenChannel(_outpoint(_text(_field(record, "channel_point"))), _peer(record))
 
 
+def _moved(record: dict[str, Any]) -> ChannelMovedEvent:
+    point, peer = _channel(record)
+    return ChannelMovedEvent(point, _outpoint(_text(_field(record, "new_channel_point"))), peer)
+
+
 def _monitoring_started(record: dict[str, Any]) -> MonitoringResumedEvent:
     return MonitoringResumedEvent(
         [_channel(channel) for channel in _list(record, "open_channels")],
@@ -165,11 +177,12 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "peer_offline": lambda record: PeerOfflineEvent(_peer(record)),
     "channel_opened": lambda record: OpenChannelEvent(*_channel(record)),
     "channel_closed": lambda record: ClosedChannelEvent(*_channel(record)),
+    "channel_moved": _moved,
     "monitoring_stopped": lambda _: MonitoringPausedEvent(),
 }
 
 
-def _check_order(before: Line | None, line: Line) -> None:
+def _check_order(before: Line | None, line: Line, stopped: bool) -> None:
     if before is None:
         if not isinstance(line.event, MonitoringResumedEvent):
             raise ValueError("a recording begins with a monitoring_started")
@@ -178,7 +191,8 @@ def _check_order(before: Line | None, line: Line) -> None:
         raise ValueError(
             f"time runs backwards: {format_time(line.at)} after {format_time(before.at)}"
         )
-    stopped = isinstance(before.event, MonitoringPausedEvent)
+    if stopped and isinstance(line.event, ChannelMovedEvent):
+        return
     if isinstance(line.event, MonitoringResumedEvent) != stopped:
         expected = "expected a" if stopped else "did not expect a"
         where = "a monitoring_stopped" if stopped else "what is no monitoring_stopped"

@@ -73,12 +73,16 @@ class HistoryRows(NamedTuple):
 
 
 class Unsaved(NamedTuple):
-    """What changed since the last time, as of ``heartbeat``."""
+    """What changed since the last time, as of ``heartbeat``.
+
+    ``moved``: old and new channel points, which come before all else.
+    """
 
     heartbeat: int
     position: int
     anchors: Sequence[tuple[int, int, int]]
     peers: Sequence[PeerRow]
+    moved: Sequence[tuple[str, str]]
     channels: Sequence[ChannelRow]
     gone: Sequence[str]
     closed: Sequence[ClosedRow]

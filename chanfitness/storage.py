@@ -22,7 +22,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 
 from .errors import (
@@ -35,12 +35,13 @@ from .errors import (
     quoted,
 )
 from .rows import ChannelRow, ClosedRow, HistoryRows, PeerRow, Saved, Unsaved
+from .wire import OutPoint
 
 logger = logging.getLogger(__name__)
 
 _SMALLEST = 100  # bytes: the header of an SQLite database
 _APPLICATION = 0x63686669  # "chfi"
-_VERSION = 1
+_VERSION = 2
 _SIGNS_OF_DAMAGE = ("no such", "has no column", "decode", "malformed")
 _NUMBER_MAX = 2**63 - 1
 
@@ -83,6 +84,10 @@ _MIGRATIONS = {
             PRIMARY KEY (peer, number)
         ) WITHOUT ROWID;
     """,
+    2: """
+        CREATE TABLE channel_ids (channel_id TEXT PRIMARY KEY, channel_point TEXT NOT NULL)
+        WITHOUT ROWID
+    """,
 }
 
 
@@ -112,11 +117,27 @@ class SqliteStorage:
         self._stopping = threading.Event()
         self._failed = False  # whether the last write failed
         self._closed_rows: list[ClosedRow] = []  # of writes that failed
+        self._channel_ids: dict[str, OutPoint] = {}
+        self._new_ids: dict[str, OutPoint] | None = None  # not written yet
 
     @property
     def path(self) -> str:
         """The file."""
         return self._path
+
+    @property
+    def channel_ids(self) -> dict[str, OutPoint]:
+        """Which channel point each channel had, by the name that its node gives it.
+
+        As of the last start, or as set since. A source whose channels move sets
+        it, after it put the event that tells of a move; it is written with what
+        was put before. Safe from any thread.
+        """
+        return dict(self._channel_ids)
+
+    @channel_ids.setter
+    def channel_ids(self, ids: Mapping[str, OutPoint]) -> None:
+        self._channel_ids = self._new_ids = dict(ids)
 
     def open(self) -> Saved | None:
         """Take the lock and read what was saved; None from a new file.
@@ -133,6 +154,7 @@ class SqliteStorage:
                 self._database = _connect(self._path)
                 try:
                     saved = _prepare(self._path, self._database)
+                    self._channel_ids = _load_channel_ids(self._database)
                 except BaseException:
                     self._database.close()
                     raise
@@ -160,25 +182,29 @@ class SqliteStorage:
             self._writer.join()
             self._writer = None
         if last is not None:
-            self._write(last(self._failed))
+            ids = self._new_ids
+            self._write(last(self._failed), ids)
         self._database.close()
         self._lock.close()
         self._lock = None
 
     def _write_on(self, ask: Callable[[bool], Unsaved]) -> None:
         while not self._stopping.wait(self._interval):
+            ids = self._new_ids  # those of what is put after the question are too new
             try:
                 unsaved = ask(self._failed)
             except ChanFitnessError:
                 return  # the store stops, and writes what is left itself
-            self._write(unsaved)
+            self._write(unsaved, ids)
 
-    def _write(self, unsaved: Unsaved) -> None:
+    def _write(self, unsaved: Unsaved, ids: dict[str, OutPoint] | None) -> None:
         """Write in one transaction; what failed before is in it, too."""
         self._closed_rows += unsaved.closed
         try:
             with _transaction(self._database):
                 _save(self._database, unsaved, self._closed_rows, everything=self._failed)
+                if ids is not None:
+                    _save_channel_ids(self._database, ids)
         except Exception as error:
             if not self._failed:
                 logger.error("%s: cannot be written, going on in memory: %s", self._path, error)
@@ -188,6 +214,8 @@ class SqliteStorage:
             if self._failed:
                 logger.warning("%s: written again, nothing is missing", self._path)
             self._failed = False
+            if self._new_ids is ids:
+                self._new_ids = None
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
@@ -295,6 +323,18 @@ def _load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
     return [ClosedRow(*row) for row in rows]
 
 
+def _load_channel_ids(database: sqlite3.Connection) -> dict[str, OutPoint]:
+    rows = database.execute("SELECT channel_id, channel_point FROM channel_ids")
+    return {channel_id: OutPoint.parse(point) for channel_id, point in rows}
+
+
+def _save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) -> None:
+    database.execute("DELETE FROM channel_ids")
+    database.executemany(
+        "INSERT INTO channel_ids VALUES (?, ?)", [(each, str(ids[each])) for each in ids]
+    )
+
+
 def _save(
     database: sqlite3.Connection, unsaved: Unsaved, closed: list[ClosedRow], everything: bool
 ) -> None:
@@ -309,6 +349,10 @@ def _save(
     )
     if everything:
         database.execute("DELETE FROM channels")
+    write(
+        "UPDATE OR REPLACE channels SET channel_point = ? WHERE channel_point = ?",
+        [(new, old) for old, new in unsaved.moved],
+    )
     write("DELETE FROM channels WHERE channel_point = ?", [(point,) for point in unsaved.gone])
     write(
         f"REPLACE INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})",

@@ -25,7 +25,7 @@ from typing_extensions import Self
 
 from .axis import Axis
 from .clock import Moment, reader
-from .config import Config, Subscription
+from .config import NOT_YET_KNOWN, Config, Subscription
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
@@ -37,7 +37,7 @@ from .errors import (
 from .events import OpenChannel
 from .flaps import Cooldown
 from .history import ChannelHistory
-from .ledger import Keeping, Ledger, restore
+from .ledger import Keeping, Ledger, Overview, restore
 from .loop import Loop, Question
 from .peerlog import ChannelInfo, PeerInfo
 from .rows import Saved
@@ -123,7 +123,8 @@ class ChannelEventStore:
         peer_events = config.subscribe_peer_events()
         if peer_events is not channel_events:
             undo.callback(_cancel, peer_events)
-        open_channels = list(config.get_open_channels())
+        snapshot = config.get_open_channels()
+        open_channels = [] if snapshot is NOT_YET_KNOWN else list(snapshot)
         online = self._online_peers(open_channels)
 
         self._read = reader(config.clock)
@@ -132,7 +133,10 @@ class ChannelEventStore:
         undo.callback(self._hooks.close)
         start = self._selector.watch([channel_events.updates, peer_events.updates], ENDED)
         self._axis, self._ledger = self._accounts(start, saved)
-        self._ledger.resume(open_channels, online)
+        if snapshot is NOT_YET_KNOWN:
+            self._ledger.pause()
+        else:
+            self._ledger.resume(open_channels, online)
 
     def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Axis, Ledger]:
         config = self._config
@@ -240,6 +244,13 @@ class ChannelEventStore:
         """
         return self._ask(timeout, Ledger.list_peers)
 
+    def get_overview(self, *, timeout: float | None = None) -> Overview:
+        """All channels and all peers as of one instant, and whether the store sees.
+
+        ``timeout`` and errors as for :meth:`get_chan_info`.
+        """
+        return self._ask(timeout, Ledger.overview)
+
     def get_history(
         self,
         channel_point: OutPoint,
@@ -310,7 +321,7 @@ class ChannelEventStore:
         with undo:
             fault: BaseException | None = None
             try:
-                Loop(self._selector, self._axis, self._ledger).run()
+                Loop(self._selector, self._axis, self._ledger, self._config.on_event).run()
             except BaseException as error:
                 fault = error
                 self._why_stopped = f"the store's loop died of {quoted(error)}"

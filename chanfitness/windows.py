@@ -46,6 +46,13 @@ def channel_history(
     return ChannelHistory(start, end, lifetime, uptime, end - start - lifetime, outages)
 
 
+def outage_count(channel: Channel) -> int:
+    """How many outages of its peer are kept that lie in the channel's life."""
+    history = channel.log.history
+    assert history is not None
+    return history.outage_count(max(channel.opened[0], history.instant(0)[0]))
+
+
 def _start(
     axis: Axis, channel: Channel, history: History, window: datetime.timedelta | None
 ) -> tuple[datetime.datetime, datetime.timedelta]:

@@ -44,7 +44,9 @@ def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
     """Two hours of some channels, half of them up; the first of them."""
     node = FakeNode()
     channels = [node.open_channel(node.new_peer()) for _ in range(peers)]
-    with running(store_of(node, SqliteStorage(path))):
+    storage = SqliteStorage(path)
+    with running(store_of(node, storage)):
+        storage.channel_ids = {"a name": channels[0].channel_point}
         for number in range(changes):
             for channel in channels:
                 (node.peer_offline if number % 2 else node.peer_online)(channel.peer)
