@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 
+from .accounts import Overview
 from .channelnotifier import ChannelNotifier
 from .clock import Clock, ManualClock, Reading, SteadyClock, SystemClock
 from .config import NOT_YET_KNOWN, Config, Subscription
@@ -38,7 +39,6 @@ from .events import (
     PeerOnlineEvent,
 )
 from .history import ChannelHistory, Outage
-from .ledger import Overview
 from .peerlog import ChannelInfo, PeerInfo
 from .peernotifier import PeerNotifier
 from .storage import SqliteStorage

@@ -89,6 +89,11 @@ class Axis:
         self._standing = self._last
         self.paused = True
 
+    def go_back(self, position: datetime.timedelta) -> None:
+        """Stand still at an earlier position of the present stretch."""
+        self._standing = position
+        self.paused = True
+
     def resume(self) -> None:
         """Go on from where the axis stands, as of what was asked for last."""
         now = self._latest_moment()

@@ -33,6 +33,8 @@ class Subscription(Protocol):
 
 
 class _Snapshot(enum.Enum):
+    """What ``get_open_channels`` returns in place of a snapshot."""
+
     NOT_YET_KNOWN = "not yet known"
 
 

@@ -108,6 +108,11 @@ class History:
     def __len__(self) -> int:
         return len(self._positions) - self._first
 
+    @property
+    def count(self) -> int:
+        """How many changes there ever were."""
+        return self._cut + len(self._positions)
+
     def instant(self, number: int) -> Instant:
         """When the kept change ``number`` was; 0 is the oldest."""
         index = self._first + number
@@ -121,6 +126,13 @@ class History:
             self._marks.append(self._uptime(microseconds))
         self._positions.append(microseconds)
         self._stretches.append(stretch)
+        self.online = not self.online
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        del self._positions[-1], self._stretches[-1]
+        if len(self._positions) % _MARK_EVERY == 0:
+            del self._marks[-1]
         self.online = not self.online
 
     def drop(self, count: int) -> None:
@@ -154,20 +166,18 @@ class History:
         number = self._last_change(start // MICROSECOND) - self._first
         return range(number + self._was_online(self._first + number), len(self), 2)
 
-    def unsaved(self, key: bytes, everything: bool) -> HistoryRows:
-        """What was not saved yet; from now on it counts as saved."""
-        first, end = self._cut + self._first, self._cut + len(self._positions)
+    def unsaved(self, key: bytes, everything: bool, end: int | None = None) -> HistoryRows:
+        """What was not saved yet, of the first ``end`` changes; it then counts as saved."""
+        if end is None:
+            end = self.count
+        first = self._cut + self._first
+        online = self.online ^ bool((self.count - end) % 2)
         anew = everything or self._saved is None
         begin = first if anew or self._saved is None else max(self._saved, first)
         self._saved = end
-        changes = list(
-            zip(
-                self._positions[begin - self._cut :],
-                self._stretches[begin - self._cut :],
-                strict=True,
-            )
-        )
-        return HistoryRows(key, anew, first, begin, changes, self.online, self.dropped)
+        new = slice(begin - self._cut, end - self._cut)
+        changes = list(zip(self._positions[new], self._stretches[new], strict=True))
+        return HistoryRows(key, anew, first, begin, changes, online, self.dropped)
 
     @classmethod
     def of_rows(cls, rows: HistoryRows) -> Self:

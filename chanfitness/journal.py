@@ -5,11 +5,10 @@ Pure: what is to be saved comes out as rows, which the storage writes.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 
-from .axis import Axis
-from .peerlog import Channel, PeerLog
+from .axis import Axis, Instant
+from .peerlog import Channel, PeerLog, PeerState
 from .rows import ClosedRow, Unsaved, date_to_int, microseconds
 from .wire import OutPoint
 
@@ -26,7 +25,7 @@ class Journal:
         self._logs: dict[PeerLog, None] = {}
         self._channels: dict[OutPoint, None] = {}
         self._moved: list[tuple[str, str]] = []
-        self._closed: list[ClosedRow] = []
+        self._closed: dict[Channel, ClosedRow] = {}
 
     def touch(self, log: PeerLog, channel: Channel | None = None) -> None:
         """Something of this peer, and of this channel of it, changed."""
@@ -44,48 +43,60 @@ class Journal:
         """The channel closed for good: its final figures are to be saved."""
         at, _ = self._axis.instant()
         info = channel.final_info(at)
-        self._closed.append(
-            ClosedRow(
-                str(channel.point),
-                bytes(channel.peer),
-                date_to_int(self._axis.date(channel.opened)),
-                date_to_int(self._axis.now()),
-                microseconds(info.lifetime),
-                microseconds(info.uptime),
-            )
+        self._closed[channel] = ClosedRow(
+            str(channel.point),
+            bytes(channel.peer),
+            date_to_int(self._axis.date(channel.opened)),
+            date_to_int(self._axis.now()),
+            microseconds(info.lifetime),
+            microseconds(info.uptime),
         )
         self.touch(channel.log, channel)
 
+    def close_earlier(self, channel: Channel) -> None:
+        """The axis went back to before the channel closed; when it did is still so."""
+        closed = self._closed[channel].closed
+        self.close(channel)
+        self._closed[channel] = self._closed[channel]._replace(closed=closed)
+
     def unsaved(
         self,
-        at: datetime.timedelta,
+        instant: Instant,
         present: Mapping[OutPoint, Channel],
         everything_of: Iterable[PeerLog] | None,
+        undecided: Mapping[PeerLog, PeerState],
     ) -> Unsaved:
-        """What is to be saved as of ``at``; it then counts as saved.
+        """What is to be saved as of ``instant``; it then counts as saved.
 
         ``present``: the channels that are not closed for good. ``everything_of``:
         all peers to save, changed or not, with all channels; None: what changed.
+        ``undecided``: how peers were at ``instant`` that changed since.
         """
         everything = everything_of is not None
         logs = [log for log in self._logs if log.had_channel]
         if everything_of is not None:
             logs = list(everything_of)
         channels = present if everything else self._channels
+        states = [undecided.get(log) or log.state() for log in logs]
         unsaved = Unsaved(
-            date_to_int(self._axis.now()),
-            microseconds(at),
+            date_to_int(self._axis.date(instant) if undecided else self._axis.now()),
+            microseconds(instant[0]),
             [
                 (number, microseconds(position), date_to_int(utc))
                 for number, (position, utc) in enumerate(self._axis.anchors())
                 if everything or number >= self._stretch
             ],
-            [log.row() for log in logs],
+            [log.row(state) for log, state in zip(logs, states, strict=True)],
             self._moved,
             [present[point].row() for point in channels if point in present],
             [str(point) for point in self._channels if point not in present],
-            self._closed,
-            [log.unsaved_history(everything) for log in logs],
+            list(self._closed.values()),
+            [
+                log.unsaved_history(everything, state)
+                for log, state in zip(logs, states, strict=True)
+            ],
         )
         self._begin()
+        for log in undecided:
+            self.touch(log)
         return unsaved

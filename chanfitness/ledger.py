@@ -1,4 +1,4 @@
-"""All peers and all channels: what happens goes in, figures come out.
+"""All peers and all channels: what happens goes in here, and what is to be saved comes out.
 
 A peer is known while it is online or has a channel, a channel while it is open.
 Pure: the time axis is given, and each method's ``at`` is a position on it.
@@ -9,79 +9,43 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from .axis import Anchor, Axis, Instant
-from .clock import Moment
-from .errors import (
-    ChannelNotFoundError,
-    HistoryDisabledError,
-    PeerNotFoundError,
-    require,
-)
+from .accounts import Accounts, Keeping
+from .axis import Axis, Instant
+from .errors import require
 from .events import OpenChannel
-from .flaps import Cooldown
-from .history import ChannelHistory, History
+from .history import History
 from .journal import Journal
-from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
-from .rows import MICROSECOND, Saved, Unsaved, check, int_to_date
-from .windows import channel_history, drop_old, outage_count
+from .ownoutage import Closed, Opened, Suspicion, Went
+from .peerlog import Channel, PeerLog
+from .rows import MICROSECOND, Saved, Unsaved
 from .wire import OutPoint, Vertex
 
 logger = logging.getLogger(__name__)
-
-
-class Keeping(NamedTuple):
-    """What a ledger keeps: changes for how long and how many a peer; how flaps cool.
-
-    ``stored``: it outlives the process. Then peers that ever had a channel are
-    remembered, and so are channels that are closed by absence.
-    """
-
-    history: datetime.timedelta | None = None
-    history_limit: int = 10_000
-    cooldown: Cooldown = Cooldown()
-    stored: bool = False
-
-
-class Overview(NamedTuple):
-    """What the store knows of all channels and peers, as of one moment.
-
-    ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
-    much blind time there was since the store first began, the present included.
-    ``channels``: in order of opening. ``outages``: of each channel, how many of
-    its peer's outages are kept; None if the store keeps no history. ``peers``:
-    all that are online or have a channel.
-    """
-
-    as_of: datetime.datetime
-    sees: bool
-    blind: datetime.timedelta
-    channels: tuple[ChannelInfo, ...]
-    outages: tuple[int, ...] | None
-    peers: tuple[PeerInfo, ...]
-
 
 _NOTHING = Keeping()
 _ZERO = datetime.timedelta(0)
 
 
-class Ledger:
-    """The accounts of all that is known. Not thread-safe: the loop owns it."""
+class Ledger(Accounts):
+    """What happens goes into the accounts here. Not thread-safe: the loop owns it."""
 
     def __init__(self, axis: Axis, keeping: Keeping = _NOTHING) -> None:
-        self._axis = axis
-        self._keeping = keeping
+        super().__init__(axis, keeping)
         self._flap_period = keeping.cooldown.period
-        self._peers: dict[Vertex, PeerLog] = {}
-        self._channels: dict[OutPoint, Channel] = {}  # in order of opening
         self._absent: dict[OutPoint, Channel] = {}  # closed by absence, where that is stored
         self._journal = Journal(axis) if keeping.stored else None
+        self._cut = False  # the source says that it sees nothing
+        self._network_is_lost = False  # an own outage
 
     # What happens.
 
     def peer_online(self, peer: Vertex, at: datetime.timedelta) -> None:
         """A peer is online."""
+        if self._suspicion is not None:
+            self._suspicion.clear()
+            if self._network_is_lost and self._is_back(peer):
+                return
         log = self._peers.get(peer)
         if log is None:
             log = self._new_log(peer, at)
@@ -93,10 +57,15 @@ class Ledger:
         log = self._peers.get(peer)
         if log is None:
             require(peer, Vertex)  # a stranger: nothing to remember
-        elif log.offline(at):
+        elif log.is_online:
+            if self._suspicion is not None and not self._axis.paused:
+                self._suspicion.note(Went(self._axis.instant(), log, log.state()))
+            log.offline(at)
             self._changed(log, at)
             if not log.channels:
                 self._settle(log)
+            if self._suspicion is not None and self._suspicion.is_certain:
+                self._lose_network(self._suspicion)
 
     def open_channel(self, point: OutPoint, peer: Vertex, at: datetime.timedelta) -> None:
         """A channel opens, up from its first moment if its peer is online."""
@@ -110,17 +79,21 @@ class Ledger:
             log = self._new_log(peer, at)
         # What opens unseen begins with the next stretch, which begins where the axis stands.
         opened = at, self._axis.stretch + self._axis.paused
-        channel = self._absent.pop(point, None) if self._absent else None
+        channel, absence = self._absent.pop(point, None) if self._absent else None, None
         if channel is not None and channel.peer == peer:
+            absence = channel.absence
             channel.come_back(at)
         else:
             channel = Channel(point, peer, log, opened)
         self._channels[point] = log.channels[point] = channel
         log.had_channel = True
-        if log.history is None and self._keeping.history is not None:
+        begins_history = log.history is None and self._keeping.history is not None
+        if begins_history:
             log.history = History(opened, log.is_online)
         if self._journal is not None:
             self._journal.touch(log, channel)
+        if self._suspicion is not None:
+            self._suspicion.note(Opened(self._axis.instant(), channel, absence, begins_history))
 
     def close_channel(self, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten.
@@ -165,16 +138,21 @@ class Ledger:
 
     def pause(self) -> None:
         """From here on nothing is seen."""
-        if self._axis.paused:
+        if self._cut:
             logger.warning("monitoring was paused while it was paused")
-        else:
+            return
+        self._cut = True
+        if self._suspicion is not None:
+            self._suspicion.clear()
+        if not self._axis.paused:
             self._axis.pause()
 
     def resume(self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]) -> None:
         """From here on all is seen, and this is what is open and who is online.
 
         Nothing that changed meanwhile is a flap. If nothing was paused, this is a
-        snapshot to reconcile with.
+        snapshot to reconcile with. In an own outage a snapshot without a peer online
+        does not end it.
         """
         channels = list(open_channels)
         online = dict.fromkeys(online_peers)
@@ -183,76 +161,16 @@ class Ledger:
             require(peer, Vertex)
         for peer in online:
             require(peer, Vertex)
-        if self._axis.paused:
+        self._cut = False
+        self._network_is_lost = self._network_is_lost and not online
+        if self._axis.paused and not self._network_is_lost:
             self._axis.resume()
         at, _ = self._axis.instant()
         self._set_online(online, at)
         self._set_open(channels, at)
-        for log in list(self._peers.values()):
-            self._settle(log)
-
-    # Questions.
-
-    def channel_info(
-        self, at: datetime.timedelta, point: OutPoint, peer: Vertex | None
-    ) -> ChannelInfo:
-        """What is known of one channel, with ``peer`` or with anyone."""
-        return self._channel(point, peer).info(at)
-
-    def list_channels(self, at: datetime.timedelta) -> list[ChannelInfo]:
-        """What is known of every channel, in order of opening."""
-        return [channel.info(at) for channel in self._channels.values()]
-
-    def peer_info(self, at: datetime.timedelta, peer: Vertex) -> PeerInfo:
-        """What is known of one peer."""
-        log = self._peers.get(peer)
-        if log is None:
-            require(peer, Vertex)
-            raise PeerNotFoundError(f"peer {peer} is not known")
-        return self._info(peer, log, at)
-
-    def list_peers(self, at: datetime.timedelta) -> list[PeerInfo]:
-        """What is known of every peer."""
-        return [self._info(peer, log, at) for peer, log in self._peers.items()]
-
-    def overview(self, at: datetime.timedelta) -> Overview:
-        """What is known of all."""
-        outages = None
-        if self._keeping.history is not None:
-            outages = tuple(outage_count(channel) for channel in self._channels.values())
-        return Overview(
-            self._axis.now(),
-            not self._axis.paused,
-            self._axis.blind(),
-            tuple(self.list_channels(at)),
-            outages,
-            tuple(self.list_peers(at)),
-        )
-
-    def channel_history(
-        self, at: datetime.timedelta, point: OutPoint, window: datetime.timedelta | None
-    ) -> ChannelHistory:
-        """Outages and sums of one channel, over its life or the window before now."""
-        if self._keeping.history is None:
-            raise HistoryDisabledError("no history is kept: see Config(history=...)")
-        channel = self._channel(point, None)
-        assert channel.log.history is not None
-        self._drop_old(channel.log.history)
-        return channel_history(self._axis, channel, at, window)
+        self._settle_all()
 
     # Channels and peers.
-
-    def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
-        channel = self._channels.get(point)
-        if channel is not None and (peer is None or channel.peer == peer):
-            return channel
-        require(point, OutPoint)
-        if peer is None:
-            raise ChannelNotFoundError(f"no channel {point} is open")
-        require(peer, Vertex)
-        if peer not in self._peers:
-            raise PeerNotFoundError(f"peer {peer} is not known")
-        raise ChannelNotFoundError(f"no channel {point} with {peer} is open")
 
     def _new_log(self, peer: Vertex, at: datetime.timedelta) -> PeerLog:
         require(peer, Vertex)
@@ -266,6 +184,8 @@ class Ledger:
     def _close(self, channel: Channel) -> None:
         if self._journal is not None:
             self._journal.close(channel)
+        if self._suspicion is not None:
+            self._suspicion.note(Closed(self._axis.instant(), channel))
 
     def _settle(self, log: PeerLog) -> None:
         """Forget what is not needed any more of a peer, if not the peer itself."""
@@ -275,6 +195,10 @@ class Ledger:
             log.history = None
         if not log.is_online and not (self._keeping.stored and log.had_channel):
             del self._peers[log.peer]
+
+    def _settle_all(self) -> None:
+        for log in list(self._peers.values()):
+            self._settle(log)
 
     def _has_absent_channel(self, log: PeerLog) -> bool:
         return any(channel.log is log for channel in self._absent.values())
@@ -288,6 +212,8 @@ class Ledger:
     def _changed(self, log: PeerLog, at: datetime.timedelta) -> None:
         """A change that an event told of: a flap, unless nothing is to be seen."""
         axis, last = self._axis, log.last_flap
+        if self._suspicion is not None:
+            self._suspicion.online += 1 if log.is_online else -1
         log.since = instant = at, axis.stretch
         if self._journal is not None:
             self._journal.touch(log)
@@ -301,31 +227,61 @@ class Ledger:
         if log.history is not None:
             self._align(log, instant)
 
-    def _flaps(self, log: PeerLog, at: datetime.timedelta) -> int:
-        """The flap count as of ``at``, which is now."""
-        if log.last_flap is None:
-            return 0
-        flapped, stretch = log.last_flap
-        if stretch == self._axis.stretch and not self._axis.paused:
-            elapsed = at - flapped
-        else:
-            elapsed = self._axis.now() - self._axis.date(log.last_flap)
-        return self._keeping.cooldown.cooled(log.flap_count, elapsed)
+    # This node's own outage.
 
-    def _info(self, peer: Vertex, log: PeerLog, at: datetime.timedelta) -> PeerInfo:
-        return PeerInfo(
-            peer,
-            log.is_online,
-            self._axis.date(log.since),
-            self._flaps(log, at),
-            None if log.last_flap is None else self._axis.date(log.last_flap),
-            tuple(log.channels),
+    def _lose_network(self, suspicion: Suspicion) -> None:
+        """All peers went: it was nobody's outage but ours."""
+        logger.warning(
+            "all %d peers went offline: this node's own network is lost, as of %s",
+            len(suspicion.went),
+            self._axis.date(suspicion.first),
         )
+        self._network_is_lost = True
+        self._undo(suspicion)
+
+    def _undo(self, suspicion: Suspicion) -> None:
+        """Go back to when the first peer went: from there on nothing was seen."""
+        first = suspicion.first
+        self._axis.go_back(first[0])
+        for _, log, state in suspicion.went:
+            log.go_back(state, first)
+            self._touch(log)
+        for record in suspicion.of_channels:
+            if isinstance(record, Opened):
+                self._open_at(first, record)
+            elif self._journal is not None:
+                self._journal.close_earlier(record.channel)
+        suspicion.clear()
+
+    def _open_at(self, first: Instant, opened: Opened) -> None:
+        """Let a channel that opened begin, unseen, where the axis went back to."""
+        _, channel, absence, began_history = opened
+        position, stretch = first
+        begin, log = (position, stretch + 1), channel.log
+        channel.begin_at(begin, absence)
+        log.since = min(log.since, first)
+        if began_history and log.history is not None:
+            log.history = History(begin, online=False)
+
+    def _is_back(self, peer: Vertex) -> bool:
+        """A peer is online again: that ends an own outage, and counts as a resume."""
+        require(peer, Vertex)
+        self._network_is_lost = False
+        if self._cut:
+            return False
+        self._axis.resume()
+        at, _ = self._axis.instant()
+        self._set_online({peer: None}, at)
+        self._settle_all()
+        return True
 
     # Snapshots.
 
     def _set_online(self, online: dict[Vertex, None], at: datetime.timedelta) -> None:
         instant = at, self._axis.stretch
+        if self._suspicion is not None:
+            self._suspicion.clear()
+            self._suspicion.online = len(online)
         for peer in online:
             if peer not in self._peers:
                 self._new_log(peer, at)
@@ -360,17 +316,33 @@ class Ledger:
             self._drop_old(history)
             self._touch(log)
 
-    def _drop_old(self, history: History) -> None:
-        assert self._keeping.history is not None
-        drop_old(self._axis, history, self._keeping.history, self._keeping.history_limit)
-
     # Saving.
 
-    def unsaved(self, at: datetime.timedelta, everything: bool = False) -> Unsaved:
-        """What is to be saved since the last time; it then counts as saved."""
+    def unsaved(self, at: datetime.timedelta, everything: bool = False) -> Unsaved | None:
+        """What is to be saved since the last time; it then counts as saved.
+
+        Nothing newer than what is undecided of an own outage; None if that cannot
+        be told from what is older.
+        """
         assert self._journal is not None
+        instant, undecided = (at, self._axis.stretch), {}
+        if self._suspicion is not None and self._suspicion.is_open:
+            if self._suspicion.of_channels:
+                return None
+            instant = self._suspicion.first
+            undecided = {log: state for _, log, state in self._suspicion.went}
         logs = [log for log in self._peers.values() if log.had_channel] if everything else None
-        return self._journal.unsaved(at, {**self._absent, **self._channels}, logs)
+        present = {**self._absent, **self._channels}
+        return self._journal.unsaved(instant, present, logs, undecided)
+
+    def last_unsaved(self, at: datetime.timedelta, everything: bool) -> Unsaved:
+        """The same at the end: what is undecided is undone."""
+        if self._suspicion is not None and self._suspicion.is_open:
+            self._undo(self._suspicion)
+            at, _ = self._axis.instant()
+        unsaved = self.unsaved(at, everything)
+        assert unsaved is not None
+        return unsaved
 
     def restore(self, saved: Saved) -> None:
         """Take in what was saved; nothing is known yet."""
@@ -400,31 +372,3 @@ def _rename(channels: dict[OutPoint, Channel], point: OutPoint, new_point: OutPo
     entries = [(new_point if key == point else key, each) for key, each in channels.items()]
     channels.clear()
     channels.update(entries)
-
-
-def restore(saved: Saved, start: Moment, keeping: Keeping) -> tuple[Axis, Ledger]:
-    """The accounts that were saved, going on at ``start``: the time between is blind."""
-    check(saved)
-    axis = Axis(start, _anchors(saved), saved.position * MICROSECOND)
-    ledger = Ledger(axis, keeping)
-    ledger.restore(saved)
-    return axis, ledger
-
-
-def _anchors(saved: Saved) -> list[Anchor]:
-    return [Anchor(at * MICROSECOND, int_to_date(utc)) for at, utc in saved.anchors]
-
-
-def as_of_the_heartbeat(saved: Saved, keeping: Keeping) -> Ledger:
-    """The accounts that were saved, as they were then."""
-    check(saved)
-    position, date = saved.anchors[-1]
-    axis = Axis(int_to_date(date), _anchors(saved)[:-1], position * MICROSECOND)
-    seen_until = int_to_date(date) + (saved.position - position) * MICROSECOND
-    axis.position(seen_until)
-    if seen_until < int_to_date(saved.heartbeat):
-        axis.pause()
-        axis.position(int_to_date(saved.heartbeat))
-    ledger = Ledger(axis, keeping)
-    ledger.restore(saved)
-    return ledger

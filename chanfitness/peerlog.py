@@ -64,6 +64,17 @@ class PeerInfo(NamedTuple):
     channels: tuple[OutPoint, ...]
 
 
+class PeerState(NamedTuple):
+    """How a peer's log was at one moment; ``changes``: how many its history had."""
+
+    uptime: datetime.timedelta
+    online_since: datetime.timedelta | None
+    since: Instant
+    flap_count: int
+    last_flap: Instant | None
+    changes: int | None
+
+
 class PeerLog:
     """One peer: whether it is online, for how long in all, and its channels."""
 
@@ -115,24 +126,43 @@ class PeerLog:
             return self._uptime
         return self._uptime + (at - self._online_since)
 
-    def row(self) -> PeerRow:
-        """What is saved of it."""
-        return PeerRow(
-            bytes(self.peer),
-            microseconds(self._uptime),
-            None if self._online_since is None else microseconds(self._online_since),
-            microseconds(self.since[0]),
-            self.since[1],
+    def state(self) -> PeerState:
+        """How it is now."""
+        return PeerState(
+            self._uptime,
+            self._online_since,
+            self.since,
             self.flap_count,
-            None if self.last_flap is None else microseconds(self.last_flap[0]),
-            None if self.last_flap is None else self.last_flap[1],
+            self.last_flap,
+            None if self.history is None else self.history.count,
         )
 
-    def unsaved_history(self, everything: bool) -> HistoryRows:
-        """The changes that were not saved yet."""
+    def go_back(self, state: PeerState, at: Instant) -> None:
+        """It was online at ``state``, and offline, unseen, from ``at`` on."""
+        self._uptime, self._online_since, _, self.flap_count, self.last_flap, changes = state
+        self.offline(at[0])
+        self.since = at
+        if self.history is not None and changes is not None and self.history.count > changes:
+            self.history.undo()
+
+    def row(self, state: PeerState) -> PeerRow:
+        """What is saved of it, as of ``state``."""
+        return PeerRow(
+            bytes(self.peer),
+            microseconds(state.uptime),
+            None if state.online_since is None else microseconds(state.online_since),
+            microseconds(state.since[0]),
+            state.since[1],
+            state.flap_count,
+            None if state.last_flap is None else microseconds(state.last_flap[0]),
+            None if state.last_flap is None else state.last_flap[1],
+        )
+
+    def unsaved_history(self, everything: bool, state: PeerState) -> HistoryRows:
+        """The changes that were not saved yet, as of ``state``."""
         if self.history is None:
             return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)
-        return self.history.unsaved(bytes(self.peer), everything)
+        return self.history.unsaved(bytes(self.peer), everything, state.changes)
 
     @classmethod
     def of_row(cls, row: PeerRow) -> Self:
@@ -146,6 +176,15 @@ class PeerLog:
         if row.flap_position is not None and row.flap_stretch is not None:
             log.last_flap = row.flap_position * MICROSECOND, row.flap_stretch
         return log
+
+
+class Absence(NamedTuple):
+    """How a channel was while it was absent."""
+
+    left: tuple[datetime.timedelta, datetime.timedelta]
+    lived_from: datetime.timedelta
+    peer_uptime_before: datetime.timedelta
+    gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...]
 
 
 class Channel:
@@ -193,6 +232,23 @@ class Channel:
         lifetime, uptime = left - self._lived_from, uptime_left - self._peer_uptime_before
         return ChannelInfo(self.point, self.peer, lifetime, uptime)
 
+    def begin_at(self, opened: Instant, absence: Absence | None) -> None:
+        """It opened at ``opened`` instead, or came back then from an ``absence``."""
+        at, _ = opened
+        if absence is None:
+            self.opened = opened
+            self._lived_from, self._peer_uptime_before = at, self.log.uptime(at)
+        else:
+            self._left, self._lived_from, self._peer_uptime_before, self.gaps = absence
+            self.come_back(at)
+
+    @property
+    def absence(self) -> Absence | None:
+        """If it is absent: what :meth:`begin_at` needs to know of that."""
+        if self._left is None:
+            return None
+        return Absence(self._left, self._lived_from, self._peer_uptime_before, self.gaps)
+
     def leave(self, at: datetime.timedelta) -> None:
         """It is absent from here on."""
         self._left = at, self.log.uptime(at)
@@ -204,7 +260,8 @@ class Channel:
         self._left = None
         self._lived_from += at - left
         self._peer_uptime_before += self.log.uptime(at) - uptime_left
-        self.gaps += ((left, at),)
+        if left < at:
+            self.gaps += ((left, at),)
 
     def absent_within(
         self, start: datetime.timedelta, end: datetime.timedelta

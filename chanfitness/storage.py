@@ -165,7 +165,7 @@ class SqliteStorage:
         self._stopping.clear()
         return saved
 
-    def start(self, ask: Callable[[bool], Unsaved]) -> None:
+    def start(self, ask: Callable[[bool], Unsaved | None]) -> None:
         """Begin to write once an interval what ``ask(everything)`` returns."""
         writer = threading.Thread(
             target=self._write_on, args=[ask], name="chanfitness-writer", daemon=True
@@ -188,14 +188,15 @@ class SqliteStorage:
         self._lock.close()
         self._lock = None
 
-    def _write_on(self, ask: Callable[[bool], Unsaved]) -> None:
+    def _write_on(self, ask: Callable[[bool], Unsaved | None]) -> None:
         while not self._stopping.wait(self._interval):
             ids = self._new_ids  # those of what is put after the question are too new
             try:
                 unsaved = ask(self._failed)
             except ChanFitnessError:
                 return  # the store stops, and writes what is left itself
-            self._write(unsaved, ids)
+            if unsaved is not None:
+                self._write(unsaved, ids)
 
     def _write(self, unsaved: Unsaved, ids: dict[str, OutPoint] | None) -> None:
         """Write in one transaction; what failed before is in it, too."""

@@ -23,6 +23,7 @@ from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
 
+from .accounts import Keeping, Overview
 from .axis import Axis
 from .clock import Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription
@@ -37,9 +38,10 @@ from .errors import (
 from .events import OpenChannel
 from .flaps import Cooldown
 from .history import ChannelHistory
-from .ledger import Keeping, Ledger, Overview, restore
+from .ledger import Ledger
 from .loop import Loop, Question
 from .peerlog import ChannelInfo, PeerInfo
+from .restoring import restore
 from .rows import Saved
 from .selector import Selector
 from .storage import SqliteStorage, typed_errors
@@ -145,6 +147,7 @@ class ChannelEventStore:
             config.history_limit,
             Cooldown(config.flap_factor, config.flap_period),
             config.storage is not None,
+            config.own_outage,
         )
         if config.storage is None or saved is None:
             axis = Axis(start)
@@ -344,7 +347,7 @@ class ChannelEventStore:
         at, _ = self._axis.instant()
         if self._selector.ended_at is not None:
             at = self._axis.position(self._selector.ended_at)
-        storage.close(lambda everything: self._ledger.unsaved(at, everything))
+        storage.close(lambda everything: self._ledger.last_unsaved(at, everything))
 
 
 def _cancel(subscription: Subscription) -> None:

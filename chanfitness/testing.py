@@ -23,7 +23,7 @@ from typing_extensions import Self
 from .channelnotifier import ChannelNotifier
 from .clock import ManualClock
 from .config import Config
-from .events import OpenChannel
+from .events import ChannelMovedEvent, OpenChannel
 from .peernotifier import PeerNotifier
 from .storage import SqliteStorage
 from .store import ChannelEventStore
@@ -87,18 +87,29 @@ class FakeNode:
 
     def open_channel(self, peer: Vertex, channel_point: OutPoint | None = None) -> OpenChannel:
         """Open a channel with ``peer``: a new one, or a given one."""
-        if channel_point is None:
-            self._channels += 1
-            channel_point = OutPoint(f"{self._channels:064x}", 0)
-        channel = OpenChannel(channel_point, peer)
-        self._open_channels[channel_point] = channel
+        channel = OpenChannel(channel_point or self._new_point(), peer)
+        self._open_channels[channel.channel_point] = channel
         self.channel_notifier.notify_open_channel(*channel)
         return channel
+
+    def move_channel(
+        self, channel: OpenChannel, channel_point: OutPoint | None = None
+    ) -> OpenChannel:
+        """Move a channel to a new channel point, as a splice does."""
+        moved = OpenChannel(channel_point or self._new_point(), channel.peer)
+        del self._open_channels[channel.channel_point]
+        self._open_channels[moved.channel_point] = moved
+        self.channel_notifier.send_update(ChannelMovedEvent(channel.channel_point, *moved))
+        return moved
 
     def close_channel(self, channel: OpenChannel) -> None:
         """Close a channel that :meth:`open_channel` opened."""
         del self._open_channels[channel.channel_point]
         self.channel_notifier.notify_closed_channel(*channel)
+
+    def _new_point(self) -> OutPoint:
+        self._channels += 1
+        return OutPoint(f"{self._channels:064x}", 0)
 
     def peer_online(self, peer: Vertex) -> None:
         """``peer`` connects."""

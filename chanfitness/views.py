@@ -10,12 +10,13 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .accounts import Keeping
 from .errors import StorageError
 from .history import ChannelHistory
-from .ledger import Keeping, as_of_the_heartbeat
 from .peerlog import ChannelInfo, PeerInfo
 from .recording import format_time
 from .replay import Replayed
+from .restoring import as_of_the_heartbeat
 from .rows import MICROSECOND, ClosedRow, int_to_date
 from .storage import read, typed_errors
 from .table import duration, percentage, table

@@ -15,14 +15,17 @@ from .peerlog import Channel
 _FIRST_DATE = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
 
-def drop_old(axis: Axis, history: History, period: datetime.timedelta, limit: int) -> None:
+def drop_old(
+    axis: Axis, history: History, period: datetime.timedelta, limit: int, least: int = 1
+) -> None:
     """Drop what ended before the period that is kept, and what is too much.
 
-    The change that gives the state at the period's beginning is kept.
+    The change that gives the state at the period's beginning is kept, and
+    ``least`` changes in any case.
     """
-    history.drop(max(len(history) - limit, 0))
+    history.drop(max(len(history) - max(limit, least), 0))
     oldest = _before(axis.now(), period)
-    while len(history) > 1 and axis.date(history.instant(1)) <= oldest:
+    while len(history) > least and axis.date(history.instant(1)) <= oldest:
         history.drop(1)
 
 

@@ -1,0 +1,37 @@
+"""The accounts that were saved, as they go on at a start, or as they were."""
+
+from __future__ import annotations
+
+from .accounts import Keeping
+from .axis import Anchor, Axis
+from .clock import Moment
+from .ledger import Ledger
+from .rows import MICROSECOND, Saved, check, int_to_date
+
+
+def restore(saved: Saved, start: Moment, keeping: Keeping) -> tuple[Axis, Ledger]:
+    """The accounts that were saved, going on at ``start``: the time between is blind."""
+    check(saved)
+    axis = Axis(start, _anchors(saved), saved.position * MICROSECOND)
+    ledger = Ledger(axis, keeping)
+    ledger.restore(saved)
+    return axis, ledger
+
+
+def _anchors(saved: Saved) -> list[Anchor]:
+    return [Anchor(at * MICROSECOND, int_to_date(utc)) for at, utc in saved.anchors]
+
+
+def as_of_the_heartbeat(saved: Saved, keeping: Keeping) -> Ledger:
+    """The accounts that were saved, as they were then."""
+    check(saved)
+    position, date = saved.anchors[-1]
+    axis = Axis(int_to_date(date), _anchors(saved)[:-1], position * MICROSECOND)
+    seen_until = int_to_date(date) + (saved.position - position) * MICROSECOND
+    axis.position(seen_until)
+    if seen_until < int_to_date(saved.heartbeat):
+        axis.pause()
+        axis.position(int_to_date(saved.heartbeat))
+    ledger = Ledger(axis, keeping)
+    ledger.restore(saved)
+    return ledger
