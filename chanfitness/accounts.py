@@ -94,6 +94,9 @@ class Accounts:
         """What is known of all."""
         outages = None
         if self._keeping.history is not None:
+            for log in self._peers.values():
+                if log.history is not None:
+                    self._drop_old(log.history)
             outages = tuple(outage_count(channel) for channel in self._channels.values())
         return Overview(
             self._axis.now(),

@@ -12,7 +12,8 @@ is an *instant*: a position and the number of its stretch.
 A clock that can be corrected dates the present stretch by its latest reading:
 when the clock is set right, the whole stretch is dated anew, and no position
 moves. Earlier stretches keep their dates, but one that would overlap the next is
-moved back until it does not.
+moved back until it does not. Stretches that nothing refers to any more can be
+forgotten; the others keep their numbers.
 
 Pure: the moments are arguments.
 """
@@ -20,8 +21,8 @@ Pure: the moments are arguments.
 from __future__ import annotations
 
 import datetime
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 from .clock import Moment, Reading, to_utc
@@ -49,16 +50,21 @@ class Axis:
     """Turns moments into positions, and positions into dates. The loop owns it.
 
     ``earlier`` are the anchors of stretches that were seen before, the last of
-    which ended at position ``end``.
+    which ended at position ``end``, and ``numbers`` are theirs.
     """
 
     def __init__(
-        self, start: Moment, earlier: Sequence[Anchor] = (), end: datetime.timedelta = _ZERO
+        self,
+        start: Moment,
+        earlier: Sequence[Anchor] = (),
+        end: datetime.timedelta = _ZERO,
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self._zero: Any  # the Moment that lies at position zero
         self._latest: Moment
         self.paused = False
-        self.stretch = len(earlier)  # the number of the present stretch
+        self._numbers = list(range(len(earlier)) if numbers is None else numbers)
+        self.stretch = self._numbers[-1] + 1 if earlier else 0  # the present one's number
         self._asleep = _ZERO  # what a Reading said of it when the present stretch began
         self._earlier = _apart(earlier, end)
         self._last = end  # the latest position, or what it would be if the axis did not stand
@@ -127,6 +133,7 @@ class Axis:
     def _end_stretch(self) -> None:
         self._earlier = self._dated()
         self._earlier.append(Anchor(self._began, self._present_date(self._began)))
+        self._numbers.append(self.stretch)
         self.stretch += 1
 
     # Dates.
@@ -153,7 +160,7 @@ class Axis:
         position, stretch = instant
         if stretch >= self.stretch:
             return self._present_date(position)
-        return self._dated()[stretch].date(position)
+        return self._dated()[bisect_left(self._numbers, stretch)].date(position)
 
     def locate(self, date: datetime.datetime) -> datetime.timedelta:
         """The position at ``date``; in blind time, where the axis stood."""
@@ -171,6 +178,25 @@ class Axis:
     def anchors(self) -> list[Anchor]:
         """The anchors of all stretches, the present one last."""
         return [*self._dated(), Anchor(self._began, self._present_date(self._began))]
+
+    def numbers(self) -> list[int]:
+        """The numbers of the stretches that :meth:`anchors` are of."""
+        return [*self._numbers, self.stretch]
+
+    def forget(self, before: datetime.datetime, needed: Container[int]) -> None:
+        """Forget earlier stretches that ended ``before``, but those ``needed`` and the first.
+
+        What was blind between two that are left is taken for one blind time, at the
+        end of the first of them.
+        """
+        ends = [anchor.utc for anchor in self._dated()[1:]]
+        keep = [
+            index
+            for index, number in enumerate(self._numbers)
+            if index in (0, len(ends)) or ends[index] >= before or number in needed
+        ]
+        self._earlier = [self._earlier[index] for index in keep]
+        self._numbers = [self._numbers[index] for index in keep]
 
     def _dated(self) -> list[Anchor]:
         """The anchors of the earlier stretches, none of which overlaps the next."""

@@ -118,6 +118,10 @@ class History:
         index = self._first + number
         return self._positions[index] * MICROSECOND, self._stretches[index]
 
+    def stretches(self) -> set[int]:
+        """In which stretches the kept changes were seen."""
+        return set(self._stretches[self._first :])
+
     def change(self, at: Instant) -> None:
         """The state changes."""
         position, stretch = at

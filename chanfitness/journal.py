@@ -22,6 +22,7 @@ class Journal:
 
     def _begin(self) -> None:
         self._stretch = self._axis.stretch  # the first whose anchor may have changed
+        self._anchors_anew = False
         self._logs: dict[PeerLog, None] = {}
         self._channels: dict[OutPoint, None] = {}
         self._moved: list[tuple[str, str]] = []
@@ -38,6 +39,10 @@ class Journal:
         """A channel has a new channel point."""
         self._moved.append((str(point), str(new_point)))
         self._channels = {new_point if each == point else each: None for each in self._channels}
+
+    def forget_stretches(self) -> None:
+        """The axis forgot some."""
+        self._anchors_anew = True
 
     def close(self, channel: Channel) -> None:
         """The channel closed for good: its final figures are to be saved."""
@@ -77,15 +82,19 @@ class Journal:
         if everything_of is not None:
             logs = list(everything_of)
         channels = present if everything else self._channels
+        anchors_anew = everything or self._anchors_anew
         states = [undecided.get(log) or log.state() for log in logs]
         unsaved = Unsaved(
             date_to_int(self._axis.date(instant) if undecided else self._axis.now()),
             microseconds(instant[0]),
             [
                 (number, microseconds(position), date_to_int(utc))
-                for number, (position, utc) in enumerate(self._axis.anchors())
-                if everything or number >= self._stretch
+                for number, (position, utc) in zip(
+                    self._axis.numbers(), self._axis.anchors(), strict=True
+                )
+                if anchors_anew or number >= self._stretch
             ],
+            anchors_anew,
             [log.row(state) for log, state in zip(logs, states, strict=True)],
             self._moved,
             [present[point].row() for point in channels if point in present],

@@ -19,12 +19,14 @@ from .journal import Journal
 from .ownoutage import Closed, Opened, Suspicion, Went
 from .peerlog import Channel, PeerLog
 from .rows import MICROSECOND, Saved, Unsaved
+from .windows import before
 from .wire import OutPoint, Vertex
 
 logger = logging.getLogger(__name__)
 
 _NOTHING = Keeping()
 _ZERO = datetime.timedelta(0)
+_MANY_STRETCHES = 128
 
 
 class Ledger(Accounts):
@@ -35,6 +37,7 @@ class Ledger(Accounts):
         self._flap_period = keeping.cooldown.period
         self._absent: dict[OutPoint, Channel] = {}  # closed by absence, where that is stored
         self._journal = Journal(axis) if keeping.stored else None
+        self._many_stretches = _MANY_STRETCHES  # so many, and some may be forgotten
         self._cut = False  # the source says that it sees nothing
         self._network_is_lost = False  # an own outage
 
@@ -87,13 +90,14 @@ class Ledger(Accounts):
             channel = Channel(point, peer, log, opened)
         self._channels[point] = log.channels[point] = channel
         log.had_channel = True
-        begins_history = log.history is None and self._keeping.history is not None
-        if begins_history:
-            log.history = History(opened, log.is_online)
+        begun = None
+        if log.history is None and self._keeping.history is not None:
+            begun = log.is_online
+            log.history = History(opened, begun)
         if self._journal is not None:
             self._journal.touch(log, channel)
         if self._suspicion is not None:
-            self._suspicion.note(Opened(self._axis.instant(), channel, absence, begins_history))
+            self._suspicion.note(Opened(self._axis.instant(), channel, absence, begun))
 
     def close_channel(self, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten.
@@ -163,12 +167,13 @@ class Ledger(Accounts):
             require(peer, Vertex)
         self._cut = False
         self._network_is_lost = self._network_is_lost and not online
-        if self._axis.paused and not self._network_is_lost:
-            self._axis.resume()
+        if not self._network_is_lost:
+            self._see_again(online)
         at, _ = self._axis.instant()
-        self._set_online(online, at)
         self._set_open(channels, at)
         self._settle_all()
+        if len(self._axis.anchors()) >= self._many_stretches:
+            self._forget_stretches()
 
     # Channels and peers.
 
@@ -195,6 +200,22 @@ class Ledger(Accounts):
             log.history = None
         if not log.is_online and not (self._keeping.stored and log.had_channel):
             del self._peers[log.peer]
+
+    def _forget_stretches(self) -> None:
+        """Forget the stretches of the axis that date nothing any more."""
+        channels = [*self._channels.values(), *self._absent.values()]
+        needed = {channel.opened[1] for channel in channels}
+        for log in self._peers.values():
+            needed.add(log.since[1])
+            if log.last_flap is not None:
+                needed.add(log.last_flap[1])
+            if log.history is not None:
+                self._drop_old(log.history)
+                needed |= log.history.stretches()
+        self._axis.forget(before(self._axis.now(), self._keeping.history or _ZERO), needed)
+        self._many_stretches = max(2 * len(self._axis.anchors()), _MANY_STRETCHES)
+        if self._journal is not None:
+            self._journal.forget_stretches()
 
     def _settle_all(self) -> None:
         for log in list(self._peers.values()):
@@ -255,13 +276,13 @@ class Ledger(Accounts):
 
     def _open_at(self, first: Instant, opened: Opened) -> None:
         """Let a channel that opened begin, unseen, where the axis went back to."""
-        _, channel, absence, began_history = opened
+        _, channel, absence, online = opened
         position, stretch = first
         begin, log = (position, stretch + 1), channel.log
         channel.begin_at(begin, absence)
         log.since = min(log.since, first)
-        if began_history and log.history is not None:
-            log.history = History(begin, online=False)
+        if online is not None and log.history is not None:
+            log.history = History(begin, online)
 
     def _is_back(self, peer: Vertex) -> bool:
         """A peer is online again: that ends an own outage, and counts as a resume."""
@@ -269,16 +290,16 @@ class Ledger(Accounts):
         self._network_is_lost = False
         if self._cut:
             return False
-        self._axis.resume()
-        at, _ = self._axis.instant()
-        self._set_online({peer: None}, at)
+        self._see_again({peer: None})
         self._settle_all()
         return True
 
     # Snapshots.
 
-    def _set_online(self, online: dict[Vertex, None], at: datetime.timedelta) -> None:
-        instant = at, self._axis.stretch
+    def _see_again(self, online: dict[Vertex, None]) -> None:
+        if self._axis.paused:
+            self._axis.resume()
+        at, _ = instant = self._axis.instant()
         if self._suspicion is not None:
             self._suspicion.clear()
             self._suspicion.online = len(online)

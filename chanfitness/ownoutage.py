@@ -33,12 +33,15 @@ class Went(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A channel opened, or came back from an ``absence``."""
+    """A channel opened, or came back from an ``absence``.
+
+    ``began``: if its peer's history began with it, whether the peer was online.
+    """
 
     at: Instant
     channel: Channel
     absence: Absence | None
-    began_history: bool
+    began: bool | None
 
 
 class Closed(NamedTuple):

@@ -12,21 +12,24 @@ from .rows import MICROSECOND, Saved, check, int_to_date
 def restore(saved: Saved, start: Moment, keeping: Keeping) -> tuple[Axis, Ledger]:
     """The accounts that were saved, going on at ``start``: the time between is blind."""
     check(saved)
-    axis = Axis(start, _anchors(saved), saved.position * MICROSECOND)
+    anchors, numbers = _anchors(saved)
+    axis = Axis(start, anchors, saved.position * MICROSECOND, numbers)
     ledger = Ledger(axis, keeping)
     ledger.restore(saved)
     return axis, ledger
 
 
-def _anchors(saved: Saved) -> list[Anchor]:
-    return [Anchor(at * MICROSECOND, int_to_date(utc)) for at, utc in saved.anchors]
+def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
+    anchors = [Anchor(at * MICROSECOND, int_to_date(utc)) for _, at, utc in saved.anchors]
+    return anchors, [number for number, _, _ in saved.anchors]
 
 
 def as_of_the_heartbeat(saved: Saved, keeping: Keeping) -> Ledger:
     """The accounts that were saved, as they were then."""
     check(saved)
-    position, date = saved.anchors[-1]
-    axis = Axis(int_to_date(date), _anchors(saved)[:-1], position * MICROSECOND)
+    _, position, date = saved.anchors[-1]
+    anchors, numbers = _anchors(saved)
+    axis = Axis(int_to_date(date), anchors[:-1], position * MICROSECOND, numbers[:-1])
     seen_until = int_to_date(date) + (saved.position - position) * MICROSECOND
     axis.position(seen_until)
     if seen_until < int_to_date(saved.heartbeat):

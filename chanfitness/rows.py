@@ -75,12 +75,14 @@ class HistoryRows(NamedTuple):
 class Unsaved(NamedTuple):
     """What changed since the last time, as of ``heartbeat``.
 
+    ``anchors``: number, position and date of stretches, of all if ``anchors_anew``.
     ``moved``: old and new channel points, which come before all else.
     """
 
     heartbeat: int
     position: int
     anchors: Sequence[tuple[int, int, int]]
+    anchors_anew: bool
     peers: Sequence[PeerRow]
     moved: Sequence[tuple[str, str]]
     channels: Sequence[ChannelRow]
@@ -94,7 +96,7 @@ class Saved(NamedTuple):
 
     heartbeat: int
     position: int
-    anchors: Sequence[tuple[int, int]]
+    anchors: Sequence[tuple[int, int, int]]
     peers: Sequence[PeerRow]
     channels: Sequence[ChannelRow]
     histories: Sequence[HistoryRows]
@@ -117,7 +119,7 @@ def int_to_date(number: int) -> datetime.datetime:
 
 def check(saved: Saved) -> None:
     """Raise ``ValueError`` for what cannot have been saved."""
-    end, stretches = saved.position, len(saved.anchors)
+    end = saved.position
     numbers = [saved.heartbeat, end, *(number for anchor in saved.anchors for number in anchor)]
     for row in (*saved.peers, *saved.channels):
         numbers += [cell for cell in row if cell is not None and not isinstance(cell, (str, bytes))]
@@ -125,17 +127,19 @@ def check(saved: Saved) -> None:
         numbers += [number for change in history.changes for number in change]
     if not all(isinstance(number, int) for number in numbers):
         raise ValueError("a number that is not whole")
-    instants = [(position, 0) for position, _ in saved.anchors]
+    stretches = {number for number, _, _ in saved.anchors}
+    stretches.add(max(stretches, default=-1) + 1)  # what was to begin with the next
+    instants = [(position, number) for number, position, _ in saved.anchors]
     instants += [(row.since_position, row.since_stretch) for row in saved.peers]
     instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]
     instants += [(row.online_since or 0, 0) for row in saved.peers]
     instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
     instants += [change for history in saved.histories for change in history.changes]
-    if not stretches or any(
-        not (0 <= position <= end and 0 <= stretch <= stretches) for position, stretch in instants
+    if not saved.anchors or any(
+        not (0 <= position <= end and stretch in stretches) for position, stretch in instants
     ):
         raise ValueError("a moment that the store has not seen")
-    orders = [[position for position, _ in saved.anchors]]
+    orders = [[position for _, position, _ in saved.anchors]]
     orders += [[position for position, _ in history.changes] for history in saved.histories]
     if any(order != sorted(order) for order in orders):
         raise ValueError("moments that are not in order")

@@ -293,7 +293,7 @@ def _load(database: sqlite3.Connection) -> Saved | None:
         if filled:
             raise ValueError(f"no state, but {', '.join(filled)}")
         return None
-    anchors = database.execute("SELECT position, utc FROM stretches ORDER BY number").fetchall()
+    anchors = database.execute("SELECT * FROM stretches ORDER BY number").fetchall()
     peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
     channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
     heartbeat, position = state
@@ -341,6 +341,8 @@ def _save(
 ) -> None:
     write = database.executemany
     write("REPLACE INTO state VALUES (1, ?, ?)", [(unsaved.heartbeat, unsaved.position)])
+    if unsaved.anchors_anew:
+        database.execute("DELETE FROM stretches")
     write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
     updates = ", ".join(f"{name} = excluded.{name}" for name in PeerRow._fields)
     write(

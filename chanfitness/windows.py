@@ -24,7 +24,7 @@ def drop_old(
     ``least`` changes in any case.
     """
     history.drop(max(len(history) - max(limit, least), 0))
-    oldest = _before(axis.now(), period)
+    oldest = before(axis.now(), period)
     while len(history) > least and axis.date(history.instant(1)) <= oldest:
         history.drop(1)
 
@@ -63,7 +63,7 @@ def _start(
     instants = [channel.opened, history.instant(0)] if history.dropped else [channel.opened]
     start, position = max((axis.date(instant), instant[0]) for instant in instants)
     if window is not None:
-        begun = _before(axis.now(), window)
+        begun = before(axis.now(), window)
         if begun > start:
             return begun, max(position, axis.locate(begun))
     return start, position
@@ -82,7 +82,8 @@ def _seen_outages(
             yield gone, back, seen
 
 
-def _before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+    """``date - by``, or the first date that there is."""
     try:
         return date - by
     except OverflowError:

@@ -12,7 +12,7 @@ from .values import ALICE
 
 PEER = PeerRow(bytes(ALICE), 5, None, 10, 0, 1, 10, 0)
 HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0), (10, 0)], True, False)
-SAVED = Saved(2_000, 20, [(0, 1_000)], [PEER], [], [HISTORY])
+SAVED = Saved(2_000, 20, [(0, 0, 1_000)], [PEER], [], [HISTORY])
 
 
 def test_what_was_saved_is_taken() -> None:
@@ -24,8 +24,8 @@ def test_what_was_saved_is_taken() -> None:
     [
         ({"heartbeat": 0.5}, "not whole"),
         ({"anchors": []}, "has not seen"),
-        ({"anchors": [(0, 1_000), (21, 1_000)]}, "has not seen"),
-        ({"anchors": [(10, 1_000), (0, 1_000)]}, "not in order"),
+        ({"anchors": [(0, 0, 1_000), (1, 21, 1_000)]}, "has not seen"),
+        ({"anchors": [(0, 10, 1_000), (1, 0, 1_000)]}, "not in order"),
         ({"peers": [PeerRow(*PEER[:1], 0.5, *PEER[2:])]}, "not whole"),  # type: ignore[arg-type]
         ({"peers": [PEER._replace(since_stretch=2)]}, "has not seen"),
         ({"peers": [PEER._replace(online_since=-1)]}, "has not seen"),
