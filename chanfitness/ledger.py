@@ -258,31 +258,7 @@ class Ledger(Accounts):
             self._axis.date(suspicion.first),
         )
         self._network_is_lost = True
-        self._undo(suspicion)
-
-    def _undo(self, suspicion: Suspicion) -> None:
-        """Go back to when the first peer went: from there on nothing was seen."""
-        first = suspicion.first
-        self._axis.go_back(first[0])
-        for _, log, state in suspicion.went:
-            log.go_back(state, first)
-            self._touch(log)
-        for record in suspicion.of_channels:
-            if isinstance(record, Opened):
-                self._open_at(first, record)
-            elif self._journal is not None:
-                self._journal.close_earlier(record.channel)
-        suspicion.clear()
-
-    def _open_at(self, first: Instant, opened: Opened) -> None:
-        """Let a channel that opened begin, unseen, where the axis went back to."""
-        _, channel, absence, online = opened
-        position, stretch = first
-        begin, log = (position, stretch + 1), channel.log
-        channel.begin_at(begin, absence)
-        log.since = min(log.since, first)
-        if online is not None and log.history is not None:
-            log.history = History(begin, online)
+        suspicion.undo(self._journal)
 
     def _is_back(self, peer: Vertex) -> bool:
         """A peer is online again: that ends an own outage, and counts as a resume."""
@@ -359,7 +335,7 @@ class Ledger(Accounts):
     def last_unsaved(self, at: datetime.timedelta, everything: bool) -> Unsaved:
         """The same at the end: what is undecided is undone."""
         if self._suspicion is not None and self._suspicion.is_open:
-            self._undo(self._suspicion)
+            self._suspicion.undo(self._journal)
             at, _ = self._axis.instant()
         unsaved = self.unsaved(at, everything)
         assert unsaved is not None

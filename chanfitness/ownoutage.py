@@ -9,7 +9,7 @@ online, or the period is over, or all have gone. If all have gone, it is undone.
 As peers go one after the other the first event moves along: those that are
 older than the period were outages of their own.
 
-Pure: what is suspected is kept here; the ledger undoes it.
+Pure: the time axis is given.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from collections import deque
 from typing import NamedTuple
 
 from .axis import Axis, Instant
+from .history import History
+from .journal import Journal
 from .peerlog import Absence, Channel, PeerLog, PeerState
 
 FEWEST = 3
@@ -96,6 +98,21 @@ class Suspicion:
         """The channels that opened or closed since the first peer went."""
         return [record for record in self._records if not isinstance(record, Went)]
 
+    def undo(self, journal: Journal | None) -> None:
+        """Go back to when the first peer went: from there on nothing was seen."""
+        first = self.first
+        self._axis.go_back(first[0])
+        for _, log, state in self.went:
+            log.go_back(state, first)
+            if journal is not None:
+                journal.touch(log)
+        for record in self.of_channels:
+            if isinstance(record, Opened):
+                _open_at(first, record)
+            elif journal is not None:
+                journal.close_earlier(record.channel)
+        self.clear()
+
     def _forget_old(self, now: Instant) -> None:
         """Forget what was too long ago, or before the machine slept."""
         position, stretch = now
@@ -108,3 +125,14 @@ class Suspicion:
             ):
                 break
             self._records.popleft()
+
+
+def _open_at(first: Instant, opened: Opened) -> None:
+    """Let a channel that opened begin, unseen, where the axis went back to."""
+    _, channel, absence, online = opened
+    position, stretch = first
+    begin, log = (position, stretch + 1), channel.log
+    channel.begin_at(begin, absence)
+    log.since = min(log.since, first)
+    if online is not None and log.history is not None:
+        log.history = History(begin, online)

@@ -160,7 +160,7 @@ class PeerLog:
 
     def unsaved_history(self, everything: bool, state: PeerState) -> HistoryRows:
         """The changes that were not saved yet, as of ``state``."""
-        if self.history is None:
+        if self.history is None or state.changes is None:
             return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)
         return self.history.unsaved(bytes(self.peer), everything, state.changes)
 
@@ -243,10 +243,9 @@ class Channel:
             self.come_back(at)
 
     @property
-    def absence(self) -> Absence | None:
-        """If it is absent: what :meth:`begin_at` needs to know of that."""
-        if self._left is None:
-            return None
+    def absence(self) -> Absence:
+        """How it is while it is absent."""
+        assert self._left is not None
         return Absence(self._left, self._lived_from, self._peer_uptime_before, self.gaps)
 
     def leave(self, at: datetime.timedelta) -> None:

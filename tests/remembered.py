@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -39,3 +39,18 @@ def history_of(store: ChannelEventStore, channel: OpenChannel, **how: Any) -> Ch
     offline = sum((outage.duration for outage in history.outages), ZERO)
     assert offline == history.lifetime - history.uptime
     return history
+
+
+class FlushedByHand(SqliteStorage):
+    """Writes when a test says so."""
+
+    def start(self, ask: Callable[[bool], Any]) -> None:
+        self.ask = ask
+
+    def flush(self) -> bool:
+        """Returns whether there was something that could be written."""
+        ids = self._new_ids
+        unsaved = self.ask(False)
+        if unsaved is not None:
+            self._write(unsaved, ids)
+        return unsaved is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +22,7 @@ from chanfitness.replay import replay
 from chanfitness.storage import read
 from chanfitness.testing import FakeNode
 
-from .remembered import DAY, HOUR, figures, history_of, watching
+from .remembered import DAY, HOUR, FlushedByHand, figures, history_of, watching
 from .stores import running
 from .values import CHANNEL_1, CHANNEL_2, START, outpoint
 
@@ -186,6 +188,29 @@ def test_the_names_of_channels_are_remembered(node: FakeNode, tmp_path: Path) ->
         again.channel_ids = {"b": NEW}
     with running(ChannelEventStore(replace(node.config, storage=storage))):
         assert storage.channel_ids == {"b": NEW}
+
+
+def test_names_that_are_set_while_others_are_written_are_written_next(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    storage = FlushedByHand(tmp_path / "db")
+    with running(ChannelEventStore(replace(node.config, storage=storage))):
+        ask = storage.ask
+
+        def ask_and_set(everything: bool) -> object:
+            storage.channel_ids = {"a": CHANNEL_2}
+            return ask(everything)
+
+        storage.channel_ids = {"a": CHANNEL_1}
+        storage.ask = ask_and_set
+        storage.flush()
+        assert ids_in(tmp_path / "db") == [("a", str(CHANNEL_1))]
+    assert ids_in(tmp_path / "db") == [("a", str(CHANNEL_2))]
+
+
+def ids_in(path: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT * FROM channel_ids").fetchall()
 
 
 # Recordings.

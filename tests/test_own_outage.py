@@ -27,11 +27,12 @@ from chanfitness import (
     SqliteStorage,
     Vertex,
 )
+from chanfitness.rows import int_to_date
 from chanfitness.storage import read
 from chanfitness.testing import FakeNode
 
 from .lengths import length
-from .remembered import DAY, HOUR, ZERO, figures, history_of
+from .remembered import DAY, HOUR, MICROSECOND, ZERO, FlushedByHand, figures, history_of, watching
 from .stores import WAIT, QueueSubscription, running
 from .values import SECOND, START, outpoint, vertex
 
@@ -54,6 +55,17 @@ def node() -> FakeNode:
 def store(node: FakeNode) -> Iterator[ChannelEventStore]:
     with running(ChannelEventStore(node.config)) as store:
         yield store
+
+
+class Wakes:
+    """In place of an event: it is set when it was waited for so often."""
+
+    def __init__(self, times: int) -> None:
+        self._times = times
+
+    def wait(self, timeout: float) -> bool:
+        self._times -= 1
+        return self._times < 0
 
 
 def channels_of(node: FakeNode) -> list[OpenChannel]:
@@ -270,6 +282,130 @@ def quiet() -> Iterator[None]:
     logger.setLevel(logging.NOTSET)
 
 
+# What else happened meanwhile.
+
+
+def test_a_channel_that_opened_meanwhile_begins_at_the_resume(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    node.advance(hours=1)
+    first, second, third = (peer for _, peer in channels_of(node))
+    node.peer_offline(first)
+    node.advance(seconds=10)
+    up, down = node.open_channel(third), node.open_channel(first)
+    strange = node.open_channel(node.new_peer())
+    assert figures(store, up) == (0, 0)
+    node.advance(seconds=10)
+    node.peer_offline(second)
+    node.peer_offline(third)
+    node.advance(hours=1)
+    assert [figures(store, channel) for channel in (up, down, strange)] == [(0, 0)] * 3
+    resumed = node.clock.now()
+    node.peer_online(third)
+    node.advance(hours=1)
+    assert [figures(store, channel) for channel in (up, down, strange)] == [(1, 1), (1, 0), (1, 0)]
+    for channel in (up, down, strange):
+        assert history_of(store, channel).start == resumed
+    assert store.get_peer_info(strange.peer).since == resumed - HOUR - 20 * SECOND
+
+
+def test_a_channel_that_closed_meanwhile_has_the_figures_of_before(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    with watching(node, tmp_path / "db"):
+        node.advance(hours=1)
+        first, second, third = channels_of(node)
+        node.peer_offline(first.peer)
+        node.advance(seconds=20)
+        node.close_channel(second)
+        closed_at = node.clock.now()
+        node.advance(seconds=20)
+        node.peer_offline(second.peer)
+        node.peer_offline(third.peer)
+        node.advance(hours=1)
+    _, (row,) = read(tmp_path / "db")
+    assert row.channel_point == str(second.channel_point)
+    assert (row.lifetime, row.uptime) == (HOUR // MICROSECOND, HOUR // MICROSECOND)
+    assert int_to_date(row.closed) == closed_at
+
+
+def test_a_channel_that_came_back_meanwhile_comes_back_at_the_resume(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    back = channels_of(node)[2]
+    with watching(node, tmp_path / "db") as store:
+        node.advance(hours=1)
+        others = [channel for channel in channels_of(node) if channel != back]
+        online = [peer for _, peer in channels_of(node)]
+        node.channel_notifier.send_update(MonitoringResumedEvent(others, online))
+        node.advance(hours=1)
+        node.peer_offline(online[0])
+        node.advance(seconds=20)
+        node.channel_notifier.notify_open_channel(*back)
+        node.advance(seconds=20)
+        node.peer_offline(online[1])
+        node.peer_offline(online[2])
+        node.advance(hours=1)
+        assert figures(store, back) == (1, 1)
+        node.peer_online(back.peer)
+        node.advance(hours=1)
+        assert figures(store, back) == (2, 2)
+        assert history_of(store, back).blind == 2 * HOUR + 40 * SECOND
+
+
+def test_a_long_history_is_undone_like_a_short_one(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    """Every eighth change has a mark of the uptime, which is undone too."""
+    late = node.open_channel(node.new_peer())  # its history begins offline
+    node.peer_online(late.peer)
+    for number in range(12):
+        node.advance(hours=1)
+        node.peer_offline(late.peer)
+        node.advance(hours=1)
+        node.peer_online(late.peer)
+        node.advance(minutes=2)
+        all_go(node)
+        node.advance(hours=1)
+        node.peer_online(late.peer)
+        for channel in channels_of(node):
+            node.peer_online(channel.peer)
+        history = history_of(store, late)
+        assert len(history.outages) == number + 1
+        assert history.lifetime - history.uptime == (number + 1) * HOUR
+
+
+def test_a_channel_that_closed_meanwhile_is_gone_without_storage_too(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    first, second, third = channels_of(node)
+    node.peer_offline(first.peer)
+    node.close_channel(second)
+    node.peer_offline(second.peer)
+    node.peer_offline(third.peer)
+    overview = store.get_overview()
+    assert not overview.sees
+    assert [info.channel_point for info in overview.channels] == [
+        first.channel_point,
+        third.channel_point,
+    ]
+
+
+# What is written.
+
+
+def test_while_nothing_can_be_told_from_what_is_older_nothing_is_written(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def ask(everything: bool) -> None:
+        asked.append(everything)
+
+    storage = SqliteStorage(tmp_path / "db")
+    storage._stopping = Wakes(2)  # type: ignore[assignment]
+    storage._write_on(ask)
+    assert asked == [False, False]
+
+
 # Any sequence of events: the same as if someone had told when the network was lost.
 
 
@@ -429,20 +565,6 @@ def test_it_is_as_if_someone_had_told(events: list[At], later: float) -> None:
     end = events[-1].seconds + later
     expected = run(Teller(events).told, end, everything)
     assert run(events, end, everything, own_outage=PERIOD) == expected
-
-
-class FlushedByHand(SqliteStorage):
-    """Writes when a test says so."""
-
-    def start(self, ask: Callable[[bool], Any]) -> None:
-        self.ask = ask
-
-    def flush(self) -> bool:
-        """Returns whether there was something that could be written."""
-        unsaved = self.ask(False)
-        if unsaved is not None:
-            self._write(unsaved, None)
-        return unsaved is not None
 
 
 def content(path: Path) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chanfitness import ChannelNotFoundError, HistoryDisabledError
+from chanfitness import ChannelNotFoundError, HistoryDisabledError, MonitoringResumedEvent
 from chanfitness.storage import read
 from chanfitness.testing import FakeNode
 
@@ -177,3 +177,14 @@ def test_history_that_missed_nothing_while_it_was_off_is_whole(path: Path) -> No
     with watching(node, path) as store:
         assert history_of(store, channel).uptime == 3 * HOUR
         assert figures(store, channel) == (3, 3)
+
+
+def test_an_absence_of_no_time_leaves_no_gap(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    with watching(node, path):
+        node.peer_notifier.send_update(MonitoringResumedEvent([], []))
+        node.channel_notifier.notify_open_channel(*channel)
+    saved, _ = read(path)
+    assert saved is not None
+    assert [row.gaps for row in saved.channels] == ["[]"]
