@@ -31,6 +31,8 @@ with extra("prometheus"):
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
     from prometheus_client.metrics_core import Metric
 
+__all__ = ["Collector", "Server", "parse_address", "serve"]
+
 logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
