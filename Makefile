@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recordings/lnd-simnet.jsonl
 
-.PHONY: run test stress test-all coverage style types format bench wheel-test clean
+.PHONY: run test stress test-all coverage style types format bench wheel-test prometheus clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -53,8 +53,12 @@ wheel-test: $(VENV)/testable
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
-	cp -r tests setup.cfg README.rst .venv-wheel/outside
+	cp -r tests contrib setup.cfg README.rst .venv-wheel/outside
 	cd .venv-wheel/outside && ../bin/python -m pytest
+
+# A real one for the tests, which skip what needs it where there is none.
+prometheus:
+	.ci/prometheus
 
 $(VENV)/installed: setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -75,4 +79,4 @@ $(VENV)/lintable: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis
+	rm -rf .venv .venv-* .prometheus .prometheus.new build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis

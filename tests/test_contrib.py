@@ -1,0 +1,143 @@
+"""What is under contrib/, checked with the tools of those who will read it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .prometheus import CONTRIB, needs_contrib, program
+from .stores import WAIT
+
+pytestmark = needs_contrib
+
+RULES = CONTRIB / "prometheus/chanfitness.rules.yml"
+RULES_TEST = CONTRIB / "prometheus/chanfitness.rules.test.yml"
+UNIT = CONTRIB / "systemd/chanfitness-lnd.service"
+MOST_EXPOSED = 15
+"""Of 100: how exposed the unit may be. systemd 252 finds 9."""
+
+
+def check(*command: str) -> str:
+    """What a tool prints, which must be content."""
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 0, output
+    return output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "rules", "--lint=all", "--lint-fatal", str(RULES)),
+        (
+            "check",
+            "config",
+            "--lint=all",
+            "--lint-fatal",
+            str(CONTRIB / "prometheus/prometheus.yml"),
+        ),
+        ("test", "rules", str(RULES_TEST)),
+    ],
+    ids=["rules", "config", "tests of the rules"],
+)
+def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
+    assert "SUCCESS" in check(program("promtool"), *arguments)
+
+
+def test_each_rule_is_tested() -> None:
+    """Each alert: when it fires, and when it does not yet, or not any more."""
+    tests = RULES_TEST.read_text()
+    for alert in re.findall(r"- alert: (\w+)", RULES.read_text()):
+        cases = re.findall(rf"alertname: {alert}\n +eval_time: \w+\n +(\S+)", tests)
+        assert "exp_alerts:" in cases
+        assert set(cases) != {"exp_alerts:"}
+    for record in re.findall(r"- record: (\S+)", RULES.read_text()):
+        assert record in RULES.read_text().replace(f"record: {record}", "") or record in tests
+
+
+# The dashboard
+
+
+def dashboard() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((CONTRIB / "grafana/chanfitness.json").read_text())
+    return loaded
+
+
+def test_each_panel_says_what_it_is_and_asks_the_chosen_source() -> None:
+    panels = dashboard()["panels"]
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    for panel in panels:
+        assert panel["title"]
+        assert panel["description"]
+        for asking in (panel, *panel["targets"]):
+            assert asking["datasource"] == source
+        assert all("$node" in target["expr"] for target in panel["targets"])
+        references = [target["refId"] for target in panel["targets"]]
+        assert len(set(references)) == len(references)
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    variables = {each["name"]: each for each in dashboard()["templating"]["list"]}
+    assert variables.keys() == {"datasource", "node", "instance"}
+    assert variables["datasource"]["type"] == "datasource"
+
+
+def test_no_two_panels_overlap() -> None:
+    places = [panel["gridPos"] for panel in dashboard()["panels"]]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    for one, other in itertools.combinations(places, 2):
+        assert (
+            one["x"] + one["w"] <= other["x"]
+            or other["x"] + other["w"] <= one["x"]
+            or one["y"] + one["h"] <= other["y"]
+            or other["y"] + other["h"] <= one["y"]
+        )
+
+
+# The systemd unit
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> str:
+    """The unit, for a command that is on this machine."""
+    text, replaced = re.subn(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text())
+    assert replaced == 1
+    path = tmp_path / UNIT.name
+    path.write_text(text)
+    return str(path)
+
+
+def systemd_analyze() -> str:
+    path = shutil.which("systemd-analyze")
+    if path is None:
+        pytest.skip("there is no systemd-analyze here")
+    return path
+
+
+def test_systemd_understands_all_of_the_unit(unit: str) -> None:
+    assert check(systemd_analyze(), "verify", "--man=no", unit) == ""
+
+
+def test_the_unit_is_hardly_exposed(unit: str) -> None:
+    printed = check(
+        systemd_analyze(), "security", "--offline=yes", f"--threshold={MOST_EXPOSED}", unit
+    )
+    assert "Overall exposure level" in printed
+
+
+def test_the_unit_needs_no_access_to_the_nodes_directory() -> None:
+    lines = UNIT.read_text().splitlines()
+    loaded = [line for line in lines if line.startswith("LoadCredential=")]
+    assert all("/lnd/" in line for line in loaded)
+    started = " ".join(line.strip(" \\") for line in lines if line.startswith(("ExecStart=", "  ")))
+    assert "/lnd/" not in started
+    assert "admin" not in "".join(loaded)
+    for credential in loaded:
+        name = credential.removeprefix("LoadCredential=").partition(":")[0]
+        assert f"${{CREDENTIALS_DIRECTORY}}/{name} " in started

@@ -1,0 +1,382 @@
+"""What Prometheus is told of a store, and where."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import choose_encoder
+
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    Overview,
+)
+from chanfitness.exporter import Collector, parse_address
+from chanfitness.testing import FakeNode
+
+from .stores import Hold, OnRecord, call_together
+from .test_processes import run
+from .values import vertex
+
+generate_openmetrics, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
+
+Sample = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def scrape(*stores: ChannelEventStore, **options: Any) -> dict[Sample, float]:
+    """All samples of a scrape, by name and labels."""
+    registry = CollectorRegistry()
+    for store in stores:
+        registry.register(Collector(store, **options))
+    return samples(registry)
+
+
+def samples(registry: CollectorRegistry) -> dict[Sample, float]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+    }
+
+
+def named(name: str, **labels: str) -> Sample:
+    return f"chanfitness_{name}", tuple(sorted(labels.items()))
+
+
+class CountingStore(ChannelEventStore):
+    """Counts what it is asked, whatever that is."""
+
+    questions = 0
+
+    def _ask(self, *arguments: Any, **keywords: Any) -> Any:
+        self.questions += 1
+        return super()._ask(*arguments, **keywords)
+
+
+def pause(node: FakeNode) -> None:
+    node.channel_notifier.send_update(MonitoringPausedEvent())
+
+
+def test_every_figure_of_a_channel_and_of_its_peer() -> None:
+    with FakeNode() as node:
+        channel = node.open_channel(node.new_peer(online=True))
+        node.advance(hours=3)
+        node.peer_offline(channel.peer)
+        node.advance(hours=1, microseconds=4)
+        figures = scrape(node.store)
+
+    point, peer = str(channel.channel_point), str(channel.peer)
+    assert figures == {
+        named("up"): 1,
+        named("blind_seconds_total"): 0,
+        named("channel_lifetime_seconds", channel_point=point, peer=peer): 14400.000004,
+        named("channel_uptime_seconds", channel_point=point, peer=peer): 10800,
+        named("channel_uptime_ratio", channel_point=point, peer=peer): 10800 / 14400.000004,
+        named("peer_online", peer=peer): 0,
+        named("peer_flap_count", peer=peer): 2,
+    }
+
+
+def test_a_channel_without_a_lifetime_has_no_ratio() -> None:
+    with FakeNode() as node:
+        channel = node.open_channel(node.new_peer(online=True))
+        labels = {"channel_point": str(channel.channel_point), "peer": str(channel.peer)}
+        begun = scrape(node.store)
+        node.advance(microseconds=1)
+        later = scrape(node.store)
+
+    assert begun[named("channel_lifetime_seconds", **labels)] == 0
+    assert named("channel_uptime_ratio", **labels) not in begun
+    assert later[named("channel_uptime_ratio", **labels)] == 1
+
+
+def test_a_closed_channel_and_its_peer_are_told_no_more() -> None:
+    with FakeNode() as node:
+        node.close_channel(node.open_channel(node.new_peer(online=True)))
+        assert set(scrape(node.store)) == {named("up"), named("blind_seconds_total")}
+
+
+def test_strangers_make_no_series() -> None:
+    """Anyone may connect to a node, with a new key each time."""
+    with FakeNode() as node:
+        channel = node.open_channel(node.new_peer())
+        for number in range(1000, 1100):
+            node.peer_online(vertex(number))
+        figures = scrape(node.store)
+
+    assert figures[named("peer_online", peer=str(channel.peer))] == 0
+    assert len([name for name, _ in figures if name == "chanfitness_peer_online"]) == 1
+
+
+def test_blind_time_is_told_and_stands_beside_the_figures() -> None:
+    with FakeNode() as node:
+        channel = node.open_channel(node.new_peer(online=True))
+        labels = {"channel_point": str(channel.channel_point), "peer": str(channel.peer)}
+        node.advance(hours=1)
+        pause(node)
+        node.advance(minutes=10)
+        blind = scrape(node.store)
+        node.channel_notifier.send_update(MonitoringResumedEvent([channel], [channel.peer]))
+        node.advance(hours=1)
+        seeing = scrape(node.store)
+
+    assert (blind[named("up")], seeing[named("up")]) == (0, 1)
+    assert blind[named("blind_seconds_total")] == seeing[named("blind_seconds_total")] == 600
+    assert blind[named("channel_lifetime_seconds", **labels)] == 3600
+    assert seeing[named("channel_lifetime_seconds", **labels)] == 7200
+    assert blind[named("peer_online", peer=str(channel.peer))] == 1
+
+
+def test_the_blind_time_that_is_told_never_falls() -> None:
+    """Not by the jitter of a clock: what falls counts as a counter that began anew."""
+
+    class Jittering(ChannelEventStore):
+        jitter = timedelta(0)
+
+        def get_overview(self, *, timeout: float | None = None) -> Overview:
+            overview = super().get_overview(timeout=timeout)
+            return overview._replace(blind=overview.blind - self.jitter)
+
+    with FakeNode() as node, Jittering(node.config) as store:
+        registry = CollectorRegistry()
+        registry.register(Collector(store))
+        pause(node)
+        told = []
+        for jitter in (0, 2, 0):
+            node.advance(seconds=1)
+            store.jitter = timedelta(seconds=jitter)
+            told.append(samples(registry)[named("blind_seconds_total")])
+
+    assert told == [1, 1, 3]
+
+
+@pytest.mark.parametrize("state", ["new", "stopped"])
+def test_a_store_that_does_not_run_is_not_up(state: str) -> None:
+    node = FakeNode()
+    if state == "stopped":
+        with node:
+            pass
+
+    assert scrape(node.store) == {named("up"): 0}
+
+
+def test_a_store_that_does_not_answer_in_time_is_not_up() -> None:
+    with FakeNode() as node, Hold("could not handle") as hold:
+        node.channel_notifier.send_update("nonsense")
+        hold.reached()
+        assert scrape(node.store, timeout=0) == {named("up"): 0}
+        assert scrape(node.store, timeout=0.01) == {named("up"): 0}
+        hold.release()
+        assert scrape(node.store)[named("up")] == 1
+
+
+def test_the_loops_own_thread_gets_no_answer() -> None:
+    figures: list[dict[Sample, float]] = []
+    with (
+        FakeNode() as node,
+        OnRecord("could not handle", lambda: figures.append(scrape(node.store))),
+    ):
+        node.channel_notifier.send_update("nonsense")
+        node.store.list_channels()
+
+    assert figures == [{named("up"): 0}]
+
+
+def test_to_register_asks_nothing_and_a_scrape_asks_once() -> None:
+    node = FakeNode()
+    for _ in range(10):
+        node.open_channel(node.new_peer(online=True))
+    store = CountingStore(node.config)
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(Collector(store))
+    assert store.questions == 0
+    with store:
+        generate_latest(registry)
+        assert store.questions == 1
+        generate_openmetrics(registry)
+        assert store.questions == 2
+
+
+def test_a_second_collector_is_refused_by_the_same_registry() -> None:
+    registry = CollectorRegistry()
+    node = FakeNode()
+    registry.register(Collector(node.store))
+    with pytest.raises(ValueError, match="chanfitness_up"):
+        registry.register(Collector(node.store))
+
+
+def test_both_formats_say_what_each_family_is() -> None:
+    with FakeNode() as node:
+        node.open_channel(node.new_peer(online=True))
+        node.advance(seconds=1)
+        registry = CollectorRegistry()
+        registry.register(Collector(node.store))
+        plain = generate_latest(registry).decode()
+        open_metrics = generate_openmetrics(registry).decode()
+
+    for text in (plain, open_metrics):
+        assert "\nchanfitness_blind_seconds_total 0.0\n" in text
+        for name in (
+            "up",
+            "channel_lifetime_seconds",
+            "channel_uptime_seconds",
+            "channel_uptime_ratio",
+            "peer_online",
+            "peer_flap_count",
+        ):
+            assert f"# HELP chanfitness_{name} " in text
+            assert f"# TYPE chanfitness_{name} gauge\n" in text
+    assert "# TYPE chanfitness_blind_seconds_total counter\n" in plain
+    assert "# TYPE chanfitness_blind_seconds counter\n" in open_metrics
+
+
+def test_one_family_can_be_asked_for() -> None:
+    registry = CollectorRegistry()
+    with FakeNode() as node:
+        registry.register(Collector(node.store))
+        only = generate_latest(registry.restricted_registry(["chanfitness_up"])).decode()
+    assert [line for line in only.splitlines() if line[0] != "#"] == ["chanfitness_up 1.0"]
+
+
+def test_many_scrapes_at_once() -> None:
+    with FakeNode() as node:
+        node.open_channel(node.new_peer(online=True))
+        node.advance(seconds=1)
+        registry = CollectorRegistry()
+        registry.register(Collector(node.store))
+        first, *others = call_together(*[lambda: samples(registry)] * 8)
+    assert len(first) == 7
+    assert others == [first] * 7
+
+
+# The label `node`
+
+
+def test_each_series_has_the_name_of_the_node_if_it_has_one() -> None:
+    with FakeNode() as node:
+        node.open_channel(node.new_peer(online=True))
+        node.advance(seconds=1)
+        figures = scrape(node.store, node="alice")
+    assert len(figures) == 7
+    assert all(dict(labels)["node"] == "alice" for _, labels in figures)
+    assert scrape(node.store, node="alice") == {named("up", node="alice"): 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("", ""),
+        ("Alice & Bob", "Alice & Bob"),
+        ("02" * 33, "02" * 33),
+        ('a"b\nc\\', 'a"b\\nc\\\\'),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("right\u202eleft", "right\\u202eleft"),
+        ("\ud800", "\\ud800"),
+        ("x" * 1000, "x" * 80),
+    ],
+)
+def test_the_name_of_a_node_is_escaped_and_cut(name: str, label: str) -> None:
+    registry = CollectorRegistry()
+    registry.register(Collector(FakeNode().store, node=name))
+    assert samples(registry) == {named("up", node=label): 0}
+    assert generate_latest(registry).isascii()
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.001, float("nan"), float("inf")])
+def test_a_bad_timeout_is_refused(timeout: float) -> None:
+    with pytest.raises(ValueError, match=r"bad timeout .*: expected 0 or more seconds"):
+        Collector(FakeNode().store, timeout=timeout)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("9789", ("127.0.0.1", 9789)),
+        ("0", ("127.0.0.1", 0)),
+        ("65535", ("127.0.0.1", 65535)),
+        ("localhost:9789", ("localhost", 9789)),
+        ("0.0.0.0:9789", ("0.0.0.0", 9789)),
+        ("node-1.example.com:80", ("node-1.example.com", 80)),
+        ("[::1]:9789", ("::1", 9789)),
+        ("[::]:9789", ("::", 9789)),
+        ("[fe80::1%eth0]:9789", ("fe80::1%eth0", 9789)),
+    ],
+)
+def test_an_address_is_a_port_that_may_have_a_host(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":9789",
+        "65536",
+        "999999",
+        "-1",
+        "+1",
+        " 9789",
+        "9789\n",
+        "\u0661",
+        "localhost",
+        "localhost:",
+        "::1",
+        "::1:9789",
+        "[::1]",
+        "[::1]9789",
+        "[localhost]:9789",
+        "[127.0.0.1]:9789",
+        "[]:9789",
+        "a b:1",
+        "a..b:1",
+        f"{'a' * 64}:1",
+        "\x1b[31m:1",
+        "http://localhost:9789",
+    ],
+)
+def test_what_is_no_address_is_refused_and_shown_escaped(text: str) -> None:
+    with pytest.raises(ValueError, match=r"bad address .*: expected PORT") as caught:
+        parse_address(text)
+    assert str(caught.value).isascii()
+    assert str(caught.value).isprintable()
+
+
+@given(st.ip_addresses(), st.integers(0, 65535))
+def test_each_ip_address_is_understood(ip: Any, port: int) -> None:
+    text = f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
+    assert parse_address(text) == (str(ip), port)
+
+
+@given(st.text())
+def test_any_other_text_is_a_value_error(text: str) -> None:
+    try:
+        host, port = parse_address(text)
+    except ValueError:
+        return
+    assert f"{host}:{port}" == text or (host == "127.0.0.1" and int(text) == port)
+
+
+# The extra
+
+
+def test_without_the_extra_the_error_says_how_to_get_it() -> None:
+    printed = run(
+        """
+        import sys
+        sys.modules["prometheus_client"] = None
+        try:
+            import chanfitness.exporter
+        except ModuleNotFoundError as error:
+            print(error)
+        """
+    )
+    assert printed == "prometheus_client is not installed: pip install 'chanfitness[prometheus]'\n"
