@@ -21,8 +21,8 @@ import re
 import threading
 from collections.abc import Iterable
 
+from .accounts import Overview
 from .errors import ChanFitnessError, extra, quoted
-from .ledger import Overview
 from .scrapes import Server, listen
 from .store import ChannelEventStore
 
