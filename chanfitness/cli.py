@@ -1,45 +1,48 @@
 """The command ``chanfitness``.
 
-Exit status: 0; 2 for bad arguments, or a recording or database that cannot be
-used; 128 and the signal's number when SIGINT or SIGTERM ended it, as a shell
-would say.
+Exit status: 0; 2 for bad arguments, a recording, database or node that cannot be
+used, or an extra that is not installed; 128 and the signal's number when SIGINT or
+SIGTERM ended it before it was done, as a shell would say. A ``watch`` is never
+done: a signal is how it ends well, and its exit status is 0 then.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import io
 import logging
 import os
-import re
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
-from .errors import ChanFitnessError, quoted
-from .reading import CHUNK, Input, InterruptedBySignalError, Signals
-from .recording import MAX_LINE_BYTES, parse_time
+from .errors import ChanFitnessError, printable
+from .lines import Lines
+from .options import parse
+from .output import Output
+from .reading import CHUNK, Input
+from .recorder import Recorder
+from .recording import MAX_LINE_BYTES
 from .replay import replay
 from .storage import SqliteStorage
+from .store import ChannelEventStore
 from .views import Report, report_of_database, report_of_replay
+from .waiting import InterruptedBySignalError, Signals
+from .watch import KEPT, Closing, Node, View, watch
 
-KEPT = datetime.timedelta(days=90)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+logger = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(argv)
-    if options.window is not None and options.view in ("closed", "peers"):
-        parser.error(f"--window does not go with --{options.view}")
+    options = parse(argv)
     logging.basicConfig(format="chanfitness: %(message)s")
+    logger.setLevel(logging.INFO)
     try:
-        report: Report = options.run(options)
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        print(report.render(options.format, columns), flush=True)
+        _COMMANDS[options.command](options)
     except InterruptedBySignalError as interrupt:
         return 128 + interrupt.signal
     except KeyboardInterrupt:  # before our handlers were there
@@ -47,13 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (ChanFitnessError, OSError) as error:
-        print(f"chanfitness: {error}", file=sys.stderr)
+    except (ChanFitnessError, OSError, ModuleNotFoundError) as error:
+        print(f"chanfitness: {printable(str(error))}", file=sys.stderr)
         return 2
     return 0
 
 
-def _replay(options: argparse.Namespace) -> Report:
+def _print(report: Report, form: str) -> None:
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(report.render(form, columns), flush=True)
+
+
+def _replay(options: argparse.Namespace) -> None:
     name = "<stdin>" if options.file == "-" else options.file
     storage = None if options.db is None else SqliteStorage(options.db)
     signals = Signals()
@@ -61,87 +69,96 @@ def _replay(options: argparse.Namespace) -> Report:
     with io.BufferedReader(raw, CHUNK) as recording, signals:
         lines = iter(lambda: recording.readline(MAX_LINE_BYTES + 1), b"")
         try:
-            history = KEPT if storage is not None else None
-            replayed = replay(lines, name, options.at, storage=storage, history=history)
+            replayed = replay(
+                lines,
+                name,
+                options.at,
+                storage=storage,
+                history=KEPT if storage is not None else None,
+                own_outage=options.own_outage,
+            )
         finally:
             raw.clear_progress()
-    return report_of_replay(replayed)
+    _print(report_of_replay(replayed), options.format)
 
 
-def _show(options: argparse.Namespace) -> Report:
-    return report_of_database(options.path, options.view, options.window)
+def _show(options: argparse.Namespace) -> None:
+    report = report_of_database(options.path, options.view, options.window)
+    if options.limit is not None:
+        report = report.limited(options.limit)
+    _print(report, options.format)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="chanfitness",
-        description="How long was each Lightning channel known, and how much of that was its"
-        " peer online?",
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_replay(commands.add_parser("replay", help="what a recording says of each channel"))
-    _add_show(commands.add_parser("show", help="what a database remembers of each channel"))
-    return parser
+def _watch_lnd(options: argparse.Namespace) -> None:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints would tear the table
+    from .nodes.lnd import LndNode  # noqa: PLC0415
+
+    names = ("rpcserver", "lnddir", "tlscertpath", "macaroonpath", "network")
+    _watch(options, lambda: LndNode(**{name: getattr(options, name) for name in names}))
 
 
-def _add_replay(command: argparse.ArgumentParser) -> None:
-    command.description = (
-        "Feed a recording through the store and print each open channel's lifetime, uptime and"
-        " ratio as of its last line."
-    )
-    command.add_argument("file", metavar="FILE", help="a recording; - for standard input")
-    command.add_argument(
-        "--at",
-        type=_time,
-        metavar="TIME",
-        help="as of this moment instead, like 2026-11-22T11:20:00Z; later lines are not read",
-    )
-    command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
-    _add_formats(command, ["json"])
-    command.set_defaults(run=_replay, window=None)
-
-
-def _add_show(command: argparse.ArgumentParser) -> None:
-    command.description = (
-        "Print what a database remembers, the worst channel first; also while a store writes it."
-    )
-    command.add_argument("path", metavar="PATH", help="the database")
-    command.add_argument(
-        "--window", type=_period, metavar="PERIOD", help="the last 7d (or s, m, h, w) of it only"
-    )
-    views = command.add_mutually_exclusive_group()
-    for view, what in (
-        ("closed", "the channels that closed, with their final figures"),
-        ("outages", "each outage of each channel"),
-        ("peers", "the peers, with their flaps"),
-    ):
-        views.add_argument(f"--{view}", dest="view", action="store_const", const=view, help=what)
-    _add_formats(command, ["json", "csv"])
-    command.set_defaults(run=_show, view="channels")
-
-
-def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
-    formats = command.add_mutually_exclusive_group()
-    for name in names:
-        formats.add_argument(
-            f"--{name}",
-            dest="format",
-            action="store_const",
-            const=name,
-            help=f"print {name.upper()}",
+def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
+    make_view, serve = _view(options), _server(options)
+    endings = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        endings.append(signal.SIGHUP)
+    with Signals(endings) as signals, ExitStack() as at_end:
+        with _bad_values_named():
+            storage = None if options.db is None else SqliteStorage(options.db)
+            recorder = None
+            if options.record is not None:
+                recorder = at_end.enter_context(Recorder(options.record))
+            node = connect()
+        view = make_view(Output(sys.stdout.fileno()), Output(sys.stderr.fileno()))
+        watch(
+            node,
+            view,
+            signals,
+            storage=storage,
+            recorder=recorder,
+            serve=serve,
         )
-    command.set_defaults(format="text")
 
 
-def _time(text: str) -> datetime.datetime:
+def _view(options: argparse.Namespace) -> Callable[[Output, Output], View]:
+    is_smart = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    if options.format == "json" or not is_smart:
+        return partial(Lines, json=options.format == "json")
+    from .live import LiveTable  # noqa: PLC0415
+
+    return LiveTable
+
+
+def _server(options: argparse.Namespace) -> Callable[[ChannelEventStore], Closing] | None:
+    if options.prometheus is None:
+        return None
+    from .exporter import parse_address, serve  # noqa: PLC0415
+
+    with _bad_values_named():
+        host, port = parse_address(options.prometheus)
+
+    def serve_there(store: ChannelEventStore) -> Closing:
+        server = serve(store, (host, port))
+        name = f"[{host}]" if ":" in host else host
+        logger.info("metrics at http://%s:%d/metrics", name, server.port)
+        return server
+
+    return serve_there
+
+
+@contextmanager
+def _bad_values_named() -> Iterator[None]:
+    """Take a ``ValueError`` for what it is here: an option that cannot be used."""
     try:
-        return parse_time(text)
+        yield
+    except ChanFitnessError:
+        raise
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise ChanFitnessError(str(error)) from None
 
 
-def _period(text: str) -> datetime.timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"bad period {quoted(text)}: expected one like 7d or 12h")
-    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "replay": _replay,
+    "show": _show,
+    "watch lnd": _watch_lnd,
+}

@@ -130,6 +130,11 @@ def quoted(value: object) -> str:
     return text if len(text) <= QUOTED_CHARACTERS else text[: QUOTED_CHARACTERS - 3] + "..."
 
 
+def printable(text: str) -> str:
+    """``text`` on one line, with all that a terminal would not print as it is escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def require(value: object, kind: type) -> None:
     """Raise a ``TypeError`` that shows ``value`` unless it is a ``kind``."""
     if not isinstance(value, kind):

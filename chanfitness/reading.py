@@ -4,56 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import select
-import signal
-import socket
 import stat
 import sys
-from types import FrameType
 
-from typing_extensions import Self
+from .waiting import Signals
 
 CHUNK = 2**20  # what is read at once; a longer recording shows its progress
-
-
-class InterruptedBySignalError(Exception):
-    """A signal asked the command to end."""
-
-    def __init__(self, number: int) -> None:
-        self.signal = number
-
-
-class Signals:
-    """While entered, SIGINT and SIGTERM only set a flag (and wake a ``wait``)."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-
-    def __enter__(self) -> Self:
-        self._wake_up, self._noticed = socket.socketpair()
-        self._noticed.setblocking(False)
-        self._fd_before = signal.set_wakeup_fd(self._noticed.fileno())
-        self._before = {
-            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._fd_before)
-        self._wake_up.close()
-        self._noticed.close()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-
-    def wait_for(self, readable: int) -> None:
-        """Return when ``readable`` is; raise ``InterruptedBySignalError`` after a signal."""
-        if self.received is None:
-            select.select([readable, self._wake_up.fileno()], [], [])
-        if self.received is not None:
-            raise InterruptedBySignalError(self.received)
 
 
 class Input(io.FileIO):

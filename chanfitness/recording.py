@@ -73,7 +73,7 @@ def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
     stopped = False
     for number, text in enumerate(lines, 1):
         try:
-            line = Line(number, *_parse(text))
+            line = Line(number, *parse_line(text))
             _check_order(before, line, stopped)
         except ValueError as error:
             raise RecordingError(file, number, str(error)) from None
@@ -107,7 +107,30 @@ def format_time(time: datetime.datetime) -> str:
     return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _parse(text: bytes) -> tuple[datetime.datetime, object]:
+def format_event(event: object, at: datetime.datetime) -> str:
+    """The line (without its end) that says that ``event`` was ``at`` (in UTC)."""
+    record: dict[str, object] = {"at": format_time(at), "event": kind_of(event)}
+    if isinstance(event, MonitoringResumedEvent):
+        record["open_channels"] = [
+            {"channel_point": str(point), "peer": str(peer)} for point, peer in event.open_channels
+        ]
+        record["online_peers"] = [str(peer) for peer in event.online_peers]
+    else:
+        fields: dict[str, object] = event._asdict()  # type: ignore[attr-defined]
+        record |= {name: str(value) for name, value in fields.items() if name != "at"}
+    return json.dumps(record)
+
+
+def kind_of(event: object) -> str:
+    """What recordings call an event of its type; ``TypeError`` for what is none."""
+    kind = _NAMES.get(type(event))
+    if kind is None:
+        raise TypeError(f"{quoted(event)} is no event")
+    return kind
+
+
+def parse_line(text: bytes) -> tuple[datetime.datetime, object]:
+    """The time and the event of one line; ``ValueError`` for what is no such line."""
     if len(text) > MAX_LINE_BYTES:
         raise ValueError(f"a line of more than {MAX_LINE_BYTES} bytes: {quoted(text)}")
     try:
@@ -179,6 +202,17 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "channel_closed": lambda record: ClosedChannelEvent(*_channel(record)),
     "channel_moved": _moved,
     "monitoring_stopped": lambda _: MonitoringPausedEvent(),
+}
+
+# An event's own fields are named as those of its line.
+_NAMES: dict[type, str] = {
+    MonitoringResumedEvent: "monitoring_started",
+    PeerOnlineEvent: "peer_online",
+    PeerOfflineEvent: "peer_offline",
+    OpenChannelEvent: "channel_opened",
+    ClosedChannelEvent: "channel_closed",
+    ChannelMovedEvent: "channel_moved",
+    MonitoringPausedEvent: "monitoring_stopped",
 }
 
 

@@ -46,13 +46,14 @@ def replay(
     *,
     storage: SqliteStorage | None = None,
     history: datetime.timedelta | None = None,
+    own_outage: datetime.timedelta | None = None,
 ) -> Replayed:
     """Feed a recording through a store, and ask it as of the last line.
 
     ``lines`` and ``file`` as for :func:`chanfitness.recording.read`. ``at``: ask
     as of this moment instead (an aware datetime; lines at exactly that time
-    count, later ones are not read). ``storage``, ``history``: as in ``Config``; the
-    last heartbeat is the last line's time.
+    count, later ones are not read). ``storage``, ``history``, ``own_outage``: as in
+    ``Config``; the last heartbeat is the last line's time.
 
     Raises ``RecordingError`` for a line that cannot be used, for an ``at`` before
     the first line or after the last, and for a recording that begins before the
@@ -67,7 +68,9 @@ def replay(
     if storage is not None:
         _refuse_what_was_counted(storage, file, first)
     clock, feed = ManualClock(first.at), _Feed()
-    with _store(first, clock, feed, storage, history) as store:
+    with _store(
+        first, clock, feed, storage=storage, history=history, own_outage=own_outage
+    ) as store:
         last = first
         for line in recording:
             if at is not None and line.at > at:
@@ -98,13 +101,7 @@ def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> 
             )
 
 
-def _store(
-    first: Line,
-    clock: ManualClock,
-    feed: _Feed,
-    storage: SqliteStorage | None,
-    history: datetime.timedelta | None,
-) -> ChannelEventStore:
+def _store(first: Line, clock: ManualClock, feed: _Feed, **settings: Any) -> ChannelEventStore:
     snapshot = first.event
     assert isinstance(snapshot, MonitoringResumedEvent)
     feed.updates.put(snapshot)  # tells of all peers, also of those without a channel
@@ -116,7 +113,6 @@ def _store(
             get_open_channels=lambda: snapshot.open_channels,
             is_peer_online=lambda peer: peer in online,
             clock=clock,
-            storage=storage,
-            history=history,
+            **settings,
         )
     )

@@ -44,17 +44,25 @@ def table(rows: Sequence[Sequence[str]], columns: int | None, names: int) -> lis
     room = max(columns - max(map(len, figures)), _RECOGNISED) - len(_INDENT)
     lines = []
     for row, rest in zip(rows, figures, strict=True):
-        second = _cut(row[1], room) if names > 1 else ""
+        second = cut(row[1], room) if names > 1 else ""
         lines += [row[0], f"{_INDENT}{second:{room}}{rest}"]
     return lines
 
 
-def _cut(name: str, room: int) -> str:
+def cut(name: str, room: int) -> str:
     """``name`` in so many characters, without its middle."""
     if len(name) <= room:
         return name
     end = (room - 3) // 3
     return f"{name[: room - 3 - end]}...{name[-end:]}"
+
+
+def cut_point(point: str, room: int) -> str:
+    """A channel point in so many characters: what its output index follows is cut."""
+    if len(point) <= room:
+        return point
+    end = f"...{point[point.rindex(':') :]}"
+    return f"{point[: max(room - len(end), 0)]}{end}"
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:

@@ -43,13 +43,21 @@ class Column(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Rows of figures, as of one moment; the first ``names`` columns name a row."""
+    """Rows of figures, as of one moment; the first ``names`` columns name a row.
+
+    ``more``: how many rows are left out, at the end.
+    """
 
     kind: str
     as_of: datetime.datetime
     columns: Sequence[Column]
     names: int
     rows: Sequence[Sequence[object]]
+    more: int = 0
+
+    def limited(self, count: int) -> Report:
+        """The first ``count`` rows of it."""
+        return self._replace(rows=self.rows[:count], more=max(len(self.rows) - count, 0))
 
     def render(self, form: str, columns: int | None) -> str:
         """As "json", "csv" or "text" (for a terminal of so many columns, or None)."""
@@ -71,15 +79,15 @@ class Report(NamedTuple):
         return text.getvalue().rstrip("\n")
 
     def _text(self, columns: int | None) -> str:
-        count = len(self.rows)
+        count = len(self.rows) + self.more
         kind = _KINDS[self.kind] + ("s" if count != 1 else "")
         heading = f"{count} {kind} as of {format_time(self.as_of)}"
         shown = [number for number, column in enumerate(self.columns) if column.head]
         heads = [self.columns[number].head for number in shown]
         rows = [[self._humane(row[number]) for number in shown] for row in self.rows]
-        if not rows:
-            return heading
-        return "\n".join([heading, *table([heads, *rows], columns, self.names)])
+        lines = table([heads, *rows], columns, self.names) if rows else []
+        left_out = [f"... and {self.more} more"] if self.more else []
+        return "\n".join([heading, *lines, *left_out])
 
     def _humane(self, cell: object) -> str:
         if isinstance(cell, datetime.timedelta):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -49,15 +50,24 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
 class Terminal:
     """A terminal of our own, and all that was written to it."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, lines: int = 24) -> None:
         self._ours, self.theirs = pty.openpty()
-        size = f"cols {columns} rows 24".split()
-        subprocess.run(["stty", *size], stdin=self.theirs, check=True, timeout=TIMEOUT)
+        self._poll = select.poll()
+        self._poll.register(self._ours, select.POLLIN)
+        self.resize(columns, lines)
         self._text = b""
 
-    def read_until(self, wanted: bytes) -> None:
-        while wanted not in self._text:
+    def resize(self, columns: int, lines: int) -> None:
+        """Be of another size."""
+        size = f"cols {columns} rows {lines}".split()
+        subprocess.run(["stty", *size], stdin=self.theirs, check=True, timeout=TIMEOUT)
+
+    def read_until(self, wanted: bytes, after: int = 0) -> int:
+        """Read on until ``wanted`` was written after so many bytes; return how many were."""
+        while wanted not in self._text[after:]:
+            assert self._poll.poll(TIMEOUT * 1000), f"no {wanted!r} in {self._text!r}"
             self._text += os.read(self._ours, 2**16)
+        return len(self._text)
 
     def read_all(self) -> str:
         """What was written, once nobody writes any more."""

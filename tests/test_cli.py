@@ -57,6 +57,13 @@ def test_no_open_channel_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "0 open channels as of 2026-11-22T11:18:34.000000Z\n"
 
 
+def test_a_nodes_own_outage_may_be_told_from_its_peers() -> None:
+    printed = run("replay", RECORDING, "--own-outage", "90s")
+    assert printed.stdout.startswith(b"6 open channels as of 2026-11-22T11:23:43.419816Z")
+    refused = run("replay", RECORDING, "--own-outage", "long")
+    assert b"argument --own-outage: bad period 'long'" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("moment", "reason"),
     [

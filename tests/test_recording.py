@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chanfitness import (
+    ChannelMovedEvent,
     ClosedChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
@@ -165,6 +166,14 @@ def test_after_monitoring_stopped_nothing_is_seen() -> None:
     stopped = {"at": T, "event": "monitoring_stopped"}
     online = {"at": T, "event": "peer_online", "peer": str(ALICE)}
     assert "after a monitoring_stopped" in refusal(encode(STARTED, stopped, online))
+
+
+def test_after_monitoring_stopped_only_a_move_may_be_told() -> None:
+    stopped = {"at": T, "event": "monitoring_stopped"}
+    points = {"channel_point": str(CHANNEL_1), "new_channel_point": str(outpoint(2))}
+    moved = {"at": T, "event": "channel_moved", **points, "peer": str(ALICE)}
+    lines = list(read(lines_of(encode(STARTED, stopped, moved, STARTED)), "r.jsonl"))
+    assert lines[2].event == ChannelMovedEvent(CHANNEL_1, outpoint(2), ALICE)
 
 
 def test_ten_megabytes_of_rubbish_are_quoted_in_short() -> None:

@@ -94,3 +94,9 @@ def test_a_peer_that_was_online_at_the_start_counts_from_there() -> None:
     assert info.lifetime == timedelta(seconds=40)
     assert info.uptime == timedelta(seconds=10)
     assert info.uptime_ratio == 0.25
+
+
+def test_what_counts_as_the_nodes_own_outage_is_a_setting_of_the_store() -> None:
+    recording = resources.files("chanfitness") / "recordings" / "lnd-simnet.jsonl"
+    with recording.open("rb") as lines, pytest.raises(ValueError, match="bad own_outage"):
+        replay(lines, "lnd-simnet.jsonl", own_outage=-TOLERANCE)

@@ -107,6 +107,24 @@ def test_closed_channels_and_outages_are_named_in_the_heading(database: str) -> 
     assert show(database, "--outages", "--window", "1m").startswith("1 outage as of 2026-")
 
 
+def test_of_many_rows_only_the_worst_may_be_wanted(database: str) -> None:
+    lines = [line.split() for line in show(database).splitlines()]
+    limited = [line.split() for line in show(database, "--limit", "3").splitlines()]
+    assert limited == [*lines[:5], ["...", "and", "10", "more"]]
+    assert show(database, "--limit", "13") == show(database)
+    assert show(database, "--limit", "0").splitlines()[1:] == ["... and 13 more"]
+    assert rows_shown(database, "--limit", "3") == rows_shown(database)[:3]
+
+
+@pytest.mark.parametrize("text", ["-1", "many", "1.5", ""])
+def test_a_bad_count_is_an_error(text: str, database: str, capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["show", database, f"--limit={text}"])
+    printed = capsys.readouterr()
+    assert (raised.value.code, printed.out) == (2, "")
+    assert "argument --limit: bad count '" in printed.err
+
+
 # For a program.
 
 

@@ -1,0 +1,30 @@
+"""What a terminal shows, of what was written to it."""
+
+from __future__ import annotations
+
+import re
+
+HOME = "\x1b[H"
+ALTERNATE, NORMAL = "\x1b[?1049h", "\x1b[?1049l"
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def pictures(text: str) -> list[list[str]]:
+    """The pictures that were drawn in full, as lines of plain text without trailing blanks."""
+    _, _, drawn = text.partition(ALTERNATE)
+    drawn, _, _ = drawn.partition(NORMAL)
+    return [_lines(each) for each in drawn.split(HOME)[2:]]  # the first one cleared it
+
+
+def colours(text: str, word: str) -> set[str]:
+    """What comes right before each ``word``: how it is coloured."""
+    return set(re.findall(r"\x1b\[([0-9;]*)m" + re.escape(word), text))
+
+
+def after(text: str) -> str:
+    """What is on the terminal when all is over."""
+    return _ESCAPE.sub("", text.rpartition(NORMAL)[2])
+
+
+def _lines(picture: str) -> list[str]:
+    return [line.rstrip() for line in _ESCAPE.sub("", picture).split("\n")]

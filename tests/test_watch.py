@@ -1,0 +1,443 @@
+"""Watching: what a node does is recorded, remembered and shown, until all ends well."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    Config,
+    MonitoringPausedEvent,
+    NodeError,
+    OpenChannel,
+    OpenChannelEvent,
+    Overview,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    ShuttingDownError,
+    SqliteStorage,
+    StorageInUseError,
+)
+from chanfitness.lines import Lines
+from chanfitness.output import Output
+from chanfitness.recorder import Recorder
+from chanfitness.recording import format_time, read
+
+from .disks import Disk, small_disk
+from .stores import WAIT
+from .terminal import answer_of, rows_shown
+from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2, START, outpoint, vertex
+from .watches import FakeSource, Watching, watching
+
+__all__ = ["small_disk"]
+
+JSON = partial(Lines, json=True)
+PAUSED = MonitoringPausedEvent()
+ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "recording.jsonl"
+
+
+def events_of(path: Path) -> list[object]:
+    with path.open("rb") as file:
+        return [line.event for line in read(file, path.name)]
+
+
+def happen(source: FakeSource, watched: Watching, *events: object) -> list[str]:
+    """Each event a second after the one before; the lines that are printed of them."""
+    lines = []
+    for event in events:
+        source.clock.advance(timedelta(seconds=1))
+        source.put(event)
+        lines.append(watched.output.read_line())
+    return lines
+
+
+# Lines.
+
+
+def test_each_event_is_a_line_as_soon_as_it_happens(source: FakeSource) -> None:
+    with watching(source) as watched:
+        lines = [watched.output.read_line()]
+        lines += happen(
+            source,
+            watched,
+            OFFLINE,
+            OpenChannelEvent(CHANNEL_2, BOB),
+            ChannelMovedEvent(CHANNEL_2, outpoint(3), BOB),
+            ClosedChannelEvent(CHANNEL_1, ALICE),
+        )
+        watched.end()
+        lines.append(watched.output.read_all())
+    assert [line.split("  ", 1)[0] for line in lines] == [
+        *(f"2026-01-01T00:00:0{second}.000000Z" for second in (0, 1, 2, 3, 4, 4))
+    ]
+    assert [line.split("  ", 1)[1] for line in lines] == [
+        "monitoring started  1 channel, 1 peer online",
+        f"peer offline        {ALICE}",
+        f"channel opened      {BOB}  {CHANNEL_2}",
+        f"channel moved       {BOB}  {CHANNEL_2}  -> {outpoint(3)}",
+        f"channel closed      {ALICE}  {CHANNEL_1}",
+        "monitoring stopped\n",
+    ]
+
+
+def test_in_json_they_are_those_of_the_recording(source: FakeSource, path: Path) -> None:
+    with watching(source, JSON, recorder=Recorder(path)) as watched:
+        lines = [watched.output.read_line()]
+        lines += happen(source, watched, OFFLINE, ONLINE, PAUSED)
+        source.put(OFFLINE, source.snapshot, source.snapshot)
+        lines += [watched.output.read_line() for _ in range(3)]
+        watched.end()
+        lines += watched.output.read_all().splitlines()
+    assert lines == path.read_text().splitlines()
+    snapshot = source.snapshot
+    assert events_of(path) == [
+        *(snapshot, OFFLINE, ONLINE, PAUSED),
+        *(snapshot, PAUSED, snapshot, PAUSED),
+    ]
+
+
+def test_what_a_store_says_a_replay_of_the_recording_says(source: FakeSource, path: Path) -> None:
+    database = str(path.with_suffix(".db"))
+    for _ in range(2):
+        storage = SqliteStorage(database)
+        with watching(source, recorder=Recorder(path), storage=storage) as watched:
+            watched.output.read_line()
+            happen(source, watched, OFFLINE, OpenChannelEvent(CHANNEL_2, BOB), ONLINE)
+            source.clock.advance(timedelta(hours=1))
+        source.clock.advance(timedelta(hours=1))
+    replayed = answer_of("replay", str(path), "--db", str(path.with_suffix(".new")))
+    assert replayed["as_of"] == format_time(source.clock.now() - timedelta(hours=1))
+    shown = {row["channel_point"]: row for row in rows_shown(database)}
+    assert [
+        {name: shown[row["channel_point"]][name] for name in row} for row in replayed["channels"]
+    ] == replayed["channels"]
+    (first, _) = replayed["channels"]
+    assert (first["lifetime_seconds"], first["uptime_seconds"]) == (7206, 7202)
+
+
+def test_the_stores_settings(source: FakeSource) -> None:
+    with watching(source):
+        pass
+    assert source.options["history"] == timedelta(days=90)
+    assert source.options["own_outage"] == timedelta(seconds=90)
+    assert source.options["storage"] is None
+    assert hasattr(source.options["clock"], "read")
+
+
+# A node that is not there, or refuses us.
+
+
+def test_a_node_that_is_not_there_yet_is_waited_for(path: Path) -> None:
+    source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], is_there=False)
+    with watching(source, recorder=Recorder(path)) as watched:
+        assert "peer online" in happen(source, watched, ONLINE)[0]
+        assert path.read_bytes() == b""
+        assert "monitoring started" in happen(source, watched, source.snapshot)[0]
+    assert events_of(path) == [source.snapshot, PAUSED]
+
+
+def test_what_ends_unseen_is_not_said_to_end(path: Path) -> None:
+    with watching(FakeSource(is_there=False), recorder=Recorder(path)) as watched:
+        watched.end()
+        assert watched.output.read_all() == ""
+    assert path.read_bytes() == b""
+
+
+def test_a_node_that_refuses_us_from_the_start(source: FakeSource, path: Path) -> None:
+    def refuse() -> None:
+        raise NodeError("no macaroon of mine")
+
+    source.get_open_channels = refuse  # type: ignore[method-assign]
+    with watching(source, recorder=Recorder(path)) as watched:
+        with pytest.raises(NodeError, match="no macaroon of mine"):
+            watched.result()
+        assert watched.errors.read_all() == ""
+    assert source.calls == ["cancel", "close"]
+
+
+def test_a_node_that_refuses_us_later(source: FakeSource, path: Path) -> None:
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        source.refuse("no macaroon of mine")
+        source.put(PAUSED)
+        with pytest.raises(NodeError, match="no macaroon of mine"):
+            watched.result()
+    assert source.calls == ["cancel", "close"]
+    assert events_of(path) == [source.snapshot, PAUSED]
+
+
+def test_a_refusal_that_is_logged_ends_it_and_is_not_said_twice(source: FakeSource) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        source.refuse("no macaroon of mine")
+        logging.getLogger("node").critical("%s", source.fault)
+        with pytest.raises(NodeError):
+            watched.result()
+        assert watched.errors.read_all() == ""
+
+
+def test_a_node_that_cannot_even_be_asked_is_let_go(source: FakeSource) -> None:
+    def fail(**_: object) -> Config:
+        raise NodeError("no certificate")
+
+    source.config = fail  # type: ignore[method-assign]
+    with watching(source) as watched, pytest.raises(NodeError, match="no certificate"):
+        watched.result()
+    assert source.calls == ["close"]
+
+
+# The end.
+
+
+def test_a_signal_ends_a_start_that_hangs(source: FakeSource, path: Path) -> None:
+    hangs, closed = threading.Event(), threading.Event()
+
+    def hang() -> Sequence[OpenChannel]:
+        hangs.set()
+        assert closed.wait(WAIT)
+        return []
+
+    source.get_open_channels = hang  # type: ignore[method-assign]
+    source.close = closed.set  # type: ignore[method-assign]
+    with watching(source, recorder=Recorder(path)) as watched:
+        assert hangs.wait(WAIT)
+        watched.end()
+    assert source.calls == ["cancel"]
+
+
+def test_a_node_that_hangs_for_good_is_left_behind(source: FakeSource) -> None:
+    hangs, over = threading.Event(), threading.Event()
+
+    def hang() -> Sequence[OpenChannel]:
+        hangs.set()
+        assert over.wait(WAIT)
+        return []
+
+    source.get_open_channels = hang  # type: ignore[method-assign]
+    with watching(source) as watched:
+        assert hangs.wait(WAIT)
+        watched.end()
+        assert source.calls == ["close"]
+        over.set()
+
+
+def test_a_reader_that_stalls_holds_nobody_and_the_recording_has_all(
+    source: FakeSource, path: Path
+) -> None:
+    flaps = [event for number in range(3000) for event in flap(number)]
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        source.put(*flaps)
+        watched.end()
+        printed = watched.output.read_all()
+    assert len(printed) < 500_000
+    assert events_of(path) == [source.snapshot, *flaps, PAUSED]
+
+
+def flap(number: int) -> tuple[object, object]:
+    return PeerOnlineEvent(vertex(number)), PeerOfflineEvent(vertex(number))
+
+
+def test_a_reader_who_goes_ends_it(source: FakeSource, path: Path) -> None:
+    """And not only when something happens."""
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        watched.output.stop_reading()
+        with pytest.raises(BrokenPipeError):
+            watched.result()
+    assert events_of(path) == [source.snapshot, PAUSED]
+    assert source.calls == ["cancel", "close"]
+
+
+def test_a_reader_of_errors_who_goes_ends_nothing(source: FakeSource) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        watched.errors.stop_reading()
+        logging.getLogger("node").warning("something")
+        assert "peer offline" in happen(source, watched, OFFLINE)[0]
+
+
+def test_a_loop_that_dies_ends_it(path: Path) -> None:
+    class Broken(queue.Queue[Any]):
+        def _get(self) -> Any:
+            item = super()._get()
+            if item == OFFLINE:
+                raise MemoryError("no more room")
+            return item
+
+    source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE], updates=Broken())
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        source.put(ONLINE, OFFLINE)
+        with pytest.raises(ShuttingDownError, match=r"loop died of MemoryError\('no more room'\)"):
+            watched.result()
+    assert events_of(path) == [source.snapshot, ONLINE, PAUSED]
+
+
+def test_what_is_critical_elsewhere_ends_nothing(source: FakeSource) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        logging.getLogger("elsewhere").critical("help")
+        assert watched.errors.read_line() == "chanfitness: help"
+        happen(source, watched, OFFLINE)
+
+
+def test_a_database_in_use_is_refused(source: FakeSource, path: Path) -> None:
+    database = str(path.with_suffix(".db"))
+    with watching(source, storage=SqliteStorage(database)) as watched:
+        watched.output.read_line()
+        second = watching(FakeSource(), storage=SqliteStorage(database))
+        with second as refused, pytest.raises(StorageInUseError):
+            refused.result()
+
+
+# Logs.
+
+
+def test_what_is_logged_is_printed_escaped_and_nowhere_else(
+    source: FakeSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        logging.getLogger("node").warning("alias %s\nsecond", "\x1b[2J\u202e")
+        lines = [watched.errors.read_line(), watched.errors.read_line()]
+    assert lines == ["chanfitness: alias \\x1b[2J\\u202e", "second"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_handlers_of_logs_are_as_they_were(source: FakeSource) -> None:
+    before = logging.getLogger().handlers[:]
+    with watching(source) as watched:
+        watched.output.read_line()
+        assert logging.getLogger().handlers != before
+    assert logging.getLogger().handlers == before
+
+
+def test_a_log_that_cannot_be_formatted_ends_nothing(
+    source: FakeSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        logging.getLogger("node").warning("%d", "one")
+        happen(source, watched, OFFLINE)
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+# A recording that cannot be written.
+
+
+def test_a_full_disk_is_said_once_and_nothing_is_lost(source: FakeSource, small_disk: Disk) -> None:
+    path = small_disk.directory / "r.jsonl"
+    flaps = [event for number in range(100) for event in flap(number)]
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        small_disk.fill()
+        happen(source, watched, *flaps)
+        assert watched.errors.read_line() == (
+            "chanfitness: cannot record, going on in memory:"
+            f" [Errno 28] No space left on device: '{path}'"
+        )
+        small_disk.clear()
+        happen(source, watched, OFFLINE)
+        assert watched.errors.read_line() == "chanfitness: recording again, nothing is missing"
+        watched.end()
+        assert watched.errors.read_all() == ""
+    assert events_of(path) == [source.snapshot, *flaps, OFFLINE, PAUSED]
+
+
+def test_a_disk_that_is_full_to_the_end_is_an_error_and_all_ends(
+    source: FakeSource, small_disk: Disk
+) -> None:
+    path = small_disk.directory / "r.jsonl"
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        small_disk.fill()
+        happen(source, watched, *(event for number in range(100) for event in flap(number)))
+        with pytest.raises(OSError, match="No space left on device"):
+            watched.end()
+    assert source.calls == ["cancel", "close"]
+
+
+# What else is served and shown.
+
+
+class Served:
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def close(self) -> None:
+        self._calls.append("server closed")
+
+
+def test_a_server_serves_the_running_store_and_is_closed(source: FakeSource) -> None:
+    channels = []
+
+    def serve(store: ChannelEventStore) -> Served:
+        channels.extend(store.list_channels(timeout=WAIT))
+        return Served(source.calls)
+
+    with watching(source, serve=serve) as watched:
+        watched.output.read_line()
+        happen(source, watched, OFFLINE)
+    assert [info.channel_point for info in channels] == [CHANNEL_1]
+    assert source.calls == ["server closed", "cancel", "close"]
+
+
+def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
+    def serve(store: ChannelEventStore) -> Served:
+        raise OSError("address in use")
+
+    with watching(source, serve=serve) as watched, pytest.raises(OSError, match="address in use"):
+        watched.result()
+    assert source.calls == ["cancel", "close"]
+
+
+class Shows(Lines):
+    """A view that is to be shown how things stand, again and again."""
+
+    interval: float | None = 0.01
+
+    def __init__(self, output: Output, errors: Output) -> None:
+        super().__init__(output, errors)
+        self.shown: queue.Queue[Overview] = queue.Queue()
+
+    def show(self, overview: Overview) -> None:
+        self.shown.put(overview)
+
+
+def test_how_things_stand_is_shown_again_and_again(source: FakeSource) -> None:
+    views = []
+
+    def view(output: Output, errors: Output) -> Shows:
+        views.append(Shows(output, errors))
+        return views[0]
+
+    with watching(source, view) as watched:
+        watched.output.read_line()
+        first, second = (views[0].shown.get(timeout=WAIT) for _ in range(2))
+        happen(source, watched, OFFLINE)
+        while views[0].shown.get(timeout=WAIT).peers[0].online:
+            pass
+    assert first.as_of == second.as_of == START
+    assert [info.channel_point for info in first.channels] == [CHANNEL_1]
