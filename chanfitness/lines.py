@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from .accounts import Overview
 from .errors import printable
 from .events import ChannelMovedEvent, MonitoringResumedEvent
-from .ledger import Overview
 from .output import Output
 from .recorder import Transcript
 from .recording import format_time, kind_of

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple, cast
 
+from .accounts import Overview
 from .errors import extra, printable
-from .ledger import Overview
 from .lines import PATIENCE, counted, parts_of
 from .output import Output
 from .peerlog import ChannelInfo

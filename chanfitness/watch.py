@@ -17,11 +17,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from .accounts import Overview
 from .clock import Clock, SteadyClock, to_utc
 from .config import Config
 from .errors import NodeError
 from .events import MonitoringPausedEvent, MonitoringResumedEvent
-from .ledger import Overview
 from .output import Output
 from .recorder import Recorder
 from .storage import SqliteStorage
