@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import queue
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +117,6 @@ class Stream:
         self._steps.put(status)
 
     def serve(self, context: grpc.ServicerContext) -> Iterator[bytes]:
-        context.add_callback(self.end)  # when the client has gone
         while isinstance(step := self._steps.get(), bytes):
             yield step
         if step != ENDED:
@@ -135,15 +134,16 @@ class Link(NamedTuple):
         self.peers.end(status)
 
 
-class FakeLnd(grpc.GenericRpcHandler):  # type: ignore[misc]
+class FakeLnd(grpc.GenericRpcHandler):
     """``on`` says, by method, what is done before a call is served, in its thread:
-    it may wait, or raise by ``context.abort``. ``answers`` are those of the lists.
+    it may wait, raise by ``context.abort``, or return another answer than is in
+    ``answers``.
 
     ``calls`` is the methods that were called, in order.
     """
 
     def __init__(self, *names: str) -> None:
-        self._certificate = certificate(*(names or ("localhost", "127.0.0.1")))
+        self.certificate = certificate(*(names or ("localhost", "127.0.0.1")))
         self.macaroon = MACAROON
         self.answers = {LIST_CHANNELS: b"", LIST_PEERS: b""}
         self.on: dict[str, Callable[[grpc.ServicerContext], object]] = {}
@@ -167,8 +167,8 @@ class FakeLnd(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._server = grpc.server(
             self._pool, [self], options=[("grpc.max_send_message_length", -1)]
         )
-        chain = b"".join(pem.bytes() for pem in self._certificate.cert_chain_pems)
-        key = self._certificate.private_key_pem.bytes()
+        chain = b"".join(pem.bytes() for pem in self.certificate.cert_chain_pems)
+        key = self.certificate.private_key_pem.bytes()
         self._server.add_secure_port(self.rpcserver, grpc.ssl_server_credentials([(key, chain)]))
         self._server.start()
 
@@ -184,20 +184,22 @@ class FakeLnd(grpc.GenericRpcHandler):  # type: ignore[misc]
             self._streams[PEER_EVENTS].get(timeout=WAIT),
         )
 
-    def set_state(self, open_channels: list[OpenChannel], online_peers: list[Vertex]) -> None:
+    def set_state(
+        self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
+    ) -> None:
         """What the lists say from now on."""
         self.answers = {
             LIST_CHANNELS: channels(*open_channels),
             LIST_PEERS: peers(*online_peers),
         }
 
-    def refuse(self, status: Status) -> None:
-        """Answer every call so from now on; ``accept_again`` ends that."""
+    def refuse(self, status: Status, *methods: str) -> None:
+        """Answer calls so from now on, by default all; ``accept_again`` ends that."""
 
         def abort(context: grpc.ServicerContext) -> NoReturn:
             context.abort(*status)
 
-        self.on = dict.fromkeys([*self._streams, *self.answers], abort)
+        self.on = dict.fromkeys(methods or [*self._streams, *self.answers], abort)
 
     def accept_again(self) -> None:
         self.on = {}
@@ -223,26 +225,26 @@ class FakeLnd(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _stream(self, method: str, _: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         self._admit(method, context)
         stream = Stream()
-        self._streams[method].put(stream)
-        return stream.serve(context)
+        if context.add_callback(stream.end):  # when the client goes; it may have gone
+            self._streams[method].put(stream)
+            return stream.serve(context)
+        return iter(())
 
     def _answer(self, method: str, _: bytes, context: grpc.ServicerContext) -> bytes:
-        self._admit(method, context)
-        return self.answers[method]
+        another = self._admit(method, context)
+        return another if isinstance(another, bytes) else self.answers[method]
 
-    def _admit(self, method: str, context: grpc.ServicerContext) -> None:
-        if method in self.on:
-            self.on[method](context)
+    def _admit(self, method: str, context: grpc.ServicerContext) -> object:
+        done = self.on[method](context) if method in self.on else None
         macaroons = [value for key, value in context.invocation_metadata() if key == "macaroon"]
         if len(macaroons) != 1:
-            context.abort(
-                grpc.StatusCode.UNKNOWN, f"expected 1 macaroon, got {len(macaroons)}"
-            )
+            context.abort(grpc.StatusCode.UNKNOWN, f"expected 1 macaroon, got {len(macaroons)}")
         if macaroons[0] != self.macaroon.hex():
             context.abort(
                 grpc.StatusCode.UNKNOWN,
                 "verification failed: signature mismatch after caveat verification",
             )
+        return done
 
 
 def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
@@ -277,6 +279,10 @@ class Turnstile:
 
     def let_pass(self) -> None:
         self._passes.put(None)
+
+    def let_one_pass(self) -> None:
+        self.reached()
+        self.let_pass()
 
     @contextmanager
     def one_by_one(self) -> Iterator[Self]:

@@ -18,7 +18,16 @@ from chanfitness.nodes.backoff import Backoff
 from chanfitness.nodes.lnd import LndNode
 from chanfitness.recording import Line, parse_time, read
 
-from .fake_lnd import FakeLnd, Link, Status, Turnstile, make_lnddir
+from .fake_lnd import (
+    CHANNEL_EVENTS,
+    PEER_EVENTS,
+    FakeLnd,
+    Link,
+    Status,
+    Stream,
+    Turnstile,
+    make_lnddir,
+)
 from .stores import WAIT, Call
 
 DATA = Path(__file__).parent / "data"
@@ -114,3 +123,9 @@ def recorded() -> list[Stretch]:
             stretch = next(following)
         stretch.lines.append(line)
     return stretches
+
+
+def send(link: Link, sent: list[Sent]) -> None:
+    streams: dict[str, Stream] = {CHANNEL_EVENTS: link.channels, PEER_EVENTS: link.peers}
+    for each in sent:
+        streams[each.stream].send(each.message)

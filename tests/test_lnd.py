@@ -26,20 +26,21 @@ from chanfitness.subscribe import ENDED
 
 from .fake_lnd import (
     CHANNEL_EVENTS,
-    ENDED as STREAM_ENDED,
     LIST_CHANNELS,
     LIST_PEERS,
     MACAROON,
     PEER_EVENTS,
     FakeLnd,
     Link,
-    Stream,
     closed,
     offline,
     online,
     opened,
 )
-from .lnd_nodes import DATA, Sent, Stretch, a_node, recorded, watching
+from .fake_lnd import (
+    ENDED as STREAM_ENDED,
+)
+from .lnd_nodes import DATA, Stretch, a_node, recorded, send, watching
 from .stores import WAIT, running
 from .values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, SECOND
 
@@ -52,12 +53,6 @@ OF_PEERS = (PeerOnlineEvent, PeerOfflineEvent)
 def lnd() -> Any:
     with FakeLnd() as lnd:
         yield lnd
-
-
-def send(link: Link, sent: list[Sent]) -> None:
-    streams: dict[str, Stream] = {CHANNEL_EVENTS: link.channels, PEER_EVENTS: link.peers}
-    for each in sent:
-        streams[each.stream].send(each.message)
 
 
 def of(kinds: tuple[type, ...], events: list[object]) -> list[object]:
@@ -166,7 +161,7 @@ def test_it_subscribes_first_and_then_asks_and_asks_no_more(lnd: FakeLnd, tmp_pa
 
 
 def test_each_call_has_the_macaroon_in_hex(lnd: FakeLnd, tmp_path: Path) -> None:
-    seen: list[tuple[str, str]] = []
+    seen: list[tuple[str, str | bytes]] = []
     lnd.on = dict.fromkeys(
         [CHANNEL_EVENTS, PEER_EVENTS, LIST_CHANNELS, LIST_PEERS],
         lambda context: seen.extend(context.invocation_metadata()),
@@ -302,7 +297,8 @@ def test_each_loss_is_told_once_and_so_is_each_return(
 ) -> None:
     caplog.set_level(logging.INFO, "chanfitness.nodes.lnd")
     lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [ALICE, BOB])
-    with watching(lnd, tmp_path) as (watcher, link):
+    with watching(lnd, tmp_path) as (watcher, first):
+        link = first
         for _ in range(2):
             link.channels.end(STREAM_ENDED)
             watcher.take_all(2)

@@ -204,13 +204,13 @@ class Watch:
         """Say why a connection ended; if lnd refuses us, do not try again."""
         settings = self._settings
         if end.refuses_certificate and self._are_current(credentials):
-            what = f"lnd at {settings.rpcserver} does not match the certificate {settings.tlscertpath!a}"
+            what = f"does not match the certificate {settings.tlscertpath!a}"
         elif end.refuses_macaroon and self._are_current(credentials):
-            what = f"lnd at {settings.rpcserver} refuses the macaroon {settings.macaroonpath!a}"
+            what = f"refuses the macaroon {settings.macaroonpath!a}"
         else:
             self._tell(str(end), is_known=end.is_known)
             return
-        self.fault = NodeError(f"{what}: {end}")
+        self.fault = NodeError(f"lnd at {settings.rpcserver} {what}: {end}")
         logger.critical("%s", self.fault)
 
     def _are_current(self, credentials: Credentials) -> bool:
