@@ -1,0 +1,294 @@
+"""An lnd as its clients see it: real gRPC over TLS, a macaroon check, and nothing behind it.
+
+A test says what its streams send and what it answers, in bytes. Nothing here
+waits for time to pass: streams wait for the test, and the test for streams.
+"""
+
+from __future__ import annotations
+
+import functools
+import queue
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import grpc
+import trustme
+from typing_extensions import Self
+
+from chanfitness import OpenChannel, Vertex
+
+from .stores import WAIT
+
+CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
+LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
+
+MACAROON = b"\x02\x01\x03lnd" + bytes(range(200, 230))
+"""Begins as a real one does."""
+
+Status = tuple[grpc.StatusCode, str]
+
+AWAY: Status = (grpc.StatusCode.UNAVAILABLE, "Stream removed (Socket closed)")
+ENDED: Status = (grpc.StatusCode.OK, "")
+LOCKED: Status = (
+    grpc.StatusCode.UNKNOWN,
+    "wallet locked, unlock it to enable full RPC access",
+)
+
+
+# lnd's messages, by the field numbers of its own .proto files.
+
+
+def message(*fields: tuple[int, int | bytes | str]) -> bytes:
+    """A protobuf message, of (field number, value) pairs in any order."""
+    return b"".join(_field(*field) for field in fields)
+
+
+def _field(number: int, value: int | bytes | str) -> bytes:
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    content = value.encode() if isinstance(value, str) else value
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    if value < 128:
+        return bytes([value])
+    return bytes([value & 127 | 128]) + _varint(value >> 7)
+
+
+def opened(channel: OpenChannel) -> bytes:
+    return message((1, _channel(channel)))
+
+
+def closed(channel: OpenChannel) -> bytes:
+    summary = message((1, str(channel.channel_point)), (5, str(channel.peer)), (10, 1))
+    return message((2, summary), (5, 1))
+
+
+def online(peer: Vertex) -> bytes:
+    return message((1, str(peer)))
+
+
+def offline(peer: Vertex) -> bytes:
+    return message((1, str(peer)), (2, 1))
+
+
+def channels(*open_channels: OpenChannel) -> bytes:
+    return b"".join(message((11, _channel(each))) for each in open_channels)
+
+
+def peers(*online_peers: Vertex) -> bytes:
+    return b"".join(message((1, message((1, str(each))))) for each in online_peers)
+
+
+def _channel(channel: OpenChannel) -> bytes:
+    return message((1, 1), (2, str(channel.peer)), (3, str(channel.channel_point)), (23, 6))
+
+
+# The server.
+
+
+@functools.cache
+def authority() -> trustme.CA:
+    """Who signs all certificates: made once."""
+    return trustme.CA()
+
+
+@functools.cache
+def certificate(*names: str) -> trustme.LeafCert:
+    return authority().issue_cert(*names)
+
+
+class Stream:
+    """One client's stream: what is sent, and how it ends."""
+
+    def __init__(self) -> None:
+        self._steps: queue.SimpleQueue[bytes | Status] = queue.SimpleQueue()
+
+    def send(self, *messages: bytes) -> None:
+        for each in messages:
+            self._steps.put(each)
+
+    def end(self, status: Status = ENDED) -> None:
+        self._steps.put(status)
+
+    def serve(self, context: grpc.ServicerContext) -> Iterator[bytes]:
+        while isinstance(step := self._steps.get(), bytes):
+            yield step
+        if step != ENDED:
+            context.abort(*step)
+
+
+class Link(NamedTuple):
+    """The two streams of one connection."""
+
+    channels: Stream
+    peers: Stream
+
+    def end(self, status: Status = ENDED) -> None:
+        self.channels.end(status)
+        self.peers.end(status)
+
+
+class FakeLnd(grpc.GenericRpcHandler):
+    """``on`` says, by method, what is done before a call is served, in its thread:
+    it may wait, raise by ``context.abort``, or return another answer than is in
+    ``answers``.
+
+    ``calls`` is the methods that were called, in order.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.certificate = certificate(*(names or ("localhost", "127.0.0.1")))
+        self.macaroon = MACAROON
+        self.answers = {LIST_CHANNELS: b"", LIST_PEERS: b""}
+        self.on: dict[str, Callable[[grpc.ServicerContext], object]] = {}
+        self.calls: list[str] = []
+        self._streams: dict[str, queue.SimpleQueue[Stream]] = {
+            CHANNEL_EVENTS: queue.SimpleQueue(),
+            PEER_EVENTS: queue.SimpleQueue(),
+        }
+        self._place = socket.socket()  # keeps the port while no server runs
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._place.bind(("127.0.0.1", 0))
+        self.port = self._place.getsockname()[1]
+        self.start()
+
+    @property
+    def rpcserver(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._pool = futures.ThreadPoolExecutor(max_workers=16)
+        self._server = grpc.server(
+            self._pool, [self], options=[("grpc.max_send_message_length", -1)]
+        )
+        chain = b"".join(pem.bytes() for pem in self.certificate.cert_chain_pems)
+        key = self.certificate.private_key_pem.bytes()
+        self._server.add_secure_port(self.rpcserver, grpc.ssl_server_credentials([(key, chain)]))
+        self._server.start()
+
+    def stop(self) -> None:
+        """Cut all connections, and listen no more."""
+        assert self._server.stop(0).wait(timeout=WAIT)
+        self._pool.shutdown()
+
+    def accept(self) -> Link:
+        """Wait for the streams of the next connection."""
+        return Link(
+            self._streams[CHANNEL_EVENTS].get(timeout=WAIT),
+            self._streams[PEER_EVENTS].get(timeout=WAIT),
+        )
+
+    def set_state(
+        self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
+    ) -> None:
+        """What the lists say from now on."""
+        self.answers = {
+            LIST_CHANNELS: channels(*open_channels),
+            LIST_PEERS: peers(*online_peers),
+        }
+
+    def refuse(self, status: Status, *methods: str) -> None:
+        """Answer calls so from now on, by default all; ``accept_again`` ends that."""
+
+        def abort(context: grpc.ServicerContext) -> NoReturn:
+            context.abort(*status)
+
+        self.on = dict.fromkeys(methods or [*self._streams, *self.answers], abort)
+
+    def accept_again(self) -> None:
+        self.on = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._place.close()
+
+    # gRPC's side.
+
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
+        service, _, method = details.method.rpartition("/")
+        if service != "/lnrpc.Lightning":
+            return None
+        self.calls.append(method)
+        if method in self._streams:
+            return grpc.unary_stream_rpc_method_handler(functools.partial(self._stream, method))
+        return grpc.unary_unary_rpc_method_handler(functools.partial(self._answer, method))
+
+    def _stream(self, method: str, _: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        self._admit(method, context)
+        stream = Stream()
+        if context.add_callback(stream.end):  # when the client goes; it may have gone
+            self._streams[method].put(stream)
+            return stream.serve(context)
+        return iter(())
+
+    def _answer(self, method: str, _: bytes, context: grpc.ServicerContext) -> bytes:
+        another = self._admit(method, context)
+        return another if isinstance(another, bytes) else self.answers[method]
+
+    def _admit(self, method: str, context: grpc.ServicerContext) -> object:
+        done = self.on[method](context) if method in self.on else None
+        macaroons = [value for key, value in context.invocation_metadata() if key == "macaroon"]
+        if len(macaroons) != 1:
+            context.abort(grpc.StatusCode.UNKNOWN, f"expected 1 macaroon, got {len(macaroons)}")
+        if macaroons[0] != self.macaroon.hex():
+            context.abort(
+                grpc.StatusCode.UNKNOWN,
+                "verification failed: signature mismatch after caveat verification",
+            )
+        return done
+
+
+def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
+    """A directory as lnd makes it, with what lets a client in."""
+    (directory / "tls.cert").write_bytes(authority().cert_pem.bytes())
+    of_network = directory / "data" / "chain" / "bitcoin" / "mainnet"
+    of_network.mkdir(parents=True)
+    (of_network / "readonly.macaroon").write_bytes(macaroon)
+    return directory
+
+
+class Turnstile:
+    """The wait of a ``Backoff``, in no time: passes one by one, or freely once it is open."""
+
+    def __init__(self) -> None:
+        self._waits: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self._passes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.is_open = True
+
+    def __call__(self, cancelled: Any, seconds: float) -> bool:
+        if not self.is_open and not cancelled.is_set():
+            self._waits.put(seconds)
+            self._passes.get(timeout=WAIT)
+        return bool(cancelled.is_set())
+
+    def shut(self) -> None:
+        self.is_open = False
+
+    def reached(self) -> float:
+        """Wait until it is waited for; the seconds that were asked for."""
+        return self._waits.get(timeout=WAIT)
+
+    def let_pass(self) -> None:
+        self._passes.put(None)
+
+    def let_one_pass(self) -> None:
+        self.reached()
+        self.let_pass()
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[Self]:
+        self.shut()
+        try:
+            yield self
+        finally:
+            self.is_open = True
+            self._passes.put(None)
