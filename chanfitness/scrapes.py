@@ -33,6 +33,8 @@ class _Handler(MetricsHandler):
     """Answers one client; every path is ``/metrics``. Logs nothing."""
 
     timeout = CLIENT_SECONDS
+    server_version = "chanfitness"
+    sys_version = ""
 
 
 class Server:
