@@ -98,7 +98,7 @@ def watch(
     """Watch ``node`` until ``bell.received`` is set; then end all of these but the bell.
 
     ``bell`` is entered; whoever sets ``received`` rings it. ``serve`` is called
-    with the store once it has started; what it returns is closed in the end.
+    with the store before it starts; what it returns is closed in the end.
 
     Raises ``NodeError`` if the node refuses us for good, whatever else keeps the
     store from starting, and ``OSError`` if nobody looks on any more
@@ -148,6 +148,8 @@ class _Watch:
             on_event=lambda event, at: self._later(self._happened, event, at),
         )
         store = ChannelEventStore(config)
+        if self._serve is not None:
+            at_end.callback(self._serve(store).close)
         self._starter = threading.Thread(
             target=self._start, args=[store], name="chanfitness-start", daemon=True
         )
@@ -158,8 +160,6 @@ class _Watch:
         if self._refusal is not None:
             raise self._refusal
         if self._bell.received is None:
-            if self._serve is not None:
-                at_end.callback(self._serve(store).close)
             self._look_on(store)
 
     # In other threads.

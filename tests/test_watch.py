@@ -20,6 +20,7 @@ from chanfitness import (
     Config,
     MonitoringPausedEvent,
     NodeError,
+    NotStartedError,
     OpenChannel,
     OpenChannelEvent,
     Overview,
@@ -390,18 +391,21 @@ class Served:
         self._calls.append("server closed")
 
 
-def test_a_server_serves_the_running_store_and_is_closed(source: FakeSource) -> None:
-    channels = []
+def test_a_server_serves_the_store_from_the_beginning_and_is_closed(source: FakeSource) -> None:
+    stores = []
 
     def serve(store: ChannelEventStore) -> Served:
-        channels.extend(store.list_channels(timeout=WAIT))
+        with pytest.raises(NotStartedError):
+            store.list_channels(timeout=WAIT)
+        stores.append(store)
         return Served(source.calls)
 
     with watching(source, serve=serve) as watched:
         watched.output.read_line()
         happen(source, watched, OFFLINE)
-    assert [info.channel_point for info in channels] == [CHANNEL_1]
-    assert source.calls == ["server closed", "cancel", "close"]
+        (info,) = stores[0].list_channels(timeout=WAIT)
+    assert info.channel_point == CHANNEL_1
+    assert source.calls == ["cancel", "server closed", "close"]
 
 
 def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
@@ -410,7 +414,7 @@ def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
 
     with watching(source, serve=serve) as watched, pytest.raises(OSError, match="address in use"):
         watched.result()
-    assert source.calls == ["cancel", "close"]
+    assert source.calls == ["close"]
 
 
 class Shows(Lines):
