@@ -12,21 +12,18 @@ import datetime
 import io
 import logging
 import os
-import re
 import shutil
 import signal
 import sys
 from collections.abc import Sequence
 
-from .errors import ChanFitnessError, quoted
+from .errors import ChanFitnessError
+from .periods import KEPT, parse_period
 from .reading import CHUNK, Input, InterruptedBySignalError, Signals
 from .recording import MAX_LINE_BYTES, parse_time
 from .replay import replay
 from .storage import SqliteStorage
 from .views import Report, report_of_database, report_of_replay
-
-KEPT = datetime.timedelta(days=90)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,7 +138,7 @@ def _time(text: str) -> datetime.datetime:
 
 
 def _period(text: str) -> datetime.timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"bad period {quoted(text)}: expected one like 7d or 12h")
-    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
