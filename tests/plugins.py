@@ -71,7 +71,6 @@ def plugin_process(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
-        cwd=directory,
     )
     assert process.stdin is not None
     assert process.stdout is not None

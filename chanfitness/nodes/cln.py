@@ -100,7 +100,8 @@ class WatchingPlugin:
 
         for method in (chanfitness, chanfitness_peer, chanfitness_history):
             name = method.__name__.replace("_", "-")
-            plugin.add_method(name, method, background=True, description=method.__doc__)
+            plugin.add_method(name, method, background=True)
+            plugin.methods[name].description = method.__doc__  # old versions know no such argument
         for topic in TOPICS:
             plugin.add_subscription(topic, self._teller(topic))
         plugin.add_subscription("shutdown", _shut_down)
@@ -162,7 +163,8 @@ class WatchingPlugin:
 
     def _exporting(self, text: str) -> Callable[[ChannelEventStore], None]:
         """What serves Prometheus, once there is a store."""
-        exporter = importlib.import_module("chanfitness.exporter")  # which needs an extra
+        with extra("prometheus"):
+            exporter = importlib.import_module("chanfitness.exporter")
         address = exporter.parse_address(text)
 
         def export(store: ChannelEventStore) -> None:

@@ -14,6 +14,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..clock import Clock, SteadyClock, reader
@@ -65,7 +66,7 @@ class _Said(NamedTuple):
 
 
 class _Stop(NamedTuple):
-    at: datetime.datetime
+    at: datetime.datetime | None
 
 
 class Watcher:
@@ -116,6 +117,7 @@ class Watcher:
         self._started = threading.Event()
         self._failure: str | None = None  # why there is no store, once _started is set
         self._points: dict[str, OutPoint] = {}  # by short channel id; replaced, never changed
+        self._latest: _Said | None = None
         # What follows belongs to the thread.
         self._channels: Channels
         self._sees = False
@@ -129,7 +131,8 @@ class Watcher:
 
     def tell(self, topic: str, params: object) -> None:
         """Note what lightningd says, and when."""
-        self._inbox.put(_Said(topic, params, self._clock.now()))
+        said = self._latest = _Said(topic, params, self._clock.now())
+        self._inbox.put(said)
 
     def reached(self) -> threading.Event:
         """Is set once all that was told before has reached the store."""
@@ -151,7 +154,10 @@ class Watcher:
 
     def stop(self) -> None:
         """See nothing from here on, save, and end; in about a second, whatever happens."""
-        self._inbox.put(_Stop(self._clock.now()))
+        at = None
+        with suppress(Exception):  # a clock that fails is no reason not to end
+            at = self._clock.now()
+        self._inbox.put(_Stop(at))
         if self._thread.ident is not None:
             self._thread.join(_END_WITHIN)
             self._rpc.abort()
@@ -175,7 +181,7 @@ class Watcher:
             elif has_store and not is_known:
                 self._guarded(self._take, item)
         if self._sees:
-            self._put([MonitoringPausedEvent(item.at)])
+            self._guarded(self._put, [MonitoringPausedEvent(item.at)])
 
     def _start_store(self) -> bool:
         try:
@@ -210,12 +216,11 @@ class Watcher:
             logger.exception("could not handle %s", quoted(arguments))
 
     def _take(self, said: _Said | None) -> None:
-        if not self._sees:
+        if said is None or not self._sees:
             self._take_blindly(said)
-        elif said is not None:
+        else:
+            self._resolve(said)  # first what was earlier
             self._take_notification(said)
-            if self._waiting and (self._lists.is_answered or not self._inbox.qsize()):
-                self._resolve()
 
     # Before all is seen: what is told is in the snapshot that is to come.
 
@@ -224,7 +229,7 @@ class Watcher:
             self._settling = None
             self._look()
         elif self._settling is None:
-            if not self._inbox.qsize():
+            if said is self._latest:
                 self._look()
         elif said.topic == "connect":
             peer = _parsed(parse_peer, said)
@@ -251,7 +256,7 @@ class Watcher:
         if not away:
             return None
         were_offline = {peer.peer for peer in overview.peers if not peer.online}
-        logger.info("%d peers with channels are not connected yet", len(away))
+        logger.info("peers with channels that are not connected yet: %d", len(away))
         return Settling(self._now(), away, away - were_offline, bool(listing.online))
 
     def _resume(self, listing: Listing, overview: Overview) -> None:
@@ -259,7 +264,9 @@ class Watcher:
         self._put(self._channels.resume(listing, remembered))
         self._publish()
         self._sees = True
-        logger.info("watching %d channels and %d peers", len(self._channels), len(listing.online))
+        logger.info(
+            "watching: channels %d, peers online %d", len(self._channels), len(listing.online)
+        )
 
     # While all is seen.
 
@@ -267,24 +274,29 @@ class Watcher:
         if said.topic == "channel_state_changed":
             change = _parsed(parse_change, said)
             if change is not None:
-                self._change(change, said.at)
+                self._change(change, said)
         else:
             peer = _parsed(parse_peer, said)
             if peer is not None:
                 online = said.topic == "connect"
                 self._put([(PeerOnlineEvent if online else PeerOfflineEvent)(peer, said.at)])
 
-    def _change(self, change: StateChange, at: datetime.datetime) -> None:
+    def _change(self, change: StateChange, said: _Said) -> None:
         waits = any(each.channel_id == change.channel_id for each, _ in self._waiting)
-        if waits or self._channels.needs_listing(change):
-            self._waiting.append((change, at))
-        else:
-            self._put(self._channels.take(change, at))
+        if not waits and not self._channels.needs_listing(change):
+            self._put(self._channels.take(change, said.at))
             self._publish()
+            return
+        self._waiting.append((change, said.at))
+        if len(self._waiting) == 1:
+            self._resolve(said)
 
-    def _resolve(self) -> None:
-        """Tell what the changes mean that wait for a listing, as far as there is one."""
-        while self._waiting:
+    def _resolve(self, said: _Said) -> None:
+        """Tell what the changes mean that wait for a listing, as far as there is one.
+
+        A lightningd that does not answer is asked only at the latest of what it said.
+        """
+        while self._waiting and (self._lists.is_answered or said is self._latest):
             change, at = self._waiting[0]
             listed: list[Listed] | None = []
             if self._channels.needs_listing(change):
