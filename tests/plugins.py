@@ -40,7 +40,7 @@ def plugin_here(
 
     In the end lightningd hangs up, if it did not before, and the plugin ends.
     """
-    with _logging_restored(), _environment("LIGHTNINGD_PLUGIN", "1"):
+    with logging_restored(), environment("LIGHTNINGD_PLUGIN", "1"):
         plugin = Plugin(autopatch=False)
         to_plugin, from_plugin, plugin.stdin, plugin.stdout = pipes()
         log_to(plugin)
@@ -88,7 +88,8 @@ def plugin_process(
 
 
 @contextmanager
-def _logging_restored() -> Iterator[None]:
+def logging_restored() -> Iterator[None]:
+    """What pyln and the plugin add to the loggers is taken off in the end."""
     root, ours = logging.getLogger(), logging.getLogger("chanfitness")
     handlers, level = root.handlers[:], ours.level
     try:
@@ -99,7 +100,8 @@ def _logging_restored() -> Iterator[None]:
 
 
 @contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
+def environment(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment, for a while."""
     before: Any = os.environ.get(name)
     os.environ[name] = value
     try:

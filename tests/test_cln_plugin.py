@@ -17,16 +17,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyln.client import Plugin  # type: ignore[import-untyped]
 
 from chanfitness import ManualClock, SqliteStorage
+from chanfitness.nodes.cln import WatchingPlugin
 from chanfitness.nodes.cln_log import NodeLog
 from chanfitness.recording import format_time
 from chanfitness.storage import read
 
 from .cln_words import change, channel_id, channels, entry, peers
 from .lightningd import RpcServer, Wire, init_params
-from .plugins import COMMAND, plugin_here, plugin_process
-from .stores import WAIT
+from .plugins import COMMAND, environment, logging_restored, plugin_here, plugin_process
+from .stores import WAIT, Call
 from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2, START
 
 NORMAL = "CHANNELD_NORMAL"
@@ -96,9 +98,9 @@ def test_the_manifest(tmp_path: Path) -> None:
 
 
 def test_a_person_who_starts_it_is_told_what_it_is() -> None:
-    environment = {name: value for name, value in os.environ.items() if "LIGHTNINGD" not in name}
+    no_lightningd = {name: value for name, value in os.environ.items() if "LIGHTNINGD" not in name}
     done = subprocess.run(
-        COMMAND, env=environment, capture_output=True, timeout=WAIT, check=False, text=True
+        COMMAND, env=no_lightningd, capture_output=True, timeout=WAIT, check=False, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "chanfitness-history" in done.stdout
@@ -466,6 +468,17 @@ def test_a_socket_that_never_answers_holds_up_no_answer(tmp_path: Path, rpc: Rpc
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
 
 
+def test_an_input_that_cannot_be_read_is_the_end() -> None:
+    def lines() -> Iterator[bytes]:
+        raise OSError("Input/output error")
+        yield
+
+    with environment("LIGHTNINGD_PLUGIN", "1"), logging_restored():
+        plugin = Plugin(autopatch=False)
+        plugin.stdin = SimpleNamespace(buffer=lines())
+        Call(WatchingPlugin(plugin).serve).result()
+
+
 # Its end, as a process of its own.
 
 
@@ -514,9 +527,13 @@ def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None
 
 
 def test_it_ends_when_lightningd_is_gone_before_it_began(tmp_path: Path) -> None:
-    environment = {**os.environ, "LIGHTNINGD_PLUGIN": "1"}
     done = subprocess.run(
-        COMMAND, env=environment, input=b"", capture_output=True, timeout=WAIT, check=False
+        COMMAND,
+        env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
+        input=b"",
+        capture_output=True,
+        timeout=WAIT,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 

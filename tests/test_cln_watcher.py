@@ -407,6 +407,22 @@ def hold_lists(node: Node, held: threading.Event, release: threading.Event) -> N
     node.rpc.answer = hold
 
 
+def test_what_had_to_wait_counts_from_when_it_was_told(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    held, release = threading.Event(), threading.Event()
+    with node.watched() as store:
+        assert node.watcher is not None
+        hold_lists(node, held, release)
+        node.watcher.tell("channel_state_changed", change(ID_2, BOB, NORMAL))
+        assert held.wait(WAIT)
+        node.watcher.tell("disconnect", {"id": str(ALICE)})
+        node.clock.advance(HOUR)
+        release.set()
+        node.catch_up()
+        assert figures(store) == (1, 0)
+
+
 @pytest.mark.parametrize("is_blind", [True, False])
 def test_a_silent_lightningd_is_not_asked_at_each_of_many_notifications(
     node: Node, is_blind: bool
@@ -447,6 +463,7 @@ def test_a_lightningd_that_never_answers_holds_up_neither_answers_nor_the_end(no
     assert points(store) == [CHANNEL_1]
     assert not watcher.reached().is_set()
     Call(watcher.stop).result()
+    assert "chanfitness-cln" not in {thread.name for thread in threading.enumerate()}
 
 
 # Ends, and what is remembered.
