@@ -23,6 +23,7 @@ from .errors import ChanFitnessError, printable
 from .lines import Lines
 from .options import parse
 from .output import Output
+from .periods import KEPT
 from .reading import CHUNK, Input
 from .recorder import Recorder
 from .recording import MAX_LINE_BYTES
@@ -31,7 +32,7 @@ from .storage import SqliteStorage
 from .store import ChannelEventStore
 from .views import Report, report_of_database, report_of_replay
 from .waiting import InterruptedBySignalError, Signals
-from .watch import KEPT, Closing, Node, View, watch
+from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
 

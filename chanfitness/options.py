@@ -8,9 +8,8 @@ import re
 from collections.abc import Sequence
 
 from .errors import quoted
+from .periods import parse_period
 from .recording import parse_time
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -139,7 +138,7 @@ def _count(text: str) -> int:
 
 
 def _period(text: str) -> datetime.timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"bad period {quoted(text)}: expected one like 7d or 12h")
-    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -62,14 +62,14 @@ class Report(NamedTuple):
     def render(self, form: str, columns: int | None) -> str:
         """As "json", "csv" or "text" (for a terminal of so many columns, or None)."""
         if form == "json":
-            return json.dumps(
-                {"as_of": format_time(self.as_of), self.kind: self._dicts()}, indent=2
-            )
+            return json.dumps(self.as_object(), indent=2)
         return self._csv() if form == "csv" else self._text(columns)
 
-    def _dicts(self) -> list[dict[str, object]]:
+    def as_object(self) -> dict[str, object]:
+        """The object that JSON is made of."""
         names = [column.name for column in self.columns]
-        return [dict(zip(names, map(_plain, row), strict=True)) for row in self.rows]
+        dicts = [dict(zip(names, map(_plain, row), strict=True)) for row in self.rows]
+        return {"as_of": format_time(self.as_of), self.kind: dicts}
 
     def _csv(self) -> str:
         text = io.StringIO()

@@ -23,16 +23,13 @@ from .config import Config
 from .errors import NodeError
 from .events import MonitoringPausedEvent, MonitoringResumedEvent
 from .output import Output
+from .periods import KEPT, OWN_OUTAGE
 from .recorder import Recorder
 from .storage import SqliteStorage
 from .store import ChannelEventStore
 from .waiting import Bell
 
 logger = logging.getLogger(__name__)
-
-KEPT = datetime.timedelta(days=90)
-"""For how long history is kept."""
-OWN_OUTAGE = datetime.timedelta(seconds=90)
 
 _PATIENCE = 0.3  # seconds, for a start that goes on while all ends
 _SOON = 0.1  # seconds until an event is in the table; more of them are shown together

@@ -1,0 +1,24 @@
+"""Periods of time: as a person writes them (``7d``, ``12h``), and those that watchers use."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from .errors import quoted
+
+KEPT = datetime.timedelta(days=90)
+"""For how long the commands and the nodes' watchers keep each peer's changes."""
+
+OWN_OUTAGE = datetime.timedelta(seconds=90)
+"""Within which all peers go if a node's own line is dead: it notices peer by peer."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_period(text: object) -> datetime.timedelta:
+    """The period that ``7d`` (or s, m, h, w) names; ``ValueError`` for anything else."""
+    match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"bad period {quoted(text)}: expected one like 7d or 12h")
+    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
