@@ -112,8 +112,9 @@ class Axis:
         self._latest = reading
         if self._slept(reading) and not self.paused:
             self._last = max(position, self._last)
+            now = self._latest_moment()  # not the reading itself, which may have been overtaken
             self._end_stretch()
-            self._begin(reading, self._last)
+            self._begin(now, self._last)
 
     def _slept(self, reading: Reading) -> datetime.timedelta:
         """For how long the machine was suspended since the present stretch began."""

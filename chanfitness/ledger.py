@@ -212,6 +212,7 @@ class Ledger(Accounts):
             if log.history is not None:
                 self._drop_old(log.history)
                 needed |= log.history.stretches()
+                self._touch(log)  # what was dropped is not dated any more, nor on the disk
         self._axis.forget(before(self._axis.now(), self._keeping.history or _ZERO), needed)
         self._many_stretches = max(2 * len(self._axis.anchors()), _MANY_STRETCHES)
         if self._journal is not None:

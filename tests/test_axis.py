@@ -240,3 +240,13 @@ def test_a_suspend_while_paused_is_part_of_the_pause() -> None:
     axis.position(reading(13, asleep=8 * HOUR))
     assert axis.anchors() == [(ZERO, START), (s(10), utc(12) + 8 * HOUR)]
     assert axis.instant() == (s(11), 1)
+
+
+def test_a_reading_that_was_overtaken_over_a_suspend_makes_no_time() -> None:
+    axis = Axis(reading(0))
+    axis.pause()
+    axis.position(reading(12, asleep=2 * HOUR))
+    axis.position(reading(10, asleep=HOUR))
+    axis.resume()
+    axis.position(reading(11, asleep=2 * HOUR))
+    assert axis.position(reading(13, asleep=2 * HOUR)) == SECOND

@@ -102,6 +102,23 @@ def test_without_history_only_what_dates_something_is_kept() -> None:
     assert overview.channels[0].lifetime == CUTS * HOUR
 
 
+def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
+    """Its old changes are dropped with the stretches in which they were seen, on the disk too."""
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    with watching(node, tmp_path / "db", history=3 * DAY):
+        for _ in range(5):
+            cut(node, [])
+            node.peer_online(channel.peer)
+            node.peer_offline(channel.peer)
+    with watching(node, tmp_path / "db", history=3 * DAY) as store:
+        for _ in range(CUTS):
+            cut(node, [])
+        lifetime = store.get_chan_info(*channel, timeout=WAIT).lifetime
+    with watching(node, tmp_path / "db", history=3 * DAY) as store:
+        assert store.get_chan_info(*channel, timeout=WAIT).lifetime == lifetime
+
+
 def a_cut_axis() -> Axis:
     """Ten stretches of a second, two seconds apart."""
     anchors = [Anchor(number * SECOND, START + 3 * number * SECOND) for number in range(10)]

@@ -1,0 +1,131 @@
+"""A clock and a store that note what happens to them, and when.
+
+So that a test of many threads can tell in which order things were put: the clock
+notes who read it and when, ``on_event`` and the questions themselves note when the
+loop came to them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from chanfitness import ChannelEventStore, Config, Reading
+
+from .values import START
+
+T = TypeVar("T")
+
+ZERO = timedelta(0)
+NEVER = 10**12
+LONG = timedelta(seconds=3)
+
+
+class Operation:
+    """An event that is put, or a question."""
+
+    def __init__(self, what: Any, source: int | None = None) -> None:
+        self.what = what
+        self.source = source  # of an event: the number of its queue
+        self.moment: Any = None  # what the clock said when it was put
+        self.read = NEVER  # when that was; no two things are at the same time
+        self.ended = NEVER  # when the call returned
+        self.answer: Any = None  # or the type of the error
+
+    def __repr__(self) -> str:
+        return f"{self.read}: {self.what} at {self.moment}, until {self.ended}: {self.answer}"
+
+
+class NotingClock:
+    """A clock that can be moved either way, and notes who read it and when."""
+
+    def __init__(self, tick: timedelta) -> None:
+        self._lock = threading.Lock()
+        self._tick = tick
+        self._now = START
+        self._times = itertools.count()
+        self._reader = threading.local()
+
+    def time(self) -> int:
+        """The real time: it only grows."""
+        return next(self._times)
+
+    def reads_for(self, operation: Operation) -> None:
+        """What this thread reads from now on is for that."""
+        self._reader.operation = operation
+
+    def peek(self) -> datetime:
+        """What it says, unnoted."""
+        return self._now
+
+    def move(self, by: timedelta) -> None:
+        with self._lock:
+            self._now += by
+
+    def now(self) -> datetime:
+        with self._lock:
+            self._now += self._tick
+            moment = self._noted(self._now)
+        self._let_others_run()
+        return moment
+
+    def _noted(self, moment: T) -> T:
+        operation: Operation | None = getattr(self._reader, "operation", None)
+        if operation is not None:
+            operation.moment, operation.read = moment, self.time()
+        return moment
+
+    def _let_others_run(self) -> None:
+        """Now and then, so that puts overlap: any call of the system does it."""
+        if self.time() % 4 == 0:
+            os.stat(os.curdir)
+
+
+class NotingSteadyClock(NotingClock):
+    """One with ``read()``. To move it is a step of the date, and some time, or a suspend."""
+
+    def __init__(self, tick: timedelta, sleeps: bool) -> None:
+        super().__init__(tick)
+        self.sleeps = sleeps
+        self._seen = self._asleep = ZERO
+
+    def move(self, by: timedelta) -> None:
+        with self._lock:
+            self._now += by
+            if by > LONG and self.sleeps:
+                self._asleep += by
+            elif by > ZERO:
+                self._seen += by / 2
+
+    def read(self) -> Reading:
+        with self._lock:
+            self._now += self._tick
+            self._seen += self._tick
+            moment = self._noted(Reading(self._now, self._seen, self._asleep))
+        self._let_others_run()
+        return moment
+
+
+class NotingStore(ChannelEventStore):
+    """Notes in ``order`` when its loop comes to a question."""
+
+    def __init__(self, config: Config, order: list[tuple[Any, Any]]) -> None:
+        super().__init__(config)
+        self._order = order
+        self._asking = threading.local()
+
+    def asks(self, operation: Operation) -> None:
+        """What this thread asks now is that."""
+        self._asking.operation = operation
+
+    def _ask(self, timeout: float | None, answer: Any, *arguments: Any, **_: Any) -> Any:
+        operation = self._asking.operation
+
+        def answer_and_note(*given: Any) -> Any:
+            self._order.append((operation, None))
+            return answer(*given)
+
+        return super()._ask(timeout, answer_and_note, *arguments)

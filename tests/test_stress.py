@@ -1,0 +1,217 @@
+"""Many threads, one store, and a model that is told the same in the same order.
+
+Promises 1 to 5. Puts that overlap may be ordered either way, so the order is the
+store's own; but it must keep each queue's order, and no put may come before one that
+had returned when it began. Told in that order, the model must give every answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    ChannelHistory,
+    ChannelMovedEvent,
+    Overview,
+    PeerInfo,
+    Reading,
+    RequestTimeoutError,
+)
+
+from .history_model import ZERO, HistoryModel, State
+from .lengths import length
+from .noting import NEVER, Operation
+from .seeds import seeds
+from .stressed import ONLINE_ALREADY, OPEN_ALREADY, Stressed
+from .values import START
+
+OPERATIONS = length(20_000, 1_000_000)
+OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
+
+
+logger = logging.getLogger(__name__)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet() -> Iterator[None]:
+    """No log records: pytest keeps them all."""
+    logger = logging.getLogger("chanfitness")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
+
+
+def test_the_store_answers_as_the_model_whatever_the_threads_do() -> None:
+    handled = rounds = 0
+    for seed in seeds():
+        try:
+            handled += play(Stressed(seed, OF_A_ROUND))
+        except Exception as error:
+            raise AssertionError(f"CHANFITNESS_SEED={seed} replays it: {error}") from error
+        rounds += 1
+        if handled >= OPERATIONS:
+            break
+    logger.warning("%d operations in %d rounds, no difference", handled, rounds)
+
+
+def play(stressed: Stressed) -> int:
+    """One round; how many operations were handled and found right."""
+    begun = stressed.run()
+    order = in_order(stressed)
+    check_order(stressed, [operation for operation, _ in order])
+    check_answers(stressed, begun, order)
+    return len(order)
+
+
+def in_order(stressed: Stressed) -> list[tuple[Operation, datetime | None]]:
+    """What the loop came to."""
+    operation_of = {id(each.what): each for each in stressed.operations}
+    return [
+        (each if isinstance(each, Operation) else operation_of[id(each)], utc)
+        for each, utc in stressed.order
+    ]
+
+
+# The order
+
+
+def check_order(stressed: Stressed, order: list[Operation]) -> None:
+    assert len(set(order)) == len(order), "something was handled twice"
+    latest = -1
+    for operation in order:
+        assert latest < operation.ended, (
+            f"{operation} comes after what was put when that had returned, at {latest}"
+        )
+        latest = max(latest, operation.read)
+    for source in range(len(stressed.sources)):
+        check_queue(stressed, source, [each for each in order if each.source == source])
+    for operation in set(stressed.operations).difference(order):
+        if operation.source is None:
+            assert operation.answer in (None, RequestTimeoutError), f"{operation} was not handled"
+
+
+def check_queue(stressed: Stressed, source: int, handled: list[Operation]) -> None:
+    """Its order is that of the readings, and what is left was not put before the stop."""
+    put = [each for each in stressed.operations if each.source == source]
+    operation_of = {id(each.what): each for each in put}
+    left = [operation_of[id(event)] for event in stressed.left(source)]
+    noted = sorted((each for each in put if each.read != NEVER), key=lambda each: each.read)
+    unnoted = [each for each in left if each.read == NEVER]
+    assert handled + left == noted + unnoted, f"queue {source} was not handled in order"
+    assert all(each.ended > min(stressed.stops) for each in left), "put before the stop"
+
+
+# The answers
+
+
+class Model(HistoryModel):
+    """One that knows of moves, and of long histories."""
+
+    def _after(self, event: Any, last: State) -> State:
+        if not isinstance(event, ChannelMovedEvent):
+            return super()._after(event, last)
+        openings = last.openings
+        if not any(each.point == event.new_channel_point for each in openings):
+            openings = tuple(
+                each._replace(point=event.new_channel_point)
+                if each[:2] == (event.channel_point, event.peer)
+                else each
+                for each in openings
+            )
+        return last._replace(openings=openings)
+
+    def _cooled(self, flaps: list[datetime], time: datetime) -> int:
+        count = 0
+        for flap, following in pairwise([*flaps, time]):
+            count += 1
+            periods = (following - flap) / self._period
+            count = count if periods < 1 else int(count * self._factor**periods)
+        return count
+
+    def blind(self) -> Any:
+        paused = [each for each in pairwise(self._states) if each[0].paused]
+        return sum((following.time - each.time for each, following in paused), ZERO)
+
+
+def check_answers(
+    stressed: Stressed, begun: Operation, order: list[tuple[Operation, datetime | None]]
+) -> None:
+    model = Model(shown(begun.moment), OPEN_ALREADY, ONLINE_ALREADY, **stressed.keeping)
+    for number, (operation, utc) in enumerate(order):
+        moment = operation.moment
+        model.put(event_of(operation), shown(moment))
+        if operation.source is None:
+            check_answer(model, operation, number, stressed.is_steady)
+        elif not stressed.is_steady:
+            assert utc == model.now.time, f"{number}. {operation} was shown at {utc}"
+
+
+def shown(moment: datetime | Reading) -> datetime:
+    """The model has one hand: that on which lifetimes run."""
+    return START + moment.seen if isinstance(moment, Reading) else moment
+
+
+def event_of(operation: Operation) -> Any:
+    """What the model is told of it."""
+    event, moment = operation.what, operation.moment
+    if operation.source is None:
+        return None
+    if isinstance(moment, Reading) and event.at is not None:
+        return event._replace(at=shown(moment) - max(moment.utc - event.at, ZERO))
+    return event
+
+
+def check_answer(model: Model, operation: Operation, number: int, is_steady: bool) -> None:
+    question, arguments = operation.what
+    answer, how = operation.answer, undated if is_steady else dated
+    assert answer is not None, f"{number}. {operation} was handled, and refused"
+    if answer is RequestTimeoutError:
+        return
+    expected = QUESTIONS[question](model, **arguments)
+    if isinstance(answer, type):
+        assert answer is expected, f"{number}. {operation}: expected {expected}"
+    else:
+        assert how(answer) == how(expected), f"{number}. {operation}: expected {expected}"
+
+
+def overview(model: Model) -> Overview:
+    return Overview(
+        model.now.time,
+        model.now.paused is None,
+        model.blind(),
+        tuple(model.list_channels()),
+        None,
+        tuple(model.list_peers()),
+    )
+
+
+QUESTIONS: dict[str, Callable[..., Any]] = {
+    "get_chan_info": lambda model, channel_point, peer: model.chan_info(channel_point, peer),
+    "list_channels": Model.list_channels,
+    "get_peer_info": Model.peer_info,
+    "list_peers": Model.list_peers,
+    "get_history": lambda model, channel_point, window: model.history(channel_point, window),
+    "get_overview": overview,
+}
+
+
+def dated(answer: Any) -> Any:
+    """All but an overview's outages, which the model does not count."""
+    return answer._replace(outages=None) if isinstance(answer, Overview) else answer
+
+
+def undated(answer: Any) -> Any:
+    """What does not depend on the date."""
+    if isinstance(answer, list):
+        return [undated(each) for each in answer]
+    if isinstance(answer, PeerInfo):
+        return answer.peer, answer.online, answer.channels
+    if isinstance(answer, Overview):
+        return answer.sees, answer.channels, undated(list(answer.peers))
+    return None if isinstance(answer, ChannelHistory) else answer
