@@ -6,9 +6,11 @@ waits for time to pass: streams wait for the test, and the test for streams.
 
 from __future__ import annotations
 
+import collections
 import functools
 import queue
 import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from .stores import WAIT
 
 CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
+METHODS = (CHANNEL_EVENTS, PEER_EVENTS, LIST_CHANNELS, LIST_PEERS)
 
 MACAROON = b"\x02\x01\x03lnd" + bytes(range(200, 230))
 """Begins as a real one does."""
@@ -139,7 +142,8 @@ class FakeLnd(grpc.GenericRpcHandler):
     it may wait, raise by ``context.abort``, or return another answer than is in
     ``answers``.
 
-    ``calls`` is the methods that were called, in order.
+    ``calls`` is the methods that were called, in order. A list of channels is not
+    given before both streams have begun.
     """
 
     def __init__(self, *names: str) -> None:
@@ -148,10 +152,10 @@ class FakeLnd(grpc.GenericRpcHandler):
         self.answers = {LIST_CHANNELS: b"", LIST_PEERS: b""}
         self.on: dict[str, Callable[[grpc.ServicerContext], object]] = {}
         self.calls: list[str] = []
-        self._streams: dict[str, queue.SimpleQueue[Stream]] = {
-            CHANNEL_EVENTS: queue.SimpleQueue(),
-            PEER_EVENTS: queue.SimpleQueue(),
-        }
+        self._links: queue.SimpleQueue[Link] = queue.SimpleQueue()
+        self._half = collections.defaultdict[str, dict[str, Stream]](dict)  # by connection
+        self._whole = collections.defaultdict[str, threading.Event](threading.Event)
+        self._lock = threading.Lock()  # guards the last two
         self._place = socket.socket()  # keeps the port while no server runs
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._place.bind(("127.0.0.1", 0))
@@ -178,11 +182,8 @@ class FakeLnd(grpc.GenericRpcHandler):
         self._pool.shutdown()
 
     def accept(self) -> Link:
-        """Wait for the streams of the next connection."""
-        return Link(
-            self._streams[CHANNEL_EVENTS].get(timeout=WAIT),
-            self._streams[PEER_EVENTS].get(timeout=WAIT),
-        )
+        """Wait for the next connection to have both streams."""
+        return self._links.get(timeout=WAIT)
 
     def set_state(
         self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
@@ -199,7 +200,7 @@ class FakeLnd(grpc.GenericRpcHandler):
         def abort(context: grpc.ServicerContext) -> NoReturn:
             context.abort(*status)
 
-        self.on = dict.fromkeys(methods or [*self._streams, *self.answers], abort)
+        self.on = dict.fromkeys(methods or METHODS, abort)
 
     def accept_again(self) -> None:
         self.on = {}
@@ -218,20 +219,30 @@ class FakeLnd(grpc.GenericRpcHandler):
         if service != "/lnrpc.Lightning":
             return None
         self.calls.append(method)
-        if method in self._streams:
+        if method in (CHANNEL_EVENTS, PEER_EVENTS):
             return grpc.unary_stream_rpc_method_handler(functools.partial(self._stream, method))
         return grpc.unary_unary_rpc_method_handler(functools.partial(self._answer, method))
 
     def _stream(self, method: str, _: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         self._admit(method, context)
         stream = Stream()
-        if context.add_callback(stream.end):  # when the client goes; it may have gone
-            self._streams[method].put(stream)
-            return stream.serve(context)
-        return iter(())
+        if not context.add_callback(stream.end):  # the client has gone already
+            return iter(())
+        with self._lock:
+            streams = self._half[context.peer()]
+            streams[method] = stream
+            if len(streams) == 2:
+                self._links.put(Link(streams[CHANNEL_EVENTS], streams[PEER_EVENTS]))
+                self._whole[context.peer()].set()
+        return stream.serve(context)
 
     def _answer(self, method: str, _: bytes, context: grpc.ServicerContext) -> bytes:
         another = self._admit(method, context)
+        if method == LIST_CHANNELS:  # so that who has a list has a link
+            with self._lock:
+                whole = self._whole[context.peer()]
+            if context.add_callback(whole.set):
+                assert whole.wait(timeout=WAIT)
         return another if isinstance(another, bytes) else self.answers[method]
 
     def _admit(self, method: str, context: grpc.ServicerContext) -> object:

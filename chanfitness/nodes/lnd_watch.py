@@ -8,6 +8,7 @@ second opening for an error.)
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import threading
@@ -68,7 +69,7 @@ class Watch:
         self._told: set[str] = set()
 
     def start(self) -> None:
-        """Connect, in a thread of its own."""
+        """Connect, in a thread of its own, which ends with the interpreter at the latest."""
         self._thread.start()
 
     @property
@@ -102,6 +103,7 @@ class Watch:
     # The thread.
 
     def _run(self) -> None:
+        atexit.register(self.cancel)  # gRPC ends better if it is closed
         try:
             while not self.is_cancelled and self.fault is None:
                 self._try()
@@ -111,6 +113,7 @@ class Watch:
         finally:
             self._tried.set()
             self.updates.put(ENDED)
+            atexit.unregister(self.cancel)
 
     def _try(self) -> None:
         """Connect, and follow lnd until the connection ends."""
