@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recordings/lnd-simnet.jsonl
 
-.PHONY: run test stress test-all coverage style types format bench wheel-test prometheus clean
+.PHONY: run test stress test-all coverage style types format bench docs wheel-test prometheus clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -46,6 +46,10 @@ types: $(VENV)/lintable $(VENV)/testable
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks
 
+# The pages in docs, with the reference of all public names; no warning is let pass.
+docs: $(VENV)/documentable
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/build
+
 # The wheel, made from the sdist, installed where the sources are not.
 wheel-test: $(VENV)/testable
 	rm -rf dist .venv-wheel
@@ -69,6 +73,10 @@ $(VENV)/testable: $(VENV)/installed
 	$(BIN)/pip install -q -e ".[test]"
 	touch $@
 
+$(VENV)/documentable: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[docs]"
+	touch $@
+
 $(VENV)/lintable: $(VENV)/installed
 	$(BIN)/pip install -q -e ".[lint]"
 	touch $@
@@ -79,4 +87,4 @@ $(VENV)/lintable: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* .prometheus .prometheus.new build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis
+	rm -rf .venv .venv-* docs/build .prometheus .prometheus.new build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis
