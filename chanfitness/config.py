@@ -32,13 +32,13 @@ class Subscription(Protocol):
         """End the subscription."""
 
 
-class _Snapshot(enum.Enum):
+class NotYetKnown(enum.Enum):
     """What ``get_open_channels`` returns in place of a snapshot."""
 
     NOT_YET_KNOWN = "not yet known"
 
 
-NOT_YET_KNOWN: Final = _Snapshot.NOT_YET_KNOWN
+NOT_YET_KNOWN: Final = NotYetKnown.NOT_YET_KNOWN
 """What ``get_open_channels`` returns while its node cannot be asked."""
 
 OnEvent = Callable[[object, datetime.datetime], object]
@@ -82,7 +82,7 @@ class Config:
 
     subscribe_channel_events: Callable[[], Subscription]
     subscribe_peer_events: Callable[[], Subscription]
-    get_open_channels: Callable[[], Iterable[OpenChannel] | _Snapshot]
+    get_open_channels: Callable[[], Iterable[OpenChannel] | NotYetKnown]
     is_peer_online: Callable[[Vertex], bool] | None = None
     clock: Clock = field(default_factory=SystemClock)
     history: datetime.timedelta | None = None

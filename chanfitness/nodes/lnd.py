@@ -15,7 +15,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-from ..config import Config, Subscription, _Snapshot
+from ..config import Config, Subscription, NotYetKnown
 from ..errors import NodeError, ShuttingDownError
 from ..events import OpenChannel
 from ..wire import Vertex
@@ -91,7 +91,7 @@ class LndNode:
         """The same as :meth:`subscribe_channel_events`, and the same object."""
         return self._subscribed()
 
-    def get_open_channels(self) -> list[OpenChannel] | _Snapshot:
+    def get_open_channels(self) -> list[OpenChannel] | NotYetKnown:
         """The channels that are open, or ``NOT_YET_KNOWN``: then they come as an event.
 
         Waits for the first try to connect. Raises ``NodeError`` if lnd refuses us,

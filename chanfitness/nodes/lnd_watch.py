@@ -15,7 +15,7 @@ import threading
 from contextlib import closing
 from typing import Any
 
-from ..config import NOT_YET_KNOWN, _Snapshot
+from ..config import NOT_YET_KNOWN, NotYetKnown
 from ..errors import NodeError, ShuttingDownError, extra, quoted
 from ..events import (
     ClosedChannelEvent,
@@ -77,7 +77,7 @@ class Watch:
         """Was :meth:`cancel` called?"""
         return self._cancelled.is_set()
 
-    def open_channels(self, timeout: float) -> list[OpenChannel] | _Snapshot:
+    def open_channels(self, timeout: float) -> list[OpenChannel] | NotYetKnown:
         """The first snapshot, or ``NOT_YET_KNOWN`` if the first try to connect failed.
 
         Waits for that try, for ``timeout`` seconds at most. Raises ``NodeError`` if
