@@ -31,64 +31,26 @@ from .errors import (
     StorageError,
     StorageInUseError,
     StorageUnwritableError,
-    StorageVersionError,
     quoted,
 )
-from .rows import ChannelRow, ClosedRow, HistoryRows, PeerRow, Saved, Unsaved
+from .rows import ClosedRow, Saved, Unsaved
+from .tables import (
+    VERSION,
+    check_version,
+    load,
+    load_channel_ids,
+    load_closed,
+    migrate,
+    save,
+    save_channel_ids,
+    transaction,
+)
 from .wire import OutPoint
 
 logger = logging.getLogger(__name__)
 
 _SMALLEST = 100  # bytes: the header of an SQLite database
-_APPLICATION = 0x63686669  # "chfi"
-_VERSION = 2
 _SIGNS_OF_DAMAGE = ("no such", "has no column", "decode", "malformed")
-_NUMBER_MAX = 2**63 - 1
-
-_TABLES = ("state", "stretches", "peers", "channels", "closed_channels", "histories", "changes")
-
-# Each step brings a database from the version before to its own.
-_MIGRATIONS = {
-    1: """
-        CREATE TABLE state (
-            only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
-            heartbeat INTEGER NOT NULL, position INTEGER NOT NULL
-        );
-        CREATE TABLE stretches (
-            number INTEGER PRIMARY KEY, position INTEGER NOT NULL, utc INTEGER NOT NULL
-        );
-        CREATE TABLE peers (
-            id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,
-            uptime INTEGER NOT NULL, online_since INTEGER,
-            since_position INTEGER NOT NULL, since_stretch INTEGER NOT NULL,
-            flap_count INTEGER NOT NULL, flap_position INTEGER, flap_stretch INTEGER
-        );
-        CREATE TABLE channels (
-            id INTEGER PRIMARY KEY, channel_point TEXT NOT NULL UNIQUE, key BLOB NOT NULL,
-            opened_position INTEGER NOT NULL, opened_stretch INTEGER NOT NULL,
-            lived_from INTEGER NOT NULL, uptime_before INTEGER NOT NULL,
-            left INTEGER, uptime_left INTEGER, gaps TEXT NOT NULL
-        );
-        CREATE TABLE closed_channels (
-            id INTEGER PRIMARY KEY, channel_point TEXT NOT NULL, key BLOB NOT NULL,
-            opened INTEGER NOT NULL, closed INTEGER NOT NULL,
-            lifetime INTEGER NOT NULL, uptime INTEGER NOT NULL
-        );
-        CREATE TABLE histories (
-            peer INTEGER PRIMARY KEY REFERENCES peers, first INTEGER NOT NULL,
-            online INTEGER NOT NULL, dropped INTEGER NOT NULL
-        );
-        CREATE TABLE changes (
-            peer INTEGER NOT NULL REFERENCES peers, number INTEGER NOT NULL,
-            position INTEGER NOT NULL, stretch INTEGER NOT NULL,
-            PRIMARY KEY (peer, number)
-        ) WITHOUT ROWID;
-    """,
-    2: """
-        CREATE TABLE channel_ids (channel_id TEXT PRIMARY KEY, channel_point TEXT NOT NULL)
-        WITHOUT ROWID
-    """,
-}
 
 
 class SqliteStorage:
@@ -154,7 +116,7 @@ class SqliteStorage:
                 self._database = _connect(self._path)
                 try:
                     saved = _prepare(self._path, self._database)
-                    self._channel_ids = _load_channel_ids(self._database)
+                    self._channel_ids = load_channel_ids(self._database)
                 except BaseException:
                     self._database.close()
                     raise
@@ -202,10 +164,10 @@ class SqliteStorage:
         """Write in one transaction; what failed before is in it, too."""
         self._closed_rows += unsaved.closed
         try:
-            with _transaction(self._database):
-                _save(self._database, unsaved, self._closed_rows, everything=self._failed)
+            with transaction(self._database):
+                save(self._database, unsaved, self._closed_rows, everything=self._failed)
                 if ids is not None:
-                    _save_channel_ids(self._database, ids)
+                    save_channel_ids(self._database, ids)
         except Exception as error:
             if not self._failed:
                 logger.error("%s: cannot be written, going on in memory: %s", self._path, error)
@@ -224,10 +186,10 @@ def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
     path = os.fspath(path)
     if not os.path.exists(path):
         raise StorageError(f"{path}: no such file")
-    with typed_errors(path), closing(_connect(path)) as database, _transaction(database):
-        if not _check_version(path, database):
+    with typed_errors(path), closing(_connect(path)) as database, transaction(database):
+        if not check_version(path, database):
             return None, []
-        return _load(database), _load_closed(database)
+        return load(database), load_closed(database)
 
 
 def _connect(path: str, suffix: str = "", timeout: float = 5) -> sqlite3.Connection:
@@ -253,156 +215,18 @@ def _take_lock(path: str) -> sqlite3.Connection:
         return lock
 
 
-def _check_version(path: str, database: sqlite3.Connection) -> int:
-    """The version of the database; 0 of a new one."""
-    (application,) = database.execute("PRAGMA application_id").fetchone()
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != _APPLICATION and (tables or application or version):
-        raise StorageCorruptError(f"{path}: no database of chanfitness")
-    if version > _VERSION:
-        raise StorageVersionError(
-            f"{path}: of version {version}, and this chanfitness knows versions up to {_VERSION}"
-        )
-    return int(version)
-
-
 def _prepare(path: str, database: sqlite3.Connection) -> Saved | None:
     """Read what was saved, bring the file to our version, and see that it can be written."""
-    version = _check_version(path, database)
+    version = check_version(path, database)
     (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":
         raise StorageCorruptError(f"{path}: damaged: {quoted(problem)}")
-    saved = _load(database) if version == _VERSION else None
+    saved = load(database) if version == VERSION else None
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
-    with _transaction(database):
-        for step in range(version + 1, _VERSION + 1):
-            for statement in _MIGRATIONS[step].split(";"):
-                database.execute(statement)
-        # Written even if nothing is new: a file that cannot be is found out now.
-        database.execute(f"PRAGMA application_id = {_APPLICATION}")
-        database.execute(f"PRAGMA user_version = {_VERSION}")
-    return _load(database) if version < _VERSION else saved
-
-
-def _load(database: sqlite3.Connection) -> Saved | None:
-    state = database.execute("SELECT heartbeat, position FROM state").fetchone()
-    filled = [name for name in _TABLES if database.execute(f"SELECT 1 FROM {name}").fetchone()]
-    if state is None:
-        if filled:
-            raise ValueError(f"no state, but {', '.join(filled)}")
-        return None
-    anchors = database.execute("SELECT * FROM stretches ORDER BY number").fetchall()
-    peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
-    channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
-    heartbeat, position = state
-    return Saved(
-        heartbeat,
-        position,
-        anchors,
-        [PeerRow(*row) for row in peers],
-        [ChannelRow(*row) for row in channels],
-        list(_load_histories(database)),
-    )
-
-
-def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
-    histories = database.execute(
-        "SELECT id, key, first, online, dropped FROM histories JOIN peers ON peer = id"
-    ).fetchall()
-    for peer, key, first, online, dropped in histories:
-        changes = database.execute(
-            "SELECT position, stretch FROM changes WHERE peer = ? AND number >= ? ORDER BY number",
-            (peer, first),
-        ).fetchall()
-        yield HistoryRows(key, False, first, first, changes, bool(online), bool(dropped))
-
-
-def _load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
-    rows = database.execute(f"SELECT {_columns(ClosedRow)} FROM closed_channels ORDER BY id")
-    return [ClosedRow(*row) for row in rows]
-
-
-def _load_channel_ids(database: sqlite3.Connection) -> dict[str, OutPoint]:
-    rows = database.execute("SELECT channel_id, channel_point FROM channel_ids")
-    return {channel_id: OutPoint.parse(point) for channel_id, point in rows}
-
-
-def _save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) -> None:
-    database.execute("DELETE FROM channel_ids")
-    database.executemany(
-        "INSERT INTO channel_ids VALUES (?, ?)", [(each, str(ids[each])) for each in ids]
-    )
-
-
-def _save(
-    database: sqlite3.Connection, unsaved: Unsaved, closed: list[ClosedRow], everything: bool
-) -> None:
-    write = database.executemany
-    write("REPLACE INTO state VALUES (1, ?, ?)", [(unsaved.heartbeat, unsaved.position)])
-    if unsaved.anchors_anew:
-        database.execute("DELETE FROM stretches")
-    write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
-    updates = ", ".join(f"{name} = excluded.{name}" for name in PeerRow._fields)
-    write(
-        f"INSERT INTO peers ({_columns(PeerRow)}) VALUES ({_places(PeerRow)})"
-        f" ON CONFLICT (key) DO UPDATE SET {updates}",
-        unsaved.peers,
-    )
-    if everything:
-        database.execute("DELETE FROM channels")
-    write(
-        "UPDATE OR REPLACE channels SET channel_point = ? WHERE channel_point = ?",
-        [(new, old) for old, new in unsaved.moved],
-    )
-    write("DELETE FROM channels WHERE channel_point = ?", [(point,) for point in unsaved.gone])
-    write(
-        f"REPLACE INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})",
-        unsaved.channels,
-    )
-    write(
-        f"INSERT INTO closed_channels ({_columns(ClosedRow)}) VALUES ({_places(ClosedRow)})",
-        closed,
-    )
-    for history in unsaved.histories:
-        _save_history(database, history)
-
-
-def _save_history(database: sqlite3.Connection, history: HistoryRows) -> None:
-    (peer,) = database.execute("SELECT id FROM peers WHERE key = ?", (history.key,)).fetchone()
-    first = _NUMBER_MAX if history.anew else history.first
-    database.execute("DELETE FROM changes WHERE peer = ? AND number < ?", (peer, first))
-    database.executemany(
-        "INSERT INTO changes VALUES (?, ?, ?, ?)",
-        [(peer, number, *change) for number, change in enumerate(history.changes, history.begin)],
-    )
-    database.execute("DELETE FROM histories WHERE peer = ?", (peer,))
-    if not history.anew or history.changes:
-        database.execute(
-            "INSERT INTO histories VALUES (?, ?, ?, ?)",
-            (peer, history.first, history.online, history.dropped),
-        )
-
-
-def _columns(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
-    return ", ".join(row._fields)
-
-
-def _places(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
-    return ", ".join("?" * len(row._fields))
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN")
-    try:
-        yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+    with transaction(database):
+        migrate(database, version)
+    return load(database) if version < VERSION else saved
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-from ..config import Config, Subscription, NotYetKnown
+from ..config import Config, NotYetKnown, Subscription
 from ..errors import NodeError, ShuttingDownError
 from ..events import OpenChannel
 from ..wire import Vertex
