@@ -151,6 +151,8 @@ def test_what_lnd_says_while_it_starts_is_waited_out(
         lnd.accept_again()
         turnstile.let_pass()
         assert updates.get(timeout=WAIT) == NOTHING
+        lnd.accept().peers.send(online(ALICE))
+        assert updates.get(timeout=WAIT) == PeerOnlineEvent(ALICE)
         assert node.get_open_channels() == []
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
