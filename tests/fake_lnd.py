@@ -21,7 +21,7 @@ from typing_extensions import Self
 
 from chanfitness import OpenChannel, Vertex
 
-from .stores import WAIT
+from .stores import WAIT, Call
 
 CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
@@ -177,7 +177,7 @@ class FakeLnd(grpc.GenericRpcHandler):
     def stop(self) -> None:
         """Cut all connections, and listen no more."""
         assert self._server.stop(0).wait(timeout=WAIT)
-        self._pool.shutdown()
+        Call(self._pool.shutdown).result()
 
     def accept(self) -> Link:
         """Wait for the next connection to have both streams."""

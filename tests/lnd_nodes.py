@@ -58,9 +58,6 @@ class Turnstile:
             self._passes.get(timeout=WAIT)
         return bool(cancelled.is_set())
 
-    def shut(self) -> None:
-        self.is_open = False
-
     def reached(self) -> float:
         """Wait until it is waited for; the seconds that were asked for."""
         return self._waits.get(timeout=WAIT)
@@ -74,7 +71,7 @@ class Turnstile:
 
     @contextmanager
     def one_by_one(self) -> Iterator[Self]:
-        self.shut()
+        self.is_open = False
         try:
             yield self
         finally:
@@ -97,9 +94,17 @@ class Watcher:
     def take_all(self, count: int) -> list[Any]:
         return [self.take() for _ in range(count)]
 
-    @property
-    def is_empty(self) -> bool:
-        return self.subscription.updates.empty()
+    def cancel(self) -> None:
+        Call(self.subscription.cancel).result()
+
+
+@contextmanager
+def closed_in_the_end(node: LndNode) -> Iterator[LndNode]:
+    """Close ``node`` in the end, and fail rather than wait for good."""
+    try:
+        yield node
+    finally:
+        Call(node.close).result()
 
 
 @contextmanager
@@ -109,10 +114,8 @@ def a_node(lnd: FakeLnd, directory: Path) -> Iterator[tuple[LndNode, Turnstile]]
     node = LndNode(rpcserver=lnd.rpcserver, lnddir=make_lnddir(directory))
     node.backoff = Backoff(wait=turnstile)
     node.patience = WAIT
-    try:
+    with closed_in_the_end(node):
         yield node, turnstile
-    finally:
-        Call(node.close).result()
 
 
 @contextmanager

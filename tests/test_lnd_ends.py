@@ -38,7 +38,7 @@ from .fake_lnd import (
     FakeLnd,
     online,
 )
-from .lnd_nodes import a_node, make_lnddir, watching
+from .lnd_nodes import a_node, closed_in_the_end, make_lnddir, watching
 from .stores import WAIT, Call, OnRecord, call_together, running
 from .values import ALICE, CHANNEL_1
 
@@ -69,9 +69,9 @@ def threads() -> list[str]:
 
 def test_after_a_cancel_there_can_be_another_subscription(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as (watcher, _):
-        watcher.subscription.cancel()
+        watcher.cancel()
         assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
-        watcher.subscription.cancel()
+        watcher.cancel()
         again = watcher.node.subscribe_peer_events()
         assert again is not watcher.subscription
         assert again.updates.get(timeout=WAIT) == MonitoringResumedEvent([], [])
@@ -97,12 +97,12 @@ def test_a_closed_node_stays_closed(lnd: FakeLnd, tmp_path: Path) -> None:
     ):
         with pytest.raises(ShuttingDownError, match="closed"):
             call()
-    node.close()
+    Call(node.close).result()
 
 
 def test_a_node_that_was_never_used_can_be_closed(lnd: FakeLnd, tmp_path: Path) -> None:
     with a_node(lnd, tmp_path) as (node, _):
-        node.close()
+        Call(node.close).result()
     assert lnd.calls == []
 
 
@@ -140,8 +140,9 @@ def test_close_while_it_connects(black_hole: str, tmp_path: Path) -> None:
 
 
 def test_patience_ends_before_a_connection_is_made(black_hole: str, tmp_path: Path) -> None:
-    with LndNode(rpcserver=black_hole, lnddir=make_lnddir(tmp_path)) as node:
-        node.patience = 0
+    node = LndNode(rpcserver=black_hole, lnddir=make_lnddir(tmp_path))
+    node.patience = 0
+    with closed_in_the_end(node):
         assert node.get_open_channels() is NOT_YET_KNOWN
         with running(ChannelEventStore(node.config())) as store:
             assert not store.get_overview(timeout=WAIT).sees
