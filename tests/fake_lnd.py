@@ -13,8 +13,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
@@ -23,7 +21,7 @@ from typing_extensions import Self
 
 from chanfitness import OpenChannel, Vertex
 
-from .stores import WAIT
+from .stores import WAIT, Call
 
 CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
@@ -179,7 +177,7 @@ class FakeLnd(grpc.GenericRpcHandler):
     def stop(self) -> None:
         """Cut all connections, and listen no more."""
         assert self._server.stop(0).wait(timeout=WAIT)
-        self._pool.shutdown()
+        Call(self._pool.shutdown).result()
 
     def accept(self) -> Link:
         """Wait for the next connection to have both streams."""
@@ -256,50 +254,3 @@ class FakeLnd(grpc.GenericRpcHandler):
                 "verification failed: signature mismatch after caveat verification",
             )
         return done
-
-
-def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
-    """A directory as lnd makes it, with what lets a client in."""
-    (directory / "tls.cert").write_bytes(authority().cert_pem.bytes())
-    of_network = directory / "data" / "chain" / "bitcoin" / "mainnet"
-    of_network.mkdir(parents=True)
-    (of_network / "readonly.macaroon").write_bytes(macaroon)
-    return directory
-
-
-class Turnstile:
-    """The wait of a ``Backoff``, in no time: passes one by one, or freely once it is open."""
-
-    def __init__(self) -> None:
-        self._waits: queue.SimpleQueue[float] = queue.SimpleQueue()
-        self._passes: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.is_open = True
-
-    def __call__(self, cancelled: Any, seconds: float) -> bool:
-        if not self.is_open and not cancelled.is_set():
-            self._waits.put(seconds)
-            self._passes.get(timeout=WAIT)
-        return bool(cancelled.is_set())
-
-    def shut(self) -> None:
-        self.is_open = False
-
-    def reached(self) -> float:
-        """Wait until it is waited for; the seconds that were asked for."""
-        return self._waits.get(timeout=WAIT)
-
-    def let_pass(self) -> None:
-        self._passes.put(None)
-
-    def let_one_pass(self) -> None:
-        self.reached()
-        self.let_pass()
-
-    @contextmanager
-    def one_by_one(self) -> Iterator[Self]:
-        self.shut()
-        try:
-            yield self
-        finally:
-            self.is_open = True
-            self._passes.put(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
+from typing_extensions import Self
 
 from chanfitness import MonitoringResumedEvent, Subscription
 from chanfitness.nodes.backoff import Backoff
@@ -20,17 +22,61 @@ from chanfitness.recording import Line, parse_time, read
 
 from .fake_lnd import (
     CHANNEL_EVENTS,
+    MACAROON,
     PEER_EVENTS,
     FakeLnd,
     Link,
     Status,
     Stream,
-    Turnstile,
-    make_lnddir,
+    authority,
 )
 from .stores import WAIT, Call
 
 DATA = Path(__file__).parent / "data"
+
+
+def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
+    """A directory as lnd makes it, with what lets a client in."""
+    (directory / "tls.cert").write_bytes(authority().cert_pem.bytes())
+    of_network = directory / "data" / "chain" / "bitcoin" / "mainnet"
+    of_network.mkdir(parents=True)
+    (of_network / "readonly.macaroon").write_bytes(macaroon)
+    return directory
+
+
+class Turnstile:
+    """The wait of a ``Backoff``, in no time: passes one by one, or freely once it is open."""
+
+    def __init__(self) -> None:
+        self._waits: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self._passes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.is_open = True
+
+    def __call__(self, cancelled: Any, seconds: float) -> bool:
+        if not self.is_open and not cancelled.is_set():
+            self._waits.put(seconds)
+            self._passes.get(timeout=WAIT)
+        return bool(cancelled.is_set())
+
+    def reached(self) -> float:
+        """Wait until it is waited for; the seconds that were asked for."""
+        return self._waits.get(timeout=WAIT)
+
+    def let_pass(self) -> None:
+        self._passes.put(None)
+
+    def let_one_pass(self) -> None:
+        self.reached()
+        self.let_pass()
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[Self]:
+        self.is_open = False
+        try:
+            yield self
+        finally:
+            self.is_open = True
+            self._passes.put(None)
 
 
 @dataclass
@@ -48,9 +94,17 @@ class Watcher:
     def take_all(self, count: int) -> list[Any]:
         return [self.take() for _ in range(count)]
 
-    @property
-    def is_empty(self) -> bool:
-        return self.subscription.updates.empty()
+    def cancel(self) -> None:
+        Call(self.subscription.cancel).result()
+
+
+@contextmanager
+def closed_in_the_end(node: LndNode) -> Iterator[LndNode]:
+    """Close ``node`` in the end, and fail rather than wait for good."""
+    try:
+        yield node
+    finally:
+        Call(node.close).result()
 
 
 @contextmanager
@@ -60,10 +114,8 @@ def a_node(lnd: FakeLnd, directory: Path) -> Iterator[tuple[LndNode, Turnstile]]
     node = LndNode(rpcserver=lnd.rpcserver, lnddir=make_lnddir(directory))
     node.backoff = Backoff(wait=turnstile)
     node.patience = WAIT
-    try:
+    with closed_in_the_end(node):
         yield node, turnstile
-    finally:
-        Call(node.close).result()
 
 
 @contextmanager

@@ -19,10 +19,8 @@ from chanfitness import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
-    ShuttingDownError,
 )
 from chanfitness.replay import replay
-from chanfitness.subscribe import ENDED
 
 from .fake_lnd import (
     CHANNEL_EVENTS,
@@ -248,48 +246,6 @@ def test_what_closes_is_always_told(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as (watcher, link):
         link.channels.send(closed(OpenChannel(CHANNEL_1, ALICE)))
         assert watcher.take() == ClosedChannelEvent(CHANNEL_1, ALICE)
-
-
-# Its end.
-
-
-def test_after_a_cancel_there_can_be_another_subscription(lnd: FakeLnd, tmp_path: Path) -> None:
-    with watching(lnd, tmp_path) as (watcher, _):
-        watcher.subscription.cancel()
-        assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
-        watcher.subscription.cancel()
-        again = watcher.node.subscribe_peer_events()
-        assert again is not watcher.subscription
-        assert again.updates.get(timeout=WAIT) == MonitoringResumedEvent([], [])
-
-
-def test_a_store_can_be_started_after_another_has_stopped(lnd: FakeLnd, tmp_path: Path) -> None:
-    lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
-    with a_node(lnd, tmp_path) as (node, _):
-        for _ in range(2):
-            with running(ChannelEventStore(node.config())) as store:
-                info = store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
-                assert info.uptime == info.lifetime
-
-
-def test_a_closed_node_stays_closed(lnd: FakeLnd, tmp_path: Path) -> None:
-    with watching(lnd, tmp_path) as (watcher, _), watcher.node as node:
-        pass
-    assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
-    for call in (
-        node.subscribe_channel_events,
-        node.subscribe_peer_events,
-        node.get_open_channels,
-    ):
-        with pytest.raises(ShuttingDownError, match="closed"):
-            call()
-    node.close()
-
-
-def test_a_node_that_was_never_used_can_be_closed(lnd: FakeLnd, tmp_path: Path) -> None:
-    with a_node(lnd, tmp_path) as (node, _):
-        node.close()
-    assert lnd.calls == []
 
 
 def test_each_loss_is_told_once_and_so_is_each_return(

@@ -36,10 +36,9 @@ from .fake_lnd import (
     LOCKED,
     PEER_EVENTS,
     FakeLnd,
-    make_lnddir,
     online,
 )
-from .lnd_nodes import a_node, watching
+from .lnd_nodes import a_node, closed_in_the_end, make_lnddir, watching
 from .stores import WAIT, Call, OnRecord, call_together, running
 from .values import ALICE, CHANNEL_1
 
@@ -63,6 +62,48 @@ def black_hole() -> Iterator[str]:
 
 def threads() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith("chanfitness-lnd")]
+
+
+# How it ends, and begins again.
+
+
+def test_after_a_cancel_there_can_be_another_subscription(lnd: FakeLnd, tmp_path: Path) -> None:
+    with watching(lnd, tmp_path) as (watcher, _):
+        watcher.cancel()
+        assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
+        watcher.cancel()
+        again = watcher.node.subscribe_peer_events()
+        assert again is not watcher.subscription
+        assert again.updates.get(timeout=WAIT) == MonitoringResumedEvent([], [])
+
+
+def test_a_store_can_be_started_after_another_has_stopped(lnd: FakeLnd, tmp_path: Path) -> None:
+    lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+    with a_node(lnd, tmp_path) as (node, _):
+        for _ in range(2):
+            with running(ChannelEventStore(node.config())) as store:
+                info = store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
+                assert info.uptime == info.lifetime
+
+
+def test_a_closed_node_stays_closed(lnd: FakeLnd, tmp_path: Path) -> None:
+    with watching(lnd, tmp_path) as (watcher, _), watcher.node as node:
+        pass
+    assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
+    for call in (
+        node.subscribe_channel_events,
+        node.subscribe_peer_events,
+        node.get_open_channels,
+    ):
+        with pytest.raises(ShuttingDownError, match="closed"):
+            call()
+    Call(node.close).result()
+
+
+def test_a_node_that_was_never_used_can_be_closed(lnd: FakeLnd, tmp_path: Path) -> None:
+    with a_node(lnd, tmp_path) as (node, _):
+        Call(node.close).result()
+    assert lnd.calls == []
 
 
 # In the middle of something.
@@ -99,8 +140,9 @@ def test_close_while_it_connects(black_hole: str, tmp_path: Path) -> None:
 
 
 def test_patience_ends_before_a_connection_is_made(black_hole: str, tmp_path: Path) -> None:
-    with LndNode(rpcserver=black_hole, lnddir=make_lnddir(tmp_path)) as node:
-        node.patience = 0
+    node = LndNode(rpcserver=black_hole, lnddir=make_lnddir(tmp_path))
+    node.patience = 0
+    with closed_in_the_end(node):
         assert node.get_open_channels() is NOT_YET_KNOWN
         with running(ChannelEventStore(node.config())) as store:
             assert not store.get_overview(timeout=WAIT).sees
@@ -262,48 +304,3 @@ def test_an_answer_that_does_not_come(
         turnstile.reached()
         answer.set()
     assert "DEADLINE_EXCEEDED" in caplog.text
-
-
-# When it is tried again.
-
-
-class Times:
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.waits: list[float] = []
-
-    def wait(self, _: threading.Event, seconds: float) -> bool:
-        self.waits.append(seconds)
-        return False
-
-
-def test_each_wait_is_twice_as_long_up_to_a_limit() -> None:
-    times = Times()
-    backoff = Backoff(1, 10, random=lambda: 0, wait=times.wait)
-    for _ in range(6):
-        assert not backoff.wait(threading.Event())
-    assert times.waits == [1, 2, 4, 8, 10, 10]
-
-
-def test_waits_are_not_all_the_same() -> None:
-    times = Times()
-    numbers = iter([0, 0.5, 1])
-    for _ in range(3):
-        Backoff(1, 10, random=lambda: next(numbers), wait=times.wait).wait(threading.Event())
-    assert times.waits == [1, 0.75, 0.5]
-
-
-def test_waits_begin_anew_after_what_lasted() -> None:
-    times = Times()
-    backoff = Backoff(1, 10, random=lambda: 0, clock=lambda: times.now, wait=times.wait)
-    for lasted in (5, 10, 11, 0):
-        backoff.succeeded()
-        times.now += lasted
-        backoff.wait(threading.Event())
-    assert times.waits == [1, 2, 1, 2]
-
-
-def test_a_wait_ends_with_its_event() -> None:
-    event = threading.Event()
-    event.set()
-    assert Backoff(1000, 1000).wait(event)

@@ -31,7 +31,7 @@ from .fake_lnd import (
     FakeLnd,
     Status,
 )
-from .lnd_nodes import a_node, watching
+from .lnd_nodes import a_node, closed_in_the_end, watching
 from .stores import WAIT
 
 CODE = grpc.StatusCode
@@ -125,10 +125,11 @@ def test_a_certificate_for_another_host(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_the_name_of_the_host_is_checked_not_its_address(tmp_path: Path) -> None:
     with FakeLnd("localhost") as lnd, a_node(lnd, tmp_path):
-        with LndNode(rpcserver=f"localhost:{lnd.port}", lnddir=tmp_path) as by_name:
+        by_name = LndNode(rpcserver=f"localhost:{lnd.port}", lnddir=tmp_path)
+        with closed_in_the_end(by_name):
             assert by_name.get_open_channels() == []
         by_address = LndNode(rpcserver=lnd.rpcserver, lnddir=tmp_path)
-        with by_address, pytest.raises(NodeError, match="certificate"):
+        with closed_in_the_end(by_address), pytest.raises(NodeError, match="certificate"):
             by_address.get_open_channels()
 
 
@@ -152,7 +153,7 @@ def test_a_refusal_after_a_while_ends_the_subscription(lnd: FakeLnd, tmp_path: P
         assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
         assert "signature mismatch" in str(watcher.node.fault)
         assert watcher.node.subscribe_peer_events() is watcher.subscription
-        watcher.subscription.cancel()
+        watcher.cancel()
         (tmp_path / "other").write_bytes(RENEWED)
         (tmp_path / "other").rename(macaroon_file(tmp_path))
         assert watcher.node.get_open_channels() == []

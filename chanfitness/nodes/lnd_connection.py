@@ -35,6 +35,7 @@ _OPTIONS = [
     # more often than every five minutes, and gRPC stops after two pings without data.
     ("grpc.keepalive_time_ms", 310_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
     ("grpc.http2.max_pings_without_data", 0),
 ]
 _NO_FIELDS = b""  # every request that is made is an empty message

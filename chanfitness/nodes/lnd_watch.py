@@ -61,6 +61,7 @@ class Watch:
         self._tried = threading.Event()  # to connect, once
         self._snapshot: list[OpenChannel] | None = None  # the first one
         self._thread = threading.Thread(target=self._run, name="chanfitness-lnd", daemon=True)
+        self._joining = threading.Lock()  # one at a time: Thread.join() of two may raise
         # What follows is the thread's own, but that cancel() abandons the connection.
         self._connection: Connection | None = None
         self._open: set[OpenChannel] = set()
@@ -98,7 +99,8 @@ class Watch:
         if connection is not None:
             connection.abandon()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            with self._joining:
+                self._thread.join()
 
     # The thread.
 
