@@ -79,22 +79,25 @@ class RpcServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            question = _read_json(connection)
-            if question is None:
+            with contextlib.suppress(OSError):  # whoever asked may be gone
+                self._answer(connection)
+            if connection not in self._open:
                 connection.close()
-                continue
-            self.on_question(question)
-            result = self.answer(question["method"], question["params"])
-            if isinstance(result, bytes):
-                connection.sendall(result)
-            elif result is not None:
-                answer = {"jsonrpc": "2.0", "id": question["id"], "result": result}
-                connection.sendall(json.dumps(answer).encode() + b"\n\n")
-            if result is None:
-                self._open.append(connection)
-            else:
-                connection.close()
-            self.asked.put((question["method"], question["params"]))
+
+    def _answer(self, connection: socket.socket) -> None:
+        question = _read_json(connection)
+        if question is None:
+            return
+        self.on_question(question)
+        result = self.answer(question["method"], question["params"])
+        if result is None:
+            self._open.append(connection)
+        self.asked.put((question["method"], question["params"]))
+        if isinstance(result, bytes):
+            connection.sendall(result)
+        elif result is not None:
+            answer = {"jsonrpc": "2.0", "id": question["id"], "result": result}
+            connection.sendall(json.dumps(answer).encode() + b"\n\n")
 
 
 def _read_json(connection: socket.socket) -> Any:

@@ -101,13 +101,14 @@ def test_no_answer_in_time_is_an_error(server: RpcServer) -> None:
 
 def test_an_answer_that_trickles_has_no_more_time_than_another(server: RpcServer) -> None:
     server.answer = lambda method, params: None
-    client = rpc(server, timeout=0.01)
-    asked = Call(ask, client)
+    times = iter([0, 1, WAIT + 1])  # asked, waiting for the first piece, for the next
+    asked = Call(ask, LightningRpc(server.path, WAIT, lambda: next(times)))
     server.asked.get(timeout=WAIT)
     for connection in server.waiting():
         connection.sendall(b'{"result"')
     with pytest.raises(RpcError, match="timed out"):
         asked.result()
+    assert list(times) == []
 
 
 def test_a_question_that_is_not_answered_can_be_ended(server: RpcServer) -> None:

@@ -316,6 +316,7 @@ def test_what_is_told_while_the_snapshot_is_taken_comes_after_it(node: Node) -> 
 
     node.rpc.answer = answer
     with node.watched() as store:
+        node.catch_up()
         info = peer_info(store)
         assert (info.online, info.flap_count) == (False, 1)
 

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..errors import ChanFitnessError, quoted
@@ -26,14 +27,17 @@ class RpcError(ChanFitnessError):
 
 
 class LightningRpc:
-    """The socket ``path``; each question has ``timeout`` seconds in all.
+    """The socket ``path``; each question has ``timeout`` seconds in all, by ``monotonic``.
 
     :meth:`call` is for one thread, :meth:`abort` for any.
     """
 
-    def __init__(self, path: str, timeout: float = 10) -> None:
+    def __init__(
+        self, path: str, timeout: float = 10, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
         self._timeout = timeout
+        self._monotonic = monotonic
         self._count = 0
         self._lock = threading.Lock()  # guards what follows
         self._connection: socket.socket | None = None
@@ -86,11 +90,11 @@ class LightningRpc:
             self._connection = None
 
     def _ask(self, connection: socket.socket, question: bytes) -> object:
-        deadline = time.monotonic() + self._timeout
+        deadline = self._monotonic() + self._timeout
         connection.sendall(question)
         answer, chunk = bytearray(), b"?"
         while chunk and answer.find(_END, -len(chunk) - 1) < 0:
-            connection.settimeout(max(deadline - time.monotonic(), _SHORTEST))
+            connection.settimeout(max(deadline - self._monotonic(), _SHORTEST))
             chunk = connection.recv(_CHUNK)
             answer += chunk
         return _result(json.loads(answer))

@@ -15,13 +15,13 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from ..accounts import Overview
 from ..clock import Clock, SteadyClock, reader
 from ..config import NOT_YET_KNOWN, Config, OnEvent
 from ..errors import ChanFitnessError, RequestTimeoutError, quoted
-from ..events import MonitoringPausedEvent, OpenChannel, PeerOfflineEvent, PeerOnlineEvent
+from ..events import MonitoringPausedEvent, OpenChannel
 from ..periods import KEPT, OWN_OUTAGE
 from ..storage import SqliteStorage
 from ..store import ChannelEventStore
@@ -29,17 +29,16 @@ from ..subscribe import Server
 from ..wire import OutPoint
 from .cln_channels import Channels
 from .cln_lists import Lists
-from .cln_messages import Listed, Listing, StateChange, parse_change, parse_peer, payload
+from .cln_messages import Listing, parse_peer
+from .cln_notifications import Notifications, Said
 from .cln_rpc import LightningRpc
 from .cln_settling import Settling
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 TOPICS = ("connect", "disconnect", "channel_state_changed")
 
-_END_WITHIN = 0.5  # seconds for what is in the inbox, then as much without lightningd
+_END_WITHIN = 0.25  # seconds for what is in the inbox, then as much without lightningd
 _STORE_WITHIN = 30.0  # seconds for an answer of our own store
 
 
@@ -54,14 +53,6 @@ class Inbox(Protocol):
 
     def qsize(self) -> int:
         """How many items there are."""
-
-
-class _Said(NamedTuple):
-    """A notification, and when it came (UTC)."""
-
-    topic: str
-    params: object
-    at: datetime.datetime
 
 
 class _Stop(NamedTuple):
@@ -116,12 +107,12 @@ class Watcher:
         self._started = threading.Event()
         self._failure: str | None = None  # why there is no store, once _started is set
         self._points: dict[str, OutPoint] = {}  # by short channel id; replaced, never changed
-        self._latest: _Said | None = None
+        self._latest: Said | None = None
         # What follows belongs to the thread.
         self._channels: Channels
         self._sees = False
         self._settling: Settling | None = None
-        self._waiting: list[tuple[StateChange, datetime.datetime]] = []  # for a listing
+        self._notifications: Notifications
         self._known_already = 0  # so many items of the inbox are older than the snapshot
 
     def start(self) -> None:
@@ -130,7 +121,7 @@ class Watcher:
 
     def tell(self, topic: str, params: object) -> None:
         """Note what lightningd says, and when."""
-        said = self._latest = _Said(topic, params, self._clock.now())
+        said = self._latest = Said(topic, params, self._clock.now())
         self._inbox.put(said)
 
     def reached(self) -> threading.Event:
@@ -190,7 +181,10 @@ class Watcher:
         except Exception as error:
             self._failure = f"cannot watch the channels: {quoted(error)}"
         else:
-            self._channels = Channels(self._storage.channel_ids)
+            self._channels = channels = Channels(self._storage.channel_ids)
+            self._notifications = Notifications(
+                channels, self._lists, self._put, self._is_latest, self._publish
+            )
             if self._after_start is not None:
                 self._guarded(self._after_start, self._store)
         if self._failure is not None:
@@ -198,11 +192,11 @@ class Watcher:
         self._started.set()
         return self._failure is None
 
-    def _next(self) -> _Said | threading.Event | _Stop | None:
+    def _next(self) -> Said | threading.Event | _Stop | None:
         """The next item; None when the connects have settled."""
         wait = self._settling.wait(self._now()) if self._settling is not None else None
         try:
-            item: _Said | threading.Event | _Stop
+            item: Said | threading.Event | _Stop
             item = self._inbox.get(timeout=None if wait is None else wait.total_seconds())
         except queue.Empty:
             return None
@@ -214,24 +208,23 @@ class Watcher:
         except Exception:
             logger.exception("could not handle %s", quoted(arguments))
 
-    def _take(self, said: _Said | None) -> None:
+    def _take(self, said: Said | None) -> None:
         if said is None or not self._sees:
             self._take_blindly(said)
         else:
-            self._resolve(said)  # first what was earlier
-            self._take_notification(said)
+            self._notifications.take(said)
 
     # Before all is seen: what is told is in the snapshot that is to come.
 
-    def _take_blindly(self, said: _Said | None) -> None:
+    def _take_blindly(self, said: Said | None) -> None:
         if said is None:
             self._settling = None
             self._look()
         elif self._settling is None:
-            if said is self._latest:
+            if self._is_latest(said):
                 self._look()
         elif said.topic == "connect":
-            peer = _parsed(parse_peer, said)
+            peer = said.parsed(parse_peer)
             if peer is not None:
                 self._settling.connected(peer, self._now())
 
@@ -267,44 +260,10 @@ class Watcher:
             "watching: channels %d, peers online %d", len(self._channels), len(listing.online)
         )
 
-    # While all is seen.
+    # Events.
 
-    def _take_notification(self, said: _Said) -> None:
-        if said.topic == "channel_state_changed":
-            change = _parsed(parse_change, said)
-            if change is not None:
-                self._change(change, said)
-        else:
-            peer = _parsed(parse_peer, said)
-            if peer is not None:
-                online = said.topic == "connect"
-                self._put([(PeerOnlineEvent if online else PeerOfflineEvent)(peer, said.at)])
-
-    def _change(self, change: StateChange, said: _Said) -> None:
-        waits = any(each.channel_id == change.channel_id for each, _ in self._waiting)
-        if not waits and not self._channels.needs_listing(change):
-            self._put(self._channels.take(change, said.at))
-            self._publish()
-            return
-        self._waiting.append((change, said.at))
-        if len(self._waiting) == 1:
-            self._resolve(said)
-
-    def _resolve(self, said: _Said) -> None:
-        """Tell what the changes mean that wait for a listing, as far as there is one.
-
-        A lightningd that does not answer is asked only at the latest of what it said.
-        """
-        while self._waiting and (self._lists.is_answered or said is self._latest):
-            change, at = self._waiting[0]
-            listed: list[Listed] | None = []
-            if self._channels.needs_listing(change):
-                listed = self._lists.channels_of(change.peer)
-            if listed is None:
-                return
-            del self._waiting[0]
-            self._put(self._channels.take(change, at, listed))
-            self._publish()
+    def _is_latest(self, said: Said) -> bool:
+        return said is self._latest
 
     def _put(self, events: Sequence[object]) -> None:
         for event in events:
@@ -316,11 +275,3 @@ class Watcher:
         ids = self._channels.ids
         if ids != self._storage.channel_ids:
             self._storage.channel_ids = ids
-
-
-def _parsed(parse: Callable[[dict[str, object]], T], said: _Said) -> T | None:
-    try:
-        return parse(payload(said.topic, said.params))
-    except ValueError as error:
-        logger.warning("cannot use a %s of lightningd: %s", said.topic, error)
-        return None
