@@ -212,7 +212,7 @@ def test_a_node_that_cannot_even_be_asked_is_let_go(source: FakeSource) -> None:
 
 
 def test_a_signal_ends_a_start_that_hangs(source: FakeSource, path: Path) -> None:
-    hangs, closed = threading.Event(), threading.Event()
+    hangs, closed, cancelled = threading.Event(), threading.Event(), threading.Event()
 
     def hang() -> Sequence[OpenChannel]:
         hangs.set()
@@ -221,10 +221,11 @@ def test_a_signal_ends_a_start_that_hangs(source: FakeSource, path: Path) -> Non
 
     source.get_open_channels = hang  # type: ignore[method-assign]
     source.close = closed.set  # type: ignore[method-assign]
+    source.cancel = cancelled.set  # type: ignore[method-assign]
     with watching(source, recorder=Recorder(path)) as watched:
         assert hangs.wait(WAIT)
         watched.end()
-    assert source.calls == ["cancel"]
+    assert cancelled.wait(WAIT)
 
 
 def test_a_node_that_hangs_for_good_is_left_behind(source: FakeSource) -> None:
