@@ -1,0 +1,305 @@
+"""Runs a case in every order of steps that makes a difference, and replays one.
+
+Two schedules differ unless one becomes the other by swapping neighbouring steps
+that do not conflict: such a swap changes nothing, so of each kind one schedule is
+enough. :func:`explore` runs exactly these (by dynamic partial-order reduction
+with sleep sets, after Flanagan and Godefroid): a schedule is run; wherever two
+steps of it conflict and could have come the other way round, one is run in which
+they do; and so on, until there is nothing left. There is no bound on how often
+the parties take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
+
+from .stepping import (
+    CHANGE,
+    ENABLE,
+    NOTHING_KNOWN,
+    Attributes,
+    Party,
+    Run,
+    Touches,
+    at_hand,
+    first_ready,
+)
+
+WIDTH = 12
+"""Parties at most."""
+
+Case = Callable[[Run], Callable[[], object]]
+"""Makes the parties of a run, and returns what checks it when they have ended."""
+
+
+class Schedule(NamedTuple):
+    """Which party took each step."""
+
+    parties: tuple[int, ...]
+    attributes: Attributes = NOTHING_KNOWN
+
+
+class ScheduleError(AssertionError):
+    """Under ``schedule``, which replays it, this is ``wrong``."""
+
+    def __init__(self, wrong: str, schedule: Schedule, log: list[str]) -> None:
+        super().__init__("\n".join([wrong, *log, repr(schedule)]))
+        self.wrong = wrong
+        self.schedule = schedule
+
+
+@dataclass
+class Found:
+    """What an exploration ran."""
+
+    schedules: int = 0
+    """That differ."""
+    doubles: int = 0
+    """That turned out, on their way, not to differ."""
+    steps: int = 0
+    """Of the longest."""
+    attributes: Attributes = NOTHING_KNOWN
+
+
+def explore(case: Case, reduce: bool = True) -> Found:
+    """Run ``case`` under every schedule that differs; ``ScheduleError`` if one is wrong.
+
+    Without ``reduce``, under every schedule.
+    """
+    return _Explorer(case, reduce).explore()
+
+
+def replay(case: Case, schedule: Schedule) -> list[str]:
+    """Run ``case`` under one schedule; its steps. ``ScheduleError`` if something is wrong."""
+    run = Run(schedule.attributes)
+    run.log = []
+    chosen = iter(schedule.parties)
+
+    def choose(run: Run) -> Party | None:
+        number = next(chosen, None)
+        return first_ready(run) if number is None else run.parties[number]
+
+    try:
+        run_case(case, run, choose)
+    except BaseException as error:
+        raise ScheduleError(_text(error), schedule, run.log) from error
+    return run.log
+
+
+def run_case(case: Case, run: Run, choose: Callable[[Run], Party | None]) -> None:
+    """Run ``case`` once, and raise what is wrong."""
+    with at_hand(run):
+        check = case(run)
+        if run.log is not None:
+            run.log.clear()  # of what was done before the schedule
+        run.choose = choose
+        run.go()
+        waits = [f"{party.name} never {party.pending.what}" for party in run.stuck()]
+        run.abandon()
+        for error in (run.fault, *(party.error for party in run.parties)):
+            if error is not None:
+                raise error
+        assert not waits, f"nothing can go on: {', '.join(waits)}"
+        check()
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+class _Node:
+    """A choice in the schedule at hand: which party takes a step."""
+
+    __slots__ = ("chosen", "clock", "done", "sleep", "steps", "wanted")
+
+    def __init__(self, steps: dict[int, Touches], sleep: set[int], chosen: int) -> None:
+        self.steps = steps  # what they touch, of the parties that could go on
+        self.chosen = chosen
+        self.wanted = {chosen}
+        self.done: set[int] = set()
+        self.sleep = sleep  # what begins with these was run already, in another order
+        self.clock: list[int] = []  # for each party, the last of its steps that must precede
+
+    @property
+    def touches(self) -> Touches:
+        return self.steps[self.chosen]
+
+
+class _Explorer:
+    def __init__(self, case: Case, reduce: bool) -> None:
+        self._case = case
+        self._reduce = reduce
+        self._begin(NOTHING_KNOWN)
+
+    def _begin(self, attributes: Attributes) -> None:
+        self._found = Found(attributes=attributes)
+        self._path: list[_Node] = []
+        self._touched: dict[Hashable, list[tuple[int, str]]] = {}
+        self._steps_of: dict[int, list[int]] = {}
+
+    def explore(self) -> Found:
+        while True:
+            run = self._run_once()
+            if run.found() != run.attributes:
+                self._begin(run.found())  # now with the steps that were not known to be some
+                continue
+            self._count()
+            self._analyse(run)
+            if not self._go_back():
+                return self._found
+
+    def _run_once(self) -> Run:
+        run = Run(self._found.attributes)
+        self._known = len(self._path)
+        self._depth = 0
+        self._left: dict[int, Touches] = {}
+        try:
+            run_case(self._case, run, self._choose)
+        except BaseException as error:
+            self._report(error)
+        return run
+
+    def _report(self, error: BaseException) -> NoReturn:
+        shared = self._found.attributes.shared
+        known = Attributes(frozenset(name for _, name in shared), shared)
+        schedule = Schedule(tuple(node.chosen for node in self._path), known)
+        replay(self._case, schedule)
+        raise AssertionError(f"{_text(error)}\nbut when it is replayed all goes well: {schedule}")
+
+    def _count(self) -> None:
+        self._found.steps = max(self._found.steps, len(self._path))
+        if self._left:
+            self._found.doubles += 1
+        else:
+            self._found.schedules += 1
+
+    def _choose(self, run: Run) -> Party | None:
+        self._depth += 1
+        if self._depth <= self._known:
+            node = self._path[self._depth - 1]
+            party = run.parties[node.chosen]
+            assert party.pending.touches_now() == node.touches, "not the same as before"
+            return party
+        if self._left:
+            return first_ready(run)  # to the end, since threads cannot be ended from outside
+        return self._choose_anew(run)
+
+    def _choose_anew(self, run: Run) -> Party | None:
+        ready = [party for party in run.parties if party.is_ready()]
+        if not ready:
+            return None
+        sleep = self._sleep()
+        awake = [party for party in ready if party.number not in sleep]
+        if not awake:
+            self._left = {party.number: party.pending.touches_now() for party in run.stuck()}
+            return first_ready(run)
+        party = next((party for party in awake if party is run.current), awake[0])
+        steps = {party.number: party.pending.touches_now() for party in ready}
+        self._path.append(_Node(steps, sleep, party.number))
+        if not self._reduce:
+            self._path[-1].wanted |= steps.keys()
+        return party
+
+    def _sleep(self) -> set[int]:
+        """The parties whose next step leads to what was run already."""
+        if not self._path or not self._reduce:
+            return set()
+        node = self._path[-1]
+        return {
+            number
+            for number in node.sleep | node.done
+            if not _conflict(node.steps[number], node.touches)
+        }
+
+    def _go_back(self) -> bool:
+        """To the latest choice at which another is wanted; False if there is none."""
+        while self._path:
+            node = self._path[-1]
+            self._forget(node)
+            node.done.add(node.chosen)
+            if others := node.wanted - node.done - node.sleep:
+                node.chosen = min(others)
+                return True
+            self._path.pop()
+        return False
+
+    # Which other schedules are wanted.
+
+    def _analyse(self, run: Run) -> None:
+        for index in range(max(self._known - 1, 0), len(self._path)):
+            node = self._path[index]
+            party = run.parties[node.chosen]
+            before = self._clock_before(party, index)
+            self._find_races(party.number, node.touches, before)
+            node.clock = self._clock_after(node.touches, before)
+            node.clock[party.number] = index
+            self._remember(node, index)
+        for number, touches in self._left.items():
+            before = self._clock_before(run.parties[number], len(self._path))
+            self._find_races(number, touches, before)
+
+    def _remember(self, node: _Node, index: int) -> None:
+        self._steps_of.setdefault(node.chosen, []).append(index)
+        for key, how in node.touches:
+            self._touched.setdefault(key, []).append((index, how))
+
+    def _forget(self, node: _Node) -> None:
+        self._steps_of[node.chosen].pop()
+        for key, _ in node.touches:
+            self._touched[key].pop()
+
+    def _clock_before(self, party: Party, index: int) -> list[int]:
+        own = self._steps_of.get(party.number)
+        last = own[-1] if own else party.parent
+        clock = self._path[last].clock if last >= 0 else [-1] * WIDTH
+        if party.twin is not None and party.first_change == index:
+            assert party.twin.first_change is not None
+            clock = _merged(clock, self._path[party.twin.first_change].clock)
+        return clock
+
+    def _clock_after(self, touches: Touches, before: list[int]) -> list[int]:
+        after = before.copy()
+        for key, how in touches:
+            for index, how_2 in reversed(self._touched.get(key, ())):
+                if not _commute(how, how_2):
+                    after = _merged(after, self._path[index].clock)
+                if how_2 in (CHANGE, ENABLE):
+                    break  # it came after all that was before
+        return after
+
+    def _find_races(self, number: int, touches: Touches, before: list[int]) -> None:
+        """Want schedules in which this step comes before those that it conflicts with."""
+        for key, how in touches:
+            if how is ENABLE:
+                continue
+            for index, how_2 in reversed(self._touched.get(key, ())):
+                node = self._path[index]
+                if how_2 is ENABLE or _commute(how, how_2) or before[node.chosen] >= index:
+                    continue
+                self._want(node, index, number, before)
+                if how_2 is CHANGE:
+                    break
+
+    def _want(self, node: _Node, index: int, number: int, before: list[int]) -> None:
+        """At ``node``, want a choice that leads to the party's next step."""
+        leading = {each for each in node.steps if each == number or before[each] > index}
+        if not leading:
+            node.wanted |= node.steps.keys()
+        elif not leading & node.wanted:
+            node.wanted.add(number if number in leading else min(leading))
+
+
+def _merged(one: list[int], other: list[int]) -> list[int]:
+    return list(map(max, one, other))
+
+
+def _commute(how: str, how_2: str) -> bool:
+    return how == how_2 and how not in (CHANGE, ENABLE)
+
+
+def _conflict(one: Touches, other: Touches) -> bool:
+    return any(
+        key == key_2 and not _commute(how, how_2) for key, how in one for key_2, how_2 in other
+    )

@@ -1,0 +1,93 @@
+"""Every interleaving of callers, producers, stops and the loop, in small cases.
+
+Promises 1 to 4 and 8: no deadlock, no lost answer, none that is wrong or comes
+after ``stop()``, no lost event, whatever the order of the steps. The code is the
+package's own; only the standard library's locks, events, threads and simple queues
+are such that the next step can be chosen.
+
+At least so many schedules that differ must be run, so that nothing passes by
+running none. (On another version of Python there are a few more, or less.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from .hand_over import (
+    ASK_AND_STOP,
+    ASK_AND_TWO_STOPS,
+    ASK_PUT_AND_STOP,
+    START_AND_STOP,
+    START_NOTIFY_AND_STOP,
+    TickingClock,
+    hand_over,
+)
+from .lengths import STRESS
+from .schedules import Case, explore
+from .stepped import SteppedNotifier, SteppedQueue, stepped
+
+
+class FailingQueue(SteppedQueue):
+    """Nothing can be taken from it: the loop dies of its first item."""
+
+    def _get(self) -> Any:
+        raise OSError("disk on fire")
+
+
+ticking = partial(hand_over, clock=TickingClock)
+bounded = partial(hand_over, updates=partial(SteppedQueue, 1), stops_last=True)
+dying = partial(hand_over, updates=FailingQueue, dies=True)
+notified = partial(hand_over, notifier=SteppedNotifier)
+starting = partial(hand_over, is_running=False)
+
+SHORT: dict[str, tuple[Case, int]] = {
+    "a caller, a stop": (ASK_AND_STOP, 10),
+    "a caller, a stop, every moment another": (ticking(1, 0, 1), 20),
+    "a caller, two stops": (ASK_AND_TWO_STOPS, 500),
+    "two callers, a stop, every moment another": (ticking(2, 0, 1), 500),
+    "a caller, a producer, a stop": (ASK_PUT_AND_STOP, 500),
+    "a caller, a producer, a stop, every moment another": (ticking(1, 1, 1, witnessed=True), 500),
+    "a caller in no time, a producer, a stop": (hand_over(1, 1, 1, timeout=0), 500),
+    "a caller, a notifier, a stop": (notified(1, 1, 1), 300),
+    "a caller, a producer on a bounded queue": (bounded(1, 1, 1, events=2), 500),
+    "a caller, a producer, a stop, a dying loop": (dying(1, 1, 1), 500),
+    "a start, a stop": (START_AND_STOP, 5),
+    "a start, a caller, a stop": (starting(1, 0, 1), 150),
+    "a start, two stops": (starting(0, 0, 2), 200),
+    "a start, a producer, a stop, every moment another": (
+        starting(0, 1, 1, clock=TickingClock),
+        50,
+    ),
+    "a start, a notifier, a stop": (START_NOTIFY_AND_STOP, 50),
+}
+
+FULL: dict[str, tuple[Case, int]] = {
+    "two callers, a producer, two stops": (hand_over(2, 1, 2), 100_000),
+    "a caller, a producer, two stops, every moment another": (ticking(1, 1, 2), 10_000),
+    "two callers, two stops, every moment another": (ticking(2, 0, 2), 10_000),
+    "a caller, two producers, a stop": (hand_over(1, 2, 1), 10_000),
+    "a caller, a notifier that stops, a stop": (notified(1, 1, 1, notifier_stops=True), 500),
+    "a caller, a producer of three on a bounded queue": (bounded(1, 1, 1, events=3), 4_000),
+    "a caller, two producers on a bounded queue": (bounded(1, 2, 1), 2_000),
+    "two callers, a producer, a stop, a dying loop": (dying(2, 1, 1), 5_000),
+    "a start, a caller, a producer, a stop": (starting(1, 1, 1), 5_000),
+}
+
+CASES = SHORT | FULL if STRESS else SHORT
+
+
+@pytest.fixture(autouse=True)
+def all_stepped() -> Iterator[None]:
+    with stepped():
+        yield
+
+
+@pytest.mark.parametrize(("case", "least"), CASES.values(), ids=CASES)
+def test_every_interleaving(case: Case, least: int) -> None:
+    found = explore(case)
+
+    assert found.schedules >= least, found
