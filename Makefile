@@ -43,8 +43,9 @@ types: $(VENV)/lintable $(VENV)/testable
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10
 
-bench: $(VENV)/installed
-	$(BIN)/python -m benchmarks
+# With BENCH="--json", or BENCH="--plot docs/growth.svg".
+bench: $(VENV)/plottable
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # The wheel, made from the sdist, installed where the sources are not.
 wheel-test: $(VENV)/testable
@@ -53,7 +54,7 @@ wheel-test: $(VENV)/testable
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
-	cp -r tests setup.cfg README.rst .venv-wheel/outside
+	cp -r tests benchmarks setup.cfg README.rst .venv-wheel/outside
 	cd .venv-wheel/outside && ../bin/python -m pytest
 
 $(VENV)/installed: setup.cfg setup.py
@@ -67,6 +68,10 @@ $(VENV)/testable: $(VENV)/installed
 
 $(VENV)/lintable: $(VENV)/installed
 	$(BIN)/pip install -q -e ".[lint]"
+	touch $@
+
+$(VENV)/plottable: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[bench]"
 	touch $@
 
 .venv-%/testable: setup.cfg setup.py
