@@ -43,8 +43,9 @@ types: $(VENV)/lintable $(VENV)/testable
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10
 
-bench: $(VENV)/installed
-	$(BIN)/python -m benchmarks
+# With BENCH="--json", or BENCH="--plot docs/growth.svg".
+bench: $(VENV)/plottable
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # The pages in docs, with the reference of all public names; no warning is let pass.
 docs: $(VENV)/documentable
@@ -57,7 +58,7 @@ wheel-test: $(VENV)/testable
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
-	cp -r tests contrib docs setup.cfg README.rst .venv-wheel/outside
+	cp -r tests benchmarks contrib docs setup.cfg README.rst .venv-wheel/outside
 	cd .venv-wheel/outside && ../bin/python -m pytest
 
 # A real one for the tests, which skip what needs it where there is none.
@@ -79,6 +80,10 @@ $(VENV)/documentable: $(VENV)/installed
 
 $(VENV)/lintable: $(VENV)/installed
 	$(BIN)/pip install -q -e ".[lint]"
+	touch $@
+
+$(VENV)/plottable: $(VENV)/installed
+	$(BIN)/pip install -q -e ".[bench]"
 	touch $@
 
 .venv-%/testable: setup.cfg setup.py

@@ -4,146 +4,163 @@ from __future__ import annotations
 
 import tempfile
 import time
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import repeat
 from pathlib import Path
 
-from chanfitness import (
-    ChannelEventStore,
-    ChannelNotifier,
-    Config,
-    ManualClock,
-    OpenChannel,
-    OutPoint,
-    PeerNotifier,
-    SqliteStorage,
-    Vertex,
+from chanfitness import ChannelEventStore, ManualClock, SqliteStorage, Vertex
+
+from . import floors
+from .measure import Figure, figure, take_turns, timed
+from .sizes import Sizes
+from .stores import (
+    EVER,
+    PEERS,
+    SECOND,
+    channels,
+    channels_of,
+    flap,
+    flap_slowly,
+    peers,
+    running,
 )
 
-from .measure import Figure, compare
-
-PEERS = [Vertex(b"\x03" + number.to_bytes(32, "big")) for number in range(1000)]
-CHANNELS = [OpenChannel(OutPoint(f"{n:064x}", 1), PEERS[n % len(PEERS)]) for n in range(10_000)]
-EVER = timedelta(days=100_000)
-SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 
 
 @contextmanager
-def remembering(
-    channels: list[OpenChannel], clock: ManualClock, storage: SqliteStorage | None = None
-) -> Iterator[tuple[ChannelEventStore, PeerNotifier]]:
-    peers = PeerNotifier()
-    config = Config(
-        subscribe_channel_events=ChannelNotifier().subscribe_channel_events,
-        subscribe_peer_events=peers.subscribe_peer_events,
-        get_open_channels=lambda: channels,
-        clock=clock,
-        history=EVER,
-        history_limit=2_000_000,
-        storage=storage,
-    )
-    with ChannelEventStore(config) as store:
-        yield store, peers
-
-
-def flap(store: ChannelEventStore, peers: PeerNotifier, clock: ManualClock, changes: int) -> None:
-    """So many changes of one peer, a second apart."""
-    for number in range(changes):
-        clock.advance(SECOND)
-        (peers.notify_peer_offline if number % 2 else peers.notify_peer_online)(PEERS[0])
-    store.list_peers()
-
-
-def window_question(changes: int) -> Callable[[], float]:
-    """A question for the last hour, with so many changes kept before it."""
-
-    def ask(count: int = 2000) -> float:
-        clock = ManualClock()
-        with remembering(CHANNELS[:1], clock) as (store, peers):
-            flap(store, peers, clock, changes)
-            clock.advance(timedelta(hours=2))
-            begun = time.perf_counter()
-            for _ in repeat(None, count):
-                store.get_history(CHANNELS[0].channel_point, window=timedelta(hours=1))
-            return (time.perf_counter() - begun) / count
-
-    return ask
-
-
-def bytes_a_change(changes: int) -> float:
+def with_changes(count: int, storage: SqliteStorage | None = None) -> Iterator[ChannelEventStore]:
+    """A store of one channel that keeps so many changes, the last of them two hours ago."""
     clock = ManualClock()
-    with remembering(CHANNELS[:1], clock) as (store, peers):
-        flap(store, peers, clock, 1000)
-        tracemalloc.start()
-        before, _ = tracemalloc.get_traced_memory()
-        flap(store, peers, clock, changes)
-        after, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    return (after - before) / changes
+    with running(channels(1), clock, EVER, storage) as (store, notifier):
+        flap_slowly(store, notifier, clock, count)
+        clock.advance(2 * HOUR)
+        yield store
 
 
-def event(count: int, stored: bool) -> float:
-    """An event with history, with a database that is written ten times a second or without."""
+def window_question(store: ChannelEventStore, count: int) -> float:
+    """So many questions for the last hour; seconds each."""
+    ((point, _),) = channels(1)
+
+    def work() -> None:
+        for _ in repeat(None, count):
+            store.get_history(point, window=HOUR)
+
+    return timed(count, work)
+
+
+def whole_history(store: ChannelEventStore) -> float:
+    """Seconds of a question for a channel's whole life."""
+    ((point, _),) = channels(1)
+    return timed(1, lambda: store.get_history(point))
+
+
+def event(count: int, history: bool, stored: bool = False) -> float:
+    """An event with history or without, and with a database, written ten times a second."""
     with tempfile.TemporaryDirectory() as folder:
-        storage = SqliteStorage(Path(folder, "db"), timedelta(seconds=0.1)) if stored else None
-        clock = ManualClock()
-        with remembering(CHANNELS[:1], clock, storage) as (store, peers):
-            begun = time.perf_counter()
-            flap(store, peers, clock, count)
-            return (time.perf_counter() - begun) / count
+        storage = SqliteStorage(Path(folder, "db"), SECOND / 10) if stored else None
+        kept = EVER if history else None
+        with running(channels(1), ManualClock(), kept, storage) as (store, notifier):
+
+            def work() -> None:
+                flap(notifier, count)
+                store.list_peers()
+
+            return timed(count, work)
 
 
 @contextmanager
-def large_database(changes: int) -> Iterator[SqliteStorage]:
-    """10,000 channels with 1,000 peers, and so many changes of these."""
+def database(changes: int) -> Iterator[SqliteStorage]:
+    """With one channel, and so many changes of its peer."""
     with tempfile.TemporaryDirectory() as folder:
-        storage, clock = SqliteStorage(Path(folder, "db")), ManualClock()
-        with remembering(CHANNELS, clock, storage) as (_, peers):
-            for number in range(changes // len(PEERS)):
-                clock.advance(SECOND)
-                for peer in PEERS:
-                    (peers.notify_peer_offline if number % 2 else peers.notify_peer_online)(peer)
+        storage = SqliteStorage(Path(folder, "db"))
+        with with_changes(changes, storage):
+            pass
         yield storage
 
 
-def start_and_stop(storage: SqliteStorage) -> tuple[float, float]:
-    """Seconds to start from a database, and to stop with all peers changed."""
+@contextmanager
+def large_database(changes: int, channel_count: int) -> Iterator[SqliteStorage]:
+    """With so many channels with 1,000 peers, and so many changes of these."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage, clock = SqliteStorage(Path(folder, "db")), ManualClock()
+        with running(channels(channel_count), clock, EVER, storage) as (_, notifier):
+            for number in range(changes // len(PEERS)):
+                clock.advance(SECOND)
+                notify = notifier.notify_peer_offline if number % 2 else notifier.notify_peer_online
+                for peer in PEERS:
+                    notify(peer)
+        yield storage
+
+
+def start_from(storage: SqliteStorage, channel_count: int) -> float:
+    """Seconds to start from a database."""
     clock = ManualClock()
     clock.advance(EVER)
+    open_channels = channels(channel_count)
     begun = time.perf_counter()
-    with remembering(CHANNELS, clock, storage) as (store, peers):
-        started = time.perf_counter()
-        for peer in PEERS:
-            peers.notify_peer_online(peer)
-        store.list_peers()
-        stopping = time.perf_counter()
-    return started - begun, time.perf_counter() - stopping
+    with running(open_channels, clock, EVER, storage):
+        return time.perf_counter() - begun
 
 
-def figures() -> Iterator[Figure]:
-    yield compare(
-        "window question, 1,000,000 changes kept",
-        window_question(1_000_000),
-        "the same, 100 changes kept",
-        window_question(100),
-        rounds=3,
+def last_flush(changed: list[Vertex]) -> float:
+    """Seconds to stop with all these peers changed since the last flush."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage, clock = SqliteStorage(Path(folder, "db")), ManualClock()
+        open_channels = channels_of(changed)
+        with running(open_channels, clock, EVER, storage):
+            pass
+        clock.advance(SECOND)
+        with running(open_channels, clock, EVER, storage) as (store, notifier):
+            for peer in changed:
+                notifier.notify_peer_online(peer)
+            store.get_peer_info(changed[-1])
+            return timed(1, store.stop)
+
+
+def figures(sizes: Sizes) -> Iterator[Figure]:
+    """Of windows, of events that are kept, and of a database's start and last flush."""
+    count, many = sizes.of(2000), sizes.of(1_000_000)
+    few = 100
+    with with_changes(few) as small, with_changes(many) as large:
+        trips, below, costs = take_turns(
+            sizes.rounds(15),
+            [
+                partial(floors.round_trip, count),
+                partial(window_question, small, count),
+                partial(window_question, large, count),
+            ],
+        )
+    size = f"{few:,} changes kept"
+    yield figure("window question", size, below, "SimpleQueue round trip", trips)
+    yield figure("window question", f"{many:,} changes kept", costs, size, below)
+
+    count = sizes.of(20_000)
+    bare, kept, stored = take_turns(
+        sizes.rounds(15),
+        [
+            partial(event, count, history=False),
+            partial(event, count, history=True),
+            partial(event, count, history=True, stored=True),
+        ],
     )
-    yield compare(
-        "event, with a database",
-        partial(event, 20_000, True),
-        "event, without one",
-        partial(event, 20_000, False),
-        rounds=15,
+    size = f"{count:,} events"
+    yield figure("event, with history", size, kept, "without history", bare)
+    yield figure("event, with a database", size, stored, "without a database", kept)
+
+    channel_count = sizes.of(10_000)
+    with large_database(many, channel_count) as storage:
+        below, costs = take_turns(
+            sizes.rounds(3),
+            [partial(floors.rows_read, storage.path), partial(start_from, storage, channel_count)],
+        )
+    size = f"{channel_count:,} channels, {many:,} changes"
+    yield figure("start from a database", size, costs, "SELECT of all", below)
+    changed = peers(sizes.of(1000))
+    below, costs = take_turns(
+        sizes.rounds(7), [partial(floors.rows_written, changed), partial(last_flush, changed)]
     )
-
-
-def lines() -> Iterator[str]:
-    yield f"bytes a kept change: {bytes_a_change(200_000):.1f}"
-    with large_database(1_000_000) as storage:
-        start, stop = start_and_stop(storage)
-    yield f"start from 10,000 channels and 1,000,000 changes: {start:.2f} s"
-    yield f"last flush, 1,000 peers changed: {stop * 1000:.0f} ms"
+    yield figure("last flush", f"{len(changed):,} peers changed", costs, "bare transaction", below)

@@ -1,0 +1,83 @@
+"""What events cost: one of them, end to end, and a whole recording."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from itertools import repeat
+
+from chanfitness import ChannelEventStore, PeerNotifier, PeerOfflineEvent, PeerOnlineEvent
+from chanfitness.replay import replay
+
+from . import floors
+from .measure import PER_SECOND, Figure, figure, take_turns, timed
+from .sizes import Sizes
+from .stores import ALICE, PEERS, Plain, channels, fed_by, running
+
+
+def burst(store: ChannelEventStore, notifier: PeerNotifier, count: int) -> float:
+    """Through notifier, queue, loop and log, until all are handled; seconds an event."""
+
+    def work() -> None:
+        for _ in repeat(None, max(count // 2, 1)):
+            notifier.notify_peer_online(ALICE)
+            notifier.notify_peer_offline(ALICE)
+        store.get_peer_info(ALICE)
+
+    return timed(count, work)
+
+
+def event(count: int) -> float:
+    """So many events of a new store that has one channel."""
+    with running(channels(1)) as (store, notifier):
+        return burst(store, notifier, count)
+
+
+def plain_event(count: int) -> float:
+    """The same through a plain ``queue.Queue`` of the user's own, events made before."""
+    source = Plain()
+    online, offline = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
+    with fed_by(source) as store:
+
+        def work() -> None:
+            for _ in repeat(None, max(count // 2, 1)):
+                source.updates.put(online)
+                source.updates.put(offline)
+            store.list_channels()
+
+        return timed(count, work)
+
+
+def recording(count: int) -> bytes:
+    """A recording with so many events of a thousand peers."""
+    first = '{"at": "2026-01-01T00:00:00Z", "event": "monitoring_started", '
+    first += '"open_channels": [], "online_peers": []}\n'
+    line = '{{"at": "2026-01-01T00:00:{:02}.{:06}Z", "event": "peer_online", "peer": "{}"}}\n'
+    lines = [line.format(n // 10**6, n % 10**6, PEERS[n % 1000]) for n in range(count)]
+    return "".join([first, *lines]).encode()
+
+
+def replayed(text: bytes, count: int = 1) -> float:
+    """Seconds that it takes to replay a recording, or each of so many events in it."""
+    return timed(count, lambda: replay(io.BytesIO(text), "benchmark"))
+
+
+def figures(sizes: Sizes) -> Iterator[Figure]:
+    """Of events end to end, and of replay."""
+    count = sizes.of(20_000)
+    hop = partial(floors.queue_hop, count)
+    for name, subject in (
+        ("event through a notifier", event),
+        ("event through a plain queue.Queue", plain_event),
+    ):
+        below, costs = take_turns(sizes.rounds(25), [hop, partial(subject, count)])
+        yield figure(name, f"{count:,} events", costs, "queue.Queue hop", below)
+    lines = sizes.of(100_000)
+    text = recording(lines)
+    below, costs = take_turns(
+        sizes.rounds(5),
+        [partial(floors.json_lines, text), partial(replayed, text, lines)],
+    )
+    size = f"{lines:,} lines"
+    yield figure("replay, events", size, costs, "json.loads a line", below, unit=PER_SECOND)

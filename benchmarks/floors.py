@@ -1,0 +1,186 @@
+"""What stands beside each figure: the least that could do the same, of the standard library."""
+
+from __future__ import annotations
+
+import json
+import queue
+import sqlite3
+import tempfile
+import threading
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime, timezone
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from chanfitness import OpenChannel, PeerOfflineEvent, PeerOnlineEvent, Vertex
+
+from .measure import timed
+from .stores import ALICE
+
+
+def queue_hop(count: int) -> float:
+    """From one thread to another through a bare ``queue.Queue``."""
+    hop: queue.Queue[object] = queue.Queue()
+
+    def receive() -> None:
+        for _ in repeat(None, count):
+            hop.get()
+
+    def work() -> None:
+        for _ in repeat(None, count):
+            hop.put(None)
+        receiver.join()
+
+    receiver = threading.Thread(target=receive)
+    receiver.start()
+    return timed(count, work)
+
+
+def round_trip(count: int) -> float:
+    """To another thread and back through two bare ``queue.SimpleQueue``."""
+    there: queue.SimpleQueue[object] = queue.SimpleQueue()
+    back: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def echo() -> None:
+        for _ in repeat(None, count):
+            back.put(there.get())
+
+    def work() -> None:
+        for _ in repeat(None, count):
+            there.put(None)
+            back.get()
+
+    threading.Thread(target=echo, daemon=True).start()
+    return timed(count, work)
+
+
+@contextmanager
+def answering(answer: Callable[[], object]) -> Iterator[Callable[[], object]]:
+    """A function that has another thread ``answer``: a round trip of two ``SimpleQueue``."""
+    there: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    back: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def run() -> None:
+        while there.get():
+            back.put(answer())
+
+    def ask() -> object:
+        there.put(True)
+        return back.get()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield ask
+    there.put(False)
+    thread.join()
+
+
+def nothing() -> None:
+    """The shortest answer."""
+
+
+def tuples(open_channels: list[OpenChannel]) -> Callable[[], object]:
+    """An answer that is a list of plain tuples, with two durations in each."""
+    opened, now = datetime(2026, 1, 1, tzinfo=timezone.utc), datetime.now(timezone.utc)
+    return lambda: [(point, peer, now - opened, now - opened) for point, peer in open_channels]
+
+
+@contextmanager
+def consuming(bound: int) -> Iterator[queue.Queue[Any]]:
+    """A bounded queue that a thread empties, answering what is a queue itself."""
+    updates: queue.Queue[Any] = queue.Queue(bound)
+
+    def run() -> None:
+        while (item := updates.get()) is not None:
+            if type(item) is queue.SimpleQueue:
+                item.put(None)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield updates
+    updates.put(None)
+    thread.join()
+
+
+def thread_end() -> float:
+    """Telling a bare thread to end, and waiting until it has."""
+    end: queue.SimpleQueue[object] = queue.SimpleQueue()
+    thread = threading.Thread(target=end.get)
+    thread.start()
+
+    def work() -> None:
+        end.put(None)
+        thread.join()
+
+    return timed(1, work)
+
+
+def channel_entries(open_channels: list[OpenChannel]) -> dict[object, object]:
+    """Bare dictionary entries of the same values."""
+    return {point: (point, peer) for point, peer in open_channels}
+
+
+def peer_entries(peers: list[Vertex]) -> dict[object, object]:
+    """Bare dictionary entries of the same peers."""
+    return {peer: (peer, None) for peer in peers}
+
+
+def kept_events(count: int) -> list[object]:
+    """A bare list that keeps each event."""
+    return [(PeerOfflineEvent if n % 2 else PeerOnlineEvent)(ALICE) for n in range(count)]
+
+
+def kept_numbers(count: int) -> object:
+    """Bare arrays of a position and a stretch each."""
+    positions, stretches = array("q"), array("I")
+    for number in range(count):
+        positions.append(number)
+        stretches.append(0)
+    return positions, stretches
+
+
+def json_lines(text: bytes) -> float:
+    """A bare ``json.loads`` of each line, kept in a dictionary."""
+    lines = text.splitlines(keepends=True)
+
+    def work() -> None:
+        latest: dict[object, object] = {}
+        for line in lines:
+            record = json.loads(line)
+            latest[record.get("peer")] = record
+
+    return timed(len(lines), work)
+
+
+def rows_read(path: str) -> float:
+    """A bare ``SELECT`` of each table of a database."""
+    with closing(sqlite3.connect(path)) as database:
+        tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+
+        def work() -> None:
+            for (name,) in tables:
+                database.execute(f"SELECT * FROM {name}").fetchall()
+
+        return timed(1, work)
+
+
+def rows_written(peers: list[Vertex]) -> float:
+    """One bare transaction with a row for each peer, that is on the disk at its end."""
+    rows = [(peer, *range(7)) for peer in peers]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(sqlite3.connect(Path(folder, "db"), isolation_level=None)) as database,
+    ):
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute(f"CREATE TABLE peers (key BLOB UNIQUE, {', '.join('abcdefg')})")
+
+        def work() -> None:
+            database.execute("BEGIN")
+            database.executemany("INSERT INTO peers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            database.execute("COMMIT")
+
+        return timed(1, work)

@@ -1,0 +1,169 @@
+"""What questions cost, asked in quiet and under full load, and what long answers cost."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+from chanfitness import ChannelEventStore, PeerOfflineEvent, PeerOnlineEvent, Vertex
+
+from . import floors
+from .measure import Figure, figure, latencies, percentile, take_turns, timed
+from .sizes import Sizes
+from .stores import PEERS, Plain, channels, fed_by, flap, running
+
+PRODUCERS = 2
+BOUND = 100
+PERCENTS = (50, 99, 99.9)
+
+
+def ask_on(store: ChannelEventStore, count: int) -> float:
+    """So many ``get_chan_info``, one after the other; seconds each."""
+    (channel,) = channels(1)
+
+    def work() -> None:
+        for _ in repeat(None, count):
+            store.get_chan_info(*channel)
+
+    return timed(count, work)
+
+
+def idle_latencies(count: int) -> list[float]:
+    """Of so many questions while nothing else happens."""
+    (channel,) = channels(1)
+    with running([channel]) as (store, _):
+        return latencies(count, lambda: store.get_chan_info(*channel))
+
+
+def idle_round_trips(count: int) -> list[float]:
+    """Of so many bare round trips while nothing else happens."""
+    with floors.answering(floors.nothing) as ask:
+        return latencies(count, ask)
+
+
+@contextmanager
+def producing(updates: queue.Queue[Any], producers: int) -> Iterator[None]:
+    """Threads that put events as fast as the queue takes them."""
+    enough = threading.Event()
+
+    def produce(peer: Vertex) -> None:
+        online, offline = PeerOnlineEvent(peer), PeerOfflineEvent(peer)
+        while not enough.is_set():
+            updates.put(online)
+            updates.put(offline)
+
+    threads = [threading.Thread(target=produce, args=[peer]) for peer in PEERS[:producers]]
+    for thread in threads:
+        thread.start()
+    yield
+    enough.set()
+    for thread in threads:
+        thread.join()
+
+
+def loaded_latencies(count: int, producers: int = PRODUCERS) -> list[float]:
+    """Of so many questions while the store is fed as fast as it can."""
+    (channel,) = channels(1)
+    source = Plain(BOUND)
+    with fed_by(source) as store, producing(source.updates, producers):
+        return latencies(count, lambda: store.get_chan_info(*channel))
+
+
+def loaded_round_trips(count: int) -> list[float]:
+    """Of so many bare round trips while a bare queue is fed and emptied as fast."""
+    with (
+        floors.consuming(BOUND) as updates,
+        floors.answering(floors.nothing) as ask,
+        producing(updates, PRODUCERS),
+    ):
+        return latencies(count, ask)
+
+
+def loaded_turns(count: int) -> list[float]:
+    """Of so many that wait for their turn in the bare queue, behind what was put before."""
+    with floors.consuming(BOUND) as updates, producing(updates, PRODUCERS):
+        back: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+        def ask() -> None:
+            updates.put(back)
+            back.get()
+
+        return latencies(count, ask)
+
+
+def of_percentiles(
+    name: str, size: str, subjects: Sequence[list[float]], floor_name: str, below: list[list[float]]
+) -> Iterator[Figure]:
+    """A line for each percentile of what was measured in rounds."""
+    for percent in PERCENTS:
+        yield figure(
+            f"{name}, p{percent:g}",
+            size,
+            [percentile(each, percent) for each in subjects],
+            floor_name,
+            [percentile(each, percent) for each in below],
+        )
+
+
+def list_on(ask: Callable[[], object], count: int) -> float:
+    """Asking for so many channels; repeated while that is short."""
+    repeats = max(min(10_000 // count, 200), 1)
+
+    def work() -> None:
+        for _ in repeat(None, repeats):
+            ask()
+
+    return timed(repeats, work)
+
+
+def of_list_channels(sizes: Sizes, count: int) -> Figure:
+    """``list_channels`` beside a thread that answers with bare tuples."""
+    open_channels = channels(count)
+    with (
+        running(open_channels) as (store, _),
+        floors.answering(floors.tuples(open_channels)) as ask,
+    ):
+        below, costs = take_turns(
+            sizes.rounds(15), [partial(list_on, each, count) for each in (ask, store.list_channels)]
+        )
+    floor_name = "round trip with a list of tuples"
+    return figure("list_channels", f"{count:,} channels", costs, floor_name, below)
+
+
+def figures(sizes: Sizes) -> Iterator[Figure]:
+    """Of questions, idle and under full load, and of ``list_channels``."""
+    count = sizes.of(1000)
+    for behind, rounds in ((1, 40), (sizes.of(100_000), 10)):
+        with running(channels(1)) as (store, notifier):
+            flap(notifier, behind)
+            below, costs = take_turns(
+                sizes.rounds(rounds),
+                [partial(floors.round_trip, count), partial(ask_on, store, count)],
+            )
+        size = f"{behind:,} event{'s' * (behind > 1)} behind"
+        yield figure("question", size, costs, "SimpleQueue round trip", below)
+    many = 5 * count
+    trips, taken = take_turns(
+        sizes.rounds(7), [partial(idle_round_trips, many), partial(idle_latencies, many)]
+    )
+    yield from of_percentiles("question", "idle", taken, "SimpleQueue round trip", trips)
+    trips, turns, taken = take_turns(
+        sizes.rounds(5),
+        [partial(each, count) for each in (loaded_round_trips, loaded_turns, loaded_latencies)],
+    )
+    yield from of_percentiles("question", "full load", taken, "round trip beside that load", trips)
+    yield from of_percentiles("question", "full load", taken, "one bare queue for all", turns)
+    for channel_count in (10, sizes.of(1000), sizes.of(100_000)):
+        yield of_list_channels(sizes, channel_count)
+    few, many = sizes.of(500), sizes.of(5000)
+    with running(channels(few)) as (small, _), running(channels(many)) as (large, _):
+        below, costs = take_turns(
+            sizes.rounds(25),
+            [partial(list_on, each.list_channels, 5000) for each in (small, large)],
+        )
+    yield figure("list_channels", f"{many:,} channels", costs, f"{few:,} channels", below)

@@ -1,0 +1,60 @@
+"""What it costs to start, to stop, and to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+
+from chanfitness import OpenChannel
+
+from . import floors
+from .measure import Figure, figure, take_turns, timed
+from .sizes import Sizes
+from .stores import channels, running
+
+
+def start_and_stop(open_channels: list[OpenChannel]) -> tuple[float, float]:
+    """Seconds that each takes of a store with these channels."""
+    begun = time.perf_counter()
+    with running(open_channels):
+        started = time.perf_counter()
+        stopping = time.perf_counter()
+    return started - begun, time.perf_counter() - stopping
+
+
+def python(code: str) -> float:
+    """Seconds that a new Python takes to run this code and end."""
+    return timed(1, lambda: subprocess.run([sys.executable, "-c", code], check=True))
+
+
+def dictionary(open_channels: list[OpenChannel]) -> float:
+    """Seconds that bare entries of the same values take."""
+    return timed(1, lambda: floors.channel_entries(open_channels))
+
+
+def figures(sizes: Sizes) -> Iterator[Figure]:
+    """Of start, stop and import."""
+    few, many = sizes.of(10_000), sizes.of(100_000)
+    fewer, all_of_them = channels(few), channels(many)
+    floor, of_few, of_many = take_turns(
+        sizes.rounds(7),
+        [
+            lambda: (dictionary(all_of_them), floors.thread_end()),
+            lambda: start_and_stop(fewer),
+            lambda: start_and_stop(all_of_them),
+        ],
+    )
+    dictionaries, ends = zip(*floor, strict=True)
+    starts_of_few, _ = zip(*of_few, strict=True)
+    starts, stops = zip(*of_many, strict=True)
+    size = f"{many:,} channels"
+    yield figure("start", size, starts, f"{few:,} channels", starts_of_few)
+    yield figure("start", size, starts, f"{many:,} dict entries", dictionaries)
+    yield figure("stop", size, stops, "end of a bare thread", ends)
+    below, costs = take_turns(
+        sizes.rounds(15), [partial(python, "pass"), partial(python, "import chanfitness")]
+    )
+    yield figure("import chanfitness", "a new Python", costs, "python -c pass", below)

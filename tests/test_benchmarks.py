@@ -1,0 +1,262 @@
+"""The benchmarks measure what they say; how fast anything is, is not judged here."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import as_json
+from benchmarks.measure import (
+    BYTES,
+    PER_SECOND,
+    SECONDS,
+    Curve,
+    Point,
+    Spread,
+    curve,
+    figure,
+    latencies,
+    percentile,
+    take_turns,
+    timed,
+)
+from benchmarks.sizes import Sizes
+from benchmarks.table import curve_line, figure_line, humane
+
+ROOT = Path(__file__).parent.parent
+
+FIGURES = [
+    "event through a notifier beside queue.Queue hop",
+    "event through a plain queue.Queue beside queue.Queue hop",
+    "replay, events beside json.loads a line",
+    "question beside SimpleQueue round trip",
+    "question beside SimpleQueue round trip",
+    *[f"question, p{each} beside SimpleQueue round trip" for each in ("50", "99", "99.9")],
+    *[f"question, p{each} beside round trip beside that load" for each in ("50", "99", "99.9")],
+    *[f"question, p{each} beside one bare queue for all" for each in ("50", "99", "99.9")],
+    *["list_channels beside round trip with a list of tuples"] * 3,
+    "list_channels beside 5 channels",
+    "start beside 100 channels",
+    "start beside 1,000 dict entries",
+    "stop beside end of a bare thread",
+    "import chanfitness beside python -c pass",
+    "bytes a channel beside dict entry",
+    "bytes a peer beside dict entry",
+    "bytes an event beside kept in a list",
+    "bytes a kept change beside bare arrays",
+    "window question beside SimpleQueue round trip",
+    "window question beside 100 changes kept",
+    "event, with history beside without history",
+    "event, with a database beside without a database",
+    "start from a database beside SELECT of all",
+    "last flush beside bare transaction",
+]
+CURVES = [
+    "event against channels",
+    "question against channels",
+    "list_channels against channels",
+    "start against channels",
+    "stop against channels",
+    "event against peers",
+    "question against peers",
+    "list_peers against peers",
+    "event against events",
+    "question against events",
+    "replay against events",
+    "event against producers",
+    "question against callers",
+    "question, full load against producers",
+    "window question against kept changes",
+    "whole history against kept changes",
+    "start from a database against kept changes",
+    "last flush against peers",
+    "memory against channels",
+    "memory against peers",
+    "memory against kept changes",
+    "all memory against events",
+]
+
+
+def spreads(*measured: dict[str, float]) -> list[float]:
+    """All numbers of these; each is a median between its quartiles."""
+    for each in measured:
+        assert list(each) == ["low", "median", "high"]
+        assert each["low"] <= each["median"] <= each["high"]
+    return [number for each in measured for number in each.values()]
+
+
+def test_a_quick_run_prints_each_figure_and_each_curve_as_json() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--json"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=300,
+    )
+    assert run.stderr == b""
+    result: dict[str, Any] = json.loads(run.stdout)
+
+    numbers: list[float] = [result["seconds"], result["load"], result["cores"]]
+    for each in result["figures"]:
+        assert each["unit"] in (SECONDS, BYTES, PER_SECOND)
+        numbers += spreads(each["cost"], each["floor"], each["ratio"])
+    for each in result["curves"]:
+        assert each["unit"] in (SECONDS, BYTES)
+        assert len(each["points"]) >= 2
+        sizes = [point["size"] for point in each["points"]]
+        assert sizes == sorted(set(sizes))
+        assert each["fitted_from"] in sizes[:-1]
+        numbers += [each["exponent"], *spreads(*[point["cost"] for point in each["points"]])]
+    assert result["quick"]
+    assert all(math.isfinite(number) for number in numbers)
+    assert [f"{each['name']} beside {each['floor_name']}" for each in result["figures"]] == FIGURES
+    assert [f"{each['name']} against {each['against']}" for each in result["curves"]] == CURVES
+
+
+def powers(exponent: float, fixed: float = 0) -> Curve:
+    """The curve of costs that grow so, measured without noise."""
+    sizes = (1, 10, 100, 1000)
+    return curve("cost", "size", sizes, [[fixed + size**exponent] * 3 for size in sizes])
+
+
+@pytest.mark.parametrize("exponent", [-0.5, 0, 1, 2])
+def test_the_exponent_is_that_of_a_power(exponent: float) -> None:
+    assert powers(exponent).exponent == pytest.approx(exponent)
+
+
+def test_the_exponent_is_fitted_to_the_last_points() -> None:
+    costs = [[100.0] * 2, [100.0] * 2, [1000.0] * 2]
+
+    grown = curve("cost", "size", (1, 10, 100), costs, fitted=2)
+
+    assert grown.exponent == pytest.approx(1)
+    assert (grown.fitted_from, len(grown.points)) == (10, 3)
+
+
+def test_a_ratio_is_taken_in_each_round() -> None:
+    measured = figure("cost", "of one", [2.0, 20.0, 200.0], "floor", [1.0, 10.0, 100.0])
+
+    assert measured.cost == Spread(11, 20, 110)
+    assert measured.floor == Spread(5.5, 10, 55)
+    assert measured.ratio == Spread(2, 2, 2)
+
+
+def test_what_is_counted_a_second_is_worse_when_it_is_less() -> None:
+    measured = figure("rate", "of one", [0.5, 0.5], "floor", [0.25, 0.25], unit=PER_SECOND)
+
+    assert (measured.cost.median, measured.floor.median, measured.ratio.median) == (2, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("percent", "expected"), [(0, 1), (1, 1), (50, 50), (50.5, 51), (99, 99), (99.9, 100)]
+)
+def test_a_percentile_is_the_value_that_so_many_are_not_above(
+    percent: float, expected: float
+) -> None:
+    assert percentile(range(1, 101), percent) == expected
+
+
+def test_what_is_compared_takes_turns() -> None:
+    turns: list[str] = []
+
+    def work(name: str) -> int:
+        turns.append(name)
+        return len(turns)
+
+    returned = take_turns(2, [lambda: work("floor"), lambda: work("subject")])
+
+    assert turns == ["floor", "subject", "floor", "subject"]
+    assert returned == [[1, 3], [2, 4]]
+
+
+def test_time_is_that_of_each_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([0.0, 6.0, 10.0, 12.0, 20.0, 21.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(readings))
+
+    assert timed(3, lambda: None) == 2
+    assert latencies(2, lambda: None) == [1, 2]
+
+
+def test_quick_is_a_hundredth_in_two_rounds_at_two_sizes() -> None:
+    quick, whole = Sizes(quick=True), Sizes(quick=False)
+
+    assert (quick.of(1000), quick.of(10), quick.rounds(40)) == (10, 1, 2)
+    assert (whole.of(1000), whole.of(10), whole.rounds(40)) == (1000, 10, 40)
+    assert (quick.along((1, 2, 3)), whole.along((1, 2, 3))) == ((1, 2), (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (2.5, SECONDS, "2.50 s"),
+        (0.0025, SECONDS, "2.50 ms"),
+        (2.5e-6, SECONDS, "2.50 us"),
+        (2.5e-8, SECONDS, "25 ns"),
+        (12.25, BYTES, "12.2 B"),
+        (2500, BYTES, "2.5 kB"),
+        (2.5e6, BYTES, "2.5 MB"),
+        (100_000, PER_SECOND, "100,000 /s"),
+    ],
+)
+def test_a_number_has_the_unit_that_suits_it(value: float, unit: str, text: str) -> None:
+    assert humane(value, unit) == text
+
+
+def test_a_line_of_the_table_shows_median_and_spread_and_floor() -> None:
+    measured = figure("cost", "of one", [2e-3, 3e-3, 4e-3], "floor", [1e-3, 1e-3, 1e-3])
+
+    line = " ".join(figure_line(measured).split())
+    assert line == "cost of one 3.00 ms ±17% floor 1.00 ms ±0% 3.00 2.50 to 3.50"
+
+
+def test_nothing_has_no_spread_in_percent() -> None:
+    measured = figure("bytes", "of one", [0, 0], "floor", [1, 1], unit=BYTES)
+
+    line = " ".join(figure_line(measured).split())
+    assert line.startswith("bytes of one 0.0 B floor 1.0 B")
+
+
+def test_a_line_of_the_curves_shows_the_exponent_and_the_medians() -> None:
+    assert curve_line(powers(1)).split(maxsplit=3) == [
+        "cost",
+        "size",
+        "1.00",
+        "1 to 1,000         1: 1.00 s, 10: 10.00 s, 100: 100.00 s, 1,000: 1000.00 s",
+    ]
+
+
+def test_json_has_an_object_for_each_named_tuple() -> None:
+    point = Point(1, Spread(1, 2, 3))
+
+    assert as_json([point, "text"]) == [
+        {"size": 1, "cost": {"low": 1, "median": 2, "high": 3}},
+        "text",
+    ]
+
+
+def test_the_picture_is_the_same_for_the_same_curves_and_tells_nothing_else(
+    tmp_path: Path,
+) -> None:
+    plot = pytest.importorskip("benchmarks.plot", exc_type=ModuleNotFoundError)
+    curves = [
+        powers(0),
+        powers(1)._replace(against="producers"),
+        powers(1)._replace(unit=BYTES),
+    ]
+
+    pictures = []
+    for name in ("one.svg", "another.svg"):
+        plot.draw(curves, tmp_path / name)
+        pictures.append((tmp_path / name).read_text())
+
+    assert pictures[0] == pictures[1]
+    assert "cost: 0.00" in pictures[0]
+    assert "cost, producers: 1.00" in pictures[0]
+    assert "dc:date" not in pictures[0]
+    assert str(tmp_path) not in pictures[0]
