@@ -15,7 +15,8 @@ from chanfitness import OpenChannel
 from chanfitness.cli import main
 from chanfitness.options import parse
 
-from .fake_lnd import FakeLnd, make_lnddir
+from .fake_lnd import FakeLnd
+from .lnd_nodes import make_lnddir
 from .values import ALICE, CHANNEL_1
 
 ROOT = Path(__file__).parent.parent

@@ -19,8 +19,8 @@ import pytest
 from chanfitness import MonitoringPausedEvent
 from chanfitness.recording import parse_line, read
 
-from .fake_lnd import LIST_CHANNELS, LIST_PEERS, FakeLnd, make_lnddir
-from .lnd_nodes import Stretch, recorded, send
+from .fake_lnd import LIST_CHANNELS, LIST_PEERS, FakeLnd
+from .lnd_nodes import Stretch, make_lnddir, recorded, send
 from .terminal import TIMEOUT
 from .watches import Pipe
 
