@@ -183,7 +183,8 @@ def _table(rows: Sequence[Row], columns: int, *, sees: bool) -> list[Text]:
     """The heads and a line for each row, as wide as they have to be."""
     widths = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)]
     widths[:2] = _rooms(columns - sum(widths[2:]) - _GAP * (len(_HEADS) - 1), *widths[:2])
-    lines = [Text(_aligned(_HEADS, widths), "bold")]
+    heads = [head[:width] for head, width in zip(_HEADS, widths, strict=True)]
+    lines = [Text(_aligned(heads, widths), "bold")]
     for row in rows:
         line = Text(_aligned(row, widths), "" if sees else "dim")
         line.highlight_words([f" {row.state} "], "green" if row.state == "online" else "red")

@@ -205,6 +205,14 @@ def test_the_size_is_that_of_the_terminal() -> None:
     os.close(ours)
 
 
+def test_where_names_are_short_their_heads_are_too() -> None:
+    looking = Looking(60, 24)
+    with looking.output, looking.errors:
+        picture = looking.picture(overview(3))
+    assert picture[2].startswith("CHANNEL POIN  PEER          STATE")
+    assert picture[3].startswith("0000000...:1  020000...001  online")
+
+
 # Seeing, and blind time.
 
 
