@@ -13,21 +13,27 @@ from collections.abc import Sequence
 
 _INDENT = "  "
 _RECOGNISED = 16  # so many characters tell one peer from another
+_TENTH = datetime.timedelta(milliseconds=100)
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
 def duration(time: datetime.timedelta) -> str:
     """Two units of it, cut off: ``12d 3h``, ``4m 43s``, ``0.2s``."""
-    seconds = time.total_seconds()
+    tenths = time // _TENTH
+    seconds = tenths // 10
     for (unit, size), (smaller, part) in zip(_UNITS, (*_UNITS[1:], ("s", 1)), strict=True):
         if seconds >= size:
-            return f"{seconds // size:.0f}{unit} {seconds % size // part:.0f}{smaller}"
-    return f"{seconds // 0.1 / 10:.1f}s" if seconds < 10 else f"{seconds // 1:.0f}s"
+            return f"{seconds // size}{unit} {seconds % size // part}{smaller}"
+    return f"{tenths / 10:.1f}s" if seconds < 10 else f"{seconds}s"
 
 
 def percentage(ratio: float | None) -> str:
     """Cut off, so that only what was never down shows 100.00%."""
-    return "-" if ratio is None else f"{ratio * 10000 // 1 / 100:.2f}%"
+    if ratio is None:
+        return "-"
+    # Rounded first: 0.57 is a little less than that in binary, and would be 56.99%.
+    whole, hundredths = divmod(int(round(ratio * 10_000, 6)), 100)
+    return f"{whole}.{hundredths:02}%" if whole < 100 or ratio == 1 else "99.99%"
 
 
 def table(rows: Sequence[Sequence[str]], columns: int | None, names: int) -> list[str]:

@@ -22,6 +22,7 @@ ROWS = [
     [
         (timedelta(0), "0.0s"),
         (timedelta(seconds=0.25), "0.2s"),
+        (timedelta(seconds=5), "5.0s"),
         (timedelta(seconds=9.99), "9.9s"),
         (timedelta(seconds=59.99), "59s"),
         (timedelta(seconds=60), "1m 0s"),
@@ -36,7 +37,14 @@ def test_a_duration_has_two_units_cut_off(time: timedelta, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(None, "-"), (0.0, "0.00%"), (1.0, "100.00%"), (0.999999, "99.99%"), (0.5, "50.00%")],
+    [
+        (None, "-"),
+        (0.0, "0.00%"),
+        (0.57, "57.00%"),
+        (0.999999, "99.99%"),
+        (1 - 1e-15, "99.99%"),
+        (1.0, "100.00%"),
+    ],
 )
 def test_only_what_was_never_down_shows_a_hundred_percent(ratio: float | None, text: str) -> None:
     assert percentage(ratio) == text
