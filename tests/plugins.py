@@ -85,7 +85,7 @@ def plugin_process(
     assert process.stdout is not None
     with process:
         try:
-            wire = Wire(process.stdin, process.stdout)  # type: ignore[arg-type]
+            wire = Wire(process.stdin, process.stdout)
             assert wire.request("getmanifest", {"allow-deprecated-apis": False})["result"]
             params = init_params(directory, startup=startup, options=options)
             assert wire.request("init", params)["result"] is None

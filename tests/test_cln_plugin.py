@@ -499,7 +499,7 @@ def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None
     process = subprocess.Popen(
         COMMAND,
         stdin=subprocess.PIPE,
-        stdout=theirs,
+        stdout=theirs.fileno(),
         stderr=subprocess.PIPE,
         env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
     )
@@ -507,7 +507,7 @@ def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None
     with process, ours, ours.makefile("rb") as output:
         assert process.stdin is not None
         assert process.stderr is not None
-        wire = Wire(process.stdin, output)  # type: ignore[arg-type]
+        wire = Wire(process.stdin, output)
         wire.request("getmanifest", {})
         wire.request("init", init_params(tmp_path))
         wire.wait_for_log("watching")
