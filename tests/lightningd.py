@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 from typing_extensions import Self
 
@@ -112,7 +112,7 @@ def _read_json(connection: socket.socket) -> Any:
 class Wire:
     """What lightningd has of a plugin: a pipe to write to, and one to read from."""
 
-    def __init__(self, to_plugin: BinaryIO, from_plugin: BinaryIO) -> None:
+    def __init__(self, to_plugin: IO[bytes], from_plugin: IO[bytes]) -> None:
         self._to_plugin = to_plugin
         self._from_plugin = from_plugin
         self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()

@@ -35,16 +35,25 @@ def plugin_here(
     inbox: Inbox | None = None,
     on_event: Callable[[object, datetime], object] | None = None,
     is_initialised: bool = True,
+    catch_up: float = WAIT,
 ) -> Iterator[Wire]:
     """A plugin in a thread, which has answered ``getmanifest`` and ``init``.
 
+    Its answers have all that it was told before, unless that takes ``catch_up`` seconds.
     In the end lightningd hangs up, if it did not before, and the plugin ends.
     """
     with logging_restored(), environment("LIGHTNINGD_PLUGIN", "1"):
         plugin = Plugin(autopatch=False)
         to_plugin, from_plugin, plugin.stdin, plugin.stdout = pipes()
         log_to(plugin)
-        watching = WatchingPlugin(plugin, clock=clock, inbox=inbox, on_event=on_event)
+        watching = WatchingPlugin(
+            plugin,
+            clock=clock,
+            inbox=inbox,
+            on_event=on_event,
+            within=2 * WAIT,
+            catch_up=catch_up,
+        )
         served = Call(watching.serve)
         wire = Wire(to_plugin, from_plugin)
         try:
@@ -76,7 +85,7 @@ def plugin_process(
     assert process.stdout is not None
     with process:
         try:
-            wire = Wire(process.stdin, process.stdout)  # type: ignore[arg-type]
+            wire = Wire(process.stdin, process.stdout)
             assert wire.request("getmanifest", {"allow-deprecated-apis": False})["result"]
             params = init_params(directory, startup=startup, options=options)
             assert wire.request("init", params)["result"] is None

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -462,7 +463,7 @@ def test_a_socket_that_never_answers_holds_up_no_answer(tmp_path: Path, rpc: Rpc
         asked.set()
 
     rpc.answer = hang
-    with plugin_here(tmp_path) as wire:
+    with plugin_here(tmp_path, catch_up=0) as wire:
         assert asked.wait(WAIT)
         wire.notify("connect", {"id": str(ALICE)})
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
@@ -484,6 +485,7 @@ def test_an_input_that_cannot_be_read_is_the_end() -> None:
 
 def test_it_ends_when_lightningd_says_so(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_process(tmp_path) as (wire, process):
+        wire.wait_for_log("watching")
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
         wire.send({"method": "shutdown", "params": {}})
         assert process.wait(timeout=WAIT) == 0
@@ -493,34 +495,27 @@ def test_it_ends_when_lightningd_says_so(tmp_path: Path, rpc: RpcServer) -> None
 
 
 def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None:
+    ours, theirs = socket.socketpair()
     process = subprocess.Popen(
         COMMAND,
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=theirs.fileno(),
         stderr=subprocess.PIPE,
         env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
     )
-    with process:
+    theirs.close()
+    with process, ours, ours.makefile("rb") as output:
         assert process.stdin is not None
-        assert process.stdout is not None
         assert process.stderr is not None
-        steps: list[tuple[str, object]] = [
-            ("getmanifest", {}),
-            ("init", init_params(tmp_path)),
-            ("chanfitness", []),
-        ]
-        for method, params in steps:
-            request = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
-            process.stdin.write(json.dumps(request).encode() + b"\n\n")
-            process.stdin.flush()
-            answered = None
-            while answered != method:
-                answered = json.loads(process.stdout.readline()).get("id")
-                assert process.stdout.readline() == b"\n"
-        process.stdout.close()  # nobody reads what it still has to say
-        process.stdin.write(b"nonsense\n\n" * 100)
-        process.stdin.close()
+        wire = Wire(process.stdin, output)
+        wire.request("getmanifest", {})
+        wire.request("init", init_params(tmp_path))
+        wire.wait_for_log("watching")
+        ours.shutdown(socket.SHUT_RDWR)  # nobody hears what it still has to say
+        wire.send_raw(b"nonsense\n\n")
+        wire.hang_up()
         assert (process.wait(timeout=WAIT), process.stderr.read()) == (0, b"")
+        wire.read_to_end()
     saved, _ = read(tmp_path / "chanfitness.db")
     assert saved is not None
     assert [row.channel_point for row in saved.channels] == [str(CHANNEL_1)]
@@ -543,7 +538,7 @@ def test_a_signal_ends_it_as_lightningd_would(
     tmp_path: Path, rpc: RpcServer, number: signal.Signals
 ) -> None:
     with plugin_process(tmp_path) as (wire, process):
-        wire.result("chanfitness")
+        wire.wait_for_log("watching")
         process.send_signal(number)
         assert process.wait(timeout=WAIT) == 0
     saved, _ = read(tmp_path / "chanfitness.db")
@@ -561,7 +556,7 @@ def test_it_ends_though_the_socket_never_answers(tmp_path: Path, rpc: RpcServer)
 
 def test_of_two_plugins_one_has_the_database(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_process(tmp_path) as (first, _):
-        first.result("chanfitness")
+        first.wait_for_log("watching")
         with plugin_process(tmp_path) as (second, _):
             assert "another store is writing it" in second.refusal("chanfitness")[1]
             second.hang_up()

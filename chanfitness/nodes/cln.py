@@ -30,7 +30,7 @@ from ..config import OnEvent
 from ..errors import ChanFitnessError, extra, quoted
 from ..store import ChannelEventStore
 from ..waiting import InterruptedBySignalError, Signals
-from .cln_answers import Asked
+from .cln_answers import CATCH_UP, WITHIN, Asked
 from .cln_log import log_to
 from .cln_rpc import LightningRpc
 from .cln_watcher import TOPICS, Inbox, Watcher
@@ -54,7 +54,8 @@ class _ShutdownError(BaseException):
 class WatchingPlugin:
     """Joins a pyln ``Plugin`` to a watcher, which its ``init`` starts.
 
-    ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`.
+    ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`; ``within``,
+    ``catch_up``: as for :class:`Asked`.
     """
 
     def __init__(
@@ -64,11 +65,15 @@ class WatchingPlugin:
         clock: Clock | None = None,
         inbox: Inbox | None = None,
         on_event: OnEvent | None = None,
+        within: float = WITHIN,
+        catch_up: float = CATCH_UP,
     ) -> None:
         self._plugin = plugin
         self._clock = clock
         self._inbox = inbox
         self._on_event = on_event
+        self._within = within
+        self._catch_up = catch_up
         self._watcher: Watcher | None = None
         self._exporter: Any = None  # what serves Prometheus, as far as it does
         self._questions: queue.SimpleQueue[tuple[Request, Asked, _Question] | None]
@@ -199,7 +204,8 @@ class WatchingPlugin:
     def _ask(self, request: Request, question: _Question) -> None:
         if self._watcher is None:
             raise RpcException("chanfitness was not started", _FAILED)
-        self._questions.put((request, Asked(self._watcher), question))
+        asked = Asked(self._watcher, self._within, self._catch_up)
+        self._questions.put((request, asked, question))
 
     def _answer_all(self) -> None:
         while (entry := self._questions.get()) is not None:

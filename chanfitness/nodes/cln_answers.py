@@ -23,11 +23,14 @@ CATCH_UP = 1.0
 
 
 class Asked:
-    """One question to a watcher, from the moment at which it came."""
+    """One question to a watcher, from the moment at which it came; times in seconds."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(
+        self, watcher: Watcher, within: float = WITHIN, catch_up: float = CATCH_UP
+    ) -> None:
         self._watcher = watcher
-        self._deadline = time.monotonic() + WITHIN
+        self._deadline = time.monotonic() + within
+        self._catch_up = catch_up
         self._reached = watcher.reached()
 
     def all_channels(self) -> dict[str, object]:
@@ -55,7 +58,7 @@ class Asked:
     def _store(self) -> ChannelEventStore:
         """The store, once it knows what was said before the question, if that is soon."""
         store = self._watcher.ready(self._left())
-        self._reached.wait(min(CATCH_UP, self._left()))
+        self._reached.wait(min(self._catch_up, self._left()))
         return store
 
     def _left(self) -> float:
