@@ -18,6 +18,7 @@ from typing import NamedTuple, NoReturn
 from .stepping import (
     CHANGE,
     ENABLE,
+    LOOK,
     NOTHING_KNOWN,
     Attributes,
     Party,
@@ -157,6 +158,8 @@ class _Explorer:
         self._left: dict[int, Touches] = {}
         try:
             run_case(self._case, run, self._choose)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             self._report(error)
         return run
@@ -265,7 +268,7 @@ class _Explorer:
             for index, how_2 in reversed(self._touched.get(key, ())):
                 if not _commute(how, how_2):
                     after = _merged(after, self._path[index].clock)
-                if how_2 in (CHANGE, ENABLE):
+                if how_2 is not LOOK:
                     break  # it came after all that was before
         return after
 
@@ -296,7 +299,7 @@ def _merged(one: list[int], other: list[int]) -> list[int]:
 
 
 def _commute(how: str, how_2: str) -> bool:
-    return how == how_2 and how not in (CHANGE, ENABLE)
+    return how is how_2 is LOOK
 
 
 def _conflict(one: Touches, other: Touches) -> bool:

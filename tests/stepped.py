@@ -14,6 +14,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -109,7 +110,7 @@ class Event:
         return self.was_set
 
     def set(self) -> None:
-        here().step(f"sets {self.name}", ((self.name, "set"),))
+        here().step(f"sets {self.name}", lambda: ((self.name, LOOK if self.was_set else CHANGE),))
         self.was_set = True
 
 
@@ -222,17 +223,26 @@ def get_ident() -> int:
 
 
 class Stepped:
-    """Objects whose attributes, as far as parties share them, are touched in steps."""
+    """Objects whose attributes, as far as parties share them, are touched in steps.
+
+    That is to look an attribute up and to set it. To change in place what it refers
+    to (a list, say) is no step.
+    """
 
     def __getattribute__(self, name: str) -> Any:
         if name in here().attributes.set_by_parties:
-            here().touch(self, name, LOOK)
+            here().look_at(self, name)
         return super().__getattribute__(name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        is_simple = value is None or isinstance(value, bool | str)
-        here().touch(self, name, repr(value) if is_simple else CHANGE)
+        here().set(self, name, partial(_is_new, self, name, value))
         super().__setattr__(name, value)
+
+
+def _is_new(thing: object, name: str, value: object) -> bool:
+    """Whether it makes a difference to set the attribute to ``value``."""
+    known = object.__getattribute__(thing, "__dict__").get(name)
+    return known != value or not isinstance(value, bool | int | str)
 
 
 class SteppedStore(Stepped, ChannelEventStore):
@@ -272,10 +282,13 @@ class SteppedQueue(Stepped, queue.Queue[Any]):
 
     def __getattribute__(self, name: str) -> Any:
         if name == "_put":
-            here().touch(self, "hooks", LOOK)
-        elif name == "__dict__":  # which vars() asks for: the hooks are taken off
-            here().touch(self, "hooks", CHANGE)
+            here().look_at(self, "hooks")
+        elif name == "__dict__":  # which vars() looks up: if there is a hook, it is taken off
+            here().set(self, "hooks", self._is_hooked)
         return super().__getattribute__(name)
+
+    def _is_hooked(self) -> bool:
+        return "_put" in object.__getattribute__(self, "__dict__")
 
 
 class SteppedWatchableQueue(Stepped, WatchableQueue):

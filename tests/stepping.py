@@ -16,10 +16,11 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from .stores import WAIT
+
 LOOK, CHANGE, ENABLE = "looks", "changes", "enables"
 """How a step touches something. Of two steps that touch the same thing the order
-matters, unless both look at it, or both set it to the same value (which is written
-as that value is). To enable is to change for steps that could not come before."""
+matters, unless both look. To enable is to change for steps that could not come before."""
 
 Touches = tuple[tuple[Hashable, str], ...]
 """(what is touched, how)"""
@@ -72,6 +73,9 @@ class Party:
         self.baton = _thread.allocate_lock()
         self.baton.acquire()
 
+    def __repr__(self) -> str:
+        return f"{self.name}, who {self.pending.what},"
+
     def is_ready(self) -> bool:
         if self.ended or (self.pending.ready is not None and not self.pending.ready()):
             return False
@@ -116,7 +120,7 @@ class Run:
     def go(self) -> None:
         """Let the parties run until none can."""
         self._pass_on()
-        self._baton.acquire()
+        self._wait_for_parties()
 
     def settle(self) -> None:
         """Let the parties run until none can, in any order. The schedule begins after it."""
@@ -134,7 +138,7 @@ class Run:
         for party in self.stuck():
             self.current = party
             party.baton.release()
-            self._baton.acquire()
+            self._wait_for_parties()
         self.current = None
 
     def found(self) -> Attributes:
@@ -167,18 +171,32 @@ class Run:
             if self._pass_on() is not me:
                 self._wait(me)
 
-    def touch(self, thing: object, name: str, how: str) -> None:
-        """A bare attribute is touched: a step, if parties share it."""
+    def look_at(self, thing: object, name: str) -> None:
+        """A bare attribute is looked up: a step, if parties share it."""
+        if self.current is not None and self._is_shared(thing, name):
+            self.step(f"looks at {type(thing).__name__}.{name}", ((self._key(thing, name), LOOK),))
+
+    def set(self, thing: object, name: str, is_new: Callable[[], bool]) -> None:
+        """A bare attribute is set, to another value or not."""
         if self.current is None:
             return
+        self._set.add((type(thing).__name__, name))
+        if self._is_shared(thing, name):
+            key = self._key(thing, name)
+            self.step(
+                f"sets {type(thing).__name__}.{name}",
+                lambda: ((key, CHANGE if is_new() else LOOK),),
+            )
+
+    def _is_shared(self, thing: object, name: str) -> bool:
+        assert self.current is not None
         attribute = type(thing).__name__, name
         self._touched_by.setdefault(attribute, set()).add(self.current.number)
-        if how is not LOOK:
-            self._set.add(attribute)
-        if attribute in self.attributes.shared:
-            number = self._numbers.setdefault(id(thing), len(self._numbers))
-            verb = "looks at" if how is LOOK else "sets"
-            self.step(f"{verb} {'.'.join(attribute)}", (((number, name), how),))
+        return attribute in self.attributes.shared
+
+    def _key(self, thing: object, name: str) -> tuple[int, str]:
+        """The same in each run that has gone the same way until now."""
+        return self._numbers.setdefault(id(thing), len(self._numbers)), name
 
     def _pass_on(self) -> Party | None:
         party = None
@@ -196,6 +214,9 @@ class Run:
             self.current = party
             (self._baton if party is None else party.baton).release()
         return party
+
+    def _wait_for_parties(self) -> None:
+        assert self._baton.acquire(timeout=WAIT), f"{self.current} waits, but not in a step"
 
     def _wait(self, party: Party) -> None:
         party.baton.acquire()
