@@ -140,8 +140,8 @@ class FakeLnd(grpc.GenericRpcHandler):
     it may wait, raise by ``context.abort``, or return another answer than is in
     ``answers``.
 
-    ``calls`` is the methods that were called, in order. A list of channels is not
-    given before both streams have begun.
+    ``calls`` is the methods that were called, in order. The channels
+    are not listed before both streams have begun.
     """
 
     def __init__(self, *names: str) -> None:
@@ -180,7 +180,7 @@ class FakeLnd(grpc.GenericRpcHandler):
         Call(self._pool.shutdown).result()
 
     def accept(self) -> Link:
-        """Wait for the next connection to have both streams."""
+        """Wait for the next client that has both streams, and asks for the channels."""
         return self._links.get(timeout=WAIT)
 
     def set_state(
@@ -227,21 +227,28 @@ class FakeLnd(grpc.GenericRpcHandler):
         if not context.add_callback(stream.end):  # the client has gone already
             return iter(())
         with self._lock:
-            streams = self._half[context.peer()]
-            streams[method] = stream
-            if len(streams) == 2:
-                self._links.put(Link(streams[CHANNEL_EVENTS], streams[PEER_EVENTS]))
+            link = self._half[context.peer()]
+            link[method] = stream
+            if len(link) == 2:
                 self._whole[context.peer()].set()
         return stream.serve(context)
 
     def _answer(self, method: str, _: bytes, context: grpc.ServicerContext) -> bytes:
+        if method == LIST_CHANNELS:
+            self._connect(context)
         another = self._admit(method, context)
-        if method == LIST_CHANNELS:  # so that who has a list has a link
-            with self._lock:
-                whole = self._whole[context.peer()]
-            if context.add_callback(whole.set):
-                assert whole.wait(timeout=WAIT)
         return another if isinstance(another, bytes) else self.answers[method]
+
+    def _connect(self, context: grpc.ServicerContext) -> None:
+        """Wait for both streams of a client: then it is one that a test can talk to."""
+        with self._lock:
+            whole = self._whole[context.peer()]
+        if context.add_callback(whole.set):  # when the client goes; it may have gone
+            assert whole.wait(timeout=WAIT)
+        with self._lock:
+            link = self._half[context.peer()]
+            if len(link) == 2:
+                self._links.put(Link(link[CHANNEL_EVENTS], link[PEER_EVENTS]))
 
     def _admit(self, method: str, context: grpc.ServicerContext) -> object:
         done = self.on[method](context) if method in self.on else None

@@ -77,11 +77,11 @@ def test_what_lnd_sent_comes_out_as_it_was_recorded(
     links: list[Link] = []
 
     def early(_: object) -> None:
-        if not links:
-            links.append(lnd.accept())
-            send(links[0], stretch.before)
+        lnd.on = {}
+        links.append(lnd.accept())
+        send(links[0], stretch.before)
 
-    lnd.on = {LIST_PEERS: early}
+    lnd.on = {LIST_CHANNELS: early}
     with a_node(lnd, tmp_path) as (node, _):
         updates = node.subscribe_channel_events().updates
         assert updates.get(timeout=WAIT) == resumed
