@@ -313,19 +313,22 @@ class Ledger(Accounts):
             self._align(log, instant)
 
     def _set_open(self, open_channels: list[OpenChannel], at: datetime.timedelta) -> None:
-        wanted = dict(open_channels)
-        for channel in list(self._channels.values()):
-            if wanted.get(channel.point) != channel.peer:
-                channel.leave(at)
-                self._remove(channel)
-                if self._keeping.stored:
-                    self._absent[channel.point] = channel
+        if self._channels:
+            self._leave_all_but(dict(open_channels), at)
         known = set(self._channels)
         for point, peer in open_channels:
             if point in known:
                 known.remove(point)  # a second time would be one too many
             else:
                 self.open_channel(point, peer, at)
+
+    def _leave_all_but(self, wanted: dict[OutPoint, Vertex], at: datetime.timedelta) -> None:
+        for channel in list(self._channels.values()):
+            if wanted.get(channel.point) != channel.peer:
+                channel.leave(at)
+                self._remove(channel)
+                if self._keeping.stored:
+                    self._absent[channel.point] = channel
 
     # History.
 
