@@ -72,6 +72,17 @@ class Ledger(Accounts):
 
     def open_channel(self, point: OutPoint, peer: Vertex, at: datetime.timedelta) -> None:
         """A channel opens, up from its first moment if its peer is online."""
+        self._open(point, peer, self._opening(at))
+
+    def _opening(self, at: datetime.timedelta) -> Instant:
+        """When what opens at ``at`` begins: unseen, with the next stretch.
+
+        That begins where the axis stands.
+        """
+        return at, self._axis.stretch + self._axis.paused
+
+    def _open(self, point: OutPoint, peer: Vertex, opened: Instant) -> None:
+        at, _ = opened
         known = self._channels.get(point)
         if known is not None:
             logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
@@ -80,8 +91,6 @@ class Ledger(Accounts):
         log = self._peers.get(peer)
         if log is None:
             log = self._new_log(peer, at)
-        # What opens unseen begins with the next stretch, which begins where the axis stands.
-        opened = at, self._axis.stretch + self._axis.paused
         channel, absence = self._absent.pop(point, None) if self._absent else None, None
         if channel is not None and channel.peer == peer:
             absence = channel.absence
@@ -290,19 +299,22 @@ class Ledger(Accounts):
             self._align(log, instant)
 
     def _set_open(self, open_channels: list[OpenChannel], at: datetime.timedelta) -> None:
-        wanted = dict(open_channels)
+        if self._channels:
+            self._leave_all_but(dict(open_channels), at)
+        known, opened = set(self._channels), self._opening(at)  # one, however many they are
+        for point, peer in open_channels:
+            if point in known:
+                known.remove(point)  # a second time would be one too many
+            else:
+                self._open(point, peer, opened)
+
+    def _leave_all_but(self, wanted: dict[OutPoint, Vertex], at: datetime.timedelta) -> None:
         for channel in list(self._channels.values()):
             if wanted.get(channel.point) != channel.peer:
                 channel.leave(at)
                 self._remove(channel)
                 if self._keeping.stored:
                     self._absent[channel.point] = channel
-        known = set(self._channels)
-        for point, peer in open_channels:
-            if point in known:
-                known.remove(point)  # a second time would be one too many
-            else:
-                self.open_channel(point, peer, at)
 
     # History.
 
