@@ -1,0 +1,325 @@
+"""Real recordings, damaged in every way: an error that says where, or an answer.
+
+Never a hang, never unbounded memory, and nothing is lost that was stored before.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chanfitness import RecordingError, SqliteStorage
+from chanfitness.replay import Replayed, replay
+from chanfitness.rows import Saved
+from chanfitness.storage import read
+
+from .lengths import STRESS, length
+from .stores import Call
+from .values import ALICE, CHANNEL_1
+
+RECORDING = (Path(__file__).parent / "data" / "lnd-simnet-restarts.jsonl").read_bytes()
+STORED = 47  # lines, with which a stretch ends
+FIRST, LAST = (datetime(2026, 11, 22, 11, each, tzinfo=timezone.utc) for each in (18, 51))
+ZERO, DAY = timedelta(0), timedelta(days=1)
+MEMORY = 2**29  # bytes
+
+ODD_JSON = [
+    b"null",
+    b"true",
+    b"-0.0",
+    b"1e999",
+    b"NaN",
+    b"9" * 10_000,
+    b"[" * 100_000,
+    b"[" * 900 + b"]" * 900,
+    b'{"a":' * 100_000,
+    b"{}",
+    b"[null]",
+    b"[[]]",
+    b'""',
+    b'"\\ud800"',
+    b'"\\u0000"',
+    b'"\xe2\x80\xae\xf0\x9f\x98\x80"',
+    b'"\x1b[2J"',
+    b'"' + b"x" * 1_000_000 + b'"',
+    b"[" + b"1," * 100_000 + b"1]",
+    b'"0001-01-01T00:00:00Z"',
+    b'"0001-01-01T00:00:00+23:59"',
+    b'"9999-12-31T23:59:59.999999Z"',
+    b'"9999-12-31T23:59:59-23:59"',
+    b'"2026-11-22T11:49:59.123Z"',
+    '"٢٠٢٦-11-22T11:49:59Z"'.encode(),
+    b'"2027-02-29T00:00:60Z"',
+    f'"{ALICE}"'.encode(),
+    f'"{str(ALICE).upper()}"'.encode(),
+    f'"{CHANNEL_1}"'.encode(),
+    f'"{CHANNEL_1.txid}:4294967296"'.encode(),
+    *(b'"%s"' % each for each in (b"peer_online", b"channel_moved", b"monitoring_stopped")),
+]
+ODD_BYTES = [
+    b"\n",
+    b"\r",
+    b"\x00",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"\xed\xa0\x80",
+    b'"',
+    b"{",
+    b"\\",
+]
+
+
+class Damage(NamedTuple):
+    """``how`` is done ``where`` (0 to 1), and perhaps ``there``, with something ``odd``."""
+
+    how: Callable[[bytes, float, float, bytes], bytes]
+    where: float
+    there: float
+    odd: bytes
+
+
+def place(sequence: Sequence[object], where: float) -> int:
+    return int(where * len(sequence))
+
+
+def flip(data: bytes, where: float, there: float, _: bytes) -> bytes:
+    flipped, at = bytearray(data), place(data, where)
+    flipped[at : at + 1] = bytes([each ^ 1 << int(there * 8) for each in data[at : at + 1]])
+    return bytes(flipped)
+
+
+def cut_off(data: bytes, where: float, _: float, __: bytes) -> bytes:
+    return data[: place(data, where)]
+
+
+def cut_out(data: bytes, where: float, there: float, _: bytes) -> bytes:
+    return data[: place(data, where)] + data[place(data, there) :]
+
+
+def put_in(data: bytes, where: float, _: float, odd: bytes) -> bytes:
+    return data[: place(data, where)] + odd + data[place(data, where) :]
+
+
+def on_lines(
+    how: Callable[[list[bytes], int, int], object],
+    data: bytes,
+    where: float,
+    there: float,
+    _: bytes,
+) -> bytes:
+    lines = data.splitlines(keepends=True)
+    how(lines, place(lines, where), place(lines, there))
+    return b"".join(lines)
+
+
+def remove(lines: list[bytes], one: int, _: int) -> None:
+    del lines[one : one + 1]
+
+
+def repeat(lines: list[bytes], one: int, other: int) -> None:
+    lines[other:other] = lines[one : one + 1]
+
+
+def swap(lines: list[bytes], one: int, other: int) -> None:
+    if lines:
+        lines[one], lines[other] = lines[other], lines[one]
+
+
+def on_fields(how: Callable[[Any, Any], object], lines: list[bytes], one: int, other: int) -> None:
+    with suppress(ValueError, IndexError, KeyError, TypeError):
+        records = [json.loads(lines[each]) for each in (one, other)]
+        how(*records)
+        for each, record in zip((one, other), records, strict=True):
+            lines[each] = json.dumps(record).encode() + b"\n"
+
+
+def swap_events(one: Any, other: Any) -> None:
+    """But not their times: what comes out is a recording, of strange things."""
+    for name in {*one, *other} - {"at"}:
+        one[name], other[name] = other.get(name), one.get(name)
+
+
+def take_field(one: Any, other: Any) -> None:
+    for name in ("peer", "channel_point", "event", "online_peers"):
+        if name in other:
+            one[name] = other[name]
+            return
+
+
+def set_field(data: bytes, where: float, there: float, odd: bytes) -> bytes:
+    """Let some field of a line, or some item of a list in it, be something odd."""
+    lines = data.splitlines(keepends=True)
+    one = place(lines, where)
+    with suppress(ValueError, IndexError):
+        record = json.loads(lines[one])
+        holders = list(within(record))
+        holder, key = holders[place(holders, there)]
+        holder[key] = "odd"
+        lines[one] = json.dumps(record).encode().replace(b'"odd"', odd) + b"\n"
+    return b"".join(lines)
+
+
+def within(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each place in a JSON value that can be set."""
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield value, key
+            yield from within(value[key])
+
+
+WAYS = [flip, cut_off, cut_out, put_in, *[set_field] * 4]
+WAYS += [partial(on_lines, each) for each in (remove, remove, repeat, swap)]
+WAYS += [partial(on_lines, partial(on_fields, each)) for each in [swap_events, take_field] * 4]
+PLACES = st.floats(0, 1, exclude_max=True)
+DAMAGES = st.lists(
+    st.builds(
+        Damage,
+        st.sampled_from(WAYS),
+        PLACES,
+        PLACES,
+        st.one_of(st.sampled_from(ODD_JSON), st.sampled_from(ODD_BYTES), st.binary(max_size=20)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+AT = st.one_of(st.none(), st.none(), st.timedeltas(ZERO, LAST - FIRST).map(FIRST.__add__))
+
+
+def damaged(data: bytes, damages: list[Damage]) -> bytes:
+    for how, where, there, odd in damages:
+        data = how(data, where, there, odd)
+    return data
+
+
+class Complaints(logging.Handler):
+    """What the loop says that it could not handle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR and "is open already" not in record.getMessage():
+            self.heard.append(record.getMessage())
+        return True
+
+
+@pytest.fixture(scope="module")
+def complaints() -> Iterator[Complaints]:
+    """Instead of the log, of which pytest would keep all."""
+    logger = logging.getLogger("chanfitness")
+    handler = Complaints()
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield handler
+    logger.propagate = True
+    logger.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def bounded_memory() -> Iterator[None]:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
+
+
+def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Replayed | None:
+    """What the recording says, or None if it is refused."""
+    try:
+        found = Call(partial(replay, **how), io.BytesIO(data), "r.jsonl", at).result()
+    except RecordingError as error:
+        refusal = str(error)
+        assert refusal.startswith("r.jsonl:")
+        assert refusal.isprintable()
+        assert len(refusal) < 300
+        return None
+    assert all(ZERO <= info.uptime <= info.lifetime for info in found.channels)
+    return found
+
+
+def fuzz(short: int, full: int) -> settings:
+    return settings(
+        max_examples=length(short, full),
+        deadline=None,
+        derandomize=not STRESS,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+
+
+@fuzz(300, 20_000)
+@given(DAMAGES, AT)
+def test_a_damaged_recording_is_refused_or_answered(
+    complaints: Complaints, damages: list[Damage], at: datetime | None
+) -> None:
+    replayed(damaged(RECORDING, damages), at)
+    assert not complaints.heard
+
+
+# With a database.
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the first half left."""
+    path = tmp_path_factory.mktemp("stored") / "db"
+    lines = RECORDING.splitlines(keepends=True)[:STORED]
+    assert replayed(b"".join(lines), storage=SqliteStorage(path), history=90 * DAY) is not None
+    return path.read_bytes()
+
+
+@fuzz(100, 3_000)
+@given(DAMAGES, AT)
+def test_what_was_stored_before_a_damaged_recording_is_still_there(
+    tmp_path_factory: pytest.TempPathFactory,
+    complaints: Complaints,
+    database: bytes,
+    damages: list[Damage],
+    at: datetime | None,
+) -> None:
+    path = tmp_path_factory.mktemp("database") / "db"
+    path.write_bytes(database)
+    before, closed_before = read(path)
+    rest = b"".join(RECORDING.splitlines(keepends=True)[STORED:])
+
+    replayed(damaged(rest, damages), at, storage=SqliteStorage(path), history=90 * DAY)
+
+    after, closed = read(path)
+    assert before is not None
+    assert after is not None
+    assert after.heartbeat >= before.heartbeat
+    assert closed[: len(closed_before)] == closed_before
+    assert {peer.key for peer in before.peers} <= {peer.key for peer in after.peers}
+    known = figures(after)
+    for row in closed[len(closed_before) :]:
+        known.setdefault((row.channel_point, row.key), []).append((row.lifetime, row.uptime))
+    for channel, ((lifetime, uptime),) in figures(before).items():
+        assert any(lived >= lifetime and up >= uptime for lived, up in known[channel])
+    assert not complaints.heard
+
+
+def figures(saved: Saved) -> dict[tuple[str, bytes], list[tuple[int, int]]]:
+    """Lifetime and uptime of each channel."""
+    peers = {peer.key: peer for peer in saved.peers}
+    found = {}
+    for row in saved.channels:
+        peer = peers[row.key]
+        now, uptime = saved.position, peer.uptime
+        if peer.online_since is not None:
+            uptime += now - peer.online_since
+        if row.left is not None and row.uptime_left is not None:
+            now, uptime = row.left, row.uptime_left
+        found[row.channel_point, row.key] = [(now - row.lived_from, uptime - row.uptime_before)]
+    return found
