@@ -27,9 +27,12 @@ COVERED = $(sort $(firstword $(PYTHONS)) $(lastword $(PYTHONS)))
 
 coverage: $(COVERED:%=.venv-%/testable) $(VENV)/testable
 	rm -f .coverage .coverage.*
-	set -e; for version in $(COVERED); do .venv-$$version/bin/python -m coverage run -m pytest; done
+	$(MAKE) -j2 $(COVERED:%=covered-%)
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
+
+covered-%:
+	.venv-$*/bin/python -m coverage run -m pytest
 
 style: $(VENV)/lintable
 	$(BIN)/ruff check .

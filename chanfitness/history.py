@@ -15,7 +15,9 @@ from __future__ import annotations
 import datetime
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
+from operator import sub
 from typing import NamedTuple
 
 from typing_extensions import Self
@@ -184,11 +186,11 @@ class History:
     @classmethod
     def of_rows(cls, rows: HistoryRows) -> Self:
         """The history that was saved."""
-        (position, stretch), *changes = rows.changes
-        states = rows.online ^ bool(len(changes) % 2)
-        history = cls((position * MICROSECOND, stretch), states)
-        for position, stretch in changes:
-            history.change((position * MICROSECOND, stretch))
+        position, stretch = rows.changes[0]
+        history = cls((position * MICROSECOND, stretch), rows.online)
+        history._positions = array("q", [position for position, _ in rows.changes])
+        history._stretches = array("I", [stretch for _, stretch in rows.changes])
+        history._marks = _marks(history._positions, history._was_online(0))
         history.dropped = rows.dropped
         history._cut = rows.first
         history._saved = rows.first + len(rows.changes)
@@ -211,3 +213,11 @@ class History:
         if self._was_online(index):
             uptime += position - self._positions[index]
         return uptime
+
+
+def _marks(positions: Sequence[int], online: bool) -> array[int]:
+    """The uptime until change 0, 8, 16, ..., of a peer that was ``online`` after change 0."""
+    came = 0 if online else 1
+    online_for = map(sub, positions[came + 1 :: 2], positions[came::2])
+    uptimes = accumulate(online_for, initial=0)  # until every second change
+    return array("q", islice(uptimes, 0, (len(positions) + 1) // 2, _MARK_EVERY // 2))
