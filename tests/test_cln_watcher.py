@@ -251,6 +251,24 @@ def test_while_the_own_line_is_down_nobody_is_judged(node: Node) -> None:
         assert figures(store, OutPoint("ab" * 32, 0)) == (0, 0)
 
 
+def test_an_own_outage_is_nobodys_fault(node: Node) -> None:
+    named = {channel_id(number): OutPoint("ab" * 32, number) for number in range(3)}
+    for (name, point), peer in zip(named.items(), (ALICE, BOB, CAROL), strict=True):
+        node.set_state(name, point, peer)
+    node.connect(ALICE, BOB, CAROL)
+    with node.watched() as store:
+        node.clock.advance(HOUR)
+        for peer in (CAROL, ALICE, BOB):
+            node.disconnect(peer)
+            node.clock.advance(timedelta(seconds=40))
+        assert not sees(store)
+        node.clock.advance(5 * HOUR)
+        node.connect(ALICE)
+        node.clock.advance(HOUR)
+        assert [figures(store, point) for point in named.values()] == [(2, 2), (2, 1), (2, 1)]
+        assert [peer_info(store, peer).flap_count for peer in (ALICE, BOB, CAROL)] == [0, 0, 0]
+
+
 def test_peers_that_keep_coming_are_waited_for_but_not_without_end(node: Node) -> None:
     crowd = [vertex(number) for number in range(1, 101)]
     for number, peer in enumerate(crowd):

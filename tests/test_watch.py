@@ -417,6 +417,17 @@ def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
     assert source.calls == ["close"]
 
 
+def test_an_own_outage_is_told_as_one(source: FakeSource) -> None:
+    others = [vertex(number) for number in (7, 8)]
+    with watching(source) as watched:
+        watched.output.read_line()
+        source.put(*(PeerOnlineEvent(peer) for peer in others))
+        source.put(*(PeerOfflineEvent(peer) for peer in [ALICE, *others]))
+        for _ in range(5):
+            watched.output.read_line()
+        assert "this node's own network is lost" in watched.errors.read_line()
+
+
 class Shows(Lines):
     """A view that is to be shown how things stand, again and again."""
 
