@@ -121,7 +121,10 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
         rates = Rates(own_outage=5 * DAY, channel=DAY, splice=DAY)
         simulation, kept, days = Simulation(1, 20, 40, rates), 5, 60
     soak = Soak(tmp_path / "fitness.db", simulation, timedelta(days=kept))
-    simulation.run(days * DAY)
+    try:
+        simulation.run(days * DAY)
+    finally:
+        stop(soak.store)  # or it goes on beside the tests to come
 
     first = [size for size in soak.sizes if kept * DAY <= size.now < 3 * kept * DAY]
     later = [size for size in soak.sizes if size.now >= 3 * kept * DAY]
