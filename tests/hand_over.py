@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from chanfitness import (
-    ChannelEventStore,
     ChannelInfo,
     Config,
     NotStartedError,
@@ -88,7 +87,6 @@ class HandOver:
         clock: type[StandingClock] = StandingClock,
         updates: Callable[[], SteppedQueue] = SteppedQueue,
         notifier: Callable[[], SteppedNotifier] | None = None,
-        store: type[ChannelEventStore] = SteppedStore,
         witnessed: bool = False,
         dies: bool = False,
         timeout: float | None = None,
@@ -102,7 +100,7 @@ class HandOver:
             self.notifier = notifier()
             self.source = self.notifier.subscribe_peer_events()
             self._send = self.notifier.send_update
-        self.store = store(
+        self.store = SteppedStore(
             Config(
                 subscribe_channel_events=lambda: self.source,
                 subscribe_peer_events=lambda: self.source,
@@ -213,6 +211,7 @@ class HandOver:
         left = [each.item for each in self.accepted[handled:]]
         assert list(updates.queue) == left, f"{updates.queue} is left, not {left}"
         assert updates.unfinished_tasks == len(left), "the source miscounts what is unfinished"
+        assert not updates.maxsize or updates.queue.most <= updates.maxsize, "more than its bound"
         assert "_put" not in vars(updates), "the source is still hooked"
         assert getattr(updates, "watcher", None) is None, "the source is still watched"
         assert self._cancels() == hasattr(self.store, "_selector"), "cancelled, or not"

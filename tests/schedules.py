@@ -27,6 +27,7 @@ from .stepping import (
     at_hand,
     first_ready,
 )
+from .threads import Threads
 
 WIDTH = 12
 """Parties at most."""
@@ -43,12 +44,13 @@ class Schedule(NamedTuple):
 
 
 class ScheduleError(AssertionError):
-    """Under ``schedule``, which replays it, this is ``wrong``."""
+    """Under ``schedule``, which replays it, this is ``wrong``; ``log`` has the steps."""
 
     def __init__(self, wrong: str, schedule: Schedule, log: list[str]) -> None:
         super().__init__("\n".join([wrong, *log, repr(schedule)]))
         self.wrong = wrong
         self.schedule = schedule
+        self.log = log
 
 
 @dataclass
@@ -69,24 +71,25 @@ def explore(case: Case, reduce: bool = True) -> Found:
 
     Without ``reduce``, under every schedule.
     """
-    return _Explorer(case, reduce).explore()
+    with Threads() as threads:
+        return _Explorer(case, reduce, threads).explore()
 
 
 def replay(case: Case, schedule: Schedule) -> list[str]:
     """Run ``case`` under one schedule; its steps. ``ScheduleError`` if something is wrong."""
-    run = Run(schedule.attributes)
-    run.log = []
+    log: list[str] = []
     chosen = iter(schedule.parties)
 
     def choose(run: Run) -> Party | None:
         number = next(chosen, None)
         return first_ready(run) if number is None else run.parties[number]
 
-    try:
-        run_case(case, run, choose)
-    except BaseException as error:
-        raise ScheduleError(_text(error), schedule, run.log) from error
-    return run.log
+    with Threads() as threads:
+        try:
+            run_case(case, Run(schedule.attributes, threads, log), choose)
+        except BaseException as error:
+            raise ScheduleError(_text(error), schedule, log) from error
+    return log
 
 
 def run_case(case: Case, run: Run, choose: Callable[[Run], Party | None]) -> None:
@@ -129,9 +132,10 @@ class _Node:
 
 
 class _Explorer:
-    def __init__(self, case: Case, reduce: bool) -> None:
+    def __init__(self, case: Case, reduce: bool, threads: Threads) -> None:
         self._case = case
         self._reduce = reduce
+        self._threads = threads
         self._begin(NOTHING_KNOWN)
 
     def _begin(self, attributes: Attributes) -> None:
@@ -152,7 +156,7 @@ class _Explorer:
                 return self._found
 
     def _run_once(self) -> Run:
-        run = Run(self._found.attributes)
+        run = Run(self._found.attributes, self._threads)
         self._known = len(self._path)
         self._depth = 0
         self._left: dict[int, Touches] = {}

@@ -14,9 +14,11 @@ from __future__ import annotations
 import _thread
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from .stores import WAIT
+from .threads import Threads, Worker
 
 LOOK, CHANGE, ENABLE = "looks", "changes", "enables"
 """How a step touches something. Of two steps that touch the same thing the order
@@ -61,17 +63,18 @@ class Party:
     the first one of this: of two runs that differ in who is who, one is enough.
     """
 
-    def __init__(self, number: int, name: str, parent: int, twin: Party | None) -> None:
+    def __init__(
+        self, number: int, name: str, worker: Worker, parent: int, twin: Party | None
+    ) -> None:
         self.number = number
         self.name = name
+        self.worker = worker
         self.parent = parent  # the step in which it was made, or -1
         self.twin = twin
         self.first_change: int | None = None  # the step that it was
         self.pending = Step("begins", ())
         self.ended = False
         self.error: BaseException | None = None
-        self.baton = _thread.allocate_lock()
-        self.baton.acquire()
 
     def __repr__(self) -> str:
         return f"{self.name}, who {self.pending.what},"
@@ -94,14 +97,17 @@ class Run:
     Whoever makes it adds parties and lets them go; all else is for the parties.
     """
 
-    def __init__(self, attributes: Attributes) -> None:
+    def __init__(
+        self, attributes: Attributes, threads: Threads, log: list[str] | None = None
+    ) -> None:
         self.attributes = attributes
+        self._threads = threads
         self.parties: list[Party] = []
         self.current: Party | None = None  # None: whoever made the run
         self.choose: Callable[[Run], Party | None] = first_ready
         self.fault: Exception | None = None  # of choose
         self.steps = 0
-        self.log: list[str] | None = None
+        self.log = log
         self._set: set[tuple[str, str]] = set()
         self._touched_by: dict[tuple[str, str], set[int]] = {}
         self._numbers: dict[int, int] = {}
@@ -112,9 +118,10 @@ class Run:
 
     def party(self, name: str, function: Callable[[], object], twin: Party | None = None) -> Party:
         """A new party; it begins when it is chosen."""
-        party = Party(len(self.parties), name, self.steps - 1, twin)
+        worker = self._threads.borrow()
+        party = Party(len(self.parties), name, worker, self.steps - 1, twin)
+        worker.task = partial(self._run, party, function)
         self.parties.append(party)
-        _thread.start_new_thread(self._run, (party, function))
         return party
 
     def go(self) -> None:
@@ -137,7 +144,7 @@ class Run:
         self._over = True
         for party in self.stuck():
             self.current = party
-            party.baton.release()
+            party.worker.baton.release()
             self._wait_for_parties()
         self.current = None
 
@@ -169,7 +176,9 @@ class Run:
         else:
             me.pending = Step(what, touches, ready)
             if self._pass_on() is not me:
-                self._wait(me)
+                me.worker.baton.acquire()
+                if self._over:
+                    raise AbandonedError
 
     def look_at(self, thing: object, name: str) -> None:
         """A bare attribute is looked up: a step, if parties share it."""
@@ -212,27 +221,23 @@ class Run:
                 self.log.append(f"{party.name} {party.pending.what}")
         if party is not self.current:
             self.current = party
-            (self._baton if party is None else party.baton).release()
+            (self._baton if party is None else party.worker.baton).release()
         return party
 
     def _wait_for_parties(self) -> None:
         assert self._baton.acquire(timeout=WAIT), f"{self.current} waits, but not in a step"
 
-    def _wait(self, party: Party) -> None:
-        party.baton.acquire()
-        if self._over:
-            raise AbandonedError
-
     def _run(self, party: Party, function: Callable[[], object]) -> None:
         try:
-            self._wait(party)
-            function()
+            if not self._over:
+                function()
             self.step("ends", ((("end", party.number), ENABLE),))
         except AbandonedError:
             pass
         except BaseException as error:
             party.error = error
         party.ended = True
+        self._threads.give_back(party.worker)
         if self._over:
             self._baton.release()
         else:
@@ -246,7 +251,7 @@ def first_ready(run: Run) -> Party | None:
     return next((party for party in run.parties if party.is_ready()), None)
 
 
-_runs = [Run(NOTHING_KNOWN)]  # the first of them is never let go
+_runs = [Run(NOTHING_KNOWN, Threads())]  # the first of them is never let go
 
 
 def here() -> Run:
