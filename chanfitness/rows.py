@@ -8,6 +8,7 @@ storage writes and reads them.
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
 from itertools import chain
 from operator import itemgetter
@@ -124,12 +125,17 @@ def check(saved: Saved) -> None:
     """Raise ``ValueError`` for what cannot have been saved."""
     end = saved.position
     numbers = [saved.heartbeat, end, *(number for anchor in saved.anchors for number in anchor)]
-    for row in (*saved.peers, *saved.channels):
-        numbers += [cell for cell in row if cell is not None and not isinstance(cell, (str, bytes))]
+    for _, *cells in saved.peers:
+        numbers += [cell for cell in cells if cell is not None]
+    for _, _, *cells, _ in saved.channels:
+        numbers += [cell for cell in cells if cell is not None]
     for history in saved.histories:
+        numbers.append(history.first)
         numbers += chain.from_iterable(history.changes)
     if not set(map(type, numbers)) <= {int}:
         raise ValueError("a number that is not whole")
+    if any(row.flap_count < 0 for row in saved.peers):
+        raise ValueError("a count below zero")
     stretches = {number for number, _, _ in saved.anchors}
     stretches.add(max(stretches, default=-1) + 1)  # what was to begin with the next
     instants = [(position, number) for number, position, _ in saved.anchors]
@@ -143,8 +149,17 @@ def check(saved: Saved) -> None:
         raise ValueError("a moment that the store has not seen")
     orders = [[position for _, position, _ in saved.anchors]]
     orders += [list(map(_position, history.changes)) for history in saved.histories]
+    orders += [_moments_of(row.gaps, end) for row in saved.channels]
     if any(order != sorted(order) for order in orders):
         raise ValueError("moments that are not in order")
+
+
+def _moments_of(gaps: str, end: int) -> list[int]:
+    """The positions in a channel's gaps, which must lie on the axis."""
+    moments = [moment for left, back in json.loads(gaps) for moment in (left, back)]
+    if not all(type(moment) is int and 0 <= moment <= end for moment in moments):
+        raise ValueError("a gap that the store has not seen")
+    return moments
 
 
 def _within(instants: Sequence[tuple[int, int]], end: int, stretches: set[int]) -> bool:

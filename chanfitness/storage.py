@@ -50,6 +50,7 @@ from .wire import OutPoint
 logger = logging.getLogger(__name__)
 
 _SMALLEST = 100  # bytes: the header of an SQLite database
+_SENSELESS = (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError, RecursionError)
 _SIGNS_OF_DAMAGE = ("no such", "has no column", "decode", "malformed")
 
 
@@ -240,5 +241,5 @@ def typed_errors(path: str) -> Iterator[None]:
         if any(sign in str(error) for sign in _SIGNS_OF_DAMAGE):
             raise StorageCorruptError(f"{path}: damaged: {error}") from None
         raise StorageUnwritableError(f"{path}: cannot be used: {error}") from None
-    except (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError) as error:
+    except _SENSELESS as error:
         raise StorageCorruptError(f"{path}: damaged: {quoted(str(error))}") from None
