@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count, repeat
 
 from .lengths import STRESS
@@ -25,3 +26,12 @@ else:
 def seeds() -> Iterator[int]:
     """One after the other, for ever; but if one is to be replayed, always that."""
     return repeat(SEED) if _GIVEN is not None else count(SEED)
+
+
+@contextmanager
+def replayable(seed: int) -> Iterator[None]:
+    """What fails, fails with its seed."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"CHANFITNESS_SEED={seed} replays it: {error!r}") from error
