@@ -239,7 +239,7 @@ def typed_errors(path: str) -> Iterator[None]:
         if "locked" in str(error):
             raise StorageInUseError(f"{path}: another store is writing it") from None
         if any(sign in str(error) for sign in _SIGNS_OF_DAMAGE):
-            raise StorageCorruptError(f"{path}: damaged: {error}") from None
+            raise StorageCorruptError(f"{path}: damaged: {quoted(str(error))}") from None
         raise StorageUnwritableError(f"{path}: cannot be used: {error}") from None
     except _SENSELESS as error:
         raise StorageCorruptError(f"{path}: damaged: {quoted(str(error))}") from None

@@ -64,7 +64,7 @@ def start_raises(path: Path, kind: type[StorageError]) -> None:
         with pytest.raises(kind, match=f"^{re.escape(str(path))}") as raised:
             store.start()
         assert type(raised.value) is kind
-        assert "\n" not in str(raised.value)
+        assert str(raised.value).isprintable()
     assert content(path) == before
 
 
@@ -150,7 +150,7 @@ def test_a_start_that_was_killed_before_it_wrote_is_no_damage(path: Path) -> Non
         "UPDATE channels SET gaps = '[[false, true]]'",
         "UPDATE channels SET gaps = replace(hex(zeroblob(100000)), '0', '[')",
         "UPDATE channels SET gaps = cast(x'ff' AS TEXT)",
-        "UPDATE channels SET channel_point = cast(x'ff' AS TEXT) WHERE id = 1",
+        "UPDATE channels SET channel_point = cast(x'1b5b324aff' AS TEXT) WHERE id = 1",
         "UPDATE histories SET first = first + 1000",
         "UPDATE histories SET first = 0.5",
         "UPDATE changes SET stretch = 9",
