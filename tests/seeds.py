@@ -34,4 +34,5 @@ def replayable(seed: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise AssertionError(f"CHANFITNESS_SEED={seed} replays it: {error!r}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise AssertionError(f"CHANFITNESS_SEED={seed} replays it: {what}") from error
