@@ -84,11 +84,11 @@ class Accounts:
         if log is None:
             require(peer, Vertex)
             raise PeerNotFoundError(f"peer {peer} is not known")
-        return self._info(peer, log, at)
+        return self._info(peer, log)
 
     def list_peers(self, at: datetime.timedelta) -> list[PeerInfo]:
         """What is known of every peer."""
-        return [self._info(peer, log, at) for peer, log in self._peers.items()]
+        return [self._info(peer, log) for peer, log in self._peers.items()]
 
     def overview(self, at: datetime.timedelta) -> Overview:
         """What is known of all."""
@@ -130,23 +130,18 @@ class Accounts:
             raise PeerNotFoundError(f"peer {peer} is not known")
         raise ChannelNotFoundError(f"no channel {point} with {peer} is open")
 
-    def _flaps(self, log: PeerLog, at: datetime.timedelta) -> int:
-        """The flap count as of ``at``, which is now."""
+    def _flaps(self, log: PeerLog) -> int:
+        """The flap count as of now."""
         if log.last_flap is None:
             return 0
-        flapped, stretch = log.last_flap
-        if stretch == self._axis.stretch and not self._axis.paused:
-            elapsed = at - flapped
-        else:
-            elapsed = self._axis.now() - self._axis.date(log.last_flap)
-        return self._keeping.cooldown.cooled(log.flap_count, elapsed)
+        return self._keeping.cooldown.cooled(log.flap_count, self._axis.ago(log.last_flap))
 
-    def _info(self, peer: Vertex, log: PeerLog, at: datetime.timedelta) -> PeerInfo:
+    def _info(self, peer: Vertex, log: PeerLog) -> PeerInfo:
         return PeerInfo(
             peer,
             log.is_online,
             self._axis.date(log.since),
-            self._flaps(log, at),
+            self._flaps(log),
             None if log.last_flap is None else self._axis.date(log.last_flap),
             tuple(log.channels),
         )

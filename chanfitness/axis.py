@@ -152,6 +152,13 @@ class Axis:
         first = self.anchors()[0]
         return self.now() - first.utc - (self.instant()[0] - first.position)
 
+    def ago(self, instant: Instant) -> datetime.timedelta:
+        """How long ago ``instant`` was, by the dates."""
+        position, stretch = instant
+        if stretch == self.stretch and not self.paused:
+            return self._last - position  # the same, and quicker
+        return self.now() - self.date(instant)
+
     def date(self, instant: Instant) -> datetime.datetime:
         """The date of something that was seen at ``instant``.
 

@@ -252,7 +252,7 @@ class Ledger(Accounts):
             return
         # The common case, a flap soon after another, has nothing to cool.
         if last is None or last[1] != axis.stretch or at - last[0] >= self._flap_period:
-            log.flap_count = self._flaps(log, at)
+            log.flap_count = self._flaps(log)
         log.flap_count += 1
         log.last_flap = instant
         if log.history is not None:

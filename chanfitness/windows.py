@@ -23,9 +23,10 @@ def drop_old(
     The change that gives the state at the period's beginning is kept, and
     ``least`` changes in any case.
     """
-    history.drop(max(len(history) - max(limit, least), 0))
-    oldest = before(axis.now(), period)
-    while len(history) > least and axis.date(history.instant(1)) <= oldest:
+    count = len(history)
+    if count > max(limit, least):
+        history.drop(count - max(limit, least))
+    while len(history) > least and axis.ago(history.instant(1)) >= period:
         history.drop(1)
 
 

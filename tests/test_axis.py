@@ -94,6 +94,18 @@ def test_a_resume_goes_on_from_where_the_axis_stood() -> None:
     assert axis.anchors() == [(ZERO, START), (s(10), utc(30))]
 
 
+def test_how_long_ago_something_was_counts_blind_time_too() -> None:
+    axis = two_stretches()
+    end = axis.now()
+    instants = [(s(4), 0), (s(10), 0), (s(10), 1), (s(25), 1)]
+
+    assert [axis.ago(each) for each in instants] == [s(56), s(50), s(30), s(15)]
+    axis.pause()
+    assert [axis.ago(each) for each in instants] == [end - axis.date(each) for each in instants]
+    axis.position(end + HOUR)
+    assert axis.ago((s(25), 1)) == s(15) + HOUR
+
+
 def test_one_position_has_two_dates_where_two_stretches_meet() -> None:
     axis = two_stretches()
 
