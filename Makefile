@@ -1,5 +1,6 @@
 # make run    shows the main job on a real recording
 # make test   passes the tests, each at its short length
+# make stress passes them at their full length, and prints their figures
 # All targets set up what they need, in virtual environments of their own.
 
 PYTHON ?= python3
@@ -16,8 +17,15 @@ run: $(VENV)/installed
 test: $(VENV)/testable
 	$(BIN)/python -m pytest
 
-stress: $(VENV)/testable
-	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20
+# Side by side: all on one Python, and the random threads on each Python at hand.
+stress: $(VENV)/testable $(PYTHONS:%=.venv-%/testable)
+	$(MAKE) -j2 stressed $(PYTHONS:%=stressed-%)
+
+stressed:
+	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20 --ignore=tests/test_stress.py
+
+stressed-%:
+	CHANFITNESS_STRESS=1 .venv-$*/bin/python -m pytest tests/test_stress.py
 
 test-all: $(PYTHONS:%=.venv-%/testable)
 	set -e; for version in $(PYTHONS); do .venv-$$version/bin/python -m pytest; done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import random
 import sqlite3
@@ -20,14 +19,12 @@ from chanfitness.rows import ClosedRow, date_to_int
 from chanfitness.storage import read
 
 from .disks import Disk, small_disk
-from .lengths import length
+from .lengths import Record, length
 from .stores import WAIT
 from .values import outpoint, vertex
 from .watched import Watched
 
 __all__ = ["small_disk"]
-
-logger = logging.getLogger(__name__)
 
 CHILD = str(Path(__file__).with_name("crash_child.py"))
 PEERS = [vertex(number) for number in range(1, 6)]
@@ -219,7 +216,9 @@ class Child:
         return bool(text)
 
 
-def test_killed_at_any_moment_it_goes_on_with_what_was_stored(tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
+    tmp_path: Path, record_property: Record
+) -> None:
     node, rng = Node(tmp_path / "fitness.db"), random.Random(9)
     for number in range(length(6, 200)):
         with node.child() as child:
@@ -228,8 +227,10 @@ def test_killed_at_any_moment_it_goes_on_with_what_was_stored(tmp_path: Path) ->
             child.read(rng.choice([1, rng.randint(1, 200), rng.randint(1, LINES)]))
         assert child.of("logged") == []
         assert node.lost[-1] <= MOST_LOST
-    figures = node.rounds, sum(node.flaps.values()), len(node.closed), max(node.lost)
-    logger.warning("%d rounds, %d flaps, %d closed; lost at most %d microseconds", *figures)
+    record_property("kills", node.rounds)
+    record_property("flaps", sum(node.flaps.values()))
+    record_property("channels closed", len(node.closed))
+    record_property("lost at most", timedelta(microseconds=max(node.lost)))
 
 
 def test_killed_while_the_disk_is_full_it_goes_on_with_what_was_stored(small_disk: Disk) -> None:

@@ -26,7 +26,7 @@ from .hand_over import (
     TickingClock,
     hand_over,
 )
-from .lengths import STRESS
+from .lengths import STRESS, Record
 from .schedules import Case, explore
 from .stepped import SteppedNotifier, SteppedQueue, stepped
 
@@ -88,7 +88,8 @@ def all_stepped() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("case", "least"), CASES.values(), ids=CASES)
-def test_every_interleaving(case: Case, least: int) -> None:
+def test_every_interleaving(case: Case, least: int, record_property: Record) -> None:
     found = explore(case)
 
+    record_property("schedules", found.schedules)
     assert found.schedules >= least, found

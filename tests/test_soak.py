@@ -18,7 +18,7 @@ import pytest
 from chanfitness import ChannelEventStore, Config, SqliteStorage
 from chanfitness.rows import ClosedRow
 
-from .lengths import STRESS
+from .lengths import STRESS, Record
 from .simulated import DAY, MICROSECOND, Rates, Simulation
 from .stores import WAIT, QueueSubscription, stop
 
@@ -107,7 +107,7 @@ def traced() -> Iterator[None]:
 
 @pytest.mark.usefixtures("traced")
 def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, record_property: Record
 ) -> None:
     """All answers are checked at each restart, about once a day, against sums of our own.
 
@@ -126,6 +126,11 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
     finally:
         stop(soak.store)  # or it goes on beside the tests to come
 
+    record_property("events", simulation.told)
+    record_property("starts", soak.restarts)
+    record_property("channels closed", soak.closed)
+    for size in soak.sizes[:: max(len(soak.sizes) // 12, 1)]:
+        record_property(f"after {size.now // DAY} days", size)
     first = [size for size in soak.sizes if kept * DAY <= size.now < 3 * kept * DAY]
     later = [size for size in soak.sizes if size.now >= 3 * kept * DAY]
     if STRESS:  # the short one may run under coverage, whose own records are traced as well

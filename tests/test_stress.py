@@ -25,7 +25,7 @@ from chanfitness import (
 )
 
 from .history_model import ZERO, HistoryModel, State
-from .lengths import length
+from .lengths import Record, length
 from .noting import NEVER, Operation
 from .seeds import replayable, seeds
 from .stressed import ONLINE_ALREADY, OPEN_ALREADY, Stressed
@@ -33,9 +33,6 @@ from .values import START
 
 OPERATIONS = length(20_000, 1_000_000)
 OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
-
-
-logger = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,7 +44,9 @@ def quiet() -> Iterator[None]:
     logger.setLevel(logging.NOTSET)
 
 
-def test_the_store_answers_as_the_model_whatever_the_threads_do() -> None:
+def test_the_store_answers_as_the_model_whatever_the_threads_do(
+    record_property: Record,
+) -> None:
     handled = rounds = 0
     for seed in seeds():
         with replayable(seed):
@@ -55,7 +54,8 @@ def test_the_store_answers_as_the_model_whatever_the_threads_do() -> None:
         rounds += 1
         if handled >= OPERATIONS:
             break
-    logger.warning("%d operations in %d rounds, no difference", handled, rounds)
+    record_property("operations", handled)
+    record_property("rounds", rounds)
 
 
 def play(stressed: Stressed) -> int:
