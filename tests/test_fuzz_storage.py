@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import itertools
 import random
-import resource
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -21,16 +20,18 @@ from chanfitness import ChannelInfo, OpenChannel, StorageError
 from chanfitness.testing import FakeNode
 from chanfitness.views import report_of_database
 
+from .fuzzing import bounded_memory
 from .lengths import length
 from .remembered import HOUR, ZERO, watching
 from .seeds import SEED, replayable, seeds
 from .stores import WAIT, Call
 from .values import CHANNEL_1, vertex
 
+__all__ = ["bounded_memory"]
+
 T = TypeVar("T")
 
 PAGE = 4096
-MOST_MEMORY = 2**29  # bytes
 SUFFIXES = ["", "-wal", "-shm", "-lock"]
 Files = dict[str, bytes]
 Damage = Callable[[bytearray, random.Random], object]
@@ -87,13 +88,6 @@ def put(path: Path, files: Files) -> None:
         file.unlink(missing_ok=True)
         if suffix in files:
             file.write_bytes(files[suffix])
-
-
-@pytest.fixture(autouse=True)
-def bounded_memory() -> Iterator[None]:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    yield
-    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MOST_MEMORY
 
 
 def answers(path: Path, stored: Stored) -> list[ChannelInfo] | None:
