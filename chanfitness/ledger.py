@@ -91,12 +91,12 @@ class Ledger(Accounts):
         log = self._peers.get(peer)
         if log is None:
             log = self._new_log(peer, at)
-        channel, absence = self._absent.pop(point, None) if self._absent else None, None
-        if channel is not None and channel.peer == peer:
+        channel, absence = self._returning(point, peer) if self._absent else None, None
+        if channel is None:
+            channel = Channel(point, peer, log, opened)
+        else:
             absence = channel.absence
             channel.come_back(at)
-        else:
-            channel = Channel(point, peer, log, opened)
         self._channels[point] = log.channels[point] = channel
         log.had_channel = True
         begun = None
@@ -107,6 +107,16 @@ class Ledger(Accounts):
             self._journal.touch(log, channel)
         if self._suspicion is not None:
             self._suspicion.note(Opened(self._axis.instant(), channel, absence, begun))
+
+    def _returning(self, point: OutPoint, peer: Vertex) -> Channel | None:
+        """The absent channel that this is. One with another peer has closed, then."""
+        channel = self._absent.pop(point, None)
+        if channel is None or channel.peer == peer:
+            return channel
+        logger.warning("channel %s is with %s now, not with %s", point, peer, channel.peer)
+        self._close(channel)
+        self._settle(channel.log)
+        return None
 
     def close_channel(self, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import resource
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -68,13 +69,22 @@ ODD_BYTES = [
 ]
 
 
+Way = Callable[[bytes, float, float, bytes], bytes]
+
+NOT_TO_BE_DONE = (ValueError, LookupError, TypeError, RecursionError)
+"""What is no JSON, or not of that shape, stays as it is."""
+
+
 class Damage(NamedTuple):
     """``how`` is done ``where`` (0 to 1), and perhaps ``there``, with something ``odd``."""
 
-    how: Callable[[bytes, float, float, bytes], bytes]
+    how: Way
     where: float
     there: float
     odd: bytes
+
+    def __repr__(self) -> str:
+        return f"Damage({self.how}, {self.where}, {self.there}, {self.odd[:50]!r})"
 
 
 def place(sequence: Sequence[object], where: float) -> int:
@@ -125,7 +135,7 @@ def swap(lines: list[bytes], one: int, other: int) -> None:
 
 
 def on_fields(how: Callable[[Any, Any], object], lines: list[bytes], one: int, other: int) -> None:
-    with suppress(ValueError, IndexError, KeyError, TypeError):
+    with suppress(*NOT_TO_BE_DONE):
         records = [json.loads(lines[each]) for each in (one, other)]
         how(*records)
         for each, record in zip((one, other), records, strict=True):
@@ -149,7 +159,7 @@ def set_field(data: bytes, where: float, there: float, odd: bytes) -> bytes:
     """Let some field of a line, or some item of a list in it, be something odd."""
     lines = data.splitlines(keepends=True)
     one = place(lines, where)
-    with suppress(ValueError, IndexError):
+    with suppress(*NOT_TO_BE_DONE):
         record = json.loads(lines[one])
         holders = list(within(record))
         holder, key = holders[place(holders, there)]
@@ -166,26 +176,28 @@ def within(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from within(value[key])
 
 
-WAYS = [flip, cut_off, cut_out, put_in, *[set_field] * 4]
+OF_BYTES: list[Way] = [flip, cut_off, cut_out, put_in]
+WAYS = [*OF_BYTES, *[set_field] * 4]
 WAYS += [partial(on_lines, each) for each in (remove, remove, repeat, swap)]
 WAYS += [partial(on_lines, partial(on_fields, each)) for each in [swap_events, take_field] * 4]
 PLACES = st.floats(0, 1, exclude_max=True)
+ODD = st.one_of(st.sampled_from(ODD_JSON), st.sampled_from(ODD_BYTES), st.binary(max_size=20))
 DAMAGES = st.lists(
-    st.builds(
-        Damage,
-        st.sampled_from(WAYS),
-        PLACES,
-        PLACES,
-        st.one_of(st.sampled_from(ODD_JSON), st.sampled_from(ODD_BYTES), st.binary(max_size=20)),
-    ),
-    min_size=1,
-    max_size=4,
+    st.builds(Damage, st.sampled_from(WAYS), PLACES, PLACES, ODD), min_size=1, max_size=4
 )
 
 
-def damaged(data: bytes, damages: list[Damage]) -> bytes:
+def random_damages(rng: random.Random, most: int, ways: Sequence[Way] = WAYS) -> list[Damage]:
+    """So many, where a test needs more than hypothesis likes to make."""
+    return [
+        Damage(rng.choice(ways), rng.random(), rng.random(), rng.choice(ODD_JSON + ODD_BYTES))
+        for _ in range(rng.randrange(most + 1))
+    ]
+
+
+def damaged(data: bytes, all_of_it: list[Damage]) -> bytes:
     """All that, one after the other."""
-    for how, where, there, odd in damages:
+    for how, where, there, odd in all_of_it:
         data = how(data, where, there, odd)
     return data
 
@@ -221,16 +233,19 @@ class Complaints(logging.Handler):
         return True
 
 
-@pytest.fixture(scope="module")
-def complaints() -> Iterator[Complaints]:
+@contextmanager
+def no_complaints() -> Iterator[None]:
     """Instead of the log, of which pytest would keep all."""
     logger = logging.getLogger("chanfitness")
-    handler = Complaints()
-    logger.addHandler(handler)
+    complaints = Complaints()
+    logger.addHandler(complaints)
     logger.propagate = False
-    yield handler
-    logger.propagate = True
-    logger.removeHandler(handler)
+    try:
+        yield
+    finally:
+        logger.propagate = True
+        logger.removeHandler(complaints)
+    assert not complaints.heard
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chanfitness import ChannelEventStore, ChannelHistory, OpenChannel, SqliteStorage
+from chanfitness.rows import ClosedRow, Saved
 from chanfitness.testing import FakeNode
 
 from .stores import WAIT, running
@@ -54,3 +55,38 @@ class FlushedByHand(SqliteStorage):
         if unsaved is not None:
             self._write(unsaved, ids)
         return unsaved is not None
+
+
+def nothing_is_lost(
+    before: Saved | None,
+    closed_before: list[ClosedRow],
+    after: Saved | None,
+    closed: list[ClosedRow],
+) -> None:
+    """Whatever a database held it still holds: each channel, with as much, open or closed."""
+    assert before is not None
+    assert after is not None
+    assert after.heartbeat >= before.heartbeat
+    assert closed[: len(closed_before)] == closed_before
+    assert {peer.key for peer in before.peers} <= {peer.key for peer in after.peers}
+    known = saved_figures(after)
+    for row in closed[len(closed_before) :]:
+        known.append((row.key, row.lifetime, row.uptime))
+    for key, lifetime, uptime in saved_figures(before):
+        kept = [(lived, up) for each, lived, up in known if each == key]
+        assert any(lived >= lifetime and up >= uptime for lived, up in kept)
+
+
+def saved_figures(saved: Saved) -> list[tuple[bytes, int, int]]:
+    """The peer, lifetime and uptime of each channel."""
+    peers = {peer.key: peer for peer in saved.peers}
+    found = []
+    for row in saved.channels:
+        peer = peers[row.key]
+        now, uptime = saved.position, peer.uptime
+        if peer.online_since is not None:
+            uptime += now - peer.online_since
+        if row.left is not None and row.uptime_left is not None:
+            now, uptime = row.left, row.uptime_left
+        found.append((row.key, now - row.lived_from, uptime - row.uptime_before))
+    return found

@@ -161,6 +161,14 @@ def test_a_bad_peer_costs_that_peer(caplog: pytest.LogCaptureFixture) -> None:
     assert "cannot use a peer that lightningd lists" in caplog.text
 
 
+def test_a_long_list_of_nonsense_costs_few_lines_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert parse_channels(channels(*[1] * 1000)) == []
+    assert len(caplog.records) == 11
+    assert caplog.messages[-1] == "and 990 more of that answer"
+
+
 @pytest.mark.parametrize("answer", [None, [], {}, {"channels": None}, {"channels": {}}, "x"])
 def test_an_answer_of_another_shape_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match="expected an object with a list of channels"):

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from chanfitness import RecordingError, SqliteStorage
 from chanfitness.replay import Replayed, replay
-from chanfitness.rows import Saved
 from chanfitness.storage import read
 
-from .fuzzing import DAMAGES, Complaints, Damage, bounded_memory, complaints, damaged, fuzz
+from .fuzzing import DAMAGES, Damage, bounded_memory, damaged, fuzz, no_complaints
+from .remembered import nothing_is_lost
 from .stores import Call
 
-__all__ = ["bounded_memory", "complaints"]
+__all__ = ["bounded_memory"]
 
 RECORDING = (Path(__file__).parent / "data" / "lnd-simnet-restarts.jsonl").read_bytes()
 STORED = 47  # lines, with which a stretch ends
@@ -50,10 +50,10 @@ def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Replayed | 
 @fuzz(300, 20_000)
 @given(DAMAGES, AT)
 def test_a_damaged_recording_is_refused_or_answered(
-    complaints: Complaints, damages: list[Damage], at: datetime | None
+    harm: list[Damage], at: datetime | None
 ) -> None:
-    replayed(damaged(RECORDING, damages), at)
-    assert not complaints.heard
+    with no_complaints():
+        replayed(damaged(RECORDING, harm), at)
 
 
 # With a database.
@@ -72,9 +72,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @given(DAMAGES, AT)
 def test_what_was_stored_before_a_damaged_recording_is_still_there(
     tmp_path_factory: pytest.TempPathFactory,
-    complaints: Complaints,
     database: bytes,
-    damages: list[Damage],
+    harm: list[Damage],
     at: datetime | None,
 ) -> None:
     path = tmp_path_factory.mktemp("database") / "db"
@@ -82,32 +81,7 @@ def test_what_was_stored_before_a_damaged_recording_is_still_there(
     before, closed_before = read(path)
     rest = b"".join(RECORDING.splitlines(keepends=True)[STORED:])
 
-    replayed(damaged(rest, damages), at, storage=SqliteStorage(path), history=90 * DAY)
+    with no_complaints():
+        replayed(damaged(rest, harm), at, storage=SqliteStorage(path), history=90 * DAY)
 
-    after, closed = read(path)
-    assert before is not None
-    assert after is not None
-    assert after.heartbeat >= before.heartbeat
-    assert closed[: len(closed_before)] == closed_before
-    assert {peer.key for peer in before.peers} <= {peer.key for peer in after.peers}
-    known = figures(after)
-    for row in closed[len(closed_before) :]:
-        known.setdefault((row.channel_point, row.key), []).append((row.lifetime, row.uptime))
-    for channel, ((lifetime, uptime),) in figures(before).items():
-        assert any(lived >= lifetime and up >= uptime for lived, up in known[channel])
-    assert not complaints.heard
-
-
-def figures(saved: Saved) -> dict[tuple[str, bytes], list[tuple[int, int]]]:
-    """Lifetime and uptime of each channel."""
-    peers = {peer.key: peer for peer in saved.peers}
-    found = {}
-    for row in saved.channels:
-        peer = peers[row.key]
-        now, uptime = saved.position, peer.uptime
-        if peer.online_since is not None:
-            uptime += now - peer.online_since
-        if row.left is not None and row.uptime_left is not None:
-            now, uptime = row.left, row.uptime_left
-        found[row.channel_point, row.key] = [(now - row.lived_from, uptime - row.uptime_before)]
-    return found
+    nothing_is_lost(before, closed_before, *read(path))

@@ -19,6 +19,7 @@ from chanfitness import (
     PeerOnlineEvent,
 )
 from chanfitness.nodes import lnd_watch
+from chanfitness.nodes.lnd_messages import open_channels
 
 from .fake_lnd import (
     LIST_CHANNELS,
@@ -102,6 +103,14 @@ def test_what_cannot_be_used_of_a_snapshot_is_left_out(
         assert updates.get(timeout=WAIT) == MonitoringResumedEvent([good, good], [BOB, CAROL])
     assert caplog.text.count("left out of lnd's answer: bad ") == 2
     assert "\x1b" not in caplog.text
+
+
+def test_a_long_list_of_nonsense_costs_few_lines_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert open_channels(message((11, b"")) * 1000) == []
+    assert len(caplog.records) == 11
+    assert caplog.messages[-1] == "and 990 more of that answer"
 
 
 def test_a_message_that_is_none_breaks_the_connection(

@@ -63,6 +63,32 @@ def test_a_channel_closed_by_absence_goes_on_if_it_appears_again(path: Path, res
         assert history.start == history.end - history.blind - 5 * HOUR
 
 
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_channel_that_is_with_another_peer_now_keeps_what_it_had(
+    path: Path, restarts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A snapshot says so, or the next: then the first was closed by absence meanwhile."""
+    node = FakeNode()
+    alice, bob = node.new_peer(online=True), node.new_peer(online=True)
+    channel = node.open_channel(alice)
+    with watching(node, path):
+        node.advance(hours=4)
+    for _ in range(restarts):
+        with watching(node, path, get_open_channels=list):
+            node.advance(hours=1)
+    with watching(node, path, get_open_channels=lambda: [channel._replace(peer=bob)]) as store:
+        node.advance(hours=2)
+        (info,) = store.list_channels(timeout=WAIT)
+
+    saved, (row,) = read(path)
+    assert (info.peer, info.lifetime) == (bob, 2 * HOUR)
+    assert (row.channel_point, row.key) == (str(channel.channel_point), bytes(alice))
+    assert (row.lifetime * MICROSECOND, row.uptime * MICROSECOND) == (4 * HOUR, 4 * HOUR)
+    assert saved is not None
+    assert [each.key for each in saved.channels] == [bytes(bob)]
+    assert f"is with {bob} now, not with {alice}" in caplog.text
+
+
 def test_a_channel_closed_by_absence_goes_on_if_an_event_opens_it(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ..errors import quoted
 from ..events import OpenChannel
 from ..wire import OutPoint, Vertex
+from .left_out import LeftOut
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ CLOSING = frozenset(
 """On its way to a close that is not confirmed; a channel that never opened may be, too."""
 CLOSED = frozenset({"FUNDING_SPEND_SEEN", "ONCHAIN", "CLOSED"})
 
+_OF_A_FUNDED_CHANNEL = ("channel_id", "funding_txid", "funding_outnum")
 _CHANNEL_ID = re.compile(r"[0-9a-f]{64}")
 _SHORT_ID = re.compile(r"[0-9]{1,8}x[0-9]{1,8}x[0-9]{1,5}")
 
@@ -109,10 +111,11 @@ def parse_change(params: dict[str, object]) -> StateChange:
 def parse_listing(peers: object, channels: object) -> Listing:
     """What ``listpeers`` and then ``listpeerchannels`` answered."""
     online: dict[Vertex, bool] = {}
-    for entry in _entries(peers, "peers"):
-        _note_online(online, entry.get("id"), entry.get("connected"))
-    for entry in _entries(channels, "channels"):  # it is the newer one
-        _note_online(online, entry.get("peer_id"), entry.get("peer_connected"))
+    with LeftOut(logger) as left_out:
+        for entry in _entries(peers, "peers", left_out):
+            _note_online(online, entry.get("id"), entry.get("connected"), left_out)
+        for entry in _entries(channels, "channels", left_out):  # it is the newer one
+            _note_online(online, entry.get("peer_id"), entry.get("peer_connected"), left_out)
     return Listing(
         parse_channels(channels), [peer for peer, is_online in online.items() if is_online]
     )
@@ -121,17 +124,14 @@ def parse_listing(peers: object, channels: object) -> Listing:
 def parse_channels(channels: object) -> list[Listed]:
     """What ``listpeerchannels`` answered, less what has no channel point yet."""
     listed = []
-    for entry in _entries(channels, "channels"):
-        if None in (
-            entry.get("channel_id"),
-            entry.get("funding_txid"),
-            entry.get("funding_outnum"),
-        ):
-            continue
-        try:
-            listed.append(_listed(entry))
-        except (ValueError, TypeError) as error:
-            logger.warning("cannot use a channel that lightningd lists: %s", error)
+    with LeftOut(logger) as left_out:
+        for entry in _entries(channels, "channels", left_out):
+            if None in (entry.get(name) for name in _OF_A_FUNDED_CHANNEL):
+                continue
+            try:
+                listed.append(_listed(entry))
+            except (ValueError, TypeError) as error:
+                left_out.because("cannot use a channel that lightningd lists: %s", error)
     return listed
 
 
@@ -154,7 +154,7 @@ def first_generation_id(point: OutPoint) -> str | None:
     return name.hex()
 
 
-def _entries(result: object, name: str) -> Iterator[dict[str, object]]:
+def _entries(result: object, name: str, left_out: LeftOut) -> Iterator[dict[str, object]]:
     entries = result.get(name) if isinstance(result, dict) else None
     if not isinstance(entries, list):
         raise ValueError(f"expected an object with a list of {name}, got {quoted(result)}")
@@ -162,17 +162,19 @@ def _entries(result: object, name: str) -> Iterator[dict[str, object]]:
         if isinstance(entry, dict):
             yield entry
         else:
-            logger.warning(
+            left_out.because(
                 "cannot use one of the %s that lightningd lists: %s", name, quoted(entry)
             )
 
 
-def _note_online(online: dict[Vertex, bool], peer: object, connected: object) -> None:
+def _note_online(
+    online: dict[Vertex, bool], peer: object, connected: object, left_out: LeftOut
+) -> None:
     if isinstance(connected, bool):
         try:
             online[_vertex(peer)] = connected
         except ValueError as error:
-            logger.warning("cannot use a peer that lightningd lists: %s", error)
+            left_out.because("cannot use a peer that lightningd lists: %s", error)
 
 
 def _listed(entry: dict[str, object]) -> Listed:

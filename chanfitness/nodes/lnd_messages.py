@@ -22,6 +22,7 @@ from ..events import (
     PeerOnlineEvent,
 )
 from ..wire import OutPoint, Vertex
+from .left_out import LeftOut
 
 with extra("lnd"):
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -118,11 +119,12 @@ def online_peers(raw: bytes) -> list[Vertex]:
 
 def _usable(decode: Callable[[Any], T], messages: Iterable[Any]) -> list[T]:
     values = []
-    for message in messages:
-        try:
-            values.append(decode(message))
-        except ValueError as error:
-            logger.warning("left out of lnd's answer: %s", error)
+    with LeftOut(logger) as left_out:
+        for message in messages:
+            try:
+                values.append(decode(message))
+            except ValueError as error:
+                left_out.because("left out of lnd's answer: %s", error)
     return values
 
 

@@ -1,0 +1,33 @@
+"""What of a node's answer cannot be used."""
+
+from __future__ import annotations
+
+import logging
+
+from typing_extensions import Self
+
+MOST_SHOWN = 10
+
+
+class LeftOut:
+    """Logs why something is left out: for the first few, and for the rest their number.
+
+    So a list of nonsense costs few lines of the log, however long it is.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._count = 0
+
+    def because(self, reason: str, *arguments: object) -> None:
+        """Leave one out; ``reason`` is a format for ``arguments``, as for a logger."""
+        self._count += 1
+        if self._count <= MOST_SHOWN:
+            self._logger.warning(reason, *arguments)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._count > MOST_SHOWN:
+            self._logger.warning("and %d more of that answer", self._count - MOST_SHOWN)

@@ -1,0 +1,97 @@
+"""A real lightningd's words, damaged in every way, said to the plugin over its pipes.
+
+Each question is answered, the plugin ends when it is told to, what it shows makes
+sense, and nothing is lost that was stored before.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from chanfitness import ManualClock
+from chanfitness.storage import read
+
+from .fuzzing import WAYS, bounded_memory, damaged, no_complaints, random_damages, set_field
+from .lengths import length
+from .lightningd import Inbox, Notification, RpcServer, recorded
+from .plugins import plugin_here
+from .remembered import nothing_is_lost
+from .seeds import replayable, seeds
+
+__all__ = ["bounded_memory"]
+
+DATABASE = "chanfitness.db"
+_, *NOTIFICATIONS = recorded("cln-regtest.jsonl")
+SHUTDOWNS = [number for number, each in enumerate(NOTIFICATIONS) if each.topic == "shutdown"]
+STORED = NOTIFICATIONS[: SHUTDOWNS[0]]
+TOLD = [each for each in NOTIFICATIONS[SHUTDOWNS[0] :] if each.topic != "shutdown"]
+WAYS_HERE = [*WAYS, *[set_field] * 3 * len(WAYS)]
+"""Most of them such that all is still JSON."""
+
+
+def messages(notifications: list[Notification]) -> bytes:
+    return b"".join(
+        json.dumps({"jsonrpc": "2.0", "method": each.topic, "params": each.params}).encode() + b"\n"
+        for each in notifications
+    )
+
+
+def lists(notifications: list[Notification]) -> bytes:
+    return b"".join(json.dumps(each.lists).encode() + b"\n" for each in notifications)
+
+
+def life(directory: Path, notifications: list[Notification], said: bytes, listed: bytes) -> None:
+    """A plugin is told each line of ``said``, while each line of ``listed`` is listed."""
+    clock = ManualClock(notifications[0].at)
+    inbox = Inbox(clock)
+    answers = [*listed.splitlines(), b""]
+    with RpcServer(directory) as rpc:
+
+        def answer(method: str, params: dict[str, object]) -> object:
+            try:
+                rpc.lists = json.loads(answers[0])
+                return rpc.listed(method, params) or answers[0]
+            except (ValueError, LookupError, TypeError, RecursionError):
+                return answers[0]
+
+        rpc.answer = answer
+        with plugin_here(directory, clock=clock, inbox=inbox) as wire:
+            for number, message in enumerate(said.splitlines()):
+                if number < len(notifications):
+                    inbox.pass_until(notifications[number].at)
+                wire.send_raw(message + b"\n\n")
+                for channel in wire.result("chanfitness")["channels"]:
+                    assert 0 <= channel["uptime_seconds"] <= channel["lifetime_seconds"]
+                del answers[: len(answers) > 1]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the plugin's first life left."""
+    directory = tmp_path_factory.mktemp("stored")
+    life(directory, STORED, messages(STORED), lists(STORED))
+    return (directory / DATABASE).read_bytes()
+
+
+def test_a_plugin_that_is_told_nonsense_answers_and_forgets_nothing(
+    tmp_path: Path, stored: bytes
+) -> None:
+    for seed in islice(seeds(), length(25, 2_000)):
+        rng, directory = random.Random(seed), tmp_path / str(seed)
+        directory.mkdir()
+        database = directory / DATABASE
+        database.write_bytes(stored)
+        before = read(database)
+        said = damaged(messages(TOLD), random_damages(rng, 20, WAYS_HERE))
+        listed = damaged(lists(TOLD), random_damages(rng, 40, WAYS_HERE))
+
+        with replayable(seed), no_complaints():
+            life(directory, TOLD, said, listed)
+            nothing_is_lost(*before, *read(database))
+        shutil.rmtree(directory)
