@@ -69,7 +69,7 @@ wheel-test: $(VENV)/testable
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
-	cp -r tests benchmarks contrib docs setup.cfg README.rst .venv-wheel/outside
+	cp -r tests benchmarks contrib docs setup.cfg Makefile README.rst .venv-wheel/outside
 	cd .venv-wheel/outside && ../bin/python -m pytest
 
 # A real one for the tests, which skip what needs it where there is none.

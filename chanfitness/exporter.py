@@ -1,15 +1,9 @@
 """Prometheus reads a store: each scrape is one question.
 
-::
-
-    from chanfitness import exporter
-
-    with exporter.serve(store, ("127.0.0.1", 9789)):
-        ...
-
-or, on a registry of your own, ``registry.register(exporter.Collector(store))``.
-Needs the extra ``chanfitness[prometheus]``. Labels are hex keys and channel
-points, and the name that you give the node, escaped: nothing that a peer sends.
+``serve(store, ("127.0.0.1", 9789))`` listens for it; a registry of your own takes
+``registry.register(Collector(store))``. Needs the extra ``chanfitness[prometheus]``.
+Labels are hex keys and channel points, and the name that you give the node,
+escaped: nothing that a peer sends.
 """
 
 from __future__ import annotations

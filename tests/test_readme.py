@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import textwrap
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from chanfitness import OpenChannel
+from chanfitness import OpenChannel, Vertex
 from chanfitness.cli import main
 from chanfitness.options import parse
 
-from .fake_lnd import FakeLnd
+from .cln_words import channel_id, channels, entry, peers
+from .fake_lnd import METHODS, FakeLnd
+from .lightningd import RpcServer
 from .lnd_nodes import make_lnddir
+from .plugins import plugin_here
 from .values import ALICE, CHANNEL_1
 
 ROOT = Path(__file__).parent.parent
@@ -28,9 +32,17 @@ def blocks(language: str, document: str) -> list[str]:
     return [textwrap.dedent(block) for block in re.findall(pattern, document, re.MULTILINE)]
 
 
+def shell_lines(document: str) -> list[list[str]]:
+    """What is to be typed, word by word, of the blocks that are for a shell."""
+    literal = re.findall(r"^[^.\n].*::\n\n((?:    .*\n|\n)+)", document, re.MULTILINE)
+    lines = "".join(literal).replace("\\\n", "").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
 DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.rst")))]
 CODE = [code for document in DOCUMENTS for code in blocks("python", document)]
 SESSIONS = [session for document in DOCUMENTS for session in blocks("console", document)]
+SHELL = [words for document in DOCUMENTS for words in shell_lines(document)]
 RECORDING = resources.files("chanfitness") / "recordings" / "lnd-simnet.jsonl"
 
 
@@ -89,8 +101,40 @@ def test_each_command_prints_what_the_readme_says(
     assert printed == output.strip() if output.strip() else printed
 
 
+def lines_for(program: str) -> list[list[str]]:
+    return [arguments for name, *arguments in SHELL if name == program]
+
+
+def test_each_target_of_make_is_there() -> None:
+    (declared,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert lines_for("make") == [["run"], ["test"]]
+    assert set(itertools.chain(*lines_for("make"))) <= set(declared.split())
+
+
+def test_each_question_to_the_plugin_is_answered(tmp_path: Path) -> None:
+    """Of a node that has the peer and the channel which are shown."""
+    questions = lines_for("lightning-cli")
+    (peer,) = (Vertex.parse(words[1]) for words in questions if "peer" in words[0])
+    (short_id,) = (words[1] for words in questions if "history" in words[0])
+    with RpcServer(tmp_path) as rpc:
+        listed = entry(channel_id(1), CHANNEL_1, peer, short_channel_id=short_id)
+        rpc.lists = {"listpeers": peers(peer), "listpeerchannels": channels(listed)}
+        with plugin_here(tmp_path) as wire:
+            all_of_them, of_peer, history = (wire.result(*words) for words in questions)
+    assert [each["peer"] for each in all_of_them["channels"]] == [str(peer)]
+    assert of_peer["peer"] == str(peer)
+    assert history["channel_point"] == str(CHANNEL_1)
+
+
+def test_the_macaroon_is_for_what_is_called() -> None:
+    ((command, _, *permissions),) = lines_for("lncli")
+    assert command == "bakemacaroon"
+    assert sorted(permissions) == sorted(f"uri:/lnrpc.Lightning/{method}" for method in METHODS)
+
+
 def test_nothing_that_is_shown_is_left_out() -> None:
     """Each block is a program, a command, or a few lines for a shell."""
+    assert {words[0] for words in SHELL} == {"make", "lightning-cli", "lncli"}
     kinds = {kind for each in DOCUMENTS for kind in re.findall(r"code-block:: (\w+)", each)}
     assert kinds <= {"python", "console"}
     assert len(CODE) >= 6
