@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 
 from .lengths import STRESS
 from .seeds import SEED
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[None]:
+    """No log records, of which pytest keeps all: a long test has very many."""
+    logger = logging.getLogger("chanfitness")
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(logging.NOTSET)
 
 
 def pytest_report_header() -> str:

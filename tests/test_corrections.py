@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
@@ -31,13 +29,7 @@ OPEN_ALREADY = [OpenChannel(CHANNEL_1, ALICE)]
 STEPS = [3 * SECOND, -3 * SECOND, DECADES, -DECADES]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """No log records of second pauses: pytest keeps them all."""
-    logger = logging.getLogger("chanfitness")
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Machine:
@@ -55,7 +47,7 @@ class Machine:
     def run(self, by: timedelta) -> None:
         self.utc, self.awake = self.utc + by, self.awake + by
 
-    def sleep(self, by: timedelta) -> None:
+    def suspend(self, by: timedelta) -> None:
         self.utc, self.asleep = self.utc + by, self.asleep + by
 
     def set(self, by: timedelta) -> None:
@@ -69,7 +61,7 @@ def test_a_night_asleep_is_blind() -> None:
     machine = Machine()
     with machine.watched as watched:
         machine.run(HOUR)
-        machine.sleep(8 * HOUR)
+        machine.suspend(8 * HOUR)
         watched.put(PeerOnlineEvent(ALICE))
         machine.run(2 * HOUR)
 
@@ -138,7 +130,7 @@ Deed = Event | tuple[str, timedelta] | timedelta | None
 
 AMOUNTS = st.sampled_from([0, 1, 2, 60, 3600, 86400]).map(lambda number: number * SECOND)
 DEEDS: st.SearchStrategy[Deed] = st.one_of(
-    st.tuples(st.sampled_from(["run", "run", "sleep"]), AMOUNTS),
+    st.tuples(st.sampled_from(["run", "run", "suspend"]), AMOUNTS),
     st.tuples(st.just("set"), st.sampled_from([*STEPS, HOUR, -HOUR])),
     st.sampled_from(
         [
@@ -214,5 +206,5 @@ def test_no_step_and_no_suspend_moves_a_duration(deeds: list[Deed]) -> None:
                 sums.put(deed)
             else:
                 what, by = deed
-                {"run": machine.run, "sleep": machine.sleep, "set": machine.set}[what](by)
+                {"run": machine.run, "suspend": machine.suspend, "set": machine.set}[what](by)
                 sums.ran(by if what == "run" else ZERO)

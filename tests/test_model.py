@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
@@ -37,13 +36,7 @@ Channel = tuple[OutPoint, Vertex]
 Sources = Callable[[], tuple[Any, Any, list[Callable[[Event], object]]]]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """No log records: every example closes what is not open, and pytest keeps them all."""
-    logger = logging.getLogger("chanfitness")
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class DatedClock:

@@ -11,9 +11,7 @@ all; and over any sequence with one that has a storage of its own and never stop
 
 from __future__ import annotations
 
-import logging
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -53,13 +51,7 @@ CHANNELS = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """No log records: pytest keeps them all."""
-    logger = logging.getLogger("chanfitness")
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Put(NamedTuple):

@@ -7,8 +7,7 @@ had returned when it began. Told in that order, the model must give every answer
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -35,13 +34,7 @@ OPERATIONS = length(20_000, 1_000_000)
 OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """No log records: pytest keeps them all."""
-    logger = logging.getLogger("chanfitness")
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def test_the_store_answers_as_the_model_whatever_the_threads_do(
