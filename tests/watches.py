@@ -7,10 +7,13 @@ import queue
 import select
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
+import pytest
 from typing_extensions import Self
 
 from chanfitness import (
@@ -20,15 +23,18 @@ from chanfitness import (
     MonitoringResumedEvent,
     NodeError,
     OpenChannel,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
     Vertex,
 )
 from chanfitness.lines import Lines
 from chanfitness.output import Output
+from chanfitness.recording import read
 from chanfitness.waiting import Bell
 from chanfitness.watch import Node, View, watch
 
 from .stores import WAIT, Call
-from .values import START
+from .values import ALICE, CHANNEL_1, START, vertex
 
 
 class Pipe:
@@ -166,3 +172,33 @@ def watching(
         finally:
             if not watching.has_ended:
                 watching.end()
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    """It has a channel with Alice, who is online."""
+    return FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "recording.jsonl"
+
+
+def events_of(path: Path) -> list[object]:
+    with path.open("rb") as file:
+        return [line.event for line in read(file, path.name)]
+
+
+def happen(source: FakeSource, watched: Watching, *events: object) -> list[str]:
+    """Each event a second after the one before; the lines that are printed of them."""
+    lines = []
+    for event in events:
+        source.clock.advance(timedelta(seconds=1))
+        source.put(event)
+        lines.append(watched.output.read_line())
+    return lines
+
+
+def flap(number: int) -> tuple[object, object]:
+    return PeerOnlineEvent(vertex(number)), PeerOfflineEvent(vertex(number))
