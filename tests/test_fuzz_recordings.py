@@ -6,6 +6,7 @@ Never a hang, never unbounded memory, and nothing is lost that was stored before
 from __future__ import annotations
 
 import io
+import shutil
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -60,24 +61,23 @@ def test_a_damaged_recording_is_refused_or_answered(
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the first half left."""
     path = tmp_path_factory.mktemp("stored") / "db"
     lines = RECORDING.splitlines(keepends=True)[:STORED]
     assert replayed(b"".join(lines), storage=SqliteStorage(path), history=90 * DAY) is not None
-    return path.read_bytes()
+    return path
 
 
 @fuzz(100, 3_000)
 @given(DAMAGES, AT)
 def test_what_was_stored_before_a_damaged_recording_is_still_there(
     tmp_path_factory: pytest.TempPathFactory,
-    database: bytes,
+    database: Path,
     harm: list[Damage],
     at: datetime | None,
 ) -> None:
-    path = tmp_path_factory.mktemp("database") / "db"
-    path.write_bytes(database)
+    path = Path(shutil.copy(database, tmp_path_factory.mktemp("database")))
     before, closed_before = read(path)
     rest = b"".join(RECORDING.splitlines(keepends=True)[STORED:])
 
