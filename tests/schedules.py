@@ -2,11 +2,11 @@
 
 Two schedules differ unless one becomes the other by swapping neighbouring steps
 that do not conflict: such a swap changes nothing, so of each kind one schedule is
-enough. :func:`explore` runs exactly these (by dynamic partial-order reduction
-with sleep sets, after Flanagan and Godefroid): a schedule is run; wherever two
-steps of it conflict and could have come the other way round, one is run in which
-they do; and so on, until there is nothing left. There is no bound on how often
-the parties take turns.
+enough. :func:`explore` runs exactly these (by dynamic partial-order reduction with
+source sets and sleep sets, after Abdulla, Aronis, Jonsson and Sagonas, 2014): a
+schedule is run; wherever two steps of it conflict and could have come the other way
+round, one is run in which they do; and so on, until there is nothing left. There is
+no bound on how often the parties take turns.
 """
 
 from __future__ import annotations
@@ -237,15 +237,12 @@ class _Explorer:
     def _analyse(self, run: Run) -> None:
         for index in range(max(self._known - 1, 0), len(self._path)):
             node = self._path[index]
-            party = run.parties[node.chosen]
-            before = self._clock_before(party, index)
-            self._find_races(party.number, node.touches, before)
+            before = self._find_races(run.parties[node.chosen], index, node.touches)
             node.clock = self._clock_after(node.touches, before)
-            node.clock[party.number] = index
+            node.clock[node.chosen] = index
             self._remember(node, index)
         for number, touches in self._left.items():
-            before = self._clock_before(run.parties[number], len(self._path))
-            self._find_races(number, touches, before)
+            self._find_races(run.parties[number], len(self._path), touches)
 
     def _remember(self, node: _Node, index: int) -> None:
         self._steps_of.setdefault(node.chosen, []).append(index)
@@ -276,26 +273,42 @@ class _Explorer:
                     break  # it came after all that was before
         return after
 
-    def _find_races(self, number: int, touches: Touches, before: list[int]) -> None:
-        """Want schedules in which this step comes before those that it conflicts with."""
+    def _find_races(self, party: Party, at: int, touches: Touches) -> list[int]:
+        """Want schedules in which a step comes before those that it conflicts with.
+
+        It is the party's, ``at`` this index. Returns its clock without these.
+        """
+        before = self._clock_before(party, at)
+        after = self._clock_after(touches, before)
         for key, how in touches:
             if how is ENABLE:
                 continue
             for index, how_2 in reversed(self._touched.get(key, ())):
-                node = self._path[index]
-                if how_2 is ENABLE or _commute(how, how_2) or before[node.chosen] >= index:
+                chosen = self._path[index].chosen
+                if how_2 is ENABLE or _commute(how, how_2) or before[chosen] >= index:
                     continue
-                self._want(node, index, number, before)
+                self._want(index, [*self._without(index, at), (at, party.number, after)])
                 if how_2 is CHANGE:
                     break
+        return before
 
-    def _want(self, node: _Node, index: int, number: int, before: list[int]) -> None:
-        """At ``node``, want a choice that leads to the party's next step."""
-        leading = {each for each in node.steps if each == number or before[each] > index}
-        if not leading:
+    def _without(self, index: int, end: int) -> list[tuple[int, int, list[int]]]:
+        """What comes between and can do so without the step at ``index``."""
+        chosen = self._path[index].chosen
+        steps = [(at, self._path[at]) for at in range(index + 1, end)]
+        return [(at, node.chosen, node.clock) for at, node in steps if node.clock[chosen] < index]
+
+    def _want(self, index: int, steps: list[tuple[int, int, list[int]]]) -> None:
+        """At ``index``, want a choice with which ``steps`` (index, party, clock) may begin."""
+        node, first = self._path[index], set()
+        for place, (_, party, clock) in enumerate(steps):
+            if all(other != party and clock[other] < at for at, other, _ in steps[:place]):
+                first.add(party)
+        first &= node.steps.keys()
+        if not first:
             node.wanted |= node.steps.keys()
-        elif not leading & node.wanted:
-            node.wanted.add(number if number in leading else min(leading))
+        elif not first & node.wanted:
+            node.wanted.add(min(first))
 
 
 def _merged(one: list[int], other: list[int]) -> list[int]:
