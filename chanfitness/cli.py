@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
+    _open_what_is_closed()
     options = parse(argv)
     logging.basicConfig(format="chanfitness: %(message)s")
     logger.setLevel(logging.INFO)
@@ -57,6 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _open_what_is_closed() -> None:
+    """A standard stream that we were started without leads nowhere.
+
+    So no file of ours gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def _print(report: Report, form: str) -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(report.render(form, columns), flush=True)
@@ -64,7 +75,7 @@ def _print(report: Report, form: str) -> None:
 
 def _replay(options: argparse.Namespace) -> None:
     name = "<stdin>" if options.file == "-" else options.file
-    storage = None if options.db is None else SqliteStorage(options.db)
+    storage = _storage(options)
     signals = Signals()
     raw = Input(options.file, signals)
     with io.BufferedReader(raw, CHUNK) as recording, signals:
@@ -100,13 +111,14 @@ def _watch_lnd(options: argparse.Namespace) -> None:
 
 def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
     make_view, serve = _view(options), _server(options)
+    if options.db and options.record and _are_one_file(options.db, options.record):
+        raise ChanFitnessError(f"--db and --record are the same file, {options.db}")
     endings = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
         endings.append(signal.SIGHUP)
     with Signals(endings) as signals, ExitStack() as at_end:
+        storage, recorder = _storage(options), None
         with _bad_values_named():
-            storage = None if options.db is None else SqliteStorage(options.db)
-            recorder = None
             if options.record is not None:
                 recorder = at_end.enter_context(Recorder(options.record))
             node = connect()
@@ -119,6 +131,16 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
             recorder=recorder,
             serve=serve,
         )
+
+
+def _are_one_file(path: str, other: str) -> bool:
+    """Though it may not be there yet."""
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _storage(options: argparse.Namespace) -> SqliteStorage | None:
+    with _bad_values_named():
+        return None if options.db is None else SqliteStorage(options.db)
 
 
 def _view(options: argparse.Namespace) -> Callable[[Output, Output], View]:

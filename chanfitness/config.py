@@ -77,7 +77,7 @@ class Config:
     is blind time from the first of them to the next online event. None: never.
 
     ``on_event``: called on the loop's thread with each event once it was handled,
-    and its time (UTC). It must not block; what it raises is logged.
+    and its time (UTC). It must not block; an ``Exception`` that it raises is logged.
     """
 
     subscribe_channel_events: Callable[[], Subscription]
@@ -96,7 +96,7 @@ class Config:
     def __post_init__(self) -> None:
         if self.history is not None and self.history < datetime.timedelta(0):
             raise ValueError(f"bad history {self.history!r}: expected a period of time, or None")
-        if self.history_limit < 1:
+        if not isinstance(self.history_limit, int) or self.history_limit < 1:
             raise ValueError(f"bad history_limit {self.history_limit!r}: expected 1 or more")
         if not 0 <= self.flap_factor <= 1:
             raise ValueError(f"bad flap_factor {self.flap_factor!r}: expected 0 to 1")

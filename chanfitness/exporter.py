@@ -9,7 +9,6 @@ escaped: nothing that a peer sends.
 from __future__ import annotations
 
 import ipaddress
-import logging
 import math
 import re
 import threading
@@ -17,6 +16,7 @@ from collections.abc import Iterable
 
 from .accounts import Overview
 from .errors import ChanFitnessError, extra, quoted
+from .logs import Log
 from .scrapes import Server, listen
 from .store import ChannelEventStore
 
@@ -27,7 +27,7 @@ with extra("prometheus"):
 
 __all__ = ["Collector", "Server", "parse_address", "serve"]
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 ANSWER_SECONDS = 5.0
 """How long a scrape waits for the store, unless told otherwise; Prometheus gives up at 10."""

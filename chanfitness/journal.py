@@ -38,6 +38,7 @@ class Journal:
     def move(self, point: OutPoint, new_point: OutPoint) -> None:
         """A channel has a new channel point."""
         self._moved.append((str(point), str(new_point)))
+        self._channels.pop(new_point, None)  # of one that was there before, and closed
         self._channels = {new_point if each == point else each: None for each in self._channels}
 
     def forget_stretches(self) -> None:

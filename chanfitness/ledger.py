@@ -7,7 +7,6 @@ Pure: the time axis is given, and each method's ``at`` is a position on it.
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Iterable
 
 from .accounts import Accounts, Keeping
@@ -16,13 +15,14 @@ from .errors import require
 from .events import OpenChannel
 from .history import History
 from .journal import Journal
+from .logs import Log
 from .ownoutage import Closed, Opened, Suspicion, Went
 from .peerlog import Channel, PeerLog
 from .rows import MICROSECOND, Saved, Unsaved
 from .windows import before
 from .wire import OutPoint, Vertex
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 _NOTHING = Keeping()
 _ZERO = datetime.timedelta(0)
@@ -88,6 +88,7 @@ class Ledger(Accounts):
             logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
             return
         require(point, OutPoint)
+        require(peer, Vertex)
         log = self._peers.get(peer)
         if log is None:
             log = self._new_log(peer, at)
@@ -272,13 +273,12 @@ class Ledger(Accounts):
 
     def _lose_network(self, suspicion: Suspicion) -> None:
         """All peers went: it was nobody's outage but ours."""
-        logger.warning(
-            "all %d peers went offline: this node's own network is lost, as of %s",
-            len(suspicion.went),
-            self._axis.date(suspicion.first),
-        )
+        went, since = len(suspicion.went), self._axis.date(suspicion.first)
         self._network_is_lost = True
         suspicion.undo(self._journal)
+        logger.warning(
+            "all %d peers went offline: this node's own network is lost, as of %s", went, since
+        )
 
     def _is_back(self, peer: Vertex) -> bool:
         """A peer is online again: that ends an own outage, and counts as a resume."""

@@ -24,10 +24,8 @@ What it promises. An *item* is an event, a question, or the snapshot that
 
 from __future__ import annotations
 
-import logging
 import queue
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -46,10 +44,11 @@ from .events import (
     PeerOnlineEvent,
 )
 from .ledger import Ledger
+from .logs import Log
 from .selector import Selector
 from .subscribe import ENDED
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 
 class Question:
@@ -102,7 +101,7 @@ class Loop:
                 try:
                     handlers.get(type(item), unknown)(item, moment)
                 except Exception:
-                    _log_unhandled(item)
+                    logger.exception("could not handle %s", quoted(item))
             selector.done()
 
     def _observed(
@@ -152,9 +151,3 @@ class Loop:
             question.response.put((question.answer(self._ledger, at, *question.arguments), None))
         except Exception as error:
             question.response.put((None, error))
-
-
-def _log_unhandled(item: object) -> None:
-    # A log handler that fails has nowhere to say so, and is no reason to stop.
-    with suppress(Exception):
-        logger.exception("could not handle %s", quoted(item))

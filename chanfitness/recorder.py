@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-import logging
 import mmap
 import os
 import stat
@@ -20,9 +19,10 @@ from typing_extensions import Self
 
 from .errors import ChanFitnessError, RecordingError
 from .events import ChannelMovedEvent, MonitoringPausedEvent, MonitoringResumedEvent
+from .logs import Log
 from .recording import MAX_LINE_BYTES, format_event, parse_line
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 _BEGINNING = b'{"at": "'  # of every line that is written here
 _CHUNK = 2**20

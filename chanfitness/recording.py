@@ -30,7 +30,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .clock import to_utc
-from .errors import RecordingError, quoted
+from .errors import RecordingError, quoted, require
 from .events import (
     ChannelMovedEvent,
     ClosedChannelEvent,
@@ -108,7 +108,10 @@ def format_time(time: datetime.datetime) -> str:
 
 
 def format_event(event: object, at: datetime.datetime) -> str:
-    """The line (without its end) that says that ``event`` was ``at`` (in UTC)."""
+    """The line (without its end) that says that ``event`` was ``at`` (in UTC).
+
+    Raises ``TypeError`` for what is no event, or has a field that is of another type.
+    """
     record: dict[str, object] = {"at": format_time(at), "event": kind_of(event)}
     if isinstance(event, MonitoringResumedEvent):
         record["open_channels"] = [
@@ -117,7 +120,10 @@ def format_event(event: object, at: datetime.datetime) -> str:
         record["online_peers"] = [str(peer) for peer in event.online_peers]
     else:
         fields: dict[str, object] = event._asdict()  # type: ignore[attr-defined]
-        record |= {name: str(value) for name, value in fields.items() if name != "at"}
+        del fields["at"]
+        for name, value in fields.items():
+            require(value, Vertex if name == "peer" else OutPoint)  # which a store may not ask
+            record[name] = str(value)
     return json.dumps(record)
 
 

@@ -6,7 +6,6 @@ when it keeps silent for too long.
 
 from __future__ import annotations
 
-import logging
 import selectors
 import socket
 import threading
@@ -15,11 +14,12 @@ from contextlib import suppress
 from typing_extensions import Self
 
 from .errors import extra, quoted
+from .logs import Log
 
 with extra("prometheus"):
     from prometheus_client import CollectorRegistry, MetricsHandler
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 CLIENT_SECONDS = 10.0
 """How long a client may keep silent, or may not read, before it is cut off."""

@@ -18,7 +18,6 @@ that when the process ends, however it ends.
 from __future__ import annotations
 
 import datetime
-import logging
 import os
 import sqlite3
 import threading
@@ -33,6 +32,7 @@ from .errors import (
     StorageUnwritableError,
     quoted,
 )
+from .logs import Log
 from .rows import ClosedRow, Saved, Unsaved
 from .tables import (
     VERSION,
@@ -47,7 +47,7 @@ from .tables import (
 )
 from .wire import OutPoint
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 _SMALLEST = 100  # bytes: the header of an SQLite database
 _SENSELESS = (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError, RecursionError)
@@ -73,10 +73,11 @@ class SqliteStorage:
         self._path = os.fspath(path)
         if not self._path:
             raise ValueError("bad path '': expected a file's name")
-        self._interval = flush_interval.total_seconds()
+        self._interval = min(flush_interval.total_seconds(), threading.TIMEOUT_MAX)
         self._lock: sqlite3.Connection | None = None
         self._database: sqlite3.Connection
         self._writer: threading.Thread | None = None
+        self._writer_ident: int | None = None
         self._stopping = threading.Event()
         self._failed = False  # whether the last write failed
         self._closed_rows: list[ClosedRow] = []  # of writes that failed
@@ -126,6 +127,9 @@ class SqliteStorage:
             raise
         self._lock = lock
         self._stopping.clear()
+        self._failed = False
+        self._closed_rows.clear()
+        self._new_ids = None
         return saved
 
     def start(self, ask: Callable[[bool], Unsaved | None]) -> None:
@@ -136,6 +140,10 @@ class SqliteStorage:
         writer.start()
         self._writer = writer
 
+    def is_written_by(self, ident: int) -> bool:
+        """Is this the thread, by ``threading.get_ident()``, for which ``close()`` waits?"""
+        return self._writer_ident == ident
+
     def close(self, last: Callable[[bool], Unsaved] | None = None) -> None:
         """Write the ``last`` state, and release the file. Logs what fails."""
         if self._lock is None:
@@ -144,22 +152,29 @@ class SqliteStorage:
         if self._writer is not None:
             self._writer.join()
             self._writer = None
-        if last is not None:
-            ids = self._new_ids
-            self._write(last(self._failed), ids)
-        self._database.close()
-        self._lock.close()
-        self._lock = None
+        try:
+            if last is not None:
+                ids = self._new_ids
+                self._write(last(self._failed), ids)
+        finally:
+            self._database.close()
+            self._lock.close()
+            self._lock = None
 
     def _write_on(self, ask: Callable[[bool], Unsaved | None]) -> None:
+        self._writer_ident = threading.get_ident()
         while not self._stopping.wait(self._interval):
             ids = self._new_ids  # those of what is put after the question are too new
             try:
                 unsaved = ask(self._failed)
             except ChanFitnessError:
-                return  # the store stops, and writes what is left itself
+                break  # the store stops, and writes what is left itself
+            except Exception:  # of its clock
+                logger.exception("%s: cannot ask what is to be written", self._path)
+                continue
             if unsaved is not None:
                 self._write(unsaved, ids)
+        self._writer_ident = None  # another thread may have it next
 
     def _write(self, unsaved: Unsaved, ids: dict[str, OutPoint] | None) -> None:
         """Write in one transaction; what failed before is in it, too."""

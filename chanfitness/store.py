@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import atexit
 import datetime
-import logging
 import os
 import queue
 import threading
@@ -39,6 +38,7 @@ from .events import OpenChannel
 from .flaps import Cooldown
 from .history import ChannelHistory
 from .ledger import Ledger
+from .logs import Log
 from .loop import Loop, Question
 from .peerlog import ChannelInfo, PeerInfo
 from .restoring import restore
@@ -48,7 +48,7 @@ from .storage import SqliteStorage, typed_errors
 from .subscribe import ENDED
 from .wire import OutPoint, Vertex
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +70,8 @@ class ChannelEventStore:
         self._config = config
         self._lock = threading.Lock()  # guards changes of _state and of _thread
         self._state = _NEW
-        self._joining = threading.Lock()  # one at a time: Thread.join() of two at once may raise
+        self._joining = threading.RLock()  # one at a time: Thread.join() of two may raise
+        self._is_joined = False  # guarded by _joining
         self._quit = threading.Event()  # set when no question will be answered any more
         self._why_stopped = "the store has stopped"
         self._thread: threading.Thread | None = None
@@ -191,16 +192,31 @@ class ChannelEventStore:
 
         Also before ``start()``, during it, twice, and by many threads at once;
         each call returns when the loop has ended, except on the loop's own
-        thread (a log handler, say) and during ``start()``, where it returns at
-        once.
+        thread or the storage's writer (in a log handler, say), during ``start()``,
+        and in a signal's handler that interrupts another call of it, where it
+        returns at once.
         """
         with self._lock:
             self._state = _STOPPED
         if self._thread is not None:
             self._selector.end()
-            if self._ident != threading.get_ident():
-                with self._joining:
-                    self._thread.join()
+            if not self._waits_for(threading.get_ident()):
+                self._join(self._thread)
+
+    def _join(self, thread: threading.Thread) -> None:
+        with self._joining:
+            if self._is_joined:  # by this thread, whose join() a signal's handler interrupted
+                return
+            self._is_joined = True
+            try:
+                thread.join()
+            finally:
+                self._is_joined = False
+
+    def _waits_for(self, ident: int) -> bool:
+        """Whether the loop does not end before this thread goes on."""
+        storage = self._config.storage
+        return ident == self._ident or (storage is not None and storage.is_written_by(ident))
 
     def __enter__(self) -> Self:
         self.start()

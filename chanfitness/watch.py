@@ -22,6 +22,7 @@ from .clock import Clock, SteadyClock, to_utc
 from .config import Config
 from .errors import NodeError
 from .events import MonitoringPausedEvent, MonitoringResumedEvent
+from .logs import Log
 from .output import Output
 from .periods import KEPT, OWN_OUTAGE
 from .recorder import Recorder
@@ -29,7 +30,7 @@ from .storage import SqliteStorage
 from .store import ChannelEventStore
 from .waiting import Bell
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 _PATIENCE = 0.3  # seconds, for a start that goes on while all ends
 _SOON = 0.1  # seconds until an event is in the table; more of them are shown together

@@ -1,7 +1,8 @@
-"""A disk of our own, that can be filled."""
+"""Disks on a bad day: one of our own, that can be filled, and one that takes no more."""
 
 from __future__ import annotations
 
+import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -57,3 +58,14 @@ def small_disk(tmp_path: Path) -> Iterator[Disk]:
         yield Disk(directory)
     finally:
         subprocess.run(["umount", str(directory)], check=True, timeout=TIMEOUT)
+
+
+@contextmanager
+def no_file_may_grow() -> Iterator[None]:
+    """Every write beyond a file's first byte fails with EFBIG, for this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -304,6 +304,7 @@ def stepped() -> Iterator[None]:
     with ExitStack() as stack:
         for name, stepped_one in {
             "threading.Lock": Lock,
+            "threading.RLock": Lock,  # which no party takes twice
             "threading.Condition": Condition,
             "threading.Event": Event,
             "threading.Thread": Thread,

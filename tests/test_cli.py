@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -174,3 +175,32 @@ def test_a_signal_ends_it_cleanly_while_it_waits_for_input(number: signal.Signal
     text = terminal.read_all()
     assert "Traceback" not in text
     assert "open channels" not in text
+
+
+def run_without(stream: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run by a shell that closes a standard stream, as ``>&-`` does."""
+    words = shlex.join([*COMMAND, *arguments])
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec {words} {stream}"],
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def test_without_a_standard_stream_it_does_what_it_can(tmp_path: Path) -> None:
+    database = str(tmp_path / "db")
+    done = run_without(">&-", "replay", RECORDING, "--db", database)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert main(["show", database]) == 0
+    assert run_without("2>&-", "replay", RECORDING).stdout == run("replay", RECORDING).stdout
+    lost = run_without("2>&-", "replay", "/nowhere")
+    assert (lost.returncode, lost.stdout) == (2, b"")
+    empty = run_without("<&-", "replay", "-")
+    assert empty.returncode == 2
+    assert empty.stderr.startswith(b"chanfitness: <stdin>:1: empty")
+
+
+def test_a_database_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", RECORDING, "--db", ""]) == 2
+    assert capsys.readouterr().err == "chanfitness: bad path '': expected a file's name\n"

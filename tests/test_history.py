@@ -279,7 +279,11 @@ def test_a_channel_that_is_not_open_has_no_history() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [({"history": -SECOND}, "bad history"), ({"history_limit": 0}, "bad history_limit 0")],
+    [
+        ({"history": -SECOND}, "bad history"),
+        ({"history_limit": 0}, "bad history_limit 0"),
+        ({"history_limit": 2.5}, "bad history_limit 2.5"),
+    ],
 )
 def test_a_bad_setting_is_refused(setting: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -23,7 +23,7 @@ from chanfitness.storage import read
 from chanfitness.testing import FakeNode
 
 from .remembered import DAY, HOUR, FlushedByHand, figures, history_of, watching
-from .stores import running
+from .stores import WAIT, running
 from .values import CHANNEL_1, CHANNEL_2, START, outpoint
 
 NEW = outpoint(1000)
@@ -139,6 +139,21 @@ def test_a_restart_finds_it_where_it_moved(node: FakeNode, tmp_path: Path) -> No
             third.channel_point,
         ]
     assert read(tmp_path / "db")[1] == []
+
+
+def test_it_keeps_its_place_though_it_moved_to_where_another_was(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    """Between two writes the other closes, and is forgotten."""
+    first, second, other = (node.open_channel(node.new_peer()) for _ in range(3))
+    storage = FlushedByHand(tmp_path / "db")
+    with watching(node, tmp_path / "db", storage=storage):
+        assert storage.flush()
+        node.close_channel(other)
+        moved = node.move_channel(first, other.channel_point)
+    with watching(node, tmp_path / "db") as store:
+        points = [info.channel_point for info in store.list_channels(timeout=WAIT)]
+    assert points == [moved.channel_point, second.channel_point]
 
 
 def test_what_opens_moves_and_closes_between_two_writes(node: FakeNode, tmp_path: Path) -> None:

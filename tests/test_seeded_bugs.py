@@ -208,14 +208,14 @@ BUGS = {
     "stop() does not wait": Bug(
         ChannelEventStore,
         "stop",
-        {"self._thread.join()": "pass"},
+        {"self._join(self._thread)": "pass"},
         ASK_AND_STOP,
         "the loop goes on after stop()",
     ),
     "two at once join the thread": Bug(
         ChannelEventStore,
-        "stop",
-        {"with self._joining": "if True"},
+        "_join",
+        {"with self._joining": "if True", "if self._is_joined": "if False"},
         ASK_AND_TWO_STOPS,
         "of two at once may raise",
     ),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import queue
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from chanfitness import MonitoringPausedEvent, PeerNotFoundError, SqliteStorage
+from chanfitness import ManualClock, MonitoringPausedEvent, PeerNotFoundError, SqliteStorage
 from chanfitness.storage import read
 from chanfitness.testing import FakeNode
 
+from .disks import no_file_may_grow
 from .remembered import HOUR, MICROSECOND, ZERO, figures, history_of, watching
-from .stores import WAIT
+from .stores import WAIT, stop
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -176,3 +181,57 @@ def test_the_last_heartbeat_is_that_of_the_stop(path: Path) -> None:
     assert saved is not None
     assert saved.heartbeat * MICROSECOND == started + 7 * HOUR - EPOCH
     assert saved.position * MICROSECOND == 7 * HOUR
+
+
+class OneBadReading(ManualClock):
+    """It fails the first time that another thread reads it; ``readings`` has the later ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readings: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._has_failed = False
+
+    def now(self) -> datetime:
+        if threading.current_thread() is not threading.main_thread():
+            if not self._has_failed:
+                self._has_failed = True
+                raise OSError("clock hiccup")
+            self.readings.put(None)
+        return super().now()
+
+
+def test_a_clock_that_fails_once_costs_one_write(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = OneBadReading()
+    storage = SqliteStorage(path, timedelta(milliseconds=1))
+    with watching(FakeNode(clock), path, storage=storage):
+        clock.readings.get(timeout=WAIT)
+    assert "OSError: clock hiccup" in caplog.text
+
+
+def test_it_may_be_written_at_the_stop_alone(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    with watching(node, path, storage=SqliteStorage(path, timedelta.max)):
+        node.advance(hours=1)
+    saved, _ = read(path)
+    assert saved is not None
+    assert [row.channel_point for row in saved.channels] == [str(channel.channel_point)]
+
+
+def test_what_could_not_be_written_of_one_store_is_not_written_of_the_next(path: Path) -> None:
+    node, storage = FakeNode(), SqliteStorage(path)
+    channel = node.open_channel(node.new_peer())
+    with watching(node, path, storage=storage):
+        node.advance(hours=1)
+    with watching(node, path, storage=storage) as store:
+        storage.channel_ids = {"a": channel.channel_point}
+        node.channel_notifier.notify_closed_channel(*channel)
+        with no_file_may_grow():
+            stop(store)
+    with watching(node, path, storage=storage):
+        assert storage.channel_ids == {}
+    assert read(path)[1] == []
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("SELECT * FROM channel_ids").fetchall() == []

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import resource
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +24,7 @@ from chanfitness import (
 from chanfitness.storage import read
 from chanfitness.testing import FakeNode
 
-from .disks import Disk, small_disk
+from .disks import Disk, no_file_may_grow, small_disk
 from .stores import WAIT, OnRecord, running, stop
 from .values import SECOND
 
@@ -150,17 +149,6 @@ class Trouble:
 def trouble() -> Iterator[Trouble]:
     with ExitStack() as stack:
         yield Trouble(stack)
-
-
-@contextmanager
-def no_file_may_grow() -> Iterator[None]:
-    """Every write beyond a file's first byte fails with EFBIG, for this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def a_busy_hour(node: FakeNode, channels: list[OpenChannel]) -> list[OpenChannel]:

@@ -71,6 +71,20 @@ def test_an_events_own_time_is_not_written() -> None:
     assert parse_line(format_event(event, START).encode()) == (START, ONLINE)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        PeerOnlineEvent(bytes(ALICE)),  # type: ignore[arg-type]
+        OpenChannelEvent(CHANNEL_1, bytes(ALICE)),  # type: ignore[arg-type]
+        ClosedChannelEvent(tuple(CHANNEL_1), ALICE),  # type: ignore[arg-type]
+    ],
+)
+def test_a_field_that_is_but_like_the_right_one_has_no_line(event: object) -> None:
+    """A store may have taken it for that."""
+    with pytest.raises(TypeError, match=r"expected (Vertex|OutPoint), got"):
+        format_event(event, START)
+
+
 def test_what_is_no_event_has_no_line() -> None:
     with pytest.raises(TypeError, match="'nonsense' is no event"):
         kind_of("nonsense")

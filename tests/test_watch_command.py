@@ -292,6 +292,15 @@ def test_bad_options_are_errors(capfd: Printed, tmp_path: Path) -> None:
     )
 
 
+def test_one_file_cannot_be_both(capfd: Printed, tmp_path: Path) -> None:
+    file = str(tmp_path / "new")
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert main(["watch", "lnd", "--db", file, "--record", str(link)]) == 2
+    assert capfd.readouterr().err == f"chanfitness: --db and --record are the same file, {file}\n"
+    assert os.listdir(tmp_path) == ["link"]
+
+
 def test_a_recording_is_let_go_where_no_node_is_made(
     lnd: Lnd, capfd: Printed, tmp_path: Path
 ) -> None:

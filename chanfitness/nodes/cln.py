@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import logging
 import os
 import queue
 import sys
@@ -28,6 +27,7 @@ from typing import Any
 from ..clock import Clock
 from ..config import OnEvent
 from ..errors import ChanFitnessError, extra, quoted
+from ..logs import Log
 from ..store import ChannelEventStore
 from ..waiting import InterruptedBySignalError, Signals
 from .cln_answers import CATCH_UP, WITHIN, Asked
@@ -39,7 +39,7 @@ with extra("cln"):
     from pyln.client import Plugin, RpcException  # type: ignore[import-untyped]
     from pyln.client.plugin import Request  # type: ignore[import-untyped]
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 _DATABASE = "chanfitness.db"
 _FAILED, _BAD_PARAMETERS = -1, -32602  # as lightningd and JSON-RPC number errors

@@ -8,7 +8,6 @@ point. No notification has the channel point, so for some a listing is needed. P
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import quoted
@@ -19,6 +18,7 @@ from ..events import (
     OpenChannel,
     OpenChannelEvent,
 )
+from ..logs import Log
 from ..wire import OutPoint
 from .cln_messages import (
     CLOSED,
@@ -32,7 +32,7 @@ from .cln_messages import (
     first_generation_id,
 )
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 Event = ChannelMovedEvent | ClosedChannelEvent | MonitoringResumedEvent | OpenChannelEvent
 _KNOWN_STATES = NOT_YET_OPEN | OPEN | CLOSING | CLOSED

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from ..logs import Log
 from ..wire import Vertex
 from .cln_messages import Listed, Listing, parse_channels, parse_listing
 from .cln_rpc import LightningRpc, RpcError
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 T = TypeVar("T")
 

@@ -6,17 +6,17 @@ What is missing or malformed in one entry of a list costs that entry, not the li
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import quoted
 from ..events import OpenChannel
+from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .left_out import LeftOut
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 NORMAL = "CHANNELD_NORMAL"
 _SPLICING = "CHANNELD_AWAITING_SPLICE"

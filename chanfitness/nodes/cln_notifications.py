@@ -7,16 +7,16 @@ comes of the same channel waits behind it. Peers do not wait for channels.
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..events import PeerOfflineEvent, PeerOnlineEvent
+from ..logs import Log
 from .cln_channels import Channels
 from .cln_lists import Lists
 from .cln_messages import Listed, StateChange, parse_change, parse_peer, payload
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 T = TypeVar("T")
 

@@ -10,7 +10,6 @@ again at its next notification.
 from __future__ import annotations
 
 import datetime
-import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from ..clock import Clock, SteadyClock, reader
 from ..config import NOT_YET_KNOWN, Config, OnEvent
 from ..errors import ChanFitnessError, RequestTimeoutError, quoted
 from ..events import MonitoringPausedEvent, OpenChannel
+from ..logs import Log
 from ..periods import KEPT, OWN_OUTAGE
 from ..storage import SqliteStorage
 from ..store import ChannelEventStore
@@ -34,7 +34,7 @@ from .cln_notifications import Notifications, Said
 from .cln_rpc import LightningRpc
 from .cln_settling import Settling
 
-logger = logging.getLogger(__name__)
+logger = Log(__name__)
 
 TOPICS = ("connect", "disconnect", "channel_state_changed")
 

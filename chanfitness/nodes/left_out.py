@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 from typing_extensions import Self
+
+from ..logs import Log
 
 MOST_SHOWN = 10
 
@@ -15,19 +15,19 @@ class LeftOut:
     So a list of nonsense costs few lines of the log, however long it is.
     """
 
-    def __init__(self, logger: logging.Logger) -> None:
-        self._logger = logger
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._count = 0
 
     def because(self, reason: str, *arguments: object) -> None:
-        """Leave one out; ``reason`` is a format for ``arguments``, as for a logger."""
+        """Leave one out; ``reason`` is a format for ``arguments``, as for a log."""
         self._count += 1
         if self._count <= MOST_SHOWN:
-            self._logger.warning(reason, *arguments)
+            self._log.warning(reason, *arguments)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._count > MOST_SHOWN:
-            self._logger.warning("and %d more of that answer", self._count - MOST_SHOWN)
+            self._log.warning("and %d more of that answer", self._count - MOST_SHOWN)

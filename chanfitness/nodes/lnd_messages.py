@@ -7,7 +7,6 @@ generated, and any protobuf from 4.25 on will do.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterable
 from importlib import resources
@@ -21,13 +20,14 @@ from ..events import (
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
+from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .left_out import LeftOut
 
 with extra("lnd"):
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-logger = logging.getLogger("chanfitness.nodes.lnd")
+logger = Log("chanfitness.nodes.lnd")
 
 T = TypeVar("T")
 

@@ -9,7 +9,6 @@ second opening for an error.)
 from __future__ import annotations
 
 import atexit
-import logging
 import queue
 import threading
 from contextlib import closing
@@ -25,6 +24,7 @@ from ..events import (
     OpenChannelEvent,
     PeerOnlineEvent,
 )
+from ..logs import Log
 from ..selector import WatchableQueue
 from ..subscribe import ENDED
 from ..wire import Vertex
@@ -37,7 +37,7 @@ from .lnd_settings import Credentials, Settings
 with extra("lnd"):
     from google.protobuf.message import DecodeError
 
-logger = logging.getLogger("chanfitness.nodes.lnd")
+logger = Log("chanfitness.nodes.lnd")
 
 MOST_TOLD = 100
 """How many unknown error texts are remembered, so that each is logged once."""
