@@ -16,6 +16,7 @@ from . import floors
 from .measure import Figure, figure, latencies, percentile, take_turns, timed
 from .sizes import Sizes
 from .stores import PEERS, Plain, channels, fed_by, flap, running
+from .threads import beside
 
 PRODUCERS = 2
 BOUND = 100
@@ -57,13 +58,8 @@ def producing(updates: queue.Queue[Any], producers: int) -> Iterator[None]:
             updates.put(online)
             updates.put(offline)
 
-    threads = [threading.Thread(target=produce, args=[peer]) for peer in PEERS[:producers]]
-    for thread in threads:
-        thread.start()
-    yield
-    enough.set()
-    for thread in threads:
-        thread.join()
+    with beside([partial(produce, peer) for peer in PEERS[:producers]], end=enough.set):
+        yield
 
 
 def loaded_latencies(count: int, producers: int = PRODUCERS) -> list[float]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import queue
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import floors, questions
 from benchmarks.__main__ import as_json
 from benchmarks.measure import (
     BYTES,
@@ -117,6 +123,30 @@ def test_a_quick_run_prints_each_figure_and_each_curve_as_json() -> None:
     assert all(math.isfinite(number) for number in numbers)
     assert [f"{each['name']} beside {each['floor_name']}" for each in result["figures"]] == FIGURES
     assert [f"{each['name']} against {each['against']}" for each in result["curves"]] == CURVES
+
+
+@pytest.mark.parametrize(
+    "some_threads",
+    [
+        partial(floors.answering, floors.nothing),
+        partial(floors.consuming, 1),
+        partial(questions.producing, queue.Queue(), 2),
+    ],
+)
+def test_threads_end_whatever_happens_beside_them(
+    some_threads: Callable[[], AbstractContextManager[object]],
+) -> None:
+    before = threading.active_count()
+
+    def interrupted() -> None:
+        with some_threads():
+            assert threading.active_count() > before
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert threading.active_count() == before
 
 
 def powers(exponent: float, fixed: float = 0) -> Curve:
