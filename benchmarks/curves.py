@@ -36,9 +36,12 @@ def against_channels(sizes: Sizes) -> Iterator[Curve]:
         rounds = sizes.rounds(9)
         costs = _along(along, rounds, lambda n: list_on(stores[n][0].list_channels, n))
     yield curve("list_channels", "channels", along, costs, fitted=3)
-    starts_and_stops = take_turns(
-        sizes.rounds(5), [partial(start_and_stop, channels(n)) for n in along]
-    )
+
+
+def of_start(sizes: Sizes) -> Iterator[Curve]:
+    """Start and stop, with more and more channels."""
+    along = sizes.along(_TENS)
+    starts_and_stops = take_turns(sizes.rounds(5), [partial(start_and_stop, n) for n in along])
     starts = [[start for start, _ in each] for each in starts_and_stops]
     stops = [[stop for _, stop in each] for each in starts_and_stops]
     yield curve("start", "channels", along, starts, fitted=3)
@@ -177,6 +180,7 @@ def curves(sizes: Sizes) -> Iterator[Curve]:
     """All of them."""
     for some in (
         against_channels,
+        of_start,
         against_peers,
         against_events,
         against_threads,
