@@ -88,6 +88,18 @@ CURVES = [
 ]
 
 
+PROFILED = {
+    "200 events: put": "(notify_peer_online)",
+    "200 events: handled": "(_peer_online)",
+    "200 questions: put": "(get_chan_info)",
+    "200 questions: handled": "(_answer)",
+    "list_channels of 1,000: put": "(list_channels)",
+    "list_channels of 1,000: handled": "(info)",
+    "start with 1,000 channels": "ledger.py",
+    "start from a database of 100 channels and 10,000 changes": "'execute' of 'sqlite3",
+}
+
+
 def spreads(*measured: dict[str, float]) -> list[float]:
     """All numbers of these; each is a median between its quartiles."""
     for each in measured:
@@ -146,6 +158,23 @@ def test_threads_end_whatever_happens_beside_them(
         interrupted()
 
     assert threading.active_count() == before
+
+
+def test_a_profile_shows_what_the_caller_does_and_what_the_loop_does() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--profile"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+        timeout=300,
+    )
+    assert run.stderr == ""
+    shown = dict(each.split("\n", maxsplit=1) for each in run.stdout.split("== ")[1:])
+
+    assert list(shown) == list(PROFILED)
+    for title, function in PROFILED.items():
+        assert function in shown[title]
 
 
 def powers(exponent: float, fixed: float = 0) -> Curve:
