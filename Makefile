@@ -54,7 +54,7 @@ types: $(VENV)/lintable $(VENV)/testable
 	$(BIN)/mypy
 	$(BIN)/mypy --python-version 3.10
 
-# With BENCH="--json", or BENCH="--plot docs/growth.svg".
+# With BENCH="--json", BENCH="--plot docs/growth.svg", or BENCH="--profile".
 bench: $(VENV)/plottable
 	$(BIN)/python -m benchmarks $(BENCH)
 

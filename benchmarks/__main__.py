@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import events, memory, questions, remembering, starting
+from . import events, memory, profile, questions, remembering, starting
 from .curves import curves
 from .measure import Figure
 from .sizes import Sizes
@@ -69,7 +69,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--plot", metavar="FILE.svg", type=Path, help="draw the curves")
     parser.add_argument("--quick", action="store_true", help="so little that no figure is of use")
+    parser.add_argument("--profile", action="store_true", help="where the time goes, instead")
     arguments = parser.parse_args()
+    if arguments.profile:
+        profile.show(Sizes(arguments.quick))
+        return
     if arguments.plot is not None:  # what is missing is said before the minutes of measuring
         draw = importlib.import_module(".plot", __package__).draw
     result = measure(Sizes(arguments.quick), silent=arguments.json)

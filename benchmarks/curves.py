@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,6 +16,7 @@ from .questions import ask_on, list_on, loaded_latencies
 from .sizes import Sizes
 from .starting import start_and_stop
 from .stores import ALICE, PEERS, channels, flap, peers, running
+from .threads import together
 
 _TENS = (1, 10, 100, 1_000, 10_000, 100_000)
 _THREADS = (1, 2, 4, 8, 16)
@@ -36,9 +36,12 @@ def against_channels(sizes: Sizes) -> Iterator[Curve]:
         rounds = sizes.rounds(9)
         costs = _along(along, rounds, lambda n: list_on(stores[n][0].list_channels, n))
     yield curve("list_channels", "channels", along, costs, fitted=3)
-    starts_and_stops = take_turns(
-        sizes.rounds(5), [partial(start_and_stop, channels(n)) for n in along]
-    )
+
+
+def of_start(sizes: Sizes) -> Iterator[Curve]:
+    """Start and stop, with more and more channels."""
+    along = sizes.along(_TENS)
+    starts_and_stops = take_turns(sizes.rounds(5), [partial(start_and_stop, n) for n in along])
     starts = [[start for start, _ in each] for each in starts_and_stops]
     stops = [[stop for _, stop in each] for each in starts_and_stops]
     yield curve("start", "channels", along, starts, fitted=3)
@@ -114,7 +117,8 @@ def produced(producers: int, count: int) -> float:
     with running(channels(1)) as (store, notifier):
 
         def work() -> None:
-            _together(producers, lambda n: flap(notifier, count // producers, PEERS[n]))
+            each = count // producers
+            together([partial(flap, notifier, each, PEERS[n]) for n in range(producers)])
             store.list_channels()
 
         return timed(count, work)
@@ -125,19 +129,11 @@ def called(callers: int, count: int) -> float:
     (channel,) = channels(1)
     with running([channel]) as (store, _):
 
-        def ask(caller: int) -> None:
+        def ask() -> None:
             for _ in repeat(None, max(count // callers, 1)):
                 store.get_chan_info(*channel)
 
-        return timed(count, lambda: _together(callers, ask))
-
-
-def _together(threads: int, work: Callable[[int], object]) -> None:
-    running_ones = [threading.Thread(target=work, args=[n]) for n in range(threads)]
-    for thread in running_ones:
-        thread.start()
-    for thread in running_ones:
-        thread.join()
+        return timed(count, lambda: together([ask] * callers))
 
 
 def against_changes(sizes: Sizes) -> Iterator[Curve]:
@@ -184,6 +180,7 @@ def curves(sizes: Sizes) -> Iterator[Curve]:
     """All of them."""
     for some in (
         against_channels,
+        of_start,
         against_peers,
         against_events,
         against_threads,

@@ -19,6 +19,7 @@ from chanfitness import OpenChannel, PeerOfflineEvent, PeerOnlineEvent, Vertex
 
 from .measure import timed
 from .stores import ALICE
+from .threads import beside
 
 
 def queue_hop(count: int) -> float:
@@ -34,7 +35,7 @@ def queue_hop(count: int) -> float:
             hop.put(None)
         receiver.join()
 
-    receiver = threading.Thread(target=receive)
+    receiver = threading.Thread(target=receive, daemon=True)
     receiver.start()
     return timed(count, work)
 
@@ -71,11 +72,8 @@ def answering(answer: Callable[[], object]) -> Iterator[Callable[[], object]]:
         there.put(True)
         return back.get()
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield ask
-    there.put(False)
-    thread.join()
+    with beside([run], end=lambda: there.put(False)):
+        yield ask
 
 
 def nothing() -> None:
@@ -98,17 +96,14 @@ def consuming(bound: int) -> Iterator[queue.Queue[Any]]:
             if type(item) is queue.SimpleQueue:
                 item.put(None)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    yield updates
-    updates.put(None)
-    thread.join()
+    with beside([run], end=lambda: updates.put(None)):
+        yield updates
 
 
 def thread_end() -> float:
     """Telling a bare thread to end, and waiting until it has."""
     end: queue.SimpleQueue[object] = queue.SimpleQueue()
-    thread = threading.Thread(target=end.get)
+    thread = threading.Thread(target=end.get, daemon=True)
     thread.start()
 
     def work() -> None:

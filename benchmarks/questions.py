@@ -16,6 +16,7 @@ from . import floors
 from .measure import Figure, figure, latencies, percentile, take_turns, timed
 from .sizes import Sizes
 from .stores import PEERS, Plain, channels, fed_by, flap, running
+from .threads import beside
 
 PRODUCERS = 2
 BOUND = 100
@@ -57,13 +58,8 @@ def producing(updates: queue.Queue[Any], producers: int) -> Iterator[None]:
             updates.put(online)
             updates.put(offline)
 
-    threads = [threading.Thread(target=produce, args=[peer]) for peer in PEERS[:producers]]
-    for thread in threads:
-        thread.start()
-    yield
-    enough.set()
-    for thread in threads:
-        thread.join()
+    with beside([partial(produce, peer) for peer in PEERS[:producers]], end=enough.set):
+        yield
 
 
 def loaded_latencies(count: int, producers: int = PRODUCERS) -> list[float]:
@@ -74,18 +70,11 @@ def loaded_latencies(count: int, producers: int = PRODUCERS) -> list[float]:
         return latencies(count, lambda: store.get_chan_info(*channel))
 
 
-def loaded_round_trips(count: int) -> list[float]:
-    """Of so many bare round trips while a bare queue is fed and emptied as fast."""
-    with (
-        floors.consuming(BOUND) as updates,
-        floors.answering(floors.nothing) as ask,
-        producing(updates, PRODUCERS),
-    ):
-        return latencies(count, ask)
-
-
 def loaded_turns(count: int) -> list[float]:
-    """Of so many that wait for their turn in the bare queue, behind what was put before."""
+    """Of so many that wait for their turn in a bare queue, which is fed and emptied as fast.
+
+    As many threads as the store has, and the same order: behind what was put before.
+    """
     with floors.consuming(BOUND) as updates, producing(updates, PRODUCERS):
         back: queue.SimpleQueue[object] = queue.SimpleQueue()
 
@@ -97,14 +86,19 @@ def loaded_turns(count: int) -> list[float]:
 
 
 def of_percentiles(
-    name: str, size: str, subjects: Sequence[list[float]], floor_name: str, below: list[list[float]]
+    sizes: Sizes, state: str, floor_name: str, works: Sequence[Callable[[int], list[float]]]
 ) -> Iterator[Figure]:
-    """A line for each percentile of what was measured in rounds."""
+    """A line for each percentile of what these two return, of the floor and of the store.
+
+    There are so many that five of each round are slower than its p99.9.
+    """
+    count, rounds = sizes.of(5000), sizes.rounds(5)
+    below, taken = take_turns(rounds, [partial(each, count) for each in works])
     for percent in PERCENTS:
         yield figure(
-            f"{name}, p{percent:g}",
-            size,
-            [percentile(each, percent) for each in subjects],
+            f"question, p{percent:g}",
+            f"{state}, {rounds} times {count:,}",
+            [percentile(each, percent) for each in taken],
             floor_name,
             [percentile(each, percent) for each in below],
         )
@@ -147,17 +141,11 @@ def figures(sizes: Sizes) -> Iterator[Figure]:
             )
         size = f"{behind:,} event{'s' * (behind > 1)} behind"
         yield figure("question", size, costs, "SimpleQueue round trip", below)
-    many = 5 * count
-    trips, taken = take_turns(
-        sizes.rounds(7), [partial(idle_round_trips, many), partial(idle_latencies, many)]
-    )
-    yield from of_percentiles("question", "idle", taken, "SimpleQueue round trip", trips)
-    trips, turns, taken = take_turns(
-        sizes.rounds(5),
-        [partial(each, count) for each in (loaded_round_trips, loaded_turns, loaded_latencies)],
-    )
-    yield from of_percentiles("question", "full load", taken, "round trip beside that load", trips)
-    yield from of_percentiles("question", "full load", taken, "one bare queue for all", turns)
+    for state, floor_name, *works in (
+        ("idle", "SimpleQueue round trip", idle_round_trips, idle_latencies),
+        ("full load", "turn in one bare queue for all", loaded_turns, loaded_latencies),
+    ):
+        yield from of_percentiles(sizes, state, floor_name, works)
     for channel_count in (10, sizes.of(1000), sizes.of(100_000)):
         yield of_list_channels(sizes, channel_count)
     few, many = sizes.of(500), sizes.of(5000)

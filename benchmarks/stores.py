@@ -45,14 +45,13 @@ def channels_of(known: list[Vertex]) -> list[OpenChannel]:
     return [OpenChannel(OutPoint(f"{n:064x}", 1), peer) for n, peer in enumerate(known)]
 
 
-@contextmanager
-def running(
+def configured(
     open_channels: list[OpenChannel],
     clock: Clock | None = None,
     history: timedelta | None = None,
     storage: SqliteStorage | None = None,
-) -> Iterator[tuple[ChannelEventStore, PeerNotifier]]:
-    """A store, and what tells it of peers."""
+) -> tuple[Config, PeerNotifier]:
+    """A store's config, and what tells it of peers."""
     notifier = PeerNotifier()
     config = Config(
         subscribe_channel_events=ChannelNotifier().subscribe_channel_events,
@@ -63,6 +62,18 @@ def running(
         history_limit=2_000_000,
         storage=storage,
     )
+    return config, notifier
+
+
+@contextmanager
+def running(
+    open_channels: list[OpenChannel],
+    clock: Clock | None = None,
+    history: timedelta | None = None,
+    storage: SqliteStorage | None = None,
+) -> Iterator[tuple[ChannelEventStore, PeerNotifier]]:
+    """A store, and what tells it of peers."""
+    config, notifier = configured(open_channels, clock, history, storage)
     with ChannelEventStore(config) as store:
         yield store, notifier
 

@@ -61,7 +61,7 @@ class Config:
     peer with an open channel. Without it a peer counts as offline until its
     first online event, as in lnd.
 
-    ``clock``: read in every thread that puts or asks; see :class:`Clock`.
+    ``clock``: read in every thread that puts or asks; see :class:`~chanfitness.clock.Clock`.
 
     ``history``: for how long a peer's changes of state are kept, or None, and
     then ``get_history`` raises; ``history_limit``: how many of a peer at most.

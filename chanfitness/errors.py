@@ -42,11 +42,11 @@ class PeerNotFoundError(ChanFitnessError, LookupError):
 
 
 class NotStartedError(ChanFitnessError):
-    """The store was asked before its :meth:`start` had returned."""
+    """The store was asked before its :meth:`~chanfitness.ChannelEventStore.start` had returned."""
 
 
 class AlreadyStartedError(ChanFitnessError):
-    """:meth:`start` was called on a store that is starting or running."""
+    """:meth:`~chanfitness.ChannelEventStore.start` was called while it was starting or running."""
 
 
 class ShuttingDownError(ChanFitnessError):

@@ -33,11 +33,11 @@ from .wire import OutPoint, Vertex
 class FakeNode:
     """A node that does what a test says, and a store that watches it.
 
-    ``clock`` is a :class:`ManualClock`, ``channel_notifier`` and
+    ``clock`` is a :class:`~chanfitness.clock.ManualClock`, ``channel_notifier`` and
     ``peer_notifier`` publish to ``store``, and ``config`` makes more stores of
     the same node. As a context manager it starts and stops ``store``; what
     happens before the start is in the store's first snapshot. ``history`` and
-    ``storage`` as in :class:`Config`.
+    ``storage`` as in :class:`~chanfitness.Config`.
 
     For one thread (the store it has is for any).
     """

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import queue
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import floors, questions
 from benchmarks.__main__ import as_json
 from benchmarks.measure import (
     BYTES,
@@ -38,8 +44,7 @@ FIGURES = [
     "question beside SimpleQueue round trip",
     "question beside SimpleQueue round trip",
     *[f"question, p{each} beside SimpleQueue round trip" for each in ("50", "99", "99.9")],
-    *[f"question, p{each} beside round trip beside that load" for each in ("50", "99", "99.9")],
-    *[f"question, p{each} beside one bare queue for all" for each in ("50", "99", "99.9")],
+    *[f"question, p{each} beside turn in one bare queue for all" for each in ("50", "99", "99.9")],
     *["list_channels beside round trip with a list of tuples"] * 3,
     "list_channels beside 5 channels",
     "start beside 100 channels",
@@ -83,6 +88,18 @@ CURVES = [
 ]
 
 
+PROFILED = {
+    "200 events: put": "(notify_peer_online)",
+    "200 events: handled": "(_peer_online)",
+    "200 questions: put": "(get_chan_info)",
+    "200 questions: handled": "(_answer)",
+    "list_channels of 1,000: put": "(list_channels)",
+    "list_channels of 1,000: handled": "(info)",
+    "start with 1,000 channels": "ledger.py",
+    "start from a database of 100 channels and 10,000 changes": "'execute' of 'sqlite3",
+}
+
+
 def spreads(*measured: dict[str, float]) -> list[float]:
     """All numbers of these; each is a median between its quartiles."""
     for each in measured:
@@ -117,6 +134,47 @@ def test_a_quick_run_prints_each_figure_and_each_curve_as_json() -> None:
     assert all(math.isfinite(number) for number in numbers)
     assert [f"{each['name']} beside {each['floor_name']}" for each in result["figures"]] == FIGURES
     assert [f"{each['name']} against {each['against']}" for each in result["curves"]] == CURVES
+
+
+@pytest.mark.parametrize(
+    "some_threads",
+    [
+        partial(floors.answering, floors.nothing),
+        partial(floors.consuming, 1),
+        partial(questions.producing, queue.Queue(), 2),
+    ],
+)
+def test_threads_end_whatever_happens_beside_them(
+    some_threads: Callable[[], AbstractContextManager[object]],
+) -> None:
+    before = threading.active_count()
+
+    def interrupted() -> None:
+        with some_threads():
+            assert threading.active_count() > before
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert threading.active_count() == before
+
+
+def test_a_profile_shows_what_the_caller_does_and_what_the_loop_does() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--profile"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        text=True,
+        timeout=300,
+    )
+    assert run.stderr == ""
+    shown = dict(each.split("\n", maxsplit=1) for each in run.stdout.split("== ")[1:])
+
+    assert list(shown) == list(PROFILED)
+    for title, function in PROFILED.items():
+        assert function in shown[title]
 
 
 def powers(exponent: float, fixed: float = 0) -> Curve:

@@ -25,7 +25,7 @@ from .lnd_watch import Watch
 
 
 class LndNode:
-    """One lnd, and all that a :class:`Config` needs of it.
+    """One lnd, and all that a :class:`~chanfitness.Config` needs of it.
 
     ``rpcserver`` (``host:port``), ``lnddir``, ``tlscertpath``, ``network`` (as
     "mainnet") and ``macaroonpath``: each as given, else of ``LNCLI_RPCSERVER`` and
@@ -69,7 +69,7 @@ class LndNode:
         self._closed = False
 
     def config(self, **options: Any) -> Config:
-        """A :class:`Config` with this node as its source; ``options`` are for its other fields."""
+        """A :class:`~chanfitness.Config` of this node; ``options`` are for its other fields."""
         return Config(
             subscribe_channel_events=self.subscribe_channel_events,
             subscribe_peer_events=self.subscribe_peer_events,
