@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chanfitness import ChannelEventStore, ChannelHistory, OpenChannel, SqliteStorage
+from chanfitness import ChannelEventStore, ChannelHistory, ChannelInfo, OpenChannel, SqliteStorage
 from chanfitness.rows import ClosedRow, HistoryRows, PeerRow, Saved
 from chanfitness.testing import FakeNode
 
@@ -97,6 +97,16 @@ def nothing_is_lost(
         assert any(goes_on(old, new, grown) for new in at_its_point or heirs), old  # or it moved
     for history in before.histories:
         outages_are_kept(history, before, after)
+
+
+def is_as_stored(infos: list[ChannelInfo], saved: Saved | None) -> bool:
+    """Whether a store said last what is stored of its channels."""
+    assert saved is not None
+    stored = {each.point: (each.lifetime, each.uptime) for each in open_channels(saved)}
+    return all(
+        stored[str(info.channel_point)] == (info.lifetime / MICROSECOND, info.uptime / MICROSECOND)
+        for info in infos
+    )
 
 
 def goes_on(old: Known, new: Known, grown: int) -> bool:

@@ -22,7 +22,7 @@ from chanfitness.storage import read
 
 from .days import RECORDING, REST, store_the_days_before
 from .fuzzing import DAMAGES, Damage, bounded_memory, damaged, fuzz, no_complaints
-from .remembered import nothing_is_lost
+from .remembered import is_as_stored, nothing_is_lost
 from .stores import Call
 
 __all__ = ["bounded_memory"]
@@ -79,6 +79,8 @@ def test_what_was_stored_before_a_damaged_recording_is_still_there(
     before, closed_before = read(path)
 
     with no_complaints():
-        replayed(damaged(REST, harm), at, storage=SqliteStorage(path), history=90 * DAY)
+        found = replayed(damaged(REST, harm), at, storage=SqliteStorage(path), history=90 * DAY)
 
-    nothing_is_lost(before, closed_before, *read(path))
+    after, closed = read(path)
+    nothing_is_lost(before, closed_before, after, closed)
+    assert found is None or is_as_stored(found.channels, after)
