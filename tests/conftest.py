@@ -19,7 +19,7 @@ def quiet() -> Iterator[None]:
 
 
 def pytest_report_header() -> str:
-    return f"first seed: {SEED} (CHANFITNESS_SEED={SEED} replays it)"
+    return f"first seed: {SEED} (CHANFITNESS_SEED=n replays one; hypothesis has its own)"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from chanfitness import ChannelEventStore, ChannelHistory, OpenChannel, SqliteStorage
-from chanfitness.rows import ClosedRow, Saved
+from chanfitness import ChannelEventStore, ChannelHistory, ChannelInfo, OpenChannel, SqliteStorage
+from chanfitness.rows import ClosedRow, HistoryRows, PeerRow, Saved
 from chanfitness.testing import FakeNode
 
 from .stores import WAIT, running
@@ -57,36 +58,100 @@ class FlushedByHand(SqliteStorage):
         return unsaved is not None
 
 
+# What a database held, it holds.
+
+
+class Known(NamedTuple):
+    """What is stored of a channel, open or closed; times in microseconds.
+
+    ``opened``: the date. ``gaps``: None of one that is closed.
+    """
+
+    point: str
+    key: bytes
+    opened: int
+    lifetime: int
+    uptime: int
+    gaps: list[list[int]] | None
+
+
 def nothing_is_lost(
     before: Saved | None,
     closed_before: list[ClosedRow],
     after: Saved | None,
     closed: list[ClosedRow],
 ) -> None:
-    """Whatever a database held it still holds: each channel, with as much, open or closed."""
+    """Whatever a database held it still holds, and no more was added than time has passed."""
     assert before is not None
     assert after is not None
     assert after.heartbeat >= before.heartbeat
     assert closed[: len(closed_before)] == closed_before
-    assert {peer.key for peer in before.peers} <= {peer.key for peer in after.peers}
-    known = saved_figures(after)
-    for row in closed[len(closed_before) :]:
-        known.append((row.key, row.lifetime, row.uptime))
-    for key, lifetime, uptime in saved_figures(before):
-        kept = [(lived, up) for each, lived, up in known if each == key]
-        assert any(lived >= lifetime and up >= uptime for lived, up in kept)
+    grown = after.position - before.position
+    uptimes = {peer.key: uptime_of(peer, after.position) for peer in after.peers}
+    for peer in before.peers:
+        assert 0 <= uptimes[peer.key] - uptime_of(peer, before.position) <= grown
+    found = open_channels(after) + closed_channels(closed[len(closed_before) :])
+    for old in open_channels(before):
+        heirs = [new for new in found if (new.key, new.opened) == (old.key, old.opened)]
+        at_its_point = [new for new in heirs if new.point == old.point]
+        assert any(goes_on(old, new, grown) for new in at_its_point or heirs), old  # or it moved
+    for history in before.histories:
+        outages_are_kept(history, before, after)
 
 
-def saved_figures(saved: Saved) -> list[tuple[bytes, int, int]]:
-    """The peer, lifetime and uptime of each channel."""
+def is_as_stored(infos: list[ChannelInfo], saved: Saved | None) -> bool:
+    """Whether a store said last what is stored of its channels."""
+    assert saved is not None
+    stored = {each.point: (each.lifetime, each.uptime) for each in open_channels(saved)}
+    return all(
+        stored[str(info.channel_point)] == (info.lifetime / MICROSECOND, info.uptime / MICROSECOND)
+        for info in infos
+    )
+
+
+def goes_on(old: Known, new: Known, grown: int) -> bool:
+    """Whether ``new`` may be what became of ``old`` in the time that was seen since."""
+    lived, up = new.lifetime - old.lifetime, new.uptime - old.uptime
+    if old.gaps and new.gaps is not None and new.gaps[: len(old.gaps)] != old.gaps:
+        return False
+    return 0 <= up <= lived <= grown
+
+
+def open_channels(saved: Saved) -> list[Known]:
+    """Those that are not closed for good, absent ones too."""
     peers = {peer.key: peer for peer in saved.peers}
-    found = []
+    begins = {number: utc - position for number, position, utc in saved.anchors}
+    known = []
     for row in saved.channels:
-        peer = peers[row.key]
-        now, uptime = saved.position, peer.uptime
-        if peer.online_since is not None:
-            uptime += now - peer.online_since
+        now, uptime = saved.position, uptime_of(peers[row.key], saved.position)
         if row.left is not None and row.uptime_left is not None:
             now, uptime = row.left, row.uptime_left
-        found.append((row.key, now - row.lived_from, uptime - row.uptime_before))
-    return found
+        opened = row.opened_position + begins.get(row.opened_stretch, 0)
+        figures = now - row.lived_from, uptime - row.uptime_before
+        known.append(Known(row.channel_point, row.key, opened, *figures, json.loads(row.gaps)))
+    return known
+
+
+def closed_channels(rows: list[ClosedRow]) -> list[Known]:
+    return [
+        Known(row.channel_point, row.key, row.opened, row.lifetime, row.uptime, None)
+        for row in rows
+    ]
+
+
+def uptime_of(peer: PeerRow, position: int) -> int:
+    since = peer.online_since
+    return peer.uptime + (0 if since is None else position - since)
+
+
+def outages_are_kept(old: HistoryRows, before: Saved, after: Saved) -> None:
+    """Those of a peer that had a channel all the while, but such as grew too old."""
+    still = {(row.opened_position, row.opened_stretch, row.key) for row in after.channels}
+    if any(
+        (row.opened_position, row.opened_stretch, row.key) in still
+        for row in before.channels
+        if row.key == old.key
+    ):
+        (new,) = [each for each in after.histories if each.key == old.key]
+        kept = old.changes[new.first - old.first :]
+        assert list(new.changes[: len(kept)]) == list(kept)

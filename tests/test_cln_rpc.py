@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chanfitness import OpenChannel
+from chanfitness.nodes import cln_rpc
 from chanfitness.nodes.cln_lists import Lists
 from chanfitness.nodes.cln_rpc import LightningRpc, RpcError
 
@@ -47,6 +48,19 @@ def test_a_question_is_answered(server: RpcServer) -> None:
 def test_a_long_answer_is_read_whole(server: RpcServer) -> None:
     server.answer = lambda method, params: {"peers": ["x" * 1000] * 5000}
     assert len(ask(rpc(server))["peers"]) == 5000
+
+
+def test_an_answer_without_end_is_an_error(
+    server: RpcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cln_rpc, "LONGEST_ANSWER", 1000)
+    longest = b'{"result": 5}'.ljust(998) + b"\n\n"
+    answers = [longest, b" " + longest, b" " * 1001, b"[" * 10_000_000]
+    server.answer = lambda method, params: answers.pop(0)
+    assert ask(rpc(server)) == 5
+    while answers:
+        with pytest.raises(RpcError, match="no answer from lightningd: 'more than 1000 bytes'"):
+            ask(rpc(server))
 
 
 def test_an_answer_may_end_with_the_connection(server: RpcServer) -> None:

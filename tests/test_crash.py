@@ -20,6 +20,7 @@ from chanfitness.storage import read
 
 from .disks import Disk, small_disk
 from .lengths import Record, length
+from .seeds import SEED
 from .stores import WAIT
 from .values import outpoint, vertex
 from .watched import Watched
@@ -60,7 +61,7 @@ class Node:
         return json.dumps(
             {
                 "path": str(self.path),
-                "seed": self.rounds,
+                "seed": SEED + self.rounds,
                 "peers": [str(peer) for peer in PEERS],
                 "online": [str(peer) for peer in self.online],
                 "open": [(str(point), str(peer)) for point, peer in self.open.values()],
@@ -219,7 +220,7 @@ class Child:
 def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
     tmp_path: Path, record_property: Record
 ) -> None:
-    node, rng = Node(tmp_path / "fitness.db"), random.Random(9)
+    node, rng = Node(tmp_path / "fitness.db"), random.Random(SEED)
     for number in range(length(6, 200)):
         with node.child() as child:
             if number % 5 == 0:
@@ -234,7 +235,7 @@ def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
 
 
 def test_killed_while_the_disk_is_full_it_goes_on_with_what_was_stored(small_disk: Disk) -> None:
-    node, rng = Node(small_disk.directory / "fitness.db"), random.Random(10)
+    node, rng = Node(small_disk.directory / "fitness.db"), random.Random(SEED)
     for _ in range(length(3, 40)):
         with node.child() as child:
             child.read(rng.randint(1, LINES // 4))

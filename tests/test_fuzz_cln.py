@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
+from copy import deepcopy
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chanfitness import ManualClock
 from chanfitness.storage import read
 
+from .days import assert_much_is_stored
 from .fuzzing import WAYS, bounded_memory, damaged, no_complaints, random_damages, set_field
 from .lengths import length
 from .lightningd import Inbox, Notification, RpcServer, recorded
@@ -31,6 +36,7 @@ _, *NOTIFICATIONS = recorded("cln-regtest.jsonl")
 SHUTDOWNS = [number for number, each in enumerate(NOTIFICATIONS) if each.topic == "shutdown"]
 STORED = NOTIFICATIONS[: SHUTDOWNS[0]]
 TOLD = [each for each in NOTIFICATIONS[SHUTDOWNS[0] :] if each.topic != "shutdown"]
+SLOWER = 300  # so slow they are, from minutes to days
 WAYS_HERE = [*WAYS, *[set_field] * 3 * len(WAYS)]
 """Most of them such that all is still JSON."""
 
@@ -71,11 +77,56 @@ def life(directory: Path, notifications: list[Notification], said: bytes, listed
                 del answers[: len(answers) > 1]
 
 
+# The days before
+
+
+def slowed(notifications: list[Notification], end: datetime) -> list[Notification]:
+    """The same, in days instead of minutes, before ``end``."""
+    last = notifications[-1].at
+    return [each._replace(at=end - SLOWER * (last - each.at)) for each in notifications]
+
+
+def of_other_channels(notifications: list[Notification]) -> list[Notification]:
+    """The same, but that each channel is another, of another transaction."""
+    return [
+        each._replace(params=with_other_ids(each.params), lists=with_other_ids(each.lists))
+        for each in notifications
+    ]
+
+
+def with_other_ids(value: dict[str, Any]) -> dict[str, Any]:
+    text = re.sub(r'"[0-9a-f]{64}\b', lambda found: '"' + found[0][:0:-1], json.dumps(value))
+    other: dict[str, Any] = json.loads(text)
+    return other
+
+
+def without(number: int, notifications: list[Notification]) -> list[Notification]:
+    """The same, but that one channel is never listed."""
+    lists = deepcopy([each.lists for each in notifications])
+    for each in lists:
+        del each["listpeerchannels"]["channels"][number]
+    return [each._replace(lists=fewer) for each, fewer in zip(notifications, lists, strict=True)]
+
+
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What the plugin's first life left."""
+    """What the plugin's lives of those days left.
+
+    Of the channels of the first life some closed, and the others are gone. Of those
+    of the others one goes and comes back, and one has gone at last.
+    """
     directory = tmp_path_factory.mktemp("stored")
-    life(directory, STORED, messages(STORED), lists(STORED))
+    days = slowed(STORED, TOLD[0].at)
+    lives = [
+        slowed(of_other_channels(NOTIFICATIONS), days[0].at),
+        days[:-8],
+        without(0, days[-8:-4]),
+        without(1, days[-4:]),
+    ]
+    for each in lives:
+        said = [notification for notification in each if notification.topic != "shutdown"]
+        life(directory, said, messages(said), lists(said))
+    assert_much_is_stored(*read(directory / DATABASE))
     return (directory / DATABASE).read_bytes()
 
 

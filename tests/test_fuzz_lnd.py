@@ -31,6 +31,7 @@ from chanfitness import (
 from chanfitness.nodes import lnd_messages
 from chanfitness.storage import read
 
+from .days import THEN, store_the_days_before
 from .fake_lnd import AWAY, LIST_CHANNELS, LIST_PEERS, FakeLnd, closed, message, offline
 from .fuzzing import (
     ODD_BYTES,
@@ -44,14 +45,15 @@ from .fuzzing import (
 from .lengths import length
 from .lnd_nodes import Stretch, a_node, recorded, send
 from .remembered import nothing_is_lost
-from .seeds import replayable, seeds
+from .seeds import different_seeds, replayable, seeds
 from .stores import WAIT, running
-from .values import ALICE, CHANNEL_1, START, outpoint, vertex
+from .values import ALICE, CHANNEL_1, outpoint, vertex
 
 __all__ = ["bounded_memory"]
 
 ZERO, DAY = timedelta(0), timedelta(days=1)
-FIRST, *REST = recorded()
+STRETCHES = recorded()
+REST = STRETCHES[1:]
 LAST = OpenChannel(outpoint(0), vertex(99))
 """That it closes, and its peer goes, tells that all has come."""
 
@@ -85,8 +87,8 @@ def made_worse(raw: bytes, rng: random.Random) -> bytes:
     return damaged(raw, random_damages(rng, 2, OF_BYTES)) if rng.random() < 0.5 else raw
 
 
-REAL = [each.message for stretch in (FIRST, *REST) for each in stretch.after]
-REAL += [raw for stretch in (FIRST, *REST) for raw in stretch.answers.values()]
+REAL = [each.message for stretch in STRETCHES for each in stretch.after]
+REAL += [raw for stretch in STRETCHES for raw in stretch.answers.values()]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ REAL += [raw for stretch in (FIRST, *REST) for raw in stretch.answers.values()]
     ],
 )
 def test_any_message_is_read_or_refused(reading: Callable[[bytes], object]) -> None:
-    for seed in islice(seeds(), length(2_000, 200_000)):
+    for seed in different_seeds(length(2_000, 200_000)):
         rng = random.Random(seed)
         raw = made_worse(rng.choice(REAL), rng)
         with replayable(seed), no_complaints():
@@ -128,7 +130,7 @@ def follow(
 
     ``directory`` has its database, and is where lnd's files are made.
     """
-    clock = ManualClock(START)
+    clock = ManualClock(THEN)
     handled: queue.SimpleQueue[Any] = queue.SimpleQueue()
     lists = {
         method: deque(worse(stretch.answers[method]) for stretch in stretches)
@@ -177,11 +179,10 @@ def check(store: ChannelEventStore) -> None:
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What the first five minutes left."""
-    directory = tmp_path_factory.mktemp("stored")
-    with FakeLnd() as lnd:
-        follow(lnd, directory, [FIRST], bytes)
-    return (directory / "db").read_bytes()
+    """What the days before left."""
+    path = tmp_path_factory.mktemp("stored") / "db"
+    store_the_days_before(path)
+    return path.read_bytes()
 
 
 def test_an_lnd_that_talks_nonsense_costs_nothing_that_was_known(

@@ -20,14 +20,13 @@ from chanfitness import RecordingError, SqliteStorage
 from chanfitness.replay import Replayed, replay
 from chanfitness.storage import read
 
+from .days import RECORDING, REST, store_the_days_before
 from .fuzzing import DAMAGES, Damage, bounded_memory, damaged, fuzz, no_complaints
-from .remembered import nothing_is_lost
+from .remembered import is_as_stored, nothing_is_lost
 from .stores import Call
 
 __all__ = ["bounded_memory"]
 
-RECORDING = (Path(__file__).parent / "data" / "lnd-simnet-restarts.jsonl").read_bytes()
-STORED = 47  # lines, with which a stretch ends
 FIRST, LAST = (datetime(2026, 11, 22, 11, each, tzinfo=timezone.utc) for each in (18, 51))
 ZERO, DAY = timedelta(0), timedelta(days=1)
 
@@ -62,10 +61,9 @@ def test_a_damaged_recording_is_refused_or_answered(
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the first half left."""
+    """What the days before the last lines left."""
     path = tmp_path_factory.mktemp("stored") / "db"
-    lines = RECORDING.splitlines(keepends=True)[:STORED]
-    assert replayed(b"".join(lines), storage=SqliteStorage(path), history=90 * DAY) is not None
+    store_the_days_before(path)
     return path
 
 
@@ -79,9 +77,10 @@ def test_what_was_stored_before_a_damaged_recording_is_still_there(
 ) -> None:
     path = Path(shutil.copy(database, tmp_path_factory.mktemp("database")))
     before, closed_before = read(path)
-    rest = b"".join(RECORDING.splitlines(keepends=True)[STORED:])
 
     with no_complaints():
-        replayed(damaged(rest, harm), at, storage=SqliteStorage(path), history=90 * DAY)
+        found = replayed(damaged(REST, harm), at, storage=SqliteStorage(path), history=90 * DAY)
 
-    nothing_is_lost(before, closed_before, *read(path))
+    after, closed = read(path)
+    nothing_is_lost(before, closed_before, after, closed)
+    assert found is None or is_as_stored(found.channels, after)

@@ -21,6 +21,9 @@ _END = b"\n\n"
 _CHUNK = 2**20
 _SHORTEST = 0.001  # seconds; a timeout of zero would be none
 
+LONGEST_ANSWER = 200 * 1024 * 1024
+"""In bytes, as an lnd's; one without end would fill the memory before its time is up."""
+
 
 class RpcError(ChanFitnessError):
     """A question was not answered, or with an error."""
@@ -29,6 +32,7 @@ class RpcError(ChanFitnessError):
 class LightningRpc:
     """The socket ``path``; each question has ``timeout`` seconds in all, by ``monotonic``.
 
+    What answers without end is not read to the end: see ``LONGEST_ANSWER``.
     :meth:`call` is for one thread, :meth:`abort` for any.
     """
 
@@ -97,6 +101,8 @@ class LightningRpc:
             connection.settimeout(max(deadline - self._monotonic(), _SHORTEST))
             chunk = connection.recv(_CHUNK)
             answer += chunk
+            if len(answer) > LONGEST_ANSWER:
+                raise ValueError(f"more than {LONGEST_ANSWER} bytes")
         return _result(json.loads(answer))
 
 
