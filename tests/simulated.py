@@ -6,19 +6,15 @@ package.
 
 from __future__ import annotations
 
-import heapq
 import queue
-import random
 from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from chanfitness import (
     NOT_YET_KNOWN,
     ChannelMovedEvent,
     ClosedChannelEvent,
-    ManualClock,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
@@ -30,11 +26,10 @@ from chanfitness import (
 )
 from chanfitness.rows import ClosedRow
 
+from .agenda import DAY, HOUR, MINUTE, Agenda
 from .stores import WAIT
-from .summed import DAY, HOUR, MINUTE, Channel, Peer, Stretch, Window
-from .values import START, outpoint, vertex
-
-MICROSECOND = timedelta(microseconds=1)
+from .summed import KINDS, Channel, Peer, Stretch, Window
+from .values import outpoint, vertex
 
 
 class Rates(NamedTuple):
@@ -50,12 +45,7 @@ class Rates(NamedTuple):
     splice: float = DAY / 10
 
 
-# How long they are up and down, on the average, and how many of a hundred are so.
-RELIABLE, MIXED, UNRELIABLE = (10 * DAY, HOUR / 6), (8 * HOUR, HOUR / 3), (HOUR / 1.5, HOUR / 3)
-KINDS: list[tuple[float, float]] = [RELIABLE] * 70 + [MIXED] * 20 + [UNRELIABLE] * 10
-
-
-class Simulation:
+class Simulation(Agenda):
     """What happens, in order of time, and the sums of it.
 
     Events go into ``updates``. When the node's store is to stop, to start or to be
@@ -64,10 +54,7 @@ class Simulation:
     """
 
     def __init__(self, seed: int, peers: int, channels: int, rates: Rates, kept: int) -> None:
-        self.rng = random.Random(seed)
-        self.rates = rates
-        self.clock = ManualClock(START)
-        self.now = 0
+        super().__init__(seed)
         self.told = 0  # how many events
         self.updates: queue.Queue[Any] = queue.Queue(1000)
         self.stop_store: Callable[[], None]
@@ -75,8 +62,7 @@ class Simulation:
         self.check_store: Callable[[], None]
         self.closed: list[ClosedRow] = []  # which the database must have
         self.channels: dict[OutPoint, Channel] = {}
-        self._agenda: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._planned = self._points = 0
+        self._points = 0
         self._usual = channels  # how many there are
         self._is_seen, self._has_network = False, True
         self._moved: list[ChannelMovedEvent] = []  # of which the store was not told yet
@@ -105,17 +91,10 @@ class Simulation:
         ]:
             self._plan(mean, self._again, mean, self._when_connected, act)
 
-    def run(self, until: int) -> None:
-        """Let everything happen until then."""
-        while self._agenda[0][0] <= until:
-            self.now, _, act, arguments = heapq.heappop(self._agenda)
-            self.clock.set(START + self.now * MICROSECOND)
-            act(*arguments)
-
     def run_until_seen(self) -> None:
         """Go on until the store is there and sees."""
         while not self._is_seen:
-            self.run(self._agenda[0][0])
+            self.run_next()
 
     # What a store asks of its node.
 
@@ -151,13 +130,6 @@ class Simulation:
         return channel.point, period, channel.window(self.now - period, self.now, stretches)
 
     # When.
-
-    def _plan(self, mean: float, act: Callable[..., None], *arguments: Any) -> None:
-        self._plan_in(self.rng.expovariate(1 / mean) if mean else 0, act, *arguments)
-
-    def _plan_in(self, time: float, act: Callable[..., None], *arguments: Any) -> None:
-        self._planned += 1
-        heapq.heappush(self._agenda, (self.now + int(time), self._planned, act, arguments))
 
     def _again(self, mean: float, when: Callable[..., None], act: Callable[[], None]) -> None:
         self._plan(mean, self._again, mean, when, act)
@@ -295,7 +267,7 @@ class Simulation:
         self._plan(10 * MINUTE, self._start)
 
     def _start(self) -> None:
-        if self.rng.random() < 0.9:
+        if self.rng.random() < 0.9:  # restarts come in rows
             self._plan(HOUR, self._when_seen, self._restart)
         if self._moved:
             self._snapshot = None

@@ -15,12 +15,16 @@ from typing import NamedTuple
 from chanfitness import OutPoint, Vertex
 from chanfitness.rows import ClosedRow, date_to_int
 
+from .agenda import DAY, HOUR
 from .values import START
 
-SECOND = 10**6
-MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
 FLAP_PERIOD = 8 * HOUR
 BEGINNING = date_to_int(START)
+
+
+# How long they are up and down, on the average, and how many of a hundred are so.
+RELIABLE, MIXED, UNRELIABLE = (10 * DAY, HOUR / 6), (8 * HOUR, HOUR / 3), (HOUR / 1.5, HOUR / 3)
+KINDS: list[tuple[float, float]] = [RELIABLE] * 70 + [MIXED] * 20 + [UNRELIABLE] * 10
 
 
 class Peer:

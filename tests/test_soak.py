@@ -21,11 +21,12 @@ import chanfitness
 from chanfitness import ChannelEventStore, Config, SqliteStorage
 from chanfitness.rows import ClosedRow
 
+from .agenda import DAY, MICROSECOND
 from .lengths import STRESS, Record
 from .seeds import SEED, replayable
-from .simulated import MICROSECOND, Rates, Simulation
+from .simulated import Rates, Simulation
 from .stores import WAIT, QueueSubscription, stop
-from .summed import BEGINNING, DAY, Window
+from .summed import BEGINNING, Window
 from .values import START
 
 SMALL = 2**15
@@ -183,8 +184,9 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
     """All answers are checked once a day, at each restart and in the end.
 
     What is expected are sums of our own: lifetimes, uptimes and flaps of all channels,
-    and of a few also what their histories say of a window. After a restart everything
-    that is open and all that closed must be stored.
+    and of a few also what their histories say of a window, at most as long as changes
+    are kept; of the outages in it only that they add up. After each stop all that closed
+    must be stored with its sums, and which channels are open.
 
     What grows for ever is what closed for good, which is remembered; so few close in
     the short run that its small database shows whether the rest is bounded.
