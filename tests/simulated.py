@@ -1,23 +1,20 @@
 """A routing node, simulated, and what its store must say, summed up as it goes.
 
-Times are whole microseconds since the start. Each channel has sums of its own, to
-which each stretch of time is added when it is over: nothing here is of the package.
+Times are whole microseconds since the start. Nothing that is summed here is of the
+package.
 """
 
 from __future__ import annotations
 
-import heapq
 import queue
-import random
+from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from chanfitness import (
     NOT_YET_KNOWN,
     ChannelMovedEvent,
     ClosedChannelEvent,
-    ManualClock,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
@@ -27,112 +24,63 @@ from chanfitness import (
     PeerOnlineEvent,
     Vertex,
 )
-from chanfitness.rows import ClosedRow, date_to_int
+from chanfitness.rows import ClosedRow
 
+from .agenda import DAY, HOUR, MINUTE, Agenda
 from .stores import WAIT
-from .values import START, outpoint, vertex
-
-MICROSECOND = timedelta(microseconds=1)
-SECOND = 10**6
-MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
-FLAP_PERIOD = 8 * HOUR
-BEGINNING = date_to_int(START)
+from .summed import KINDS, Channel, Peer, Stretch, Window
+from .values import outpoint, vertex
 
 
 class Rates(NamedTuple):
-    """How long it is between two of them, on the average."""
+    """How long it is between two of them, on the average.
 
-    restart: float = DAY
-    cut: float = DAY / 2
+    ``life``: after so long, to the day, the node restarts, and then a few times more.
+    """
+
+    life: float = 30 * DAY
+    cut: float = DAY / 12
     own_outage: float = 30 * DAY
     channel: float = DAY / 10  # that one opens or closes
     splice: float = DAY / 10
 
 
-# How long they are up and down, on the average, and how many of a hundred are so.
-RELIABLE, MIXED, UNRELIABLE = (10 * DAY, HOUR / 6), (8 * HOUR, HOUR / 3), (HOUR / 1.5, HOUR / 3)
-KINDS = [RELIABLE] * 70 + [MIXED] * 20 + [UNRELIABLE] * 10
-
-
-class Peer:
-    """``up``: whether it would be online; ``online``: whether it is, as seen from here."""
-
-    def __init__(self, key: Vertex, mean_up: float, mean_down: float) -> None:
-        self.key = key
-        self.mean_up, self.mean_down = mean_up, mean_down
-        self.up = self.online = True
-        self.channels: list[Channel] = []
-        self.flapped: int | None = None
-        self._flaps = 0
-
-    def flap(self, now: int) -> None:
-        self._flaps = self.flaps(now) + 1
-        self.flapped = now
-
-    def flaps(self, now: int) -> int:
-        """As lnd counts them, and lets them grow old."""
-        elapsed = 0 if self.flapped is None else now - self.flapped
-        if elapsed < FLAP_PERIOD:
-            return self._flaps
-        return int(self._flaps * 0.95 ** (elapsed / FLAP_PERIOD))
-
-
-class Channel:
-    """``is_known``: to the store; ``counts``: whether that sees that it is open."""
-
-    def __init__(self, point: OutPoint, peer: Peer, opened: int) -> None:
-        self.point, self.peer, self.opened = point, peer, opened
-        self.is_known = self.counts = False
-        self.lifetime = self.uptime = 0
-        self._since = opened
-
-    def sum_up(self, now: int) -> None:
-        """What lasted until now is over."""
-        if self.counts:
-            self.lifetime += now - self._since
-            self.uptime += (now - self._since) * self.peer.online
-        self._since = now
-
-    def row(self, now: int) -> ClosedRow:
-        """What is remembered of it after it closed."""
-        dates = BEGINNING + self.opened, BEGINNING + now
-        return ClosedRow(str(self.point), bytes(self.peer.key), *dates, self.lifetime, self.uptime)
-
-
-class Simulation:
+class Simulation(Agenda):
     """What happens, in order of time, and the sums of it.
 
-    Events go into ``updates``. When the node's store is to stop or to start, the
-    functions ``stop_store`` and ``start_store`` are called.
+    Events go into ``updates``. When the node's store is to stop, to start or to be
+    checked, the functions ``stop_store``, ``start_store`` and ``check_store`` are
+    called; the last once a day. ``kept``: for how long back windows can be asked for.
     """
 
-    def __init__(self, seed: int, peers: int, channels: int, rates: Rates) -> None:
-        self.rng = random.Random(seed)
-        self.rates = rates
-        self.clock = ManualClock(START)
-        self.now = 0
+    def __init__(self, seed: int, peers: int, channels: int, rates: Rates, kept: int) -> None:
+        super().__init__(seed)
         self.told = 0  # how many events
         self.updates: queue.Queue[Any] = queue.Queue(1000)
         self.stop_store: Callable[[], None]
         self.start_store: Callable[[], None]
+        self.check_store: Callable[[], None]
         self.closed: list[ClosedRow] = []  # which the database must have
         self.channels: dict[OutPoint, Channel] = {}
-        self._agenda: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._planned = self._points = 0
+        self._points = 0
         self._usual = channels  # how many there are
         self._is_seen, self._has_network = False, True
         self._moved: list[ChannelMovedEvent] = []  # of which the store was not told yet
         self._snapshot: list[OpenChannel] | None = None
+        self._kept = kept
+        self._stretches: deque[Stretch] = deque()  # in which the store saw, the old ones
+        self._present = Stretch(0, 0, None)
         self.peers = [
-            Peer(vertex(number + 1), *KINDS[number * 37 % 100]) for number in range(peers)
+            Peer(vertex(number + 1), *KINDS[number * 37 % 100], kept) for number in range(peers)
         ]
         for number in range(channels):
             self._new_channel(self.peers[number % peers])
         for peer in self.peers[1:]:  # the first is always up
             self._plan(peer.mean_up, self._toggle, peer)
         self._plan(0, self._start)
+        self._plan_in(rates.life, self._each, rates.life, self._restart)
+        self._plan_in(DAY, self._each, DAY, lambda: self.check_store())
         for mean, act in [
-            (rates.restart, self._restart),
             (rates.cut, self._cut),
             (rates.own_outage, self._own_outage),
         ]:
@@ -143,12 +91,10 @@ class Simulation:
         ]:
             self._plan(mean, self._again, mean, self._when_connected, act)
 
-    def run(self, until: int) -> None:
-        """Let everything happen until then."""
-        while self._agenda[0][0] <= until:
-            self.now, _, act, arguments = heapq.heappop(self._agenda)
-            self.clock.set(START + self.now * MICROSECOND)
-            act(*arguments)
+    def run_until_seen(self) -> None:
+        """Go on until the store is there and sees."""
+        while not self._is_seen:
+            self.run_next()
 
     # What a store asks of its node.
 
@@ -176,18 +122,22 @@ class Simulation:
         peers = {channel.peer for channel in self.channels.values() if channel.counts}
         return {peer.key: peer.flaps(self.now) for peer in peers}
 
+    def any_window(self) -> tuple[OutPoint, int, Window]:
+        """Of any channel that it sees and any time before now: how long, and what was then."""
+        channel = self.rng.choice([each for each in self.channels.values() if each.counts])
+        period = self.rng.randrange(self._kept)
+        stretches = [*self._stretches, self._present._replace(end=self.now)]
+        return channel.point, period, channel.window(self.now - period, self.now, stretches)
+
     # When.
-
-    def _plan(self, mean: float, act: Callable[..., None], *arguments: Any) -> None:
-        self._plan_in(self.rng.expovariate(1 / mean) if mean else 0, act, *arguments)
-
-    def _plan_in(self, time: float, act: Callable[..., None], *arguments: Any) -> None:
-        self._planned += 1
-        heapq.heappush(self._agenda, (self.now + int(time), self._planned, act, arguments))
 
     def _again(self, mean: float, when: Callable[..., None], act: Callable[[], None]) -> None:
         self._plan(mean, self._again, mean, when, act)
         when(act)
+
+    def _each(self, period: float, act: Callable[[], None]) -> None:
+        self._plan_in(period, self._each, period, act)
+        self._when_seen(act)
 
     def _when_seen(self, act: Callable[..., None], *arguments: Any) -> None:
         """Now, or when the store sees again."""
@@ -220,7 +170,7 @@ class Simulation:
         if peer.online != peer.up and self._has_network:
             for channel in peer.channels:
                 channel.sum_up(self.now)
-            peer.online = peer.up
+            peer.turn(self.now)
             if self._is_seen:
                 peer.flap(self.now)
                 self._tell((PeerOnlineEvent if peer.online else PeerOfflineEvent)(peer.key))
@@ -273,8 +223,13 @@ class Simulation:
 
     # When the store sees nothing.
 
-    def _see(self, channels: list[Channel]) -> None:
-        """From here on the store sees these, and no others."""
+    def _see(self, channels: list[Channel], missing: Channel | None = None) -> None:
+        """From here on the store sees these, and no others: all but ``missing``, or none."""
+        if self._is_seen:
+            self._stretches.append(self._present._replace(end=self.now))
+        while self._stretches and self._stretches[0].end < self.now - self._kept:
+            self._stretches.popleft()
+        self._present = Stretch(self.now, self.now, missing)
         for channel in self.channels.values():
             channel.sum_up(self.now)
             channel.counts = False
@@ -286,10 +241,11 @@ class Simulation:
 
     def _see_again(self) -> list[OpenChannel]:
         """Now and then a channel is missing in a snapshot that is open all the same."""
-        channels = list(self.channels.values())
+        channels, missing = list(self.channels.values()), None
         if self.rng.random() < 0.1:
-            channels.remove(self.rng.choice(channels))
-        self._see(channels)
+            missing = self.rng.choice(channels)
+            channels.remove(missing)
+        self._see(channels, missing)
         return [OpenChannel(channel.point, channel.peer.key) for channel in channels]
 
     def _cut(self) -> None:
@@ -311,6 +267,8 @@ class Simulation:
         self._plan(10 * MINUTE, self._start)
 
     def _start(self) -> None:
+        if self.rng.random() < 0.9:  # restarts come in rows
+            self._plan(HOUR, self._when_seen, self._restart)
         if self._moved:
             self._snapshot = None
             self.start_store()
@@ -327,22 +285,24 @@ class Simulation:
     def _own_outage(self) -> None:
         self._tell(PeerOnlineEvent(self.peers[0].key))  # those that went before went alone
         seen = [channel for channel in self.channels.values() if channel.counts]
+        missing = self._present.missing
         self._has_network = False
         self._see([])
         first, *others = [peer for peer in self.peers if peer.online]
         self._lose(first)
         for peer in others:
             self._plan_in(self.rng.uniform(0, MINUTE), self._lose, peer)
-        self._plan_in(MINUTE + self.rng.expovariate(1 / HOUR), self._find, seen)
+        self._plan_in(MINUTE + self.rng.expovariate(1 / HOUR), self._find, seen, missing)
 
     def _lose(self, peer: Peer) -> None:
-        peer.online = False
+        peer.turn(self.now)
         self._tell(PeerOfflineEvent(peer.key))
 
-    def _find(self, seen: list[Channel]) -> None:
+    def _find(self, seen: list[Channel], missing: Channel | None) -> None:
         """The network is back, and so is the first peer, which is no flap."""
-        self._has_network = self.peers[0].online = True
-        self._see(seen)
+        self._has_network = True
+        self.peers[0].turn(self.now)
+        self._see(seen, missing)
         self._tell(PeerOnlineEvent(self.peers[0].key))
         for peer in self.peers[1:]:
             self._plan_in(self.rng.uniform(0, MINUTE), self._show, peer)
