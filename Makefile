@@ -17,9 +17,10 @@ run: $(VENV)/installed
 test: $(VENV)/testable
 	$(BIN)/python -m pytest
 
-# Side by side: all on one Python, and the random threads on each Python at hand.
+# Side by side: all on one Python, and the random threads on each Python at hand. What
+# each of them prints is shown when it has ended.
 stress: $(VENV)/testable $(PYTHONS:%=.venv-%/testable)
-	$(MAKE) -j2 stressed $(PYTHONS:%=stressed-%)
+	$(MAKE) -j2 --output-sync stressed $(PYTHONS:%=stressed-%)
 
 stressed:
 	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20 --ignore=tests/test_stress.py
