@@ -3,7 +3,8 @@
 Promises 1 to 4 and 8: no deadlock, no lost answer, none that is wrong or comes
 after ``stop()``, no lost event, whatever the order of the steps. The code is the
 package's own; only the standard library's locks, events, threads and simple queues
-are such that the next step can be chosen.
+are such that the next step can be chosen. A caller's timeout may be over at any moment;
+it may then have no answer, or come too late for it, but never get a wrong one.
 
 At least so many schedules that differ must be run, so that nothing passes by
 running none. What is a step changes with the code, so they are not counted exactly.
@@ -13,30 +14,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
 
-from .hand_over import (
+from .cases import (
     ASK_AND_STOP,
     ASK_AND_TWO_STOPS,
+    ASK_PUT_AND_DIE,
     ASK_PUT_AND_STOP,
     START_AND_STOP,
     START_NOTIFY_AND_STOP,
-    TickingClock,
+    TWO_ASK_AND_STOP_TICKING,
+    TWO_NOTIFY_AND_STOP,
+    TWO_PUT_AND_STOP,
+    FailingQueue,
     hand_over,
 )
+from .hand_over import TickingClock
 from .lengths import STRESS, Record
 from .schedules import Case, explore
 from .stepped import SteppedNotifier, SteppedQueue, stepped
-
-
-class FailingQueue(SteppedQueue):
-    """Nothing can be taken from it: the loop dies of its first item."""
-
-    def _get(self) -> Any:
-        raise OSError("disk on fire")
-
 
 ticking = partial(hand_over, clock=TickingClock)
 bounded = partial(hand_over, updates=partial(SteppedQueue, 1), stops_last=True)
@@ -48,10 +45,14 @@ SHORT: dict[str, tuple[Case, int]] = {
     "a caller, a stop": (ASK_AND_STOP, 10),
     "a caller, a stop, every moment another": (ticking(1, 0, 1), 20),
     "a caller, two stops": (ASK_AND_TWO_STOPS, 500),
-    "two callers, a stop, every moment another": (ticking(2, 0, 1), 500),
+    "two callers, a stop, every moment another": (TWO_ASK_AND_STOP_TICKING, 500),
     "a caller, a producer, a stop": (ASK_PUT_AND_STOP, 500),
     "a caller, a producer, a stop, every moment another": (ticking(1, 1, 1, witnessed=True), 500),
     "a caller in no time, a producer, a stop": (hand_over(1, 1, 1, timeout=0), 500),
+    "two callers with a timeout, a stop, every moment another": (ticking(2, 0, 1, timeout=1), 500),
+    "two producers, then a stop, every moment another": (TWO_PUT_AND_STOP, 5),
+    "two at a notifier, then a stop, every moment another": (TWO_NOTIFY_AND_STOP, 5),
+    "a caller, a producer, a dying loop": (ASK_PUT_AND_DIE, 5),
     "a caller, a notifier, a stop": (notified(1, 1, 1), 300),
     "a caller, a producer on a bounded queue": (bounded(1, 1, 1, events=2), 500),
     "a caller, a producer, a stop, a dying loop": (dying(1, 1, 1), 500),
