@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from chanfitness import (
@@ -25,13 +24,12 @@ from chanfitness import (
     RequestTimeoutError,
     ShuttingDownError,
 )
-from chanfitness.selector import _END, _Source
+from chanfitness.loop import Question
 from chanfitness.subscribe import ENDED
 
 from .model import Model
-from .schedules import Case
 from .stepped import Accepted, SteppedNotifier, SteppedQueue, SteppedStore
-from .stepping import CHANGE, LOOK, Party, Run, here
+from .stepping import CHANGE, LOOK, Party, here
 from .stores import QueueSubscription
 from .values import ALICE, CHANNEL_1, SECOND, START
 
@@ -48,14 +46,14 @@ class StandingClock:
     tick = 0 * SECOND
 
     def __init__(self) -> None:
-        self.first: datetime | None = None
-        """What it said first: to ``start()``."""
+        self.readings: list[tuple[Party | None, datetime]] = []
+        """What it said, and to whom; first to ``start()``."""
         self._now = START
 
     def now(self) -> datetime:
         here().step("reads the clock", (("clock", self.how),))
         self._now += self.tick
-        self.first = self.first or self._now
+        self.readings.append((here().current, self._now))
         return self._now
 
     def advance(self) -> None:
@@ -138,8 +136,7 @@ class HandOver:
         """Nothing is answered after it, and the loop has ended."""
         self._witness()
         self.store.stop()
-        thread = self.store._thread
-        assert thread is None or not thread.is_alive(), "the loop goes on after stop()"
+        assert all(loop.ended for loop in _loops()), "the loop goes on after stop()"
         try:
             self.store.list_channels()
         except ShuttingDownError:
@@ -166,22 +163,54 @@ class HandOver:
         """Promises 1 to 4 and 8, by the order in which the ready list accepted what was put."""
         answers, handled = self._expected()
         for party, outcome in self.outcomes.items():
-            if isinstance(outcome, list):
-                assert outcome == answers.get(party), f"{party.name} is told {outcome}"
-            else:
-                is_late = self._timeout is not None
-                assert is_late or party not in answers, f"{party.name} is told {outcome}"
+            is_right = (
+                outcome == answers.get(party)
+                if isinstance(outcome, list)
+                else self._may_be_raised(outcome, party in answers)
+            )
+            assert is_right, f"{party.name} is told {outcome}"
+        self._check_moments()
         self._check_source(handled)
+
+    def _may_be_raised(self, error: type[Exception], is_answered: bool) -> bool:
+        """What was answered too late is given up: by a timeout, or by the end of the loop."""
+        if error is NotStartedError:
+            return not is_answered and any(party.name == "start" for party in here().parties)
+        if error is RequestTimeoutError:
+            return self._timeout is not None
+        return not is_answered or self._timeout is not None
+
+    def _check_moments(self) -> None:
+        """Each moment was read by who put it, for that; and no event is before another's."""
+        given: dict[Party, list[datetime]] = {}
+        events: list[datetime] = []
+        for party, (what, moment) in self._noted():
+            if moment is None:
+                continue  # of ENDED, which has no time
+            if party is not None and party.name != "start":
+                given.setdefault(party, []).append(moment)
+            if not _is_end(party) and not isinstance(what, Question):
+                events.append(moment)
+        for party, moments in given.items():
+            read = [moment for reader, moment in self.clock.readings if reader is party]
+            assert moments == read, f"{party.name} puts at {moments}, and read {read}"
+        assert events == sorted(events), "an event is given an earlier time than the one before"
 
     def _expected(self) -> tuple[dict[Party, list[ChannelInfo]], int]:
         """What must be answered to whom, and how many events must be handled."""
-        start = _reading(self.clock.first or START)
+        start = _reading(self.clock.readings[0][1] if self.clock.readings else START)
         model = Model(start)
         model.put(OpenChannelEvent(CHANNEL_1, ALICE), start)
         answers: dict[Party, list[ChannelInfo]] = {}
         handled = 0
         for party, (what, moment) in self._ready():
-            if isinstance(what, _Source):
+            if _is_end(party) or isinstance(what, Question):
+                assert party is not None, "a question of nobody"
+                assert handled >= self._seen.get(party, 0), f"{party.name} is handled too early"
+                if _is_end(party):
+                    break
+                answers[party] = model.list_all(_reading(moment))
+            else:
                 if self._dies:
                     break
                 event = self.accepted[handled]
@@ -189,21 +218,19 @@ class HandOver:
                 handled += 1
                 if event.item is not ENDED:
                     model.put(event.item, _reading(moment))
-            else:
-                assert party is not None, "a question of nobody"
-                assert handled >= self._seen.get(party, 0), f"{party.name} is handled too early"
-                if what is _END:
-                    break
-                answers[party] = model.list_all(_reading(moment))
         return answers, handled
 
-    def _ready(self) -> list[Accepted]:
-        """What the ready list accepted; without a loop that is nothing."""
-        if self.store._thread is None:
-            return []
+    def _noted(self) -> list[Accepted]:
+        """What the ready list accepted."""
+        if not self.clock.readings:
+            return []  # there is none: start() did not come so far
         ready: Any = self.store._selector._ready
         accepted: list[Accepted] = ready.accepted
         return accepted
+
+    def _ready(self) -> list[Accepted]:
+        """What the loop has to handle; without a loop that is nothing."""
+        return self._noted() if _loops() else []
 
     def _check_source(self, handled: int) -> None:
         """What was put later is left there, counted, and nothing watches any more."""
@@ -214,11 +241,21 @@ class HandOver:
         assert not updates.maxsize or updates.queue.most <= updates.maxsize, "more than its bound"
         assert "_put" not in vars(updates), "the source is still hooked"
         assert getattr(updates, "watcher", None) is None, "the source is still watched"
-        assert self._cancels() == hasattr(self.store, "_selector"), "cancelled, or not"
+        assert self._cancels() == bool(self.clock.readings), "cancelled, or not"
 
     def _cancels(self) -> int:
         source = self.source
         return source.cancels if isinstance(source, QueueSubscription) else source.quit.is_set()
+
+
+def _loops() -> list[Party]:
+    """The thread of the store, if it was started."""
+    return [party for party in here().parties if party.name == "loop"]
+
+
+def _is_end(party: Party | None) -> bool:
+    """Whether what this party put is the end: those that stop the store put nothing else."""
+    return party is not None and party.name.startswith("stop")
 
 
 def _is_note_of(event: Accepted, party: Party | None) -> bool:
@@ -228,65 +265,3 @@ def _is_note_of(event: Accepted, party: Party | None) -> bool:
 
 def _reading(moment: datetime) -> Reading:
     return Reading(moment, moment - START)
-
-
-def add(run: Run, count: int, name: str, function: Callable[[], object]) -> list[Party]:
-    """Add ``count`` parties that do the same."""
-    parties: list[Party] = []
-    for number in range(1, count + 1):
-        parties.append(run.party(f"{name} {number}", function, parties[-1] if parties else None))
-    return parties
-
-
-def after(parties: list[Party], function: Callable[[], object]) -> Callable[[], object]:
-    """Call ``function`` when all these parties have ended."""
-
-    def wait() -> object:
-        ends = tuple((("end", party.number), LOOK) for party in parties)
-        here().step("has waited for others", ends, lambda: all(party.ended for party in parties))
-        return function()
-
-    return wait
-
-
-def hand_over(
-    callers: int,
-    producers: int,
-    stops: int,
-    *,
-    events: int = 1,
-    is_running: bool = True,
-    stops_last: bool = False,
-    notifier_stops: bool = False,
-    **options: Any,
-) -> Case:
-    """A case in which all these meet at a store. ``options``: of ``HandOver``.
-
-    ``is_running``: else another party starts the store. ``stops_last``: when the
-    producers have ended. ``notifier_stops``: another party stops the notifier.
-    """
-
-    def case(run: Run) -> Callable[[], object]:
-        scene = HandOver(**options)
-        if is_running:
-            scene.store.start()
-            run.settle()
-        else:
-            run.party("start", scene.start)
-        add(run, callers, "caller", scene.ask)
-        if notifier_stops:
-            run.party("notifier", scene.notifier.stop)
-        producing = add(run, producers, "producer", partial(scene.put, events))
-        add(run, stops, "stop", after(producing, scene.stop) if stops_last else scene.stop)
-        return scene.check
-
-    return case
-
-
-ASK_AND_STOP = hand_over(1, 0, 1)
-ASK_AND_TWO_STOPS = hand_over(1, 0, 2)
-ASK_PUT_AND_STOP = hand_over(1, 1, 1, witnessed=True)
-START_AND_STOP = hand_over(0, 0, 1, is_running=False)
-START_NOTIFY_AND_STOP = hand_over(
-    0, 1, 1, is_running=False, notifier=SteppedNotifier, witnessed=True
-)

@@ -33,7 +33,8 @@ class Operation:
         self.moment: Any = None  # what the clock said when it was put
         self.read = NEVER  # when that was; no two things are at the same time
         self.ended = NEVER  # when the call returned
-        self.answer: Any = None  # or the type of the error
+        self.answer: Any = None  # or the type of the error; None: it was stopped
+        self.timeout = 0.0  # of a question
 
     def __repr__(self) -> str:
         return f"{self.read}: {self.what} at {self.moment}, until {self.ended}: {self.answer}"

@@ -127,6 +127,9 @@ class SimpleQueue:
     The order of two puts matters, and that of two takes. Whether a put comes before
     a take, or before a look whether it is empty, matters only if that finds the
     item that is put: each item has a place of its own.
+
+    The time of a take with a timeout may be over at any moment: so whenever it comes,
+    it finds an item or gives up, and to wait longer is to come later.
     """
 
     def __init__(self) -> None:
@@ -143,7 +146,6 @@ class SimpleQueue:
         if block and timeout is None:
             here().step(f"takes from {self.name}", self._touches_of_get, self._items.__len__)
         else:
-            assert not timeout, "no time is involved"
             here().step(f"takes from {self.name}, or not", self._touches_of_get_nowait)
             if not self._items:
                 raise queue.Empty

@@ -10,7 +10,6 @@ import random
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -41,6 +40,7 @@ from .values import outpoint, vertex
 
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+AGES = 90 * DAY  # no round takes so long
 ENOUGH = 10**9
 
 PEERS = [vertex(number) for number in range(1, 4)]
@@ -64,22 +64,28 @@ class Stressed:
     """A store, its surroundings, its threads, and what they did: as a seed decides.
 
     ``order``: what the loop came to, in order: an event and what ``on_event`` was told
-    of it, or a question's :class:`Operation` and None.
+    of it, or a question's :class:`Operation` and None. ``is_redated``: a pause or a
+    suspend parts dates from what the clock saw, by steps that the model is not told of.
+    ``is_stopped``: in the middle of all that.
     """
 
     def __init__(self, seed: int, operations: int) -> None:
         rng = random.Random(seed)
         self.operations: list[Operation] = []
         self.order: list[tuple[Any, Any]] = []
+        tick = rng.choice([0 * SECOND, MICROSECOND, SECOND])
+        self.is_steady, sleeps = rng.random() < 0.4, rng.random() < 0.5
+        self.clock = NotingSteadyClock(tick, sleeps) if self.is_steady else NotingClock(tick)
+        self.pauses, self.is_stopped = rng.random() < 0.4, rng.random() < 0.4
+        self.is_redated = self.is_steady and (sleeps or self.pauses)
         self.keeping: dict[str, Any] = {
-            "history": rng.choice([90 * DAY, DAY, None]),
+            "history": rng.choice([AGES, AGES, DAY, None]),
             "history_limit": rng.choice([10_000, 5, 1]),
             "flap_factor": 0.95,
             "flap_period": rng.choice([8 * HOUR, SECOND]),
         }
-        tick = rng.choice([0 * SECOND, MICROSECOND, SECOND])
-        self.is_steady, sleeps = rng.random() < 0.3, rng.random() < 0.5
-        self.clock = NotingSteadyClock(tick, sleeps) if self.is_steady else NotingClock(tick)
+        if self.is_redated:  # the model cannot tell how old a thing is: nothing is too old
+            self.keeping |= {"history": AGES, "flap_period": AGES}
         # The first put after a suspend cannot tell how long before it an event was.
         self._events_have_times = not (self.is_steady and sleeps)
         self.sources: list[Any] = []
@@ -116,12 +122,12 @@ class Stressed:
     def _new_threads(self, rng: random.Random, operations: int) -> list[Thread]:
         acts: list[Act] = [self._produce] * rng.randint(2, 5)
         acts += [self._call] * rng.randint(1, 3)
-        acts += [self._step] * rng.randint(1, 2) + [self._pause] * rng.randint(0, 1)
+        acts += [self._step] * rng.randint(1, 2) + [self._pause] * self.pauses
         each = operations // len(acts)
         threads: list[Any] = [
             partial(self._work, act, each, random.Random(rng.random())) for act in acts
         ]
-        if rng.random() < 0.5:  # it is stopped in the middle of all that
+        if self.is_stopped:
             stop_after = rng.randrange(each)
             threads[0] = partial(threads[0], stop_after=stop_after)
             threads += [self._stop_after_enough] * 2
@@ -151,11 +157,14 @@ class Stressed:
     # What the threads do.
 
     def _work(self, act: Act, times: int, rng: random.Random, stop_after: int = -1) -> None:
-        with suppress(ShuttingDownError):
+        try:
             for number in range(times):
                 if number == stop_after:
                     self._enough.set()
                 act(rng)
+        except ShuttingDownError:
+            if not self.stops:
+                raise
 
     def _produce(self, rng: random.Random) -> None:
         kind, (point, peer), at = rng.choice(EVENTS), rng.choice(ANY_CHANNEL), None
@@ -195,6 +204,7 @@ class Stressed:
 
     def _ask(self, question: str, arguments: dict[str, object], timeout: float) -> None:
         operation = Operation((question, arguments))
+        operation.timeout = timeout
         self.operations.append(operation)
         self.clock.reads_for(operation)
         self.store.asks(operation)
@@ -202,6 +212,8 @@ class Stressed:
             operation.answer = getattr(self.store, question)(**arguments, timeout=timeout)
         except REFUSALS as error:
             operation.answer = type(error)
+            if operation.answer is RequestTimeoutError and timeout:
+                raise  # the answer was lost
         operation.ended = self.clock.time()
 
     def _step(self, rng: random.Random) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import queue
-import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -14,19 +12,21 @@ from chanfitness import ChannelEventStore
 from chanfitness.loop import Loop, Question
 from chanfitness.selector import Selector, WatchableQueue, _Source
 
-from .hand_over import (
+from .cases import (
     ASK_AND_STOP,
     ASK_AND_TWO_STOPS,
+    ASK_PUT_AND_DIE,
     ASK_PUT_AND_STOP,
     START_AND_STOP,
     START_NOTIFY_AND_STOP,
+    TWO_ASK_AND_STOP_TICKING,
+    TWO_NOTIFY_AND_STOP,
+    TWO_PUT_AND_STOP,
 )
-from .schedules import Case, Schedule, ScheduleError, explore, replay
+from .schedules import Case
+from .seeding import Edits, Seed, found
 from .stepped import Event, stepped
-from .stepping import CHANGE, LOOK, Attributes, here
-
-Edits = dict[str, str]
-"""What is in the place of what, which is there once."""
+from .stepping import CHANGE, LOOK, here
 
 
 @pytest.fixture(autouse=True)
@@ -35,39 +35,9 @@ def all_stepped() -> Iterator[None]:
         yield
 
 
-class Seed:
-    """Edits methods for one test."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, owner: type, name: str, edits: Edits, **names: object) -> None:
-        """``names`` may be used in the edits."""
-        method = getattr(owner, name)
-        source = textwrap.dedent(inspect.getsource(method))
-        for old, new in edits.items():
-            assert source.count(old) == 1, f"{source}\ndoes not have once:\n{old}"
-            source = source.replace(old, new)
-        found: dict[str, Any] = {}
-        exec(compile(source, inspect.getfile(method), "exec"), method.__globals__ | names, found)
-        self._monkeypatch.setattr(owner, name, found[name])
-
-
 @pytest.fixture
 def seed(monkeypatch: pytest.MonkeyPatch) -> Seed:
     return Seed(monkeypatch)
-
-
-def found(case: Case) -> str:
-    """What is wrong under the schedule that is found, and under the same when replayed."""
-    with pytest.raises(ScheduleError) as caught:
-        explore(case)
-    printed = str(caught.value).splitlines()[-1]
-    with pytest.raises(ScheduleError) as again:
-        replay(case, eval(printed, {"Schedule": Schedule, "Attributes": Attributes}))
-    assert again.value.wrong == caught.value.wrong
-    assert again.value.log == caught.value.log
-    return caught.value.wrong
 
 
 # Go's bug
@@ -264,6 +234,47 @@ BUGS = {
         },
         START_NOTIFY_AND_STOP,
         "stop 1 is handled too early",
+    ),
+    "the clock is read before the mutex is held": Bug(
+        WatchableQueue,
+        "put",
+        {
+            "    with self.mutex:\n": "    now = self.watcher.read()\n    with self.mutex:\n",
+            "watcher.read()))": "now))",
+        },
+        TWO_NOTIFY_AND_STOP,
+        "an event is given an earlier time",
+    ),
+    "an event has the moment of the put before it": Bug(
+        _Source,
+        "_put",
+        {
+            "    self.note((self, self.read()))\n": (
+                "    before, self.now = vars(self).get('now'), self.read()\n"
+                "    self.note((self, before or self.now))\n"
+            )
+        },
+        TWO_PUT_AND_STOP,
+        "producer 2 puts at",
+    ),
+    "every question has the moment of the first one": Bug(
+        Selector,
+        "post",
+        {"self._read()": "vars(self).setdefault('first', self._read())"},
+        TWO_ASK_AND_STOP_TICKING,
+        " puts at ",
+    ),
+    "a dying loop sets quit before it says that it has stopped": Bug(
+        ChannelEventStore,
+        "_run",
+        {
+            "        self._quit.set()\n": "",
+            "        self._hooks.close()\n": (
+                "        self._hooks.close()\n        self._quit.set()\n"
+            ),
+        },
+        ASK_PUT_AND_DIE,
+        "is told <class 'chanfitness.errors.NotStartedError'>",
     ),
 }
 

@@ -7,9 +7,9 @@ had returned when it began. Told in that order, the model must give every answer
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from chanfitness import (
     RequestTimeoutError,
 )
 
-from .history_model import ZERO, HistoryModel, State
+from .history_model import ZERO, HistoryModel, Opening, State
 from .lengths import Record, length
 from .noting import NEVER, Operation
 from .seeds import replayable, seeds
@@ -32,6 +32,7 @@ from .values import START
 
 OPERATIONS = length(20_000, 1_000_000)
 OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
+MOST_ROUNDS = 4 * OPERATIONS // OF_A_ROUND  # most of them are handled whole
 
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -41,7 +42,7 @@ def test_the_store_answers_as_the_model_whatever_the_threads_do(
     record_property: Record,
 ) -> None:
     handled = rounds = 0
-    for seed in seeds():
+    for seed in islice(seeds(), MOST_ROUNDS):
         with replayable(seed):
             handled += play(Stressed(seed, OF_A_ROUND))
         rounds += 1
@@ -82,7 +83,9 @@ def check_order(stressed: Stressed, order: list[Operation]) -> None:
         latest = max(latest, operation.read)
     for source in range(len(stressed.sources)):
         check_queue(stressed, source, [each for each in order if each.source == source])
-    for operation in set(stressed.operations).difference(order):
+    unhandled = set(stressed.operations).difference(order)
+    assert stressed.is_stopped or not unhandled, f"{unhandled} was not handled"
+    for operation in unhandled:
         if operation.source is None:
             assert operation.answer in (None, RequestTimeoutError), f"{operation} was not handled"
 
@@ -129,6 +132,26 @@ class Model(HistoryModel):
         paused = [each for each in pairwise(self._states) if each[0].paused]
         return sum((following.time - each.time for each, following in paused), ZERO)
 
+    @property
+    def has_paused(self) -> bool:
+        return any(each.paused for each in self._states)
+
+    def outages(self) -> Any:
+        """How many each channel has; None after a pause.
+
+        The store may then count one in which nothing was seen, which no segment tells of.
+        """
+        if self._history is None or self.has_paused:
+            return None
+        return tuple(map(self._outage_count, self.now.openings))
+
+    def _outage_count(self, opening: Opening) -> int:
+        """Also those of no length, if they end after the history's start."""
+        start = max([self._opened(opening), *self._oldest_kept(opening)])
+        segments = list(self._segments(opening))
+        ends = [after.start for each, after in pairwise(segments) if after.up and not each.up]
+        return sum(end > start for end in ends) + (not segments[-1].up)
+
 
 def check_answers(
     stressed: Stressed, begun: Operation, order: list[tuple[Operation, datetime | None]]
@@ -138,7 +161,7 @@ def check_answers(
         moment = operation.moment
         model.put(event_of(operation), shown(moment))
         if operation.source is None:
-            check_answer(model, operation, number, stressed.is_steady)
+            check_answer(stressed, model, operation, number)
         elif not stressed.is_steady:
             assert utc == model.now.time, f"{number}. {operation} was shown at {utc}"
 
@@ -158,17 +181,32 @@ def event_of(operation: Operation) -> Any:
     return event
 
 
-def check_answer(model: Model, operation: Operation, number: int, is_steady: bool) -> None:
+def check_answer(stressed: Stressed, model: Model, operation: Operation, number: int) -> None:
     question, arguments = operation.what
-    answer, how = operation.answer, undated if is_steady else dated
-    assert answer is not None, f"{number}. {operation} was handled, and refused"
-    if answer is RequestTimeoutError:
+    answer = operation.answer
+    if answer in (None, RequestTimeoutError):
+        assert not operation.timeout, f"{number}. {operation} was handled, and refused"
         return
     expected = QUESTIONS[question](model, **arguments)
-    if isinstance(answer, type):
-        assert answer is expected, f"{number}. {operation}: expected {expected}"
-    else:
-        assert how(answer) == how(expected), f"{number}. {operation}: expected {expected}"
+    if isinstance(answer, Overview) and model.has_paused:
+        answer = answer._replace(outages=None)
+    is_right = answer is expected
+    if not isinstance(answer, type) and not isinstance(expected, type):
+        told = [comparable(stressed, each, arguments.get("window")) for each in (answer, expected)]
+        is_right = told[0] == told[1]
+    assert is_right, f"{number}. {operation}: expected {expected}"
+    if isinstance(answer, ChannelHistory):
+        check_sums(answer)
+
+
+def check_sums(history: ChannelHistory) -> None:
+    """As they are documented."""
+    assert history.lifetime + history.blind == history.end - history.start, history
+    assert history.lifetime - history.uptime == sum(durations(history), ZERO), history
+
+
+def durations(history: ChannelHistory) -> list[timedelta]:
+    return [outage.duration for outage in history.outages]
 
 
 def overview(model: Model) -> Overview:
@@ -177,7 +215,7 @@ def overview(model: Model) -> Overview:
         model.now.paused is None,
         model.blind(),
         tuple(model.list_channels()),
-        None,
+        model.outages(),
         tuple(model.list_peers()),
     )
 
@@ -192,17 +230,42 @@ QUESTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def dated(answer: Any) -> Any:
-    """All but an overview's outages, which the model does not count."""
-    return answer._replace(outages=None) if isinstance(answer, Overview) else answer
+def comparable(stressed: Stressed, answer: Any, window: object) -> Any:
+    """What of an answer the model can tell."""
+    if stressed.is_redated:
+        return undated(answer, window)
+    return from_latest(answer) if stressed.is_steady else answer
 
 
-def undated(answer: Any) -> Any:
+def from_latest(answer: Any) -> Any:
+    """With each date as how long it is before the latest of them."""
+    latest = max(dates(answer), default=START)
+
+    def shifted(part: Any) -> Any:
+        if isinstance(part, datetime):
+            return latest - part
+        return list(map(shifted, part)) if isinstance(part, (tuple, list)) else part
+
+    return shifted(answer)
+
+
+def dates(part: Any) -> Iterator[datetime]:
+    if isinstance(part, datetime):
+        yield part
+    elif isinstance(part, (tuple, list)):
+        for each in part:
+            yield from dates(each)
+
+
+def undated(answer: Any, window: object = None) -> Any:
     """What does not depend on the date."""
     if isinstance(answer, list):
         return [undated(each) for each in answer]
     if isinstance(answer, PeerInfo):
-        return answer.peer, answer.online, answer.channels
+        return answer.peer, answer.online, answer.flap_count, answer.channels
     if isinstance(answer, Overview):
-        return answer.sees, answer.channels, undated(list(answer.peers))
-    return None if isinstance(answer, ChannelHistory) else answer
+        return answer.sees, answer.channels, answer.outages, undated(list(answer.peers))
+    if isinstance(answer, ChannelHistory):
+        is_whole = window is None
+        return is_whole and (answer.lifetime, answer.uptime, durations(answer))
+    return answer
