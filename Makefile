@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recordings/lnd-simnet.jsonl
 
-.PHONY: run test stress test-all coverage style types format bench docs wheel-test prometheus clean
+.PHONY: run test stress stressed stressed-longest test-all coverage style types format bench docs wheel-test prometheus clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -20,10 +20,16 @@ test: $(VENV)/testable
 # Side by side: all on one Python, and the random threads on each Python at hand. What
 # each of them prints is shown when it has ended.
 stress: $(VENV)/testable $(PYTHONS:%=.venv-%/testable)
-	$(MAKE) -j2 --output-sync stressed $(PYTHONS:%=stressed-%)
+	$(MAKE) -j2 --output-sync stressed stressed-longest $(PYTHONS:%=stressed-%)
+
+LONGEST = tests/test_interleavings.py tests/test_soak.py
 
 stressed:
-	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20 --ignore=tests/test_stress.py
+	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20 \
+		$(LONGEST:%=--ignore=%) --ignore=tests/test_stress.py
+
+stressed-longest:
+	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20 $(LONGEST)
 
 stressed-%:
 	CHANFITNESS_STRESS=1 .venv-$*/bin/python -m pytest tests/test_stress.py

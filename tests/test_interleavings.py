@@ -71,7 +71,7 @@ SHORT: dict[str, tuple[Case, int]] = {
 }
 
 FULL: dict[str, tuple[Case, int]] = {
-    "two callers, a producer, then two stops": (hand_over(2, 1, 2, stops_last=True), 99_500),
+    "two callers, a producer, two stops": (hand_over(2, 1, 2), 480_000),
     "a caller, a producer, two stops, every moment another": (ticking(1, 1, 2), 86_000),
     "two callers, two stops, every moment another": (ticking(2, 0, 2), 75_000),
     "two callers, a producer, a stop, every moment another": (ticking(2, 1, 1), 27_500),
