@@ -4,9 +4,19 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .lengths import STRESS
 from .seeds import SEED
+
+settings.register_profile(
+    "ours",
+    deadline=None,
+    derandomize=not STRESS,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="module")

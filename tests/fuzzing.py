@@ -15,10 +15,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from .lengths import STRESS, length
 from .values import ALICE, CHANNEL_1
 
 MEMORY = 2**29  # bytes
@@ -203,17 +201,6 @@ def damaged(data: bytes, all_of_it: list[Damage]) -> bytes:
 
 
 # Tests
-
-
-def fuzz(short: int, full: int) -> settings:
-    """So many examples in ``make test``, and in ``make stress``."""
-    return settings(
-        max_examples=length(short, full),
-        deadline=None,
-        derandomize=not STRESS,
-        print_blob=True,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-    )
 
 
 EXPECTED = ("is open already", "cannot use what lightningd said")

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chanfitness import OpenChannel, OutPoint
@@ -229,7 +229,6 @@ def test_recorded_first_generation_channels_have_the_ids_that_are_derived() -> N
     assert derived > 50
 
 
-@settings(deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_nonsense_is_refused_and_never_worse(first: Any, second: Any, third: Any) -> None:
     words = {"connect": first, "id": second, "channel_id": third, "new_state": "ONCHAIN"}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -19,7 +19,7 @@ from chanfitness import (
     SteadyClock,
 )
 
-from .lengths import STRESS, length
+from .lengths import length
 from .stores import WAIT
 from .values import ALICE, CHANNEL_1, SECOND, START
 from .watched import Watched
@@ -181,12 +181,7 @@ def check(history: ChannelHistory) -> None:
     assert all(earlier <= later for earlier, later in pairwise([*dates, history.end]))
 
 
-@settings(
-    max_examples=length(200, 10_000),
-    deadline=None,
-    derandomize=not STRESS,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=length(200, 10_000))
 @given(deeds=st.integers(1, 40).flatmap(lambda size: st.lists(DEEDS, min_size=size, max_size=size)))
 def test_no_step_and_no_suspend_moves_a_duration(deeds: list[Deed]) -> None:
     machine, sums = Machine(), Sums()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import RecordingError, SqliteStorage
@@ -21,7 +21,8 @@ from chanfitness.replay import Replayed, replay
 from chanfitness.storage import read
 
 from .days import RECORDING, REST, store_the_days_before
-from .fuzzing import DAMAGES, Damage, bounded_memory, damaged, fuzz, no_complaints
+from .fuzzing import DAMAGES, Damage, bounded_memory, damaged, no_complaints
+from .lengths import length
 from .remembered import is_as_stored, nothing_is_lost
 from .stores import Call
 
@@ -47,7 +48,7 @@ def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Replayed | 
     return found
 
 
-@fuzz(300, 20_000)
+@settings(max_examples=length(300, 20_000))
 @given(DAMAGES, AT)
 def test_a_damaged_recording_is_refused_or_answered(
     harm: list[Damage], at: datetime | None
@@ -67,7 +68,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@fuzz(100, 3_000)
+@settings(max_examples=length(100, 3_000))
 @given(DAMAGES, AT)
 def test_what_was_stored_before_a_damaged_recording_is_still_there(
     tmp_path_factory: pytest.TempPathFactory,

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -27,7 +27,7 @@ from chanfitness import (
 )
 from chanfitness.history import History
 
-from .lengths import STRESS, length
+from .lengths import length
 from .stores import WAIT, QueueSubscription
 from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START
 from .watched import Watched
@@ -105,12 +105,7 @@ class Naive:
 GAPS = st.lists(st.sampled_from([0, 0, 1, 2, 50]), min_size=1, max_size=40)
 
 
-@settings(
-    max_examples=length(300, 20_000),
-    deadline=None,
-    derandomize=not STRESS,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=length(300, 20_000))
 @given(gaps=GAPS, online=st.booleans(), data=st.data())
 def test_uptime_and_outages_are_those_of_a_naive_sum(
     *, gaps: list[int], online: bool, data: st.DataObject

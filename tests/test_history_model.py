@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -27,7 +27,7 @@ from chanfitness import (
 )
 
 from .history_model import ZERO, Event, HistoryModel
-from .lengths import STRESS, length
+from .lengths import length
 from .stores import WAIT
 from .values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
 from .watched import Watched
@@ -196,13 +196,7 @@ KEEPING = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=length(400, 20_000),
-    deadline=None,
-    derandomize=not STRESS,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=length(400, 20_000))
 @given(
     open_channels=st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point),
     online=st.sets(PEERS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from chanfitness import (
 from .stores import (
     WAIT,
     Call,
+    QueueSubscription,
     call_together,
     make_store,
     running,
@@ -153,6 +155,30 @@ def test_stop_by_many_threads_returns_to_each_when_the_loop_has_ended() -> None:
         return around.cancels
 
     assert call_together(*[stop_and_look] * 4) == [(1, 1)] * 4
+
+
+def test_stop_in_a_signal_handler_while_the_same_thread_stops() -> None:
+    """Promise 4."""
+    this_thread, handled = threading.get_ident(), threading.Semaphore(0)
+
+    class Interrupting(QueueSubscription):
+        def cancel(self) -> None:  # on the loop's thread, for which stop() waits
+            signal.pthread_kill(this_thread, signal.SIGUSR1)
+            assert handled.acquire(timeout=WAIT)
+
+    def stop_again(*_: object) -> None:
+        store.stop()
+        handled.release()
+
+    store = make_store(Interrupting())
+    before = signal.signal(signal.SIGUSR1, stop_again)
+    try:
+        store.start()
+        store.stop()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    with pytest.raises(ShuttingDownError):
+        store.list_channels()
 
 
 def test_a_store_is_a_context_manager_that_stops_whatever_happens() -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -27,7 +27,7 @@ from chanfitness import (
     Vertex,
 )
 
-from .lengths import STRESS, length
+from .lengths import length
 from .model import ZERO, Event, Model
 from .stores import QueueSubscription, make_store
 from .values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
@@ -202,13 +202,7 @@ SEQUENCES = st.integers(1, 60).flatmap(
 )
 
 
-@settings(
-    max_examples=length(400, 10_000),
-    deadline=None,
-    derandomize=not STRESS,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=length(400, 10_000))
 @given(
     sources=st.sampled_from([notifiers, queues]),
     clock=st.sampled_from([DatedClock, SteppedClock]),

@@ -188,7 +188,7 @@ def everything(store: ChannelEventStore) -> tuple[Overview, list[Any]]:
     return overview, histories
 
 
-@settings(max_examples=length(300, 20_000), deadline=None)
+@settings(max_examples=length(300, 20_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
 def test_it_is_as_if_someone_had_told(events: list[At], later: float) -> None:
     end = events[-1].seconds + later
@@ -205,7 +205,7 @@ def content(path: Path) -> Any:
     )
 
 
-@settings(max_examples=length(100, 3_000), deadline=None)
+@settings(max_examples=length(100, 3_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
 def test_what_is_undecided_when_it_stops_is_saved_as_an_own_outage(
     tmp_path_factory: pytest.TempPathFactory, events: list[At], later: float
@@ -221,7 +221,7 @@ def test_what_is_undecided_when_it_stops_is_saved_as_an_own_outage(
     assert content(folder / "found") == content(folder / "told")
 
 
-@settings(max_examples=length(100, 3_000), deadline=None)
+@settings(max_examples=length(100, 3_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]), st.data())
 def test_nothing_newer_than_what_is_undecided_is_written(
     tmp_path_factory: pytest.TempPathFactory, events: list[At], later: float, data: st.DataObject
@@ -262,7 +262,7 @@ def test_nothing_newer_than_what_is_undecided_is_written(
         assert found == content(folder / "told")
 
 
-@settings(max_examples=length(50, 2_000), deadline=None)
+@settings(max_examples=length(50, 2_000))
 @given(sequences(), st.integers(1, 3))
 def test_a_short_history_is_no_obstacle(events: list[At], limit: int) -> None:
     end = events[-1].seconds

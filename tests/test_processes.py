@@ -273,32 +273,3 @@ def test_a_warning_goes_nowhere_while_nobody_configured_logging() -> None:
         """,
     )
     assert printed == "0 0\n"
-
-
-def test_stop_in_a_signal_handler_while_the_same_thread_stops() -> None:
-    """Promise 4."""
-    printed = run(
-        STORE,
-        """
-        import threading
-
-        handled = threading.Semaphore(0)
-
-        def stop_again(*_):
-            store.stop()
-            print("stopped again")
-            handled.release()
-
-        class Interrupting(QueueSubscription):
-            def cancel(self):  # on the loop's thread, for which stop() waits
-                signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
-                assert handled.acquire(timeout=30)
-
-        signal.signal(signal.SIGTERM, stop_again)
-        store = make_store(Interrupting(), clock=clock)
-        store.start()
-        store.stop()
-        print("stopped")
-        """,
-    )
-    assert printed == "stopped again\nstopped\n"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from .lengths import STRESS, length
+from .lengths import length
 from .schedules import Case, Found, ScheduleError, explore, replay
 from .stepped import Condition, Lock, SimpleQueue, Stepped, stepped
 from .stepping import CHANGE, LOOK, Run, Touches, here
@@ -198,7 +198,7 @@ threes = st.lists(st.lists(one_step, max_size=2), min_size=3, max_size=3).filter
 )
 
 
-@settings(max_examples=length(50, 1_000), deadline=None, derandomize=not STRESS)
+@settings(max_examples=length(50, 1_000))
 @given(st.one_of(twos, threes), st.booleans())
 @example([["change y", "change y"], ["look y"], ["look y"]], False)
 def test_one_of_each_kind_is_run(parties: list[list[str]], are_twins: bool) -> None:

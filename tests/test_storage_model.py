@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -36,7 +36,7 @@ from chanfitness import (
     Vertex,
 )
 
-from .lengths import STRESS, length
+from .lengths import length
 from .stores import WAIT
 from .values import ALICE, BOB, CAROL, START, outpoint
 from .watched import Watched
@@ -228,13 +228,7 @@ KEEPING = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("kept", [KEPT, []], ids=["in memory", "with a storage"])
-@settings(
-    max_examples=length(60, 2_000),
-    deadline=None,
-    derandomize=not STRESS,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=length(60, 2_000))
 @given(keeping=KEEPING, operations=SEQUENCES)
 def test_a_restart_is_a_pause(
     kept: list[OpenChannel], keeping: dict[str, Any], operations: list[Operation]
