@@ -69,7 +69,7 @@ ODD_BYTES = [
 
 Way = Callable[[bytes, float, float, bytes], bytes]
 
-NOT_TO_BE_DONE = (ValueError, LookupError, TypeError, RecursionError)
+NOT_TO_BE_DONE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What is no JSON, or not of that shape, stays as it is."""
 
 
