@@ -232,7 +232,7 @@ def no_complaints() -> Iterator[None]:
     finally:
         logger.propagate = True
         logger.removeHandler(complaints)
-    assert not complaints.heard
+    assert not complaints.heard, complaints.heard[:3]
 
 
 @pytest.fixture(autouse=True)

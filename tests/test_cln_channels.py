@@ -157,6 +157,13 @@ def test_no_more_unknown_states_are_kept_than_make_sense(caplog: pytest.LogCaptu
     assert len(caplog.records) == 100
 
 
+def test_a_channel_that_is_listed_both_open_and_closed_is_closed() -> None:
+    channels = watched(listed(CHANNEL_1), listed(CHANNEL_1, "CLOSED"))
+    assert len(channels) == 0
+    assert channels.ids == {}
+    assert channels.take(changed("CLOSED"), START) == []
+
+
 def test_a_splice_moves_the_channel() -> None:
     channels = watched(listed(CHANNEL_1, short_id="1x1x1"), listed(CHANNEL_3, name=channel_id(8)))
     assert channels.take(changed("CHANNELD_AWAITING_SPLICE"), AT) == []

@@ -86,7 +86,7 @@ class Channels:
                 channels.append(each.channel)
                 self._add(each.channel_id, each.channel, each.short_id)
             elif each.state in CLOSED:
-                self._ids.pop(each.channel_id, None)
+                self._forget(each.channel_id)  # though it may be listed twice
                 if was_open:
                     channels.append(each.channel)
                     closed.append(ClosedChannelEvent(point, peer))
@@ -153,5 +153,6 @@ class Channels:
             self._short_ids[channel_id] = short_id
 
     def _forget(self, channel_id: str) -> None:
-        del self._open[channel_id], self._ids[channel_id]
+        self._open.pop(channel_id, None)
+        self._ids.pop(channel_id, None)
         self._short_ids.pop(channel_id, None)
