@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
-RECORDING := chanfitness/recordings/lnd-simnet.jsonl
+RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 
 .PHONY: run test stress stressed stressed-longest test-all coverage style types format bench docs wheel-test prometheus clean
 
@@ -22,7 +22,7 @@ test: $(VENV)/testable
 stress: $(VENV)/testable $(PYTHONS:%=.venv-%/testable)
 	$(MAKE) -j2 --output-sync stressed stressed-longest $(PYTHONS:%=stressed-%)
 
-LONGEST = tests/test_interleavings.py tests/test_soak.py
+LONGEST = tests/interleavings/test_interleavings.py tests/test_soak.py
 
 stressed:
 	CHANFITNESS_STRESS=1 $(BIN)/python -m pytest --durations=20 \

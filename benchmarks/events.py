@@ -8,7 +8,7 @@ from functools import partial
 from itertools import repeat
 
 from chanfitness import ChannelEventStore, PeerNotifier, PeerOfflineEvent, PeerOnlineEvent
-from chanfitness.replay import replay
+from chanfitness.recording.replay import replay
 
 from . import floors
 from .measure import PER_SECOND, Figure, figure, take_turns, timed

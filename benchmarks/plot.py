@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from chanfitness.errors import extra
+from chanfitness.checks import extra
 
 from .measure import BYTES, Curve
 from .table import humane

@@ -16,17 +16,7 @@ from chanfitness import ChannelEventStore, ManualClock, SqliteStorage, Vertex
 from . import floors
 from .measure import Figure, figure, take_turns, timed
 from .sizes import Sizes
-from .stores import (
-    EVER,
-    PEERS,
-    SECOND,
-    channels,
-    channels_of,
-    flap,
-    flap_slowly,
-    peers,
-    running,
-)
+from .stores import EVER, PEERS, SECOND, channels, channels_of, flap, flap_slowly, peers, running
 
 HOUR = timedelta(hours=1)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 
-from .accounts import Overview
-from .channelnotifier import ChannelNotifier
 from .clock import Clock, ManualClock, Reading, SteadyClock, SystemClock
 from .config import NOT_YET_KNOWN, Config, Subscription
+from .core.history import ChannelHistory, Outage
+from .core.peerlog import ChannelInfo, PeerInfo
+from .core.queries import Overview
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
@@ -38,10 +39,8 @@ from .events import (
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
-from .history import ChannelHistory, Outage
-from .peerlog import ChannelInfo, PeerInfo
-from .peernotifier import PeerNotifier
-from .storage import SqliteStorage
+from .notifiers import ChannelNotifier, PeerNotifier
+from .storage.sqlite import SqliteStorage
 from .store import ChannelEventStore
 from .wire import OutPoint, Vertex
 

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from typing_extensions import Self
 
-from .errors import quoted
+from .checks import quoted
 
 _UTC = datetime.timezone.utc
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from .clock import Clock, SystemClock
-from .events import OpenChannel
-from .flaps import FACTOR, PERIOD
-from .storage import SqliteStorage
+from .core.flaps import FACTOR, PERIOD
+from .events import OnEvent, OpenChannel
+from .storage.sqlite import SqliteStorage
 from .wire import Vertex
 
 
@@ -40,9 +40,6 @@ class NotYetKnown(enum.Enum):
 
 NOT_YET_KNOWN: Final = NotYetKnown.NOT_YET_KNOWN
 """What ``get_open_channels`` returns while its node cannot be asked."""
-
-OnEvent = Callable[[object, datetime.datetime], object]
-"""Is told of an event, and of its time in UTC."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,11 +23,6 @@ Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-QUOTED_CHARACTERS = 80
-
 
 class ChanFitnessError(Exception):
     """The root of all errors that are chanfitness' own."""
@@ -103,39 +98,3 @@ class RecordingError(ChanFitnessError, ValueError):
 
 class NodeError(ChanFitnessError):
     """A node refuses us for a reason that does not pass by itself."""
-
-
-@contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Import what an extra brings; if it is missing, say how to install it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{error.name} is not installed: pip install 'chanfitness[{name}]'", name=error.name
-        ) from None
-
-
-def quoted(value: object) -> str:
-    """``value`` as an error message shows it: escaped, 80 characters at most.
-
-    Never raises: what cannot be shown is named by its type.
-    """
-    if isinstance(value, (str, bytes)):
-        value = value[:QUOTED_CHARACTERS]
-    try:
-        text = ascii(value)
-    except Exception:
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= QUOTED_CHARACTERS else text[: QUOTED_CHARACTERS - 3] + "..."
-
-
-def printable(text: str) -> str:
-    """``text`` on one line, with all that a terminal would not print as it is escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
-def require(value: object, kind: type) -> None:
-    """Raise a ``TypeError`` that shows ``value`` unless it is a ``kind``."""
-    if not isinstance(value, kind):
-        raise TypeError(f"expected {kind.__name__}, got {quoted(value)}")

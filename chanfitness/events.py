@@ -9,12 +9,12 @@ here, for speed: the loop logs what it cannot handle.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from typing_extensions import Self, final
 
-from .errors import quoted
+from .checks import quoted
 from .wire import OutPoint, Vertex
 
 _new_tuple = tuple.__new__
@@ -184,6 +184,10 @@ EVENTS = (
     MonitoringPausedEvent,
     MonitoringResumedEvent,
 )
+
+
+OnEvent = Callable[[object, datetime.datetime], object]
+"""Is told of an event, and of its time in UTC."""
 
 
 def _refuse_naive(at: datetime.datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 
-from .errors import quoted
+from .checks import quoted
 
 KEPT = datetime.timedelta(days=90)
 """For how long the commands and the nodes' watchers keep each peer's changes."""

@@ -5,7 +5,7 @@ long each channel has been known (its *lifetime*) and how much of that time its
 peer was online (its *uptime*).
 
 What it promises stands, numbered, above the loop's code in
-:mod:`chanfitness.loop`. Here is the life cycle, and how the loop is asked.
+:mod:`chanfitness.core.loop`. Here is the life cycle, and how the loop is asked.
 """
 
 from __future__ import annotations
@@ -22,30 +22,29 @@ from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
 
-from .accounts import Keeping, Overview
-from .axis import Axis
+from .checks import quoted
 from .clock import Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription
+from .core.flaps import Cooldown
+from .core.history import ChannelHistory
+from .core.ledger import Ledger
+from .core.loop import Loop, Question
+from .core.peerlog import ChannelInfo, PeerInfo
+from .core.queries import Keeping, Overview
+from .core.restore import restore
+from .core.saved_state import Saved
+from .core.selector import ENDED, Selector
+from .core.timeline import Axis
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
     NotStartedError,
     RequestTimeoutError,
     ShuttingDownError,
-    quoted,
 )
 from .events import OpenChannel
-from .flaps import Cooldown
-from .history import ChannelHistory
-from .ledger import Ledger
 from .logs import Log
-from .loop import Loop, Question
-from .peerlog import ChannelInfo, PeerInfo
-from .restoring import restore
-from .rows import Saved
-from .selector import Selector
-from .storage import SqliteStorage, typed_errors
-from .subscribe import ENDED
+from .storage.sqlite import SqliteStorage, typed_errors
 from .wire import OutPoint, Vertex
 
 logger = Log(__name__)

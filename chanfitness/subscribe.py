@@ -10,24 +10,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from typing_extensions import final
-
+from .core.selector import ENDED, WatchableQueue
 from .errors import ShuttingDownError
-from .selector import WatchableQueue
+
+__all__ = ["ENDED", "Client", "Server"]
 
 T = TypeVar("T")
-
-
-@final
-class _Ended:
-    def __repr__(self) -> str:
-        return "subscribe.ENDED"
-
-
-ENDED: Final = _Ended()
-"""The last item of a subscription that was cancelled, or whose server stopped."""
 
 
 class Client(Generic[T]):

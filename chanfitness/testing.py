@@ -20,12 +20,11 @@ import datetime
 
 from typing_extensions import Self
 
-from .channelnotifier import ChannelNotifier
 from .clock import ManualClock
 from .config import Config
 from .events import ChannelMovedEvent, OpenChannel
-from .peernotifier import PeerNotifier
-from .storage import SqliteStorage
+from .notifiers import ChannelNotifier, PeerNotifier
+from .storage.sqlite import SqliteStorage
 from .store import ChannelEventStore
 from .wire import OutPoint, Vertex
 

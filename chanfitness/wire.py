@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from typing_extensions import Self
 
-from .errors import quoted
+from .checks import quoted
 
 _TXID = re.compile(r"[0-9a-fA-F]{64}")
 _OUTPOINT = re.compile(r"([0-9a-fA-F]{64}):(0|[1-9][0-9]{0,9})")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from .lengths import STRESS
-from .seeds import SEED
+from .support.lengths import STRESS
+from .support.random_seeds import SEED
 
 settings.register_profile(
     "ours",

@@ -35,7 +35,7 @@ from benchmarks.measure import (
 from benchmarks.sizes import Sizes
 from benchmarks.table import curve_line, figure_line, humane
 
-ROOT = Path(__file__).parent.parent
+from .support.paths import ROOT
 
 FIGURES = [
     "event through a notifier beside queue.Queue hop",

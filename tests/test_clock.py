@@ -21,8 +21,8 @@ from chanfitness import (
     SystemClock,
 )
 
-from .stores import WAIT, Call, QueueSubscription, call_together, make_store, running
-from .values import ALICE, CHANNEL_1, SECOND, START
+from .support.stores import WAIT, Call, QueueSubscription, call_together, make_store, running
+from .support.values import ALICE, CHANNEL_1, SECOND, START
 
 HOUR = 3600 * SECOND
 BERLIN = ZoneInfo("Europe/Berlin")

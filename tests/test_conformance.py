@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,12 +33,12 @@ from chanfitness import (
     Vertex,
 )
 
-from .model import Event, Model
-from .values import START
+from .support.model import Event, Model
+from .support.paths import DATA
+from .support.values import START
 
 SCENARIOS: list[dict[str, Any]] = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "data" / "scenarios.jsonl").read_text().splitlines()
+    json.loads(line) for line in (DATA / "scenarios.jsonl").read_text().splitlines()
 ]
 
 ERRORS: dict[str, type[LookupError] | tuple[type[LookupError], ...]] = {

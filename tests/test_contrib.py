@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from .prometheus import CONTRIB, needs_contrib, program
-from .stores import WAIT
+from .support.prometheus import CONTRIB, needs_contrib, program
+from .support.stores import WAIT
 
 pytestmark = needs_contrib
 

@@ -17,7 +17,7 @@ from chanfitness import (
     PeerOnlineEvent,
 )
 
-from .values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START
+from .support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START
 
 NAIVE = datetime(2026, 1, 1)
 CHANNEL_EVENTS = [OpenChannelEvent, ClosedChannelEvent]

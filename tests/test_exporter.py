@@ -11,18 +11,13 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import choose_encoder
 
-from chanfitness import (
-    ChannelEventStore,
-    MonitoringPausedEvent,
-    MonitoringResumedEvent,
-    Overview,
-)
+from chanfitness import ChannelEventStore, MonitoringPausedEvent, MonitoringResumedEvent, Overview
 from chanfitness.exporter import Collector, parse_address
 from chanfitness.testing import FakeNode
 
-from .stores import Hold, OnRecord, call_together
+from .support.stores import Hold, OnRecord, call_together
+from .support.values import vertex
 from .test_processes import run
-from .values import vertex
 
 generate_openmetrics, _ = choose_encoder("application/openmetrics-text; version=1.0.0")
 

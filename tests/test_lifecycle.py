@@ -8,24 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from chanfitness import (
-    AlreadyStartedError,
-    ChannelEventStore,
-    NotStartedError,
-    ShuttingDownError,
-)
+from chanfitness import AlreadyStartedError, ChannelEventStore, NotStartedError, ShuttingDownError
 
-from .stores import (
-    WAIT,
-    Call,
-    QueueSubscription,
-    call_together,
-    make_store,
-    running,
-    stop,
-)
-from .surroundings import ANSWER, CALLABLES, Surroundings
-from .values import ALICE, CHANNEL_1
+from .support.interruptible_config import ANSWER, CALLABLES, Surroundings
+from .support.stores import WAIT, Call, QueueSubscription, call_together, make_store, running, stop
+from .support.values import ALICE, CHANNEL_1
 
 QUESTIONS: list[Callable[[ChannelEventStore], object]] = [
     lambda store: store.list_channels(timeout=WAIT),

@@ -13,12 +13,12 @@ import pytest
 
 from chanfitness import ChannelEventStore, MonitoringResumedEvent, OpenChannel, SqliteStorage
 from chanfitness.logs import Log
-from chanfitness.storage import read
+from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
-from .disks import no_file_may_grow
-from .remembered import HOUR, watching
-from .stores import WAIT, OnRecord, running, stop
+from .support.disks import no_file_may_grow
+from .support.persistent_stores import HOUR, watching
+from .support.stores import WAIT, OnRecord, running, stop
 
 logger = Log("chanfitness.tests")
 

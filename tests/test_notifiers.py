@@ -21,8 +21,8 @@ from chanfitness import (
 )
 from chanfitness.subscribe import ENDED, Client, Server
 
-from .stores import WAIT, Call, make_store, running
-from .values import ALICE, BOB, CHANNEL_1, SECOND, START
+from .support.stores import WAIT, Call, make_store, running
+from .support.values import ALICE, BOB, CHANNEL_1, SECOND, START
 
 needs_shutdown = pytest.mark.skipif(
     sys.version_info < (3, 13), reason="queue.Queue.shutdown() is of Python 3.13"

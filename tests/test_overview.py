@@ -19,12 +19,12 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
-from chanfitness.errors import extra
+from chanfitness.checks import extra
 from chanfitness.testing import FakeNode
 
-from .remembered import DAY, HOUR, ZERO, watching
-from .stores import WAIT, running
-from .values import ALICE
+from .support.persistent_stores import DAY, HOUR, ZERO, watching
+from .support.stores import WAIT, running
+from .support.values import ALICE
 
 
 @pytest.fixture

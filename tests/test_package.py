@@ -29,11 +29,11 @@ def test_each_public_name_is_documented(name: str) -> None:
             assert inspect.getdoc(function), member
 
 
-@pytest.mark.parametrize("file", ["py.typed", "recordings/lnd-simnet.jsonl"])
+@pytest.mark.parametrize("file", ["py.typed", "recording/samples/lnd-simnet.jsonl"])
 def test_data_files_are_installed(file: str) -> None:
     assert resources.files("chanfitness").joinpath(file).is_file()
 
 
 def test_the_command_is_installed() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="chanfitness")
-    assert command.value == "chanfitness.cli:main"
+    assert command.value == "chanfitness.commands.main:main"

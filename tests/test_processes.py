@@ -12,14 +12,14 @@ import pytest
 from chanfitness import ShuttingDownError
 from chanfitness.testing import FakeNode
 
-from .lengths import length
+from .support.lengths import length
 
 STORE = """
 import os, queue, signal, sys, warnings
 import chanfitness
 from chanfitness import *
-from tests.stores import QueueSubscription, make_store
-from tests.values import *
+from tests.support.stores import QueueSubscription, make_store
+from tests.support.values import *
 
 clock = ManualClock(START)
 source, notifier = QueueSubscription(), PeerNotifier()

@@ -20,8 +20,8 @@ from chanfitness import (
 from chanfitness.exporter import serve
 from chanfitness.testing import FakeNode
 
-from .prometheus import CONTRIB, Alertmanager, Prometheus, needs_contrib
-from .stores import stop
+from .support.prometheus import CONTRIB, Alertmanager, Prometheus, needs_contrib
+from .support.stores import stop
 
 pytestmark = needs_contrib
 

@@ -26,11 +26,11 @@ from chanfitness import (
     PeerOnlineEvent,
     ShuttingDownError,
 )
-from chanfitness.selector import Selector
+from chanfitness.core.selector import Selector
 
-from .lengths import length
-from .stores import QueueSubscription, call_together, make_store, stop
-from .values import ALICE, CHANNEL_1, SECOND, START, vertex
+from .support.lengths import length
+from .support.stores import QueueSubscription, call_together, make_store, stop
+from .support.values import ALICE, CHANNEL_1, SECOND, START, vertex
 
 ROUNDS = length(300, 5_000)
 CALLERS = 8

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from chanfitness import OpenChannel, Vertex
-from chanfitness.cli import main
-from chanfitness.options import parse
+from chanfitness.commands.arguments import parse
+from chanfitness.commands.main import main
 
-from .cln_words import channel_id, channels, entry, peers
-from .fake_lnd import METHODS, FakeLnd
-from .lightningd import RpcServer
-from .lnd_nodes import make_lnddir
-from .plugins import plugin_here
-from .values import ALICE, CHANNEL_1
+from .support.cln_messages import channel_id, channels, entry, peers
+from .support.fake_lightningd import RpcServer
+from .support.fake_lnd import METHODS, FakeLnd
+from .support.lnd_nodes import make_lnddir
+from .support.paths import ROOT
+from .support.plugin_process import plugin_here
+from .support.values import ALICE, CHANNEL_1
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.rst").read_text()
 
 
@@ -43,7 +43,7 @@ DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob(
 CODE = [code for document in DOCUMENTS for code in blocks("python", document)]
 SESSIONS = [session for document in DOCUMENTS for session in blocks("console", document)]
 SHELL = [words for document in DOCUMENTS for words in shell_lines(document)]
-RECORDING = resources.files("chanfitness") / "recordings" / "lnd-simnet.jsonl"
+RECORDING = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
 
 
 @pytest.fixture
@@ -51,8 +51,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a reader is: in a folder with a recording, or in a checkout."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recording.jsonl").write_bytes(RECORDING.read_bytes())
-    (tmp_path / "chanfitness" / "recordings").mkdir(parents=True)
-    (tmp_path / "chanfitness" / "recordings" / RECORDING.name).write_bytes(RECORDING.read_bytes())
+    (tmp_path / "chanfitness" / "recording" / "samples").mkdir(parents=True)
+    (tmp_path / "chanfitness" / "recording" / "samples" / RECORDING.name).write_bytes(
+        RECORDING.read_bytes()
+    )
     return tmp_path
 
 

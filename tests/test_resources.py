@@ -12,9 +12,9 @@ import pytest
 
 from chanfitness import ChannelNotifier, ManualClock, PeerNotifier
 
-from .lengths import length
-from .stores import make_store
-from .values import ALICE, CHANNEL_1, SECOND, START, outpoint, vertex
+from .support.lengths import length
+from .support.stores import make_store
+from .support.values import ALICE, CHANNEL_1, SECOND, START, outpoint, vertex
 
 PAIRS = length(50_000, 500_000)
 """An online and an offline, or an open and a close: two events each."""

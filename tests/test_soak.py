@@ -19,15 +19,15 @@ import pytest
 
 import chanfitness
 from chanfitness import ChannelEventStore, Config, SqliteStorage
-from chanfitness.rows import ClosedRow
+from chanfitness.core.saved_state import ClosedRow
 
-from .agenda import DAY, MICROSECOND
-from .lengths import STRESS, Record
-from .seeds import SEED, replayable
-from .simulated import Rates, Simulation
-from .stores import WAIT, QueueSubscription, stop
-from .summed import BEGINNING, Window
-from .values import START
+from .support.agenda import DAY, MICROSECOND
+from .support.lengths import STRESS, Record
+from .support.random_seeds import SEED, replayable
+from .support.simulated_node import Rates, Simulation
+from .support.simulated_peers import BEGINNING, Window
+from .support.stores import WAIT, QueueSubscription, stop
+from .support.values import START
 
 SMALL = 2**15
 MOST_OF_A_LOG = 2**23  # SQLite begins it anew at half of that, if nobody reads

@@ -8,21 +8,11 @@ from typing import Any
 
 import pytest
 
-from chanfitness import (
-    ManualClock,
-    NotStartedError,
-    OpenChannel,
-)
+from chanfitness import ManualClock, NotStartedError, OpenChannel
 
-from .stores import (
-    WAIT,
-    OnRecord,
-    QueueSubscription,
-    make_store,
-    running,
-)
-from .surroundings import ANSWER, CALLABLES, OPEN_ALREADY, Surroundings, raiser
-from .values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START
+from .support.interruptible_config import ANSWER, CALLABLES, OPEN_ALREADY, Surroundings, raiser
+from .support.stores import WAIT, OnRecord, QueueSubscription, make_store, running
+from .support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START
 
 # What start() does
 

@@ -19,8 +19,8 @@ from chanfitness import (
     Reading,
 )
 
-from .stores import WAIT, QueueSubscription, make_store, running
-from .values import ALICE, CHANNEL_1, CHANNEL_2, SECOND, START
+from .support.stores import WAIT, QueueSubscription, make_store, running
+from .support.values import ALICE, CHANNEL_1, CHANNEL_2, SECOND, START
 
 HOUR = 3600 * SECOND
 BERLIN = ZoneInfo("Europe/Berlin")

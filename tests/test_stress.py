@@ -23,12 +23,12 @@ from chanfitness import (
     RequestTimeoutError,
 )
 
-from .history_model import ZERO, HistoryModel, Opening, State
-from .lengths import Record, length
-from .noting import NEVER, Operation
-from .seeds import replayable, seeds
-from .stressed import ONLINE_ALREADY, OPEN_ALREADY, Stressed
-from .values import START
+from .support.history_model import ZERO, HistoryModel, Opening, State
+from .support.lengths import Record, length
+from .support.operation_log import NEVER, Operation
+from .support.random_seeds import replayable, seeds
+from .support.random_threads import ONLINE_ALREADY, OPEN_ALREADY, Stressed
+from .support.values import START
 
 OPERATIONS = length(20_000, 1_000_000)
 OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from chanfitness import (
-    ShuttingDownError,
-)
+from chanfitness import ShuttingDownError
 from chanfitness.subscribe import ENDED, Client, Server
 
-from .stores import WAIT, Call, call_together
+from .support.stores import WAIT, Call, call_together
 
 
 def drain(client: Client[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ import pytest
 from chanfitness import ChannelEventStore, ChannelNotFoundError, ManualClock, ShuttingDownError
 from chanfitness.testing import FakeNode
 
-from .values import CHANNEL_2, START
+from .support.values import CHANNEL_2, START
 
 
 def test_what_happens_is_seen_by_the_store() -> None:

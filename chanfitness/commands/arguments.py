@@ -1,0 +1,144 @@
+"""The options of the command ``chanfitness``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import re
+from collections.abc import Sequence
+
+from ..checks import quoted
+from ..periods import parse_period
+from ..recording.format import parse_time
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """What was asked for; ``command`` says of which command. Exits if it is no good."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.command == "show" and options.window and options.view in ("closed", "peers"):
+        parser.error(f"--window does not go with --{options.view}")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="chanfitness",
+        description="How long was each Lightning channel known, and how much of that was its"
+        " peer online?",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_replay(commands.add_parser("replay", help="what a recording says of each channel"))
+    _add_show(commands.add_parser("show", help="what a database remembers of each channel"))
+    _add_watch(commands.add_parser("watch", help="watch a node, live"))
+    return parser
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Feed a recording through the store and print each open channel's lifetime, uptime and"
+        " ratio as of its last line."
+    )
+    command.add_argument("file", metavar="FILE", help="a recording; - for standard input")
+    command.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="as of this moment instead, like 2026-11-22T11:20:00Z; later lines are not read",
+    )
+    command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
+    command.add_argument(
+        "--own-outage",
+        type=_period,
+        metavar="PERIOD",
+        help="if all peers go within this period, like 90s, it is the node's own outage",
+    )
+    _add_formats(command, ["json"])
+    command.set_defaults(command="replay")
+
+
+def _add_show(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Print what a database remembers, the worst channel first; also while a store writes it."
+    )
+    command.add_argument("path", metavar="PATH", help="the database")
+    command.add_argument(
+        "--window", type=_period, metavar="PERIOD", help="the last 7d (or s, m, h, w) of it only"
+    )
+    views = command.add_mutually_exclusive_group()
+    for view, what in (
+        ("closed", "the channels that closed, with their final figures"),
+        ("outages", "each outage of each channel"),
+        ("peers", "the peers, with their flaps"),
+    ):
+        views.add_argument(f"--{view}", dest="view", action="store_const", const=view, help=what)
+    command.add_argument(
+        "--limit", type=_count, metavar="N", help="the first N of them only: the worst"
+    )
+    _add_formats(command, ["json", "csv"])
+    command.set_defaults(command="show", view="channels")
+
+
+def _add_watch(command: argparse.ArgumentParser) -> None:
+    command.description = "Watch a node until Ctrl-C (or SIGTERM), which loses nothing."
+    nodes = command.add_subparsers(title="nodes", required=True, metavar="NODE")
+    lnd = nodes.add_parser("lnd", help="an lnd, over gRPC")
+    lnd.description = (
+        "Watch an lnd: a live table on a terminal, a line for each event when piped."
+        " The options of the connection are those of lncli."
+    )
+    for name, metavar, what in (
+        ("rpcserver", "HOST:PORT", "where lnd listens"),
+        ("lnddir", "PATH", "lnd's directory"),
+        ("tlscertpath", "PATH", "lnd's TLS certificate"),
+        ("macaroonpath", "PATH", "the macaroon to use; a read-only one will do"),
+        ("network", "NAME", "the network that lnd is on, like mainnet"),
+    ):
+        lnd.add_argument(f"--{name}", metavar=metavar, help=what)
+    _add_watching(lnd)
+    lnd.set_defaults(command="watch lnd")
+
+
+def _add_watching(command: argparse.ArgumentParser) -> None:
+    """The options that do not depend on the kind of node."""
+    command.add_argument("--db", metavar="PATH", help="remember in this database")
+    command.add_argument("--record", metavar="FILE", help="record, for replay; appends")
+    command.add_argument(
+        "--prometheus",
+        metavar="[HOST:]PORT",
+        help="serve metrics there; the host is this machine alone unless it is given",
+    )
+    _add_formats(command, ["json"])
+
+
+def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    formats = command.add_mutually_exclusive_group()
+    for name in names:
+        formats.add_argument(
+            f"--{name}",
+            dest="format",
+            action="store_const",
+            const=name,
+            help=f"print {name.upper()}",
+        )
+    command.set_defaults(format="text")
+
+
+def _time(text: str) -> datetime.datetime:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _count(text: str) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", text) is None:
+        raise argparse.ArgumentTypeError(f"bad count {quoted(text)}: expected one like 10")
+    return int(text)
+
+
+def _period(text: str) -> datetime.timedelta:
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

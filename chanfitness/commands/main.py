@@ -1,0 +1,188 @@
+"""The command ``chanfitness``.
+
+Exit status: 0; 2 for bad arguments, a recording, database or node that cannot be
+used, or an extra that is not installed; 128 and the signal's number when SIGINT or
+SIGTERM ended it before it was done, as a shell would say. A ``watch`` is never
+done: a signal is how it ends well, and its exit status is 0 then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from ..checks import printable
+from ..errors import ChanFitnessError
+from ..periods import KEPT
+from ..recording.format import MAX_LINE_BYTES
+from ..recording.recorder import Recorder
+from ..recording.replay import replay
+from ..reports.event_lines import Lines
+from ..reports.views import Report, report_of_database, report_of_replay
+from ..storage.sqlite import SqliteStorage
+from ..store import ChannelEventStore
+from ..terminal.interruptible_input import CHUNK, Input
+from ..terminal.nonblocking_output import Output
+from ..terminal.wakeup import InterruptedBySignalError, Signals
+from .arguments import parse
+from .watch import Closing, Node, View, watch
+
+logger = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    _open_what_is_closed()
+    options = parse(argv)
+    logging.basicConfig(format="chanfitness: %(message)s")
+    logger.setLevel(logging.INFO)
+    try:
+        _COMMANDS[options.command](options)
+    except InterruptedBySignalError as interrupt:
+        return 128 + interrupt.signal
+    except KeyboardInterrupt:  # before our handlers were there
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except (ChanFitnessError, OSError, ModuleNotFoundError) as error:
+        print(f"chanfitness: {printable(str(error))}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _open_what_is_closed() -> None:
+    """A standard stream that we were started without leads nowhere.
+
+    So no file of ours gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _print(report: Report, form: str) -> None:
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    print(report.render(form, columns), flush=True)
+
+
+def _replay(options: argparse.Namespace) -> None:
+    name = "<stdin>" if options.file == "-" else options.file
+    storage = _storage(options)
+    signals = Signals()
+    raw = Input(options.file, signals)
+    with io.BufferedReader(raw, CHUNK) as recording, signals:
+        lines = iter(lambda: recording.readline(MAX_LINE_BYTES + 1), b"")
+        try:
+            replayed = replay(
+                lines,
+                name,
+                options.at,
+                storage=storage,
+                history=KEPT if storage is not None else None,
+                own_outage=options.own_outage,
+            )
+        finally:
+            raw.clear_progress()
+    _print(report_of_replay(replayed), options.format)
+
+
+def _show(options: argparse.Namespace) -> None:
+    report = report_of_database(options.path, options.view, options.window)
+    if options.limit is not None:
+        report = report.limited(options.limit)
+    _print(report, options.format)
+
+
+def _watch_lnd(options: argparse.Namespace) -> None:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints would tear the table
+    from ..nodes.lnd import LndNode  # noqa: PLC0415
+
+    names = ("rpcserver", "lnddir", "tlscertpath", "macaroonpath", "network")
+    _watch(options, lambda: LndNode(**{name: getattr(options, name) for name in names}))
+
+
+def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
+    make_view, serve = _view(options), _server(options)
+    if options.db and options.record and _are_one_file(options.db, options.record):
+        raise ChanFitnessError(f"--db and --record are the same file, {options.db}")
+    endings = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        endings.append(signal.SIGHUP)
+    with Signals(endings) as signals, ExitStack() as at_end:
+        storage, recorder = _storage(options), None
+        with _bad_values_named():
+            if options.record is not None:
+                recorder = at_end.enter_context(Recorder(options.record))
+            node = connect()
+        view = make_view(Output(sys.stdout.fileno()), Output(sys.stderr.fileno()))
+        watch(
+            node,
+            view,
+            signals,
+            storage=storage,
+            recorder=recorder,
+            serve=serve,
+        )
+
+
+def _are_one_file(path: str, other: str) -> bool:
+    """Though it may not be there yet."""
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _storage(options: argparse.Namespace) -> SqliteStorage | None:
+    with _bad_values_named():
+        return None if options.db is None else SqliteStorage(options.db)
+
+
+def _view(options: argparse.Namespace) -> Callable[[Output, Output], View]:
+    is_smart = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    if options.format == "json" or not is_smart:
+        return partial(Lines, json=options.format == "json")
+    from ..reports.live_table import LiveTable  # noqa: PLC0415
+
+    return LiveTable
+
+
+def _server(options: argparse.Namespace) -> Callable[[ChannelEventStore], Closing] | None:
+    if options.prometheus is None:
+        return None
+    from ..exporter import parse_address, serve  # noqa: PLC0415
+
+    with _bad_values_named():
+        host, port = parse_address(options.prometheus)
+
+    def serve_there(store: ChannelEventStore) -> Closing:
+        server = serve(store, (host, port))
+        name = f"[{host}]" if ":" in host else host
+        logger.info("metrics at http://%s:%d/metrics", name, server.port)
+        return server
+
+    return serve_there
+
+
+@contextmanager
+def _bad_values_named() -> Iterator[None]:
+    """Take a ``ValueError`` for what it is here: an option that cannot be used."""
+    try:
+        yield
+    except ChanFitnessError:
+        raise
+    except ValueError as error:
+        raise ChanFitnessError(str(error)) from None
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "replay": _replay,
+    "show": _show,
+    "watch lnd": _watch_lnd,
+}

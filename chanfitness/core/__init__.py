@@ -1,0 +1,1 @@
+"""The accounts and the loop that owns them: no I/O, no clock."""

@@ -1,0 +1,91 @@
+"""What a peer's history says of one channel, over its life or the window before now.
+
+Pure: the time axis is given.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+from .history import ChannelHistory, History, Outage
+from .peerlog import Channel
+from .timeline import Axis, Instant
+
+_FIRST_DATE = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
+
+
+def drop_old(
+    axis: Axis, history: History, period: datetime.timedelta, limit: int, least: int = 1
+) -> None:
+    """Drop what ended before the period that is kept, and what is too much.
+
+    The change that gives the state at the period's beginning is kept, and
+    ``least`` changes in any case.
+    """
+    count = len(history)
+    if count > max(limit, least):
+        history.drop(count - max(limit, least))
+    while len(history) > least and axis.ago(history.instant(1)) >= period:
+        history.drop(1)
+
+
+def channel_history(
+    axis: Axis, channel: Channel, at: datetime.timedelta, window: datetime.timedelta | None
+) -> ChannelHistory:
+    """Outages and sums of one channel as of ``at``, which is where the axis is."""
+    history = channel.log.history
+    assert history is not None
+    start, position = _start(axis, channel, history, window)
+    end = axis.now()
+    lifetime = at - position
+    uptime = history.uptime(position, at)
+    for left, back in channel.absent_within(position, at):
+        lifetime -= back - left
+        uptime -= history.uptime(left, back)
+    outages = tuple(
+        Outage(max(axis.date(gone), start), None if back is None else axis.date(back), seen)
+        for gone, back, seen in _seen_outages(channel, history, position, at)
+    )
+    return ChannelHistory(start, end, lifetime, uptime, end - start - lifetime, outages)
+
+
+def outage_count(channel: Channel) -> int:
+    """How many outages of its peer are kept that lie in the channel's life."""
+    history = channel.log.history
+    assert history is not None
+    return history.outage_count(max(channel.opened[0], history.instant(0)[0]))
+
+
+def _start(
+    axis: Axis, channel: Channel, history: History, window: datetime.timedelta | None
+) -> tuple[datetime.datetime, datetime.timedelta]:
+    """The date and the position at which a channel's history starts."""
+    instants = [channel.opened, history.instant(0)] if history.dropped else [channel.opened]
+    start, position = max((axis.date(instant), instant[0]) for instant in instants)
+    if window is not None:
+        begun = before(axis.now(), window)
+        if begun > start:
+            return begun, max(position, axis.locate(begun))
+    return start, position
+
+
+def _seen_outages(
+    channel: Channel, history: History, start: datetime.timedelta, end: datetime.timedelta
+) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
+    """Each outage between two positions, with the offline time that was seen of it."""
+    for gone, back in history.outages(start):
+        begin, until = max(gone[0], start), end if back is None else back[0]
+        seen = until - begin
+        for left, returned in channel.absent_within(begin, until):
+            seen -= returned - left
+        if seen:
+            yield gone, back, seen
+
+
+def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+    """``date - by``, or the first date that there is."""
+    try:
+        return date - by
+    except OverflowError:
+        return _FIRST_DATE

@@ -1,0 +1,152 @@
+"""The loop: the one thread that touches the accounts.
+
+What it promises. An *item* is an event, a question, or the snapshot that
+``start()`` takes; it is *put* at the moment at which a queue accepts it.
+
+1. One order. Items of all sources, questions and ``stop()`` are handled in the
+   order in which they were put. (The snapshot is first, as in lnd: what was in
+   the queues before it comes after it.)
+2. Time is when it was put. An item's time is read from the clock while it is
+   put, in the thread that puts it, or is the event's own ``at``; what was put
+   before the snapshot has the snapshot's time.
+3. Time never runs backwards, whatever the clock or an ``at`` says, and an
+   ``at`` is never taken to be later than the put. 0 <= uptime <= lifetime.
+4. Every call returns: an answer, a typed error, or a timeout.
+5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
+6. No polling. The idle loop makes no wake-up at all.
+7. Memory follows what is open now: channels that are open, and peers that have
+   a channel or are online.
+8. Nothing is dropped in silence. What cannot be handled is logged with what was
+   wrong, and the loop goes on.
+
+1 and 2 hold for FIFO queues that only the store reads.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ..checks import quoted
+from ..clock import Moment
+from ..events import (
+    EVENTS,
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OnEvent,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+from ..logs import Log
+from .ledger import Ledger
+from .selector import ENDED, Selector
+from .timeline import Axis
+
+logger = Log(__name__)
+
+
+class Question:
+    """A question to the loop, with a response queue of its own."""
+
+    __slots__ = ("answer", "arguments", "response")
+
+    def __init__(self, answer: Callable[..., Any], arguments: tuple[object, ...]) -> None:
+        self.answer = answer
+        self.arguments = arguments
+        self.response: queue.SimpleQueue[tuple[Any, Exception | None]] = queue.SimpleQueue()
+
+
+class Loop:
+    """Takes what is put, in order, and applies it to the accounts.
+
+    After :meth:`run` has begun, nothing else touches the axis and the ledger.
+    """
+
+    def __init__(
+        self, selector: Selector, axis: Axis, ledger: Ledger, on_event: OnEvent | None = None
+    ) -> None:
+        self._selector = selector
+        self._now = axis.now
+        self._position = axis.position
+        self._ledger = ledger
+        self._handlers: dict[type, Callable[[Any, Moment], None]] = {
+            PeerOnlineEvent: self._peer_online,
+            PeerOfflineEvent: self._peer_offline,
+            Question: self._answer,
+            OpenChannelEvent: self._open_channel,
+            ClosedChannelEvent: self._close_channel,
+            ChannelMovedEvent: self._move_channel,
+            MonitoringPausedEvent: self._pause,
+            MonitoringResumedEvent: self._resume,
+            type(ENDED): self._ended,
+        }
+        if on_event is not None:
+            self._handlers |= {
+                kind: partial(self._observed, handler, on_event)
+                for kind, handler in self._handlers.items()
+                if issubclass(kind, EVENTS)
+            }
+
+    def run(self) -> None:
+        """Handle what is put, until the end. Raises what a queue raised."""
+        selector, handlers, unknown = self._selector, self._handlers, self._unknown
+        while not selector.ended:
+            for item, moment in selector.take():
+                try:
+                    handlers.get(type(item), unknown)(item, moment)
+                except Exception:
+                    logger.exception("could not handle %s", quoted(item))
+            selector.done()
+
+    def _observed(
+        self, handler: Callable[[Any, Moment], None], on_event: OnEvent, event: Any, moment: Moment
+    ) -> None:
+        handler(event, moment)
+        try:
+            on_event(event, self._now())
+        except Exception:
+            logger.exception("on_event failed, of %s", quoted(event))
+
+    def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
+        self._ledger.peer_online(event.peer, self._position(moment, event.at))
+
+    def _peer_offline(self, event: PeerOfflineEvent, moment: Moment) -> None:
+        self._ledger.peer_offline(event.peer, self._position(moment, event.at))
+
+    def _open_channel(self, event: OpenChannelEvent, moment: Moment) -> None:
+        at = self._position(moment, event.at)
+        self._ledger.open_channel(event.channel_point, event.peer, at)
+
+    def _close_channel(self, event: ClosedChannelEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.close_channel(event.channel_point, event.peer)
+
+    def _move_channel(self, event: ChannelMovedEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.move_channel(event.channel_point, event.new_channel_point, event.peer)
+
+    def _pause(self, event: MonitoringPausedEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.pause()
+
+    def _resume(self, event: MonitoringResumedEvent, moment: Moment) -> None:
+        self._position(moment, event.at)
+        self._ledger.resume(event.open_channels, event.online_peers)
+
+    def _ended(self, _: object, __: Moment) -> None:
+        logger.info("a stream of events has ended: nothing more comes from it")
+
+    def _unknown(self, item: object, _: Moment) -> None:
+        raise TypeError(f"{quoted(item)} is no event")
+
+    def _answer(self, question: Question, moment: Moment) -> None:
+        try:
+            at = self._position(moment)
+            question.response.put((question.answer(self._ledger, at, *question.arguments), None))
+        except Exception as error:
+            question.response.put((None, error))

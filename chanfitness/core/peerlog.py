@@ -1,0 +1,299 @@
+"""The accounting: who is online, what is open, and for how long each was so.
+
+*Lifetime* of a channel: the time since the store learned that it is open.
+*Uptime* of a channel: the part of its lifetime in which its peer was online.
+
+As in lnd's ``chanfitness`` at the commit that first stored channels by peer,
+but with totals in place of logs: a peer has one running uptime, a channel the
+value it had when the channel opened, and an answer is a difference of two. So
+a question costs O(1) and an event leaves nothing behind.
+
+Pure: no thread, no lock, no clock. ``at`` is always a position on the store's
+time axis (:mod:`chanfitness.core.timeline`), and never before the last one given. What
+blind time is, a log never hears of: the axis stands still in it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import NamedTuple
+
+from typing_extensions import Self
+
+from ..wire import OutPoint, Vertex
+from .history import History
+from .saved_state import MICROSECOND, ChannelRow, HistoryRows, PeerRow, microseconds
+from .timeline import Instant
+
+_ZERO = datetime.timedelta(0)
+_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
+
+
+class ChannelInfo(NamedTuple):
+    """What the store knows of one open channel, as of one moment.
+
+    ``lifetime`` and ``uptime`` are exact to the microsecond, and
+    ``0 <= uptime <= lifetime`` always.
+    """
+
+    channel_point: OutPoint
+    peer: Vertex
+    lifetime: datetime.timedelta
+    uptime: datetime.timedelta
+
+    @property
+    def uptime_ratio(self) -> float | None:
+        """``uptime / lifetime``, 0.0 to 1.0; ``None`` while lifetime is zero."""
+        return self.uptime / self.lifetime if self.lifetime else None
+
+
+class PeerInfo(NamedTuple):
+    """What the store knows of one peer, as of one moment.
+
+    ``since``: when the present state began, as far as it was seen (UTC).
+    ``flap_count``: how often the state changed, old changes counting less, as
+    in lnd. ``last_flap``: when it did so last, or None. ``channels``: those that
+    are open, in order of opening.
+    """
+
+    peer: Vertex
+    online: bool
+    since: datetime.datetime
+    flap_count: int
+    last_flap: datetime.datetime | None
+    channels: tuple[OutPoint, ...]
+
+
+class PeerState(NamedTuple):
+    """How a peer's log was at one moment; ``changes``: how many its history had."""
+
+    uptime: datetime.timedelta
+    online_since: datetime.timedelta | None
+    since: Instant
+    flap_count: int
+    last_flap: Instant | None
+    changes: int | None
+
+
+class PeerLog:
+    """One peer: whether it is online, for how long in all, and its channels."""
+
+    __slots__ = (
+        "_online_since",
+        "_uptime",
+        "channels",
+        "flap_count",
+        "had_channel",
+        "history",
+        "last_flap",
+        "peer",
+        "since",
+    )
+
+    def __init__(self, peer: Vertex, since: Instant) -> None:
+        self.peer = peer
+        self.had_channel = False
+        self._uptime = _ZERO
+        self._online_since: datetime.timedelta | None = None
+        self.channels: dict[OutPoint, Channel] = {}
+        self.since = since  # when the present state began
+        self.flap_count = 0  # as of last_flap
+        self.last_flap: Instant | None = None
+        self.history: History | None = None
+
+    @property
+    def is_online(self) -> bool:
+        return self._online_since is not None
+
+    def online(self, at: datetime.timedelta) -> bool:
+        """The peer is online. Returns whether that is a change."""
+        if self._online_since is not None:
+            return False
+        self._online_since = at
+        return True
+
+    def offline(self, at: datetime.timedelta) -> bool:
+        """The peer is offline. Returns whether that is a change."""
+        if self._online_since is None:
+            return False
+        self._uptime += at - self._online_since
+        self._online_since = None
+        return True
+
+    def uptime(self, at: datetime.timedelta) -> datetime.timedelta:
+        """The peer's time online, in all."""
+        if self._online_since is None:
+            return self._uptime
+        return self._uptime + (at - self._online_since)
+
+    def state(self) -> PeerState:
+        """How it is now."""
+        return PeerState(
+            self._uptime,
+            self._online_since,
+            self.since,
+            self.flap_count,
+            self.last_flap,
+            None if self.history is None else self.history.count,
+        )
+
+    def go_back(self, state: PeerState, at: Instant) -> None:
+        """It was online at ``state``, and offline, unseen, from ``at`` on."""
+        self._uptime, self._online_since, _, self.flap_count, self.last_flap, changes = state
+        self.offline(at[0])
+        self.since = at
+        if self.history is not None and changes is not None and self.history.count > changes:
+            self.history.undo()
+
+    def row(self, state: PeerState) -> PeerRow:
+        """What is saved of it, as of ``state``."""
+        return PeerRow(
+            bytes(self.peer),
+            microseconds(state.uptime),
+            None if state.online_since is None else microseconds(state.online_since),
+            microseconds(state.since[0]),
+            state.since[1],
+            state.flap_count,
+            None if state.last_flap is None else microseconds(state.last_flap[0]),
+            None if state.last_flap is None else state.last_flap[1],
+        )
+
+    def unsaved_history(self, everything: bool, state: PeerState) -> HistoryRows:
+        """The changes that were not saved yet, as of ``state``."""
+        if self.history is None or state.changes is None:
+            return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)
+        return self.history.unsaved(bytes(self.peer), everything, state.changes)
+
+    @classmethod
+    def of_row(cls, row: PeerRow) -> Self:
+        """The log that was saved."""
+        log = cls(Vertex(row.key), (row.since_position * MICROSECOND, row.since_stretch))
+        log.had_channel = True
+        log._uptime = row.uptime * MICROSECOND
+        if row.online_since is not None:
+            log._online_since = row.online_since * MICROSECOND
+        log.flap_count = row.flap_count
+        if row.flap_position is not None and row.flap_stretch is not None:
+            log.last_flap = row.flap_position * MICROSECOND, row.flap_stretch
+        return log
+
+
+class Absence(NamedTuple):
+    """How a channel was while it was absent."""
+
+    left: tuple[datetime.timedelta, datetime.timedelta]
+    lived_from: datetime.timedelta
+    peer_uptime_before: datetime.timedelta
+    gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...]
+
+
+class Channel:
+    """One channel: when it opened, and what its peer's uptime was then.
+
+    One that is absent for a while lives on afterwards as if it had opened later
+    by as much: ``_lived_from`` and ``_peer_uptime_before`` are moved.
+    """
+
+    __slots__ = (
+        "_left",
+        "_lived_from",
+        "_peer_uptime_before",
+        "gaps",
+        "log",
+        "opened",
+        "peer",
+        "point",
+    )
+
+    def __init__(self, point: OutPoint, peer: Vertex, log: PeerLog, opened: Instant) -> None:
+        self.point = point
+        self.peer = peer
+        self.log = log
+        self.gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...] = ()
+        self._left: tuple[datetime.timedelta, datetime.timedelta] | None = None
+        self.opened = opened
+        self._lived_from, _ = opened
+        self._peer_uptime_before = log.uptime(self._lived_from)
+
+    def info(self, at: datetime.timedelta) -> ChannelInfo:
+        """Its figures."""
+        lifetime, uptime = at - self._lived_from, self.log.uptime(at) - self._peer_uptime_before
+        return _new_tuple(ChannelInfo, (self.point, self.peer, lifetime, uptime))
+
+    def final_info(self, at: datetime.timedelta) -> ChannelInfo:
+        """Its figures if it closes now; if it is absent, those with which it left."""
+        if self._left is None:
+            return self.info(at)
+        left, uptime_left = self._left
+        lifetime, uptime = left - self._lived_from, uptime_left - self._peer_uptime_before
+        return ChannelInfo(self.point, self.peer, lifetime, uptime)
+
+    def begin_at(self, opened: Instant, absence: Absence | None) -> None:
+        """It opened at ``opened`` instead, or came back then from an ``absence``."""
+        at, _ = opened
+        if absence is None:
+            self.opened = opened
+            self._lived_from, self._peer_uptime_before = at, self.log.uptime(at)
+        else:
+            self._left, self._lived_from, self._peer_uptime_before, self.gaps = absence
+            self.come_back(at)
+
+    @property
+    def absence(self) -> Absence:
+        """How it is while it is absent."""
+        assert self._left is not None
+        return Absence(self._left, self._lived_from, self._peer_uptime_before, self.gaps)
+
+    def leave(self, at: datetime.timedelta) -> None:
+        """It is absent from here on."""
+        self._left = at, self.log.uptime(at)
+
+    def come_back(self, at: datetime.timedelta) -> None:
+        """It is there again, with the figures with which it left."""
+        assert self._left is not None
+        left, uptime_left = self._left
+        self._left = None
+        self._lived_from += at - left
+        self._peer_uptime_before += self.log.uptime(at) - uptime_left
+        if left < at:
+            self.gaps += ((left, at),)
+
+    def absent_within(
+        self, start: datetime.timedelta, end: datetime.timedelta
+    ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
+        """Its gaps, as far as they lie between two positions."""
+        clipped = [(max(left, start), min(back, end)) for left, back in self.gaps]
+        return [(left, back) for left, back in clipped if left < back]
+
+    def row(self) -> ChannelRow:
+        """What is saved of it."""
+        left, uptime_left = self._left or (None, None)
+        return ChannelRow(
+            str(self.point),
+            bytes(self.peer),
+            microseconds(self.opened[0]),
+            self.opened[1],
+            microseconds(self._lived_from),
+            microseconds(self._peer_uptime_before),
+            None if left is None else microseconds(left),
+            None if uptime_left is None else microseconds(uptime_left),
+            json.dumps([[microseconds(each) for each in gap] for gap in self.gaps]),
+        )
+
+    @classmethod
+    def of_row(cls, row: ChannelRow, log: PeerLog) -> Self:
+        """The channel that was saved."""
+        opened = row.opened_position * MICROSECOND, row.opened_stretch
+        channel = cls(OutPoint.parse(row.channel_point), log.peer, log, opened)
+        channel._lived_from = row.lived_from * MICROSECOND
+        channel._peer_uptime_before = row.uptime_before * MICROSECOND
+        if row.left is not None and row.uptime_left is not None:
+            channel._left = row.left * MICROSECOND, row.uptime_left * MICROSECOND
+        gaps = json.loads(row.gaps)
+        channel.gaps = tuple((left * MICROSECOND, back * MICROSECOND) for left, back in gaps)
+        return channel
+
+    @property
+    def is_absent(self) -> bool:
+        return self._left is not None

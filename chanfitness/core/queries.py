@@ -1,0 +1,149 @@
+"""All that is known of peers and channels, and what it answers.
+
+Pure: the time axis is given, and each method's ``at`` is a position on it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import NamedTuple
+
+from ..checks import require
+from ..errors import ChannelNotFoundError, HistoryDisabledError, PeerNotFoundError
+from ..wire import OutPoint, Vertex
+from .flaps import Cooldown
+from .history import ChannelHistory, History
+from .history_window import channel_history, drop_old, outage_count
+from .own_outage import Suspicion
+from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
+from .timeline import Axis
+
+
+class Keeping(NamedTuple):
+    """What a ledger keeps: changes for how long and how many a peer; how flaps cool.
+
+    ``stored``: it outlives the process. Then peers that ever had a channel are
+    remembered, and so are channels that are closed by absence. ``own_outage``: see
+    :mod:`chanfitness.core.own_outage`.
+    """
+
+    history: datetime.timedelta | None = None
+    history_limit: int = 10_000
+    cooldown: Cooldown = Cooldown()
+    stored: bool = False
+    own_outage: datetime.timedelta | None = None
+
+
+class Overview(NamedTuple):
+    """What the store knows of all channels and peers, as of one moment.
+
+    ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
+    much blind time there was since the store first began, the present included.
+    ``channels``: in order of opening. ``outages``: of each channel, how many of
+    its peer's outages are kept; None if the store keeps no history. ``peers``:
+    all that are online or have a channel.
+    """
+
+    as_of: datetime.datetime
+    sees: bool
+    blind: datetime.timedelta
+    channels: tuple[ChannelInfo, ...]
+    outages: tuple[int, ...] | None
+    peers: tuple[PeerInfo, ...]
+
+
+class Accounts:
+    """The accounts of all that is known. Not thread-safe: the loop owns them."""
+
+    def __init__(self, axis: Axis, keeping: Keeping) -> None:
+        self._axis = axis
+        self._keeping = keeping
+        self._peers: dict[Vertex, PeerLog] = {}
+        self._channels: dict[OutPoint, Channel] = {}  # in order of opening
+        self._suspicion: Suspicion | None = None
+        if keeping.own_outage is not None:
+            self._suspicion = Suspicion(axis, keeping.own_outage)
+
+    def channel_info(
+        self, at: datetime.timedelta, point: OutPoint, peer: Vertex | None
+    ) -> ChannelInfo:
+        """What is known of one channel, with ``peer`` or with anyone."""
+        return self._channel(point, peer).info(at)
+
+    def list_channels(self, at: datetime.timedelta) -> list[ChannelInfo]:
+        """What is known of every channel, in order of opening."""
+        return [channel.info(at) for channel in self._channels.values()]
+
+    def peer_info(self, at: datetime.timedelta, peer: Vertex) -> PeerInfo:
+        """What is known of one peer."""
+        log = self._peers.get(peer)
+        if log is None:
+            require(peer, Vertex)
+            raise PeerNotFoundError(f"peer {peer} is not known")
+        return self._info(peer, log)
+
+    def list_peers(self, at: datetime.timedelta) -> list[PeerInfo]:
+        """What is known of every peer."""
+        return [self._info(peer, log) for peer, log in self._peers.items()]
+
+    def overview(self, at: datetime.timedelta) -> Overview:
+        """What is known of all."""
+        outages = None
+        if self._keeping.history is not None:
+            for log in self._peers.values():
+                if log.history is not None:
+                    self._drop_old(log.history)
+            outages = tuple(outage_count(channel) for channel in self._channels.values())
+        return Overview(
+            self._axis.now(),
+            not self._axis.paused,
+            self._axis.blind(),
+            tuple(self.list_channels(at)),
+            outages,
+            tuple(self.list_peers(at)),
+        )
+
+    def channel_history(
+        self, at: datetime.timedelta, point: OutPoint, window: datetime.timedelta | None
+    ) -> ChannelHistory:
+        """Outages and sums of one channel, over its life or the window before now."""
+        if self._keeping.history is None:
+            raise HistoryDisabledError("no history is kept: see Config(history=...)")
+        channel = self._channel(point, None)
+        assert channel.log.history is not None
+        self._drop_old(channel.log.history)
+        return channel_history(self._axis, channel, at, window)
+
+    def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
+        channel = self._channels.get(point)
+        if channel is not None and (peer is None or channel.peer == peer):
+            return channel
+        require(point, OutPoint)
+        if peer is None:
+            raise ChannelNotFoundError(f"no channel {point} is open")
+        require(peer, Vertex)
+        if peer not in self._peers:
+            raise PeerNotFoundError(f"peer {peer} is not known")
+        raise ChannelNotFoundError(f"no channel {point} with {peer} is open")
+
+    def _flaps(self, log: PeerLog) -> int:
+        """The flap count as of now."""
+        if log.last_flap is None:
+            return 0
+        return self._keeping.cooldown.cooled(log.flap_count, self._axis.ago(log.last_flap))
+
+    def _info(self, peer: Vertex, log: PeerLog) -> PeerInfo:
+        return PeerInfo(
+            peer,
+            log.is_online,
+            self._axis.date(log.since),
+            self._flaps(log),
+            None if log.last_flap is None else self._axis.date(log.last_flap),
+            tuple(log.channels),
+        )
+
+    def _drop_old(self, history: History) -> None:
+        period, limit = self._keeping.history, self._keeping.history_limit
+        assert period is not None
+        least = 1 if self._suspicion is None else 2  # the last change may have to be undone
+        drop_old(self._axis, history, period, limit, least)

@@ -1,0 +1,1 @@
+"""The plugin for Core Lightning, ``chanfitness-cln``. Needs the extra ``chanfitness[cln]``."""

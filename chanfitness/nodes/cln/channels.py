@@ -1,0 +1,158 @@
+"""Which channels of a lightningd are open, and what its words mean as events.
+
+A channel is open from ``CHANNELD_NORMAL`` until its close is confirmed. lightningd
+names it by a ``channel_id``, which stays, where a splice gives it a new channel
+point. No notification has the channel point, so for some a listing is needed. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...checks import quoted
+from ...events import (
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+)
+from ...logs import Log
+from ...wire import OutPoint
+from .messages import (
+    CLOSED,
+    CLOSING,
+    NORMAL,
+    NOT_YET_OPEN,
+    OPEN,
+    Listed,
+    Listing,
+    StateChange,
+    first_generation_id,
+)
+
+logger = Log(__name__)
+
+Event = ChannelMovedEvent | ClosedChannelEvent | MonitoringResumedEvent | OpenChannelEvent
+_KNOWN_STATES = NOT_YET_OPEN | OPEN | CLOSING | CLOSED
+
+
+class Channels:
+    """The channels of one lightningd. Not thread-safe.
+
+    ``ids``: which channel point each channel had when it was last seen.
+    """
+
+    def __init__(self, ids: Mapping[str, OutPoint]) -> None:
+        self._ids = dict(ids)
+        self._short_ids: dict[str, str] = {}  # by channel_id, as far as they are known
+        self._open: dict[str, OpenChannel] = {}
+        self._strange: set[str] = set()  # states that were wondered at
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def ids(self) -> dict[str, OutPoint]:
+        """Which channel point each channel has."""
+        return dict(self._ids)
+
+    @property
+    def points(self) -> dict[str, OutPoint]:
+        """Which channel point each open channel has, by its short channel id."""
+        return {
+            short_id: self._open[channel_id].channel_point
+            for channel_id, short_id in self._short_ids.items()
+        }
+
+    def resume(self, listing: Listing, remembered: Iterable[OpenChannel]) -> list[Event]:
+        """What is to be told when all can be seen again.
+
+        ``remembered``: what was open when it was last seen. First come the moves
+        that nobody saw, last the closes that were confirmed meanwhile.
+        """
+        points = {channel.channel_point for channel in remembered}
+        known = self._names_of(points)
+        moved: list[Event] = []
+        closed: list[Event] = []
+        channels = []
+        for each in listing.channels:
+            (point, peer), before = each.channel, known.get(each.channel_id)
+            if before is not None and before != point and point not in points:
+                moved.append(ChannelMovedEvent(before, point, peer))
+            was_open = point in points or before in points
+            if self._is_open(each, was_open):
+                channels.append(each.channel)
+                self._add(each.channel_id, each.channel, each.short_id)
+            elif each.state in CLOSED:
+                self._forget(each.channel_id)  # though it may be listed twice
+                if was_open:
+                    channels.append(each.channel)
+                    closed.append(ClosedChannelEvent(point, peer))
+        return [*moved, MonitoringResumedEvent(channels, listing.online), *closed]
+
+    def needs_listing(self, change: StateChange) -> bool:
+        """Whether it takes a listing to tell what a change means."""
+        is_open = change.state in OPEN or change.state in CLOSING
+        return is_open and (change.state == NORMAL or change.channel_id not in self._open)
+
+    def take(
+        self, change: StateChange, at: datetime.datetime, listed: Sequence[Listed] = ()
+    ) -> list[Event]:
+        """What a change of state means; ``listed``: the channels of its peer, if needed."""
+        known = self._open.get(change.channel_id)
+        if change.state in CLOSED:
+            if known is None:
+                return []
+            self._forget(change.channel_id)
+            return [ClosedChannelEvent(*known, at)]
+        self._wonder_at(change.state)
+        if not self.needs_listing(change):
+            return []
+        for each in listed:
+            if each.channel_id == change.channel_id:
+                return self._found(change, each, at)
+        logger.warning("lightningd tells of a channel that it does not list: %s", change.channel_id)
+        return []
+
+    def _found(self, change: StateChange, listed: Listed, at: datetime.datetime) -> list[Event]:
+        known = self._open.get(change.channel_id)
+        if known is None and change.state != NORMAL and not listed.was_open:
+            return []  # it closes without ever having opened
+        self._add(change.channel_id, listed.channel, change.short_id or listed.short_id)
+        (point, peer) = listed.channel
+        if known is None:
+            return [OpenChannelEvent(point, peer, at)]
+        if known.channel_point != point:
+            return [ChannelMovedEvent(known.channel_point, point, peer, at)]
+        return []
+
+    def _names_of(self, points: set[OutPoint]) -> dict[str, OutPoint]:
+        """The channel points by channel id; where that is not known, by what it would be."""
+        unnamed = points.difference(self._ids.values())
+        names = {name: point for point in unnamed if (name := first_generation_id(point))}
+        return names | self._ids
+
+    def _is_open(self, listed: Listed, was_open: bool) -> bool:
+        self._wonder_at(listed.state)
+        if listed.state in CLOSING or listed.state not in _KNOWN_STATES:
+            return was_open or listed.was_open
+        return listed.state in OPEN
+
+    def _wonder_at(self, state: str) -> None:
+        if state not in _KNOWN_STATES and state not in self._strange and len(self._strange) < 100:
+            self._strange.add(state)
+            logger.warning("a channel is in a state that is not known: %s", quoted(state))
+
+    def _add(self, channel_id: str, channel: OpenChannel, short_id: str | None) -> None:
+        self._open[channel_id] = channel
+        self._ids[channel_id] = channel.channel_point
+        self._short_ids.pop(channel_id, None)
+        if short_id is not None:
+            self._short_ids[channel_id] = short_id
+
+    def _forget(self, channel_id: str) -> None:
+        self._open.pop(channel_id, None)
+        self._ids.pop(channel_id, None)
+        self._short_ids.pop(channel_id, None)

@@ -1,0 +1,74 @@
+"""What there is now, as a lightningd answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ...logs import Log
+from ...wire import Vertex
+from .messages import Listed, Listing, parse_channels, parse_listing
+from .rpc_client import LightningRpc, RpcError
+
+logger = Log(__name__)
+
+T = TypeVar("T")
+
+_PEER_FIELDS = {"peers": [{"id": True, "connected": True}]}
+_CHANNEL_FIELDS = {
+    "channels": [
+        {
+            "peer_id": True,
+            "peer_connected": True,
+            "state": True,
+            "short_channel_id": True,
+            "channel_id": True,
+            "funding_txid": True,
+            "funding_outnum": True,
+            "state_changes": [{"old_state": True, "new_state": True}],
+        }
+    ]
+}
+
+
+class Lists:
+    """Asks for lists. A failure is logged, once until there is an answer again.
+
+    ``is_answered``: whether the last question was. For one thread.
+    """
+
+    def __init__(self, rpc: LightningRpc) -> None:
+        self._rpc = rpc
+        self.is_answered = True
+
+    def everything(self) -> Listing | None:
+        """All peers and channels, or None."""
+
+        def ask() -> Listing:
+            peers = self._rpc.call("listpeers", {}, _PEER_FIELDS)
+            channels = self._rpc.call("listpeerchannels", {}, _CHANNEL_FIELDS)
+            return parse_listing(peers, channels)
+
+        return self._asked(ask)
+
+    def channels_of(self, peer: Vertex) -> list[Listed] | None:
+        """The channels with one peer, or None."""
+
+        def ask() -> list[Listed]:
+            params: dict[str, object] = {"id": str(peer)}
+            return parse_channels(self._rpc.call("listpeerchannels", params, _CHANNEL_FIELDS))
+
+        return self._asked(ask)
+
+    def _asked(self, ask: Callable[[], T]) -> T | None:
+        try:
+            answer = ask()
+        except (RpcError, ValueError) as error:
+            if self.is_answered:
+                logger.warning("%s; asking again when lightningd says something", error)
+            self.is_answered = False
+            return None
+        if not self.is_answered:
+            logger.info("lightningd answers again")
+        self.is_answered = True
+        return answer

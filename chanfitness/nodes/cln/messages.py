@@ -1,0 +1,219 @@
+"""What a lightningd says, read: its notifications, and its lists of peers and channels.
+
+What is missing or malformed in one entry of a list costs that entry, not the list.
+``ValueError`` is raised for what cannot be used, and shows what it was. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ...checks import quoted
+from ...events import OpenChannel
+from ...logs import Log
+from ...wire import OutPoint, Vertex
+from ..skipped_entries import LeftOut
+
+logger = Log(__name__)
+
+NORMAL = "CHANNELD_NORMAL"
+_SPLICING = "CHANNELD_AWAITING_SPLICE"
+
+NOT_YET_OPEN = frozenset(
+    {
+        "OPENINGD",
+        "CHANNELD_AWAITING_LOCKIN",
+        "DUALOPEND_OPEN_INIT",
+        "DUALOPEND_OPEN_COMMIT_READY",
+        "DUALOPEND_OPEN_COMMITTED",
+        "DUALOPEND_AWAITING_LOCKIN",
+    }
+)
+OPEN = frozenset({NORMAL, _SPLICING})
+CLOSING = frozenset(
+    {
+        "CHANNELD_SHUTTING_DOWN",
+        "CLOSINGD_SIGEXCHANGE",
+        "CLOSINGD_COMPLETE",
+        "AWAITING_UNILATERAL",
+    }
+)
+"""On its way to a close that is not confirmed; a channel that never opened may be, too."""
+CLOSED = frozenset({"FUNDING_SPEND_SEEN", "ONCHAIN", "CLOSED"})
+
+_OF_A_FUNDED_CHANNEL = ("channel_id", "funding_txid", "funding_outnum")
+_CHANNEL_ID = re.compile(r"[0-9a-f]{64}")
+_SHORT_ID = re.compile(r"[0-9]{1,8}x[0-9]{1,8}x[0-9]{1,5}")
+
+
+class StateChange(NamedTuple):
+    """A ``channel_state_changed``; ``channel_id`` is lightningd's own name for it."""
+
+    channel_id: str
+    peer: Vertex
+    state: str
+    short_id: str | None
+
+
+class Listed(NamedTuple):
+    """A channel as ``listpeerchannels`` has it.
+
+    ``was_open``: it is open, or was before its close began.
+    """
+
+    channel_id: str
+    channel: OpenChannel
+    state: str
+    short_id: str | None
+    was_open: bool
+
+
+class Listing(NamedTuple):
+    """What there is now: the channels that have a channel point, and who is online."""
+
+    channels: list[Listed]
+    online: list[Vertex]
+
+    @property
+    def peers_with_channels(self) -> set[Vertex]:
+        """Whose channels are open, or were and have not closed."""
+        return {each.channel.peer for each in self.channels if each.was_open}
+
+
+def payload(topic: str, params: object) -> dict[str, object]:
+    """What a notification is about, whether its topic names it or not."""
+    inner = params.get(topic, params) if isinstance(params, dict) else params
+    if not isinstance(inner, dict):
+        raise ValueError(f"expected an object, got {quoted(inner)}")
+    return inner
+
+
+def parse_peer(params: dict[str, object]) -> Vertex:
+    """The peer that a ``connect`` or a ``disconnect`` is about."""
+    return _vertex(params.get("id"))
+
+
+def parse_change(params: dict[str, object]) -> StateChange:
+    """What a ``channel_state_changed`` says."""
+    state = params.get("new_state")
+    if not isinstance(state, str):
+        raise ValueError(f"expected a state, got {quoted(state)}")
+    return StateChange(
+        _channel_id(params.get("channel_id")),
+        _vertex(params.get("peer_id")),
+        state,
+        _short_id(params.get("short_channel_id")),
+    )
+
+
+def parse_listing(peers: object, channels: object) -> Listing:
+    """What ``listpeers`` and then ``listpeerchannels`` answered."""
+    online: dict[Vertex, bool] = {}
+    with LeftOut(logger) as left_out:
+        for entry in _entries(peers, "peers", left_out):
+            _note_online(online, entry.get("id"), entry.get("connected"), left_out)
+        for entry in _entries(channels, "channels", left_out):  # it is the newer one
+            _note_online(online, entry.get("peer_id"), entry.get("peer_connected"), left_out)
+    return Listing(
+        parse_channels(channels), [peer for peer, is_online in online.items() if is_online]
+    )
+
+
+def parse_channels(channels: object) -> list[Listed]:
+    """What ``listpeerchannels`` answered, less what has no channel point yet."""
+    listed = []
+    with LeftOut(logger) as left_out:
+        for entry in _entries(channels, "channels", left_out):
+            if None in (entry.get(name) for name in _OF_A_FUNDED_CHANNEL):
+                continue
+            try:
+                listed.append(_listed(entry))
+            except (ValueError, TypeError) as error:
+                left_out.because("cannot use a channel that lightningd lists: %s", error)
+    return listed
+
+
+def is_short_id(text: object) -> bool:
+    """Whether ``text`` looks like ``700000x1x0``."""
+    return isinstance(text, str) and _SHORT_ID.fullmatch(text) is not None
+
+
+def first_generation_id(point: OutPoint) -> str | None:
+    """The channel id that a channel had from its funding, if it is not dual-funded.
+
+    It is the transaction id in the order of its bytes, with the output's index
+    added without carry to the last two.
+    """
+    if point.index >= 2**16:
+        return None
+    name = bytearray(bytes.fromhex(point.txid)[::-1])
+    name[-2] ^= point.index >> 8
+    name[-1] ^= point.index & 0xFF
+    return name.hex()
+
+
+def _entries(result: object, name: str, left_out: LeftOut) -> Iterator[dict[str, object]]:
+    entries = result.get(name) if isinstance(result, dict) else None
+    if not isinstance(entries, list):
+        raise ValueError(f"expected an object with a list of {name}, got {quoted(result)}")
+    for entry in entries:
+        if isinstance(entry, dict):
+            yield entry
+        else:
+            left_out.because(
+                "cannot use one of the %s that lightningd lists: %s", name, quoted(entry)
+            )
+
+
+def _note_online(
+    online: dict[Vertex, bool], peer: object, connected: object, left_out: LeftOut
+) -> None:
+    if isinstance(connected, bool):
+        try:
+            online[_vertex(peer)] = connected
+        except ValueError as error:
+            left_out.because("cannot use a peer that lightningd lists: %s", error)
+
+
+def _listed(entry: dict[str, object]) -> Listed:
+    state, txid, index = entry.get("state"), entry["funding_txid"], entry["funding_outnum"]
+    if not isinstance(state, str):
+        raise ValueError(f"expected a state, got {quoted(state)}")
+    return Listed(
+        _channel_id(entry["channel_id"]),
+        OpenChannel(OutPoint(txid, index), _vertex(entry.get("peer_id"))),  # type: ignore[arg-type]
+        state,
+        _short_id(entry.get("short_channel_id")),
+        state in OPEN or (state in CLOSING and _has_been_open(entry.get("state_changes"))),
+    )
+
+
+def _has_been_open(changes: object) -> bool:
+    """Whether a channel on its way to its close had opened. Without its past: it had."""
+    if not isinstance(changes, list) or not changes:
+        return True
+    states = [
+        change.get(name)
+        for change in changes
+        if isinstance(change, dict)
+        for name in ("old_state", "new_state")
+    ]
+    return any(state in states for state in OPEN)
+
+
+def _vertex(text: object) -> Vertex:
+    if not isinstance(text, str):
+        raise ValueError(f"expected a peer's key, got {quoted(text)}")
+    return Vertex.parse(text)
+
+
+def _channel_id(text: object) -> str:
+    if not isinstance(text, str) or not _CHANNEL_ID.fullmatch(text.lower()):
+        raise ValueError(f"expected a channel_id, got {quoted(text)}")
+    return text.lower()
+
+
+def _short_id(text: object) -> str | None:
+    return text if isinstance(text, str) and is_short_id(text) else None

@@ -1,0 +1,101 @@
+"""What a lightningd says while all is seen, as events, in its order.
+
+A change of state that takes a listing to be understood waits for one, and whatever
+comes of the same channel waits behind it. Peers do not wait for channels.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from ...events import PeerOfflineEvent, PeerOnlineEvent
+from ...logs import Log
+from .channels import Channels
+from .listings import Lists
+from .messages import Listed, StateChange, parse_change, parse_peer, payload
+
+logger = Log(__name__)
+
+T = TypeVar("T")
+
+
+class Said(NamedTuple):
+    """A notification, and when it came (UTC)."""
+
+    topic: str
+    params: object
+    at: datetime.datetime
+
+    def parsed(self, parse: Callable[[dict[str, object]], T]) -> T | None:
+        """What it says, or None, and then that is logged."""
+        try:
+            return parse(payload(self.topic, self.params))
+        except ValueError as error:
+            logger.warning("cannot use a %s of lightningd: %s", self.topic, error)
+            return None
+
+
+class Notifications:
+    """Turns notifications into events. For one thread.
+
+    ``put`` gets the events, ``publish`` is called after those of channels.
+    ``is_latest``: whether nothing was said since.
+    """
+
+    def __init__(
+        self,
+        channels: Channels,
+        lists: Lists,
+        put: Callable[[Sequence[object]], object],
+        is_latest: Callable[[Said], bool],
+        publish: Callable[[], object],
+    ) -> None:
+        self._channels = channels
+        self._lists = lists
+        self._put = put
+        self._is_latest = is_latest
+        self._publish = publish
+        self._waiting: list[tuple[StateChange, datetime.datetime]] = []  # for a listing
+
+    def take(self, said: Said) -> None:
+        """Tell what it means, after what waits, if there is an answer now."""
+        self._resolve(said)
+        if said.topic == "channel_state_changed":
+            change = said.parsed(parse_change)
+            if change is not None:
+                self._change(change, said)
+        else:
+            peer = said.parsed(parse_peer)
+            if peer is not None:
+                online = said.topic == "connect"
+                self._put([(PeerOnlineEvent if online else PeerOfflineEvent)(peer, said.at)])
+
+    def _change(self, change: StateChange, said: Said) -> None:
+        waits = any(each.channel_id == change.channel_id for each, _ in self._waiting)
+        if not waits and not self._channels.needs_listing(change):
+            self._tell(change, said.at, [])
+            return
+        self._waiting.append((change, said.at))
+        if len(self._waiting) == 1:
+            self._resolve(said)
+
+    def _resolve(self, said: Said) -> None:
+        """Tell what the changes mean that wait for a listing, as far as there is one.
+
+        A lightningd that does not answer is asked only at the latest of what it said.
+        """
+        while self._waiting and (self._lists.is_answered or self._is_latest(said)):
+            change, at = self._waiting[0]
+            listed: list[Listed] | None = []
+            if self._channels.needs_listing(change):
+                listed = self._lists.channels_of(change.peer)
+            if listed is None:
+                return
+            del self._waiting[0]
+            self._tell(change, at, listed)
+
+    def _tell(self, change: StateChange, at: datetime.datetime, listed: list[Listed]) -> None:
+        self._put(self._channels.take(change, at, listed))
+        self._publish()

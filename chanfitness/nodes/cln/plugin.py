@@ -1,0 +1,266 @@
+"""The plugin ``chanfitness-cln``: watches the lightningd that starts it.
+
+It listens to ``connect``, ``disconnect`` and ``channel_state_changed``, and answers
+``lightning-cli chanfitness``, ``chanfitness-peer ID`` and ``chanfitness-history
+CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-prometheus``.
+
+Three threads: this one reads what lightningd says, and does no more than pass it on
+with the time at which it came; the watcher's feeds the store; a third answers
+questions. So neither a slow disk, nor a question, nor a socket that does not answer
+holds up lightningd. Standard output is the protocol: nothing prints, and what is
+logged goes to lightningd's log.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+from ...checks import extra, quoted
+from ...clock import Clock
+from ...errors import ChanFitnessError
+from ...events import OnEvent
+from ...logs import Log
+from ...store import ChannelEventStore
+from ...terminal.wakeup import InterruptedBySignalError, Signals
+from .log import log_to
+from .rpc_client import LightningRpc
+from .rpc_methods import CATCH_UP, WITHIN, Asked
+from .watcher import TOPICS, Inbox, Watcher
+
+with extra("cln"):
+    from pyln.client import Plugin, RpcException  # type: ignore[import-untyped]
+    from pyln.client.plugin import Request  # type: ignore[import-untyped]
+
+logger = Log(__name__)
+
+_DATABASE = "chanfitness.db"
+_FAILED, _BAD_PARAMETERS = -1, -32602  # as lightningd and JSON-RPC number errors
+
+_Question = Callable[[Asked], dict[str, object]]
+
+
+class _ShutdownError(BaseException):
+    """lightningd tells us to end. No ``Exception``: pyln would log it and go on."""
+
+
+class WatchingPlugin:
+    """Joins a pyln ``Plugin`` to a watcher, which its ``init`` starts.
+
+    ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`; ``within``,
+    ``catch_up``: as for :class:`Asked`.
+    """
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        *,
+        clock: Clock | None = None,
+        inbox: Inbox | None = None,
+        on_event: OnEvent | None = None,
+        within: float = WITHIN,
+        catch_up: float = CATCH_UP,
+    ) -> None:
+        self._plugin = plugin
+        self._clock = clock
+        self._inbox = inbox
+        self._on_event = on_event
+        self._within = within
+        self._catch_up = catch_up
+        self._watcher: Watcher | None = None
+        self._exporter: Any = None  # what serves Prometheus, as far as it does
+        self._questions: queue.SimpleQueue[tuple[Request, Asked, _Question] | None]
+        self._questions = queue.SimpleQueue()
+        self._declare(plugin)
+
+    def serve(self) -> None:
+        """Do what lightningd says until it ends, or tells us to."""
+        try:
+            while self._read():
+                pass
+        finally:
+            self._stop()
+
+    def _declare(self, plugin: Plugin) -> None:
+        """Say what there is; pyln finds out by the functions what parameters they have."""
+
+        def chanfitness(request: Request) -> None:
+            """Lifetime and uptime of each open channel."""
+            self._ask(request, Asked.all_channels)
+
+        def chanfitness_peer(request: Request, id: object) -> None:  # noqa: A002
+            """State, flaps and channels of the peer {id}."""
+            self._ask(request, lambda asked: asked.peer(id))
+
+        def chanfitness_history(request: Request, channel: object, window: object = None) -> None:
+            """Outages and sums of a {channel}, over its life or the last {window}, like 7d."""
+            self._ask(request, lambda asked: asked.history(channel, window))
+
+        for method in (chanfitness, chanfitness_peer, chanfitness_history):
+            name = method.__name__.replace("_", "-")
+            plugin.add_method(name, method, background=True)
+            plugin.methods[name].description = method.__doc__  # old versions know no such argument
+        for topic in TOPICS:
+            plugin.add_subscription(topic, self._teller(topic))
+        plugin.add_subscription("shutdown", _shut_down)
+        plugin.add_option(
+            "chanfitness-db",
+            None,
+            f"The database of chanfitness; unless given, {_DATABASE} beside lightningd's own files",
+        )
+        plugin.add_option(
+            "chanfitness-prometheus",
+            None,
+            "[HOST:]PORT at which Prometheus may scrape; HOST is 127.0.0.1 unless given",
+        )
+        plugin.init()(self._init)
+
+    def _teller(self, topic: str) -> Callable[..., None]:
+        def tell(**params: object) -> None:
+            if self._watcher is not None:
+                self._watcher.tell(topic, params)
+
+        return tell
+
+    # Beginning and end.
+
+    def _init(self, options: object, configuration: object, **_: object) -> dict[str, str] | None:
+        """Begin to watch. What is not usable disables this plugin, and nothing else."""
+        try:
+            self._watcher = self._make_watcher()
+        except Exception as error:
+            expected = isinstance(error, (ValueError, ModuleNotFoundError))
+            reason = str(error) if expected else quoted(error)
+            logger.error("cannot start: %s", reason, exc_info=None if expected else error)
+            return {"disable": reason}
+        threading.Thread(target=self._answer_all, name="chanfitness-answers", daemon=True).start()
+        self._watcher.start()
+        return None
+
+    def _make_watcher(self) -> Watcher:
+        plugin = self._plugin
+        after_start = None
+        address = self._option("chanfitness-prometheus")
+        if address is not None:
+            after_start = self._exporting(address)
+        return Watcher(
+            os.path.join(plugin.lightning_dir, self._option("chanfitness-db") or _DATABASE),
+            LightningRpc(os.path.join(plugin.lightning_dir, plugin.rpc_filename)),
+            startup=plugin.startup,
+            clock=self._clock,
+            inbox=self._inbox,
+            on_event=self._on_event,
+            after_start=after_start,
+        )
+
+    def _option(self, name: str) -> str | None:
+        value = self._plugin.get_option(name)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise ValueError(f"bad {name} {quoted(value)}")
+        return value
+
+    def _exporting(self, text: str) -> Callable[[ChannelEventStore], None]:
+        """What serves Prometheus, once there is a store."""
+        with extra("prometheus"):
+            exporter = importlib.import_module("chanfitness.exporter")
+        address = exporter.parse_address(text)
+
+        def export(store: ChannelEventStore) -> None:
+            try:
+                self._exporter = exporter.serve(store, address)
+            except OSError as error:
+                logger.error("nothing for Prometheus: %s", error)
+
+        return export
+
+    def _read(self) -> bool:
+        """Do what lightningd says. Returns whether there is more to come."""
+        try:
+            self._plugin.run()
+        except (_ShutdownError, InterruptedBySignalError, OSError):
+            return False
+        except Exception as error:
+            # Raised by a whole message, so the next begins where pyln reads on.
+            logger.error("cannot use what lightningd said: %s", quoted(error))
+            return True
+        return False
+
+    def _stop(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+        if self._exporter is not None:
+            self._exporter.close()
+        self._questions.put(None)
+
+    # Questions.
+
+    def _ask(self, request: Request, question: _Question) -> None:
+        if self._watcher is None:
+            raise RpcException("chanfitness was not started", _FAILED)
+        asked = Asked(self._watcher, self._within, self._catch_up)
+        self._questions.put((request, asked, question))
+
+    def _answer_all(self) -> None:
+        while (entry := self._questions.get()) is not None:
+            request, asked, question = entry
+            result, refusal = _answer(asked, question)
+            # Not where the refusal was raised: pyln would add a traceback to it.
+            with suppress(OSError):  # nobody is there any more
+                if refusal is None:
+                    request.set_result(result)
+                else:
+                    request.set_exception(refusal)
+
+
+def main() -> int:
+    """Run as a plugin, started by lightningd; started by a person, say what this is."""
+    plugin = Plugin()
+    watching = WatchingPlugin(plugin)
+    if os.environ.get("LIGHTNINGD_PLUGIN") != "1":
+        plugin.run()
+        return 0
+    log_to(plugin)
+    with Signals() as signals, io.BufferedReader(_Input(signals)) as messages:
+        plugin.stdin = SimpleNamespace(buffer=messages)
+        watching.serve()
+    # If lightningd is gone, what was not written need not fail at our end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), plugin.stdout.fileno())
+    return 0
+
+
+class _Input(io.FileIO):
+    """Standard input, whose reads a signal ends."""
+
+    def __init__(self, signals: Signals) -> None:
+        super().__init__(sys.stdin.fileno(), closefd=False)
+        self._signals = signals
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
+        self._signals.wait_for(self.fileno())
+        return super().readinto(buffer)
+
+
+def _shut_down(**_: object) -> None:
+    raise _ShutdownError
+
+
+def _answer(
+    asked: Asked, question: _Question
+) -> tuple[dict[str, object] | None, RpcException | None]:
+    try:
+        return question(asked), None
+    except ChanFitnessError as error:
+        return None, RpcException(str(error), _FAILED)
+    except ValueError as error:
+        return None, RpcException(str(error), _BAD_PARAMETERS)
+    except Exception as error:
+        logger.exception("a question found a fault")
+        return None, RpcException(f"a fault: {quoted(error)}", _FAILED)

@@ -1,0 +1,113 @@
+"""Questions to a lightningd, by its socket.
+
+pyln's own client waits for as long as an answer takes, and nothing can end that
+wait. A plugin must end with its node whatever the node does, so this one has a
+timeout for each question, and :meth:`LightningRpc.abort`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from ...checks import quoted
+from ...errors import ChanFitnessError
+
+_END = b"\n\n"
+_CHUNK = 2**20
+_SHORTEST = 0.001  # seconds; a timeout of zero would be none
+
+LONGEST_ANSWER = 200 * 1024 * 1024
+"""In bytes, as an lnd's; one without end would fill the memory before its time is up."""
+
+
+class RpcError(ChanFitnessError):
+    """A question was not answered, or with an error."""
+
+
+class LightningRpc:
+    """The socket ``path``; each question has ``timeout`` seconds in all, by ``monotonic``.
+
+    What answers without end is not read to the end: see ``LONGEST_ANSWER``.
+    :meth:`call` is for one thread, :meth:`abort` for any.
+    """
+
+    def __init__(
+        self, path: str, timeout: float = 10, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._monotonic = monotonic
+        self._count = 0
+        self._lock = threading.Lock()  # guards what follows
+        self._connection: socket.socket | None = None
+        self._aborted = False
+
+    def call(self, method: str, params: dict[str, object], fields: object) -> object:
+        """The ``result`` of a question, or :class:`RpcError`.
+
+        ``fields``: lightningd is asked for these alone, as its filters name them.
+        One that does not know filters answers in full.
+        """
+        self._count += 1
+        question = {
+            "jsonrpc": "2.0",
+            "id": f"chanfitness:{method}#{self._count}",
+            "method": method,
+            "params": params,
+            "filter": fields,
+        }
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+                self._take(connection)
+                try:
+                    return self._ask(connection, json.dumps(question).encode() + _END)
+                finally:
+                    self._release()
+        except (OSError, ValueError, RecursionError) as error:
+            raise RpcError(f"{method}: no answer from lightningd: {quoted(str(error))}") from None
+
+    def abort(self) -> None:
+        """Let the question at hand fail, and every later one."""
+        with self._lock:
+            self._aborted = True
+            if self._connection is not None:
+                with suppress(OSError):  # gone already
+                    self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _take(self, connection: socket.socket) -> None:
+        # The system takes only short names; lightningd runs us where its socket is.
+        path = min(self._path, os.path.relpath(self._path), key=len)
+        connection.settimeout(self._timeout)
+        connection.connect(path)
+        with self._lock:
+            if self._aborted:
+                raise OSError("not asked any more")
+            self._connection = connection
+
+    def _release(self) -> None:
+        with self._lock:
+            self._connection = None
+
+    def _ask(self, connection: socket.socket, question: bytes) -> object:
+        deadline = self._monotonic() + self._timeout
+        connection.sendall(question)
+        answer, chunk = bytearray(), b"?"
+        while chunk and answer.find(_END, -len(chunk) - 1) < 0:
+            connection.settimeout(max(deadline - self._monotonic(), _SHORTEST))
+            chunk = connection.recv(_CHUNK)
+            answer += chunk
+            if len(answer) > LONGEST_ANSWER:
+                raise ValueError(f"more than {LONGEST_ANSWER} bytes")
+        return _result(json.loads(answer))
+
+
+def _result(answer: object) -> object:
+    if not isinstance(answer, dict) or "result" not in answer:
+        raise ValueError(answer.get("error") if isinstance(answer, dict) else answer)
+    return answer["result"]

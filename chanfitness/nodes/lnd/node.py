@@ -1,0 +1,136 @@
+"""lnd as a source: what happens on a node, by its gRPC, with ``readonly.macaroon``.
+
+::
+
+    with LndNode() as node, ChannelEventStore(node.config(clock=SteadyClock())) as store:
+        ...
+
+Needs ``pip install 'chanfitness[lnd]'``.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from typing_extensions import Self
+
+from ...config import Config, NotYetKnown, Subscription
+from ...errors import NodeError, ShuttingDownError
+from ...events import OpenChannel
+from ...wire import Vertex
+from ..backoff import Backoff
+from .settings import StrPath, resolve
+from .watch import Watch
+
+
+class LndNode:
+    """One lnd, and all that a :class:`~chanfitness.Config` needs of it.
+
+    ``rpcserver`` (``host:port``), ``lnddir``, ``tlscertpath``, ``network`` (as
+    "mainnet") and ``macaroonpath``: each as given, else of ``LNCLI_RPCSERVER`` and
+    so on, else as lnd has it: ``localhost:10009``, ``~/.lnd``, and there
+    ``tls.cert`` and the ``readonly.macaroon`` of mainnet. Both files are read anew
+    for each connection. Raises ``ValueError`` for a network or an address that
+    there cannot be.
+
+    TLS is always verified. Of lnd's RPC it calls ``SubscribeChannelEvents``,
+    ``SubscribePeerEvents``, ``ListChannels`` and ``ListPeers``, nothing else.
+
+    lnd may restart, be locked, or be away: monitoring is paused and goes on with a
+    snapshot. Only if lnd refuses us (its certificate is not ours, it does not take
+    the macaroon) does that end, and ``fault`` says why.
+
+    One store at a time. All methods are safe from any thread. ``backoff`` says
+    when it tries again, ``patience`` for how many seconds ``get_open_channels``
+    waits at most; change them before the first subscription.
+    """
+
+    def __init__(
+        self,
+        *,
+        rpcserver: str | None = None,
+        lnddir: StrPath | None = None,
+        tlscertpath: StrPath | None = None,
+        network: str | None = None,
+        macaroonpath: StrPath | None = None,
+    ) -> None:
+        self._settings = resolve(
+            rpcserver=rpcserver,
+            lnddir=lnddir,
+            tlscertpath=tlscertpath,
+            network=network,
+            macaroonpath=macaroonpath,
+        )
+        self.backoff = Backoff()
+        self.patience = 10.0
+        self._lock = threading.Lock()  # guards changes of what follows
+        self._watch: Watch | None = None
+        self._closed = False
+
+    def config(self, **options: Any) -> Config:
+        """A :class:`~chanfitness.Config` of this node; ``options`` are for its other fields."""
+        return Config(
+            subscribe_channel_events=self.subscribe_channel_events,
+            subscribe_peer_events=self.subscribe_peer_events,
+            get_open_channels=self.get_open_channels,
+            is_peer_online=self.is_peer_online,
+            **options,
+        )
+
+    def subscribe_channel_events(self) -> Subscription:
+        """Connect, unless that was done; the one subscription, to both kinds of events.
+
+        Once it was cancelled there can be another. Raises ``NodeError`` if the
+        certificate or the macaroon cannot be read, ``ShuttingDownError`` after
+        :meth:`close`.
+        """
+        return self._subscribed()
+
+    def subscribe_peer_events(self) -> Subscription:
+        """The same as :meth:`subscribe_channel_events`, and the same object."""
+        return self._subscribed()
+
+    def get_open_channels(self) -> list[OpenChannel] | NotYetKnown:
+        """The channels that are open, or ``NOT_YET_KNOWN``: then they come as an event.
+
+        Waits for the first try to connect. Raises ``NodeError`` if lnd refuses us,
+        ``ShuttingDownError`` after :meth:`close`; else as
+        :meth:`subscribe_channel_events`.
+        """
+        return self._subscribed().open_channels(self.patience)
+
+    def is_peer_online(self, peer: Vertex) -> bool:
+        """Is that peer online, by what lnd said last?"""
+        watch = self._watch
+        return watch is not None and peer in watch.online
+
+    @property
+    def fault(self) -> NodeError | None:
+        """Why the subscription ended by itself; None if it did not."""
+        watch = self._watch
+        return None if watch is None else watch.fault
+
+    def close(self) -> None:
+        """End all, at once and for good; a second call does nothing."""
+        with self._lock:
+            self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _subscribed(self) -> Watch:
+        with self._lock:
+            if self._closed:
+                raise ShuttingDownError("this node was closed")
+            if self._watch is None or self._watch.is_cancelled:
+                self._settings.read()  # so that the caller hears what is missing
+                watch = Watch(self._settings, self.backoff)
+                watch.start()
+                self._watch = watch
+            return self._watch

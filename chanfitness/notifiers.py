@@ -1,0 +1,49 @@
+"""Notifiers: a daemon publishes its channels and peers, as lnd's ``channelnotifier``
+and ``peernotifier`` do.
+"""
+
+from __future__ import annotations
+
+from .events import ClosedChannelEvent, OpenChannelEvent, PeerOfflineEvent, PeerOnlineEvent
+from .subscribe import Client, Server
+from .wire import OutPoint, Vertex
+
+
+class ChannelNotifier(Server[object]):
+    """For daemons that know when their channels open and close.
+
+    Safe from any thread. Each ``notify_*`` raises ``ShuttingDownError`` after
+    ``stop()``; ``send_update(event)`` takes an event with a time of its own.
+    """
+
+    def notify_open_channel(self, channel_point: OutPoint, peer: Vertex) -> None:
+        """A channel with ``peer`` is open now."""
+        self.send_update(OpenChannelEvent(channel_point, peer))
+
+    def notify_closed_channel(self, channel_point: OutPoint, peer: Vertex) -> None:
+        """The channel with ``peer`` is closed now."""
+        self.send_update(ClosedChannelEvent(channel_point, peer))
+
+    def subscribe_channel_events(self) -> Client[object]:
+        """A subscription, as ``Config(subscribe_channel_events=...)`` wants it."""
+        return self.subscribe()
+
+
+class PeerNotifier(Server[object]):
+    """For daemons that know when their peers come and go.
+
+    Safe from any thread. Each ``notify_*`` raises ``ShuttingDownError`` after
+    ``stop()``; ``send_update(event)`` takes an event with a time of its own.
+    """
+
+    def notify_peer_online(self, peer: Vertex) -> None:
+        """``peer`` is online now."""
+        self.send_update(PeerOnlineEvent(peer))
+
+    def notify_peer_offline(self, peer: Vertex) -> None:
+        """``peer`` is offline now."""
+        self.send_update(PeerOfflineEvent(peer))
+
+    def subscribe_peer_events(self) -> Client[object]:
+        """A subscription, as ``Config(subscribe_peer_events=...)`` wants it."""
+        return self.subscribe()

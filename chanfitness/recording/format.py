@@ -1,0 +1,240 @@
+"""The recording format: what happened to a node's channels and peers, as text.
+
+JSON Lines in UTF-8, one event a line, times in UTC with microseconds and never
+backwards::
+
+    {"at": TIME, "event": "monitoring_started",
+     "open_channels": [{"channel_point": "txid:0", "peer": "02..."}],
+     "online_peers": ["02..."]}                      (on one line)
+    {"at": TIME, "event": "peer_online", "peer": "02..."}
+    {"at": TIME, "event": "peer_offline", "peer": "02..."}
+    {"at": TIME, "event": "channel_opened", "channel_point": "txid:0", "peer": "02..."}
+    {"at": TIME, "event": "channel_closed", "channel_point": "txid:0", "peer": "02..."}
+    {"at": TIME, "event": "channel_moved", "channel_point": "txid:0",
+     "new_channel_point": "txid:1", "peer": "02..."}
+    {"at": TIME, "event": "monitoring_stopped"}
+
+A recording begins with ``monitoring_started``. What lies between a
+``monitoring_stopped`` and the next ``monitoring_started`` is blind time; only a
+``channel_moved``, told late, may stand there. Fields that are not named here are
+ignored.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ..checks import quoted, require
+from ..clock import to_utc
+from ..errors import RecordingError
+from ..events import (
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+from ..wire import OutPoint, Vertex
+
+MAX_LINE_BYTES = 2**26
+
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d:\d\d))?", re.ASCII
+)
+
+# A recording names the same few peers and channels over and over.
+_vertex = lru_cache(maxsize=2**16)(Vertex.parse)
+_outpoint = lru_cache(maxsize=2**16)(OutPoint.parse)
+
+
+class Line(NamedTuple):
+    """One line of a recording: where it stands, when it was, what it says."""
+
+    number: int
+    at: datetime.datetime
+    event: object
+
+
+def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
+    """Read a recording, line by line (an open binary file is a good ``lines``).
+
+    ``file``: what errors call it. Raises ``RecordingError`` at the first line
+    that cannot be used.
+    """
+    number = 0
+    before: Line | None = None
+    stopped = False
+    for number, text in enumerate(lines, 1):
+        try:
+            line = Line(number, *parse_line(text))
+            _check_order(before, line, stopped)
+        except ValueError as error:
+            raise RecordingError(file, number, str(error)) from None
+        yield line
+        before = line
+        if not isinstance(line.event, ChannelMovedEvent):
+            stopped = isinstance(line.event, MonitoringPausedEvent)
+    if before is None:
+        raise RecordingError(file, number + 1, "empty: expected a monitoring_started")
+
+
+def parse_time(text: object) -> datetime.datetime:
+    """An aware ISO 8601 time, converted to UTC; ``ValueError`` for anything else."""
+    if not isinstance(text, str) or (match := _TIME.fullmatch(text)) is None:
+        raise ValueError(f"bad time {quoted(text)}: expected one like 2026-11-22T11:18:33.608000Z")
+    seconds, fraction, offset = match.groups()
+    if not text.endswith("Z") and offset is None:
+        raise ValueError(f"naive time {quoted(text)}: expected a Z or an offset from UTC")
+    try:
+        return to_utc(
+            datetime.datetime.fromisoformat(
+                f"{seconds}.{(fraction or '').ljust(6, '0')}{offset or '+00:00'}"
+            )
+        )
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"bad time {quoted(text)}: {error}") from None
+
+
+def format_time(time: datetime.datetime) -> str:
+    """``time`` (in UTC) as recordings write it."""
+    return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def format_event(event: object, at: datetime.datetime) -> str:
+    """The line (without its end) that says that ``event`` was ``at`` (in UTC).
+
+    Raises ``TypeError`` for what is no event, or has a field that is of another type.
+    """
+    record: dict[str, object] = {"at": format_time(at), "event": kind_of(event)}
+    if isinstance(event, MonitoringResumedEvent):
+        record["open_channels"] = [
+            {"channel_point": str(point), "peer": str(peer)} for point, peer in event.open_channels
+        ]
+        record["online_peers"] = [str(peer) for peer in event.online_peers]
+    else:
+        fields: dict[str, object] = event._asdict()  # type: ignore[attr-defined]
+        del fields["at"]
+        for name, value in fields.items():
+            require(value, Vertex if name == "peer" else OutPoint)  # which a store may not ask
+            record[name] = str(value)
+    return json.dumps(record)
+
+
+def kind_of(event: object) -> str:
+    """What recordings call an event of its type; ``TypeError`` for what is none."""
+    kind = _NAMES.get(type(event))
+    if kind is None:
+        raise TypeError(f"{quoted(event)} is no event")
+    return kind
+
+
+def parse_line(text: bytes) -> tuple[datetime.datetime, object]:
+    """The time and the event of one line; ``ValueError`` for what is no such line."""
+    if len(text) > MAX_LINE_BYTES:
+        raise ValueError(f"a line of more than {MAX_LINE_BYTES} bytes: {quoted(text)}")
+    try:
+        record = json.loads(text.decode())
+    except UnicodeDecodeError:
+        raise ValueError(f"not UTF-8: {quoted(text)}") from None
+    except (ValueError, RecursionError):
+        what = (
+            "not JSON" if text.endswith(b"\n") else "not JSON, or cut off in the middle of a line"
+        )
+        raise ValueError(f"{what}: {quoted(text.decode())}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a JSON object, got {quoted(record)}")
+    at = parse_time(_field(record, "at"))
+    kind = _field(record, "event")
+    parse = _EVENTS.get(kind) if isinstance(kind, str) else None
+    if parse is None:
+        raise ValueError(f"unknown event {quoted(kind)}: expected one of {', '.join(_EVENTS)}")
+    return at, parse(record)
+
+
+def _field(record: dict[str, Any], name: str) -> Any:
+    try:
+        return record[name]
+    except KeyError:
+        raise ValueError(f"no field {name!r} in {quoted(record)}") from None
+
+
+def _list(record: dict[str, Any], name: str) -> list[Any]:
+    value = _field(record, name)
+    if not isinstance(value, list):
+        raise ValueError(f"expected a list as {name!r}, got {quoted(value)}")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {quoted(value)}")
+    return value
+
+
+def _peer(record: dict[str, Any]) -> Vertex:
+    return _vertex(_text(_field(record, "peer")))
+
+
+def _channel(record: object) -> OpenChannel:
+    if not isinstance(record, dict):
+        raise ValueError(f"expected a channel as a JSON object, got {quoted(record)}")
+    return OpenChannel(_outpoint(_text(_field(record, "channel_point"))), _peer(record))
+
+
+def _moved(record: dict[str, Any]) -> ChannelMovedEvent:
+    point, peer = _channel(record)
+    return ChannelMovedEvent(point, _outpoint(_text(_field(record, "new_channel_point"))), peer)
+
+
+def _monitoring_started(record: dict[str, Any]) -> MonitoringResumedEvent:
+    return MonitoringResumedEvent(
+        [_channel(channel) for channel in _list(record, "open_channels")],
+        [_vertex(_text(peer)) for peer in _list(record, "online_peers")],
+    )
+
+
+_EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "monitoring_started": _monitoring_started,
+    "peer_online": lambda record: PeerOnlineEvent(_peer(record)),
+    "peer_offline": lambda record: PeerOfflineEvent(_peer(record)),
+    "channel_opened": lambda record: OpenChannelEvent(*_channel(record)),
+    "channel_closed": lambda record: ClosedChannelEvent(*_channel(record)),
+    "channel_moved": _moved,
+    "monitoring_stopped": lambda _: MonitoringPausedEvent(),
+}
+
+# An event's own fields are named as those of its line.
+_NAMES: dict[type, str] = {
+    MonitoringResumedEvent: "monitoring_started",
+    PeerOnlineEvent: "peer_online",
+    PeerOfflineEvent: "peer_offline",
+    OpenChannelEvent: "channel_opened",
+    ClosedChannelEvent: "channel_closed",
+    ChannelMovedEvent: "channel_moved",
+    MonitoringPausedEvent: "monitoring_stopped",
+}
+
+
+def _check_order(before: Line | None, line: Line, stopped: bool) -> None:
+    if before is None:
+        if not isinstance(line.event, MonitoringResumedEvent):
+            raise ValueError("a recording begins with a monitoring_started")
+        return
+    if line.at < before.at:
+        raise ValueError(
+            f"time runs backwards: {format_time(line.at)} after {format_time(before.at)}"
+        )
+    if stopped and isinstance(line.event, ChannelMovedEvent):
+        return
+    if isinstance(line.event, MonitoringResumedEvent) != stopped:
+        expected = "expected a" if stopped else "did not expect a"
+        where = "a monitoring_stopped" if stopped else "what is no monitoring_stopped"
+        raise ValueError(f"after {where}: {expected} monitoring_started")

@@ -1,0 +1,218 @@
+"""Writing a recording, line by line, so that it is a valid one at every moment.
+
+What ended in the middle (a crash, a full disk) is mended when the file is opened
+again: see :class:`Recorder`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import mmap
+import os
+import stat
+from collections import deque
+from contextlib import suppress
+from typing import NamedTuple
+
+from typing_extensions import Self
+
+from ..errors import ChanFitnessError, RecordingError
+from ..events import ChannelMovedEvent, MonitoringPausedEvent, MonitoringResumedEvent
+from ..logs import Log
+from .format import MAX_LINE_BYTES, format_event, parse_line
+
+logger = Log(__name__)
+
+_BEGINNING = b'{"at": "'  # of every line that is written here
+_CHUNK = 2**20
+_NOTABLE = datetime.timedelta(seconds=1)  # below it, a clock was merely set right
+
+
+class Transcript:
+    """Says with which lines an event goes on what is a valid recording so far.
+
+    That is one line for most. What comes while monitoring is stopped has none
+    (but for a channel that moved), and what comes before its first start neither.
+    A start while it is started is a stop and a start: a new snapshot.
+
+    ``last``: the time of the line before, or None; ``started``: whether
+    monitoring is.
+    """
+
+    def __init__(self, last: datetime.datetime | None = None, *, started: bool = False) -> None:
+        self.last = last
+        self.started = started
+
+    def lines(self, event: object, at: datetime.datetime) -> list[bytes]:
+        """The lines for ``event``, handled ``at`` (in UTC)."""
+        events = self._course(event)
+        if events and (self.last is None or at > self.last):
+            self.last = at
+        return [format_event(each, self.last or at).encode() + b"\n" for each in events]
+
+    def _course(self, event: object) -> list[object]:
+        before = self.started
+        if isinstance(event, MonitoringResumedEvent):
+            self.started = True
+            return [MonitoringPausedEvent(), event] if before else [event]
+        if isinstance(event, ChannelMovedEvent):
+            return [] if self.last is None else [event]
+        self.started = before and not isinstance(event, MonitoringPausedEvent)
+        return [event] if before else []
+
+
+class Recorder:
+    """Appends to a recording; the file is made, for its owner alone, if it is not there.
+
+    On opening an existing file, an incomplete last line is cut off, and if its
+    last line says that monitoring was on, a ``monitoring_stopped`` is added at
+    that line's time.
+
+    Raises ``RecordingError`` if the last complete line is no line of a
+    recording (the file is then left as it was), ``ChanFitnessError`` if someone
+    else records there or if it is no regular file, and ``OSError``. For one thread.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        self._unwritten: deque[bytes] = deque()
+        self._warned = False
+        self._torn = False  # whether a part of a line may be at the end
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            _take_lock(self._file, self._path)
+            end = _find_end(self._file, self._path)
+            self._size = _cut(self._file, self._path, end)
+            self._transcript = Transcript(end.last, started=end.started)
+            if not end.is_whole:
+                self._write(b"\n")
+            if end.last is not None:
+                self.write(MonitoringPausedEvent(), end.last)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def write(self, event: object, at: datetime.datetime) -> None:
+        """Record ``event``, handled ``at`` (in UTC): each line of it is one write.
+
+        A line is never earlier than the one before. If the file cannot be
+        written, that raises ``OSError``; the file is as it was then, and the next
+        call writes the lines that are missing first.
+        """
+        last = self._transcript.last
+        if last is not None and last - at >= _NOTABLE and not self._warned:
+            self._warned = True
+            logger.warning("%s: ends at %s: until then, its lines get that time", self._path, last)
+        self._unwritten += self._transcript.lines(event, at)
+        while self._unwritten:
+            self._write(self._unwritten[0])
+            self._unwritten.popleft()
+
+    def close(self, at: datetime.datetime | None = None) -> None:
+        """End the recording, ``at`` this time or at the last line's, and release the file.
+
+        Raises ``OSError`` if it cannot be written; it is released all the same.
+        A second call does nothing.
+        """
+        if self._file < 0:
+            return
+        try:
+            at = at or self._transcript.last
+            if at is not None:
+                self.write(MonitoringPausedEvent(), at)
+        finally:
+            os.close(self._file)
+            self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _write(self, line: bytes) -> None:
+        if self._torn:
+            os.ftruncate(self._file, self._size)
+            self._torn = False
+        written = 0
+        try:
+            while written < len(line):  # what does not fit the disk is written in part
+                written += os.write(self._file, line[written:])
+        except OSError as error:
+            self._torn = True
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+                self._torn = False
+            raise OSError(error.errno, error.strerror, self._path) from None
+        self._size += len(line)
+
+
+class _End(NamedTuple):
+    """How a file ends: where, when, whether monitoring is on, whether with a line's end."""
+
+    size: int = 0
+    last: datetime.datetime | None = None
+    started: bool = False
+    is_whole: bool = True
+
+
+def _take_lock(file: int, path: str) -> None:
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        raise ChanFitnessError(f"{path}: no regular file")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ChanFitnessError(f"{path}: someone else is recording there") from None
+
+
+def _cut(file: int, path: str, end: _End) -> int:
+    incomplete = os.fstat(file).st_size - end.size
+    if incomplete:
+        logger.warning("%s: cut off an incomplete last line, of %d bytes", path, incomplete)
+        os.ftruncate(file, end.size)
+    return end.size
+
+
+def _find_end(file: int, path: str) -> _End:
+    """Find where the file's last complete line ends, and what is so after it.
+
+    Only the last lines are read.
+    """
+    size = os.fstat(file).st_size
+    if not size:
+        return _End()
+    with mmap.mmap(file, size, access=mmap.ACCESS_READ) as text:
+        complete = text.rfind(b"\n") + 1
+        tail = text[complete : complete + MAX_LINE_BYTES + 1]
+        with suppress(ValueError):  # all of a line but its end is as good as the line
+            parse_line(tail)
+            return _state_at(text, size, path)._replace(is_whole=False)
+        if not complete and not (tail.startswith(_BEGINNING) or _BEGINNING.startswith(tail)):
+            raise RecordingError(path, 1, "no recording: nothing was changed")
+        return _state_at(text, complete, path)
+
+
+def _state_at(text: mmap.mmap, end: int, path: str) -> _End:
+    """What is so after the lines before ``end``."""
+    last: datetime.datetime | None = None
+    begin = end
+    while begin:
+        line_end = begin
+        begin = text.rfind(b"\n", 0, line_end - 1) + 1
+        try:
+            at, event = parse_line(text[begin : min(line_end, begin + MAX_LINE_BYTES + 1)])
+        except ValueError as error:
+            raise RecordingError(path, _number(text, begin), str(error)) from None
+        last = last or at
+        if not isinstance(event, ChannelMovedEvent):  # which may come at any time
+            return _End(end, last, not isinstance(event, MonitoringPausedEvent))
+    if last is not None:
+        raise RecordingError(path, 1, "a recording begins with a monitoring_started")
+    return _End()
+
+
+def _number(text: mmap.mmap, begin: int) -> int:
+    """The number of the line that begins there."""
+    chunks = (text[at : min(at + _CHUNK, begin)] for at in range(0, begin, _CHUNK))
+    return 1 + sum(chunk.count(b"\n") for chunk in chunks)

@@ -1,0 +1,1 @@
+"""Storage in an SQLite database: the only code that touches one."""

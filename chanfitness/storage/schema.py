@@ -1,0 +1,209 @@
+"""What the database holds: its tables, their versions, and rows in and out of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ..core.saved_state import ChannelRow, ClosedRow, HistoryRows, PeerRow, Saved, Unsaved
+from ..errors import StorageCorruptError, StorageVersionError
+from ..wire import OutPoint
+
+_APPLICATION = 0x63686669  # "chfi"
+VERSION = 2
+_NUMBER_MAX = 2**63 - 1
+
+_TABLES = ("state", "stretches", "peers", "channels", "closed_channels", "histories", "changes")
+
+# Each step brings a database from the version before to its own.
+_MIGRATIONS = {
+    1: """
+        CREATE TABLE state (
+            only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
+            heartbeat INTEGER NOT NULL, position INTEGER NOT NULL
+        );
+        CREATE TABLE stretches (
+            number INTEGER PRIMARY KEY, position INTEGER NOT NULL, utc INTEGER NOT NULL
+        );
+        CREATE TABLE peers (
+            id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE,
+            uptime INTEGER NOT NULL, online_since INTEGER,
+            since_position INTEGER NOT NULL, since_stretch INTEGER NOT NULL,
+            flap_count INTEGER NOT NULL, flap_position INTEGER, flap_stretch INTEGER
+        );
+        CREATE TABLE channels (
+            id INTEGER PRIMARY KEY, channel_point TEXT NOT NULL UNIQUE, key BLOB NOT NULL,
+            opened_position INTEGER NOT NULL, opened_stretch INTEGER NOT NULL,
+            lived_from INTEGER NOT NULL, uptime_before INTEGER NOT NULL,
+            left INTEGER, uptime_left INTEGER, gaps TEXT NOT NULL
+        );
+        CREATE TABLE closed_channels (
+            id INTEGER PRIMARY KEY, channel_point TEXT NOT NULL, key BLOB NOT NULL,
+            opened INTEGER NOT NULL, closed INTEGER NOT NULL,
+            lifetime INTEGER NOT NULL, uptime INTEGER NOT NULL
+        );
+        CREATE TABLE histories (
+            peer INTEGER PRIMARY KEY REFERENCES peers, first INTEGER NOT NULL,
+            online INTEGER NOT NULL, dropped INTEGER NOT NULL
+        );
+        CREATE TABLE changes (
+            peer INTEGER NOT NULL REFERENCES peers, number INTEGER NOT NULL,
+            position INTEGER NOT NULL, stretch INTEGER NOT NULL,
+            PRIMARY KEY (peer, number)
+        ) WITHOUT ROWID;
+    """,
+    2: """
+        CREATE TABLE channel_ids (channel_id TEXT PRIMARY KEY, channel_point TEXT NOT NULL)
+        WITHOUT ROWID
+    """,
+}
+
+
+def check_version(path: str, database: sqlite3.Connection) -> int:
+    """The version of the database; 0 of a new one."""
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application != _APPLICATION and (tables or application or version):
+        raise StorageCorruptError(f"{path}: no database of chanfitness")
+    if version > VERSION:
+        raise StorageVersionError(
+            f"{path}: of version {version}, and this chanfitness knows versions up to {VERSION}"
+        )
+    return int(version)
+
+
+def migrate(database: sqlite3.Connection, version: int) -> None:
+    """Bring a database of that version to ours; in a transaction."""
+    for step in range(version + 1, VERSION + 1):
+        for statement in _MIGRATIONS[step].split(";"):
+            database.execute(statement)
+    # Written even if nothing is new: a file that cannot be is found out now.
+    database.execute(f"PRAGMA application_id = {_APPLICATION}")
+    database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def load(database: sqlite3.Connection) -> Saved | None:
+    """What was saved; None from a new database."""
+    state = database.execute("SELECT heartbeat, position FROM state").fetchone()
+    filled = [name for name in _TABLES if database.execute(f"SELECT 1 FROM {name}").fetchone()]
+    if state is None:
+        if filled:
+            raise ValueError(f"no state, but {', '.join(filled)}")
+        return None
+    anchors = database.execute("SELECT * FROM stretches ORDER BY number").fetchall()
+    peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
+    channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
+    heartbeat, position = state
+    return Saved(
+        heartbeat,
+        position,
+        anchors,
+        [PeerRow(*row) for row in peers],
+        [ChannelRow(*row) for row in channels],
+        list(_load_histories(database)),
+    )
+
+
+def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
+    histories = database.execute(
+        "SELECT id, key, first, online, dropped FROM histories JOIN peers ON peer = id"
+    ).fetchall()
+    for peer, key, first, online, dropped in histories:
+        changes = database.execute(
+            "SELECT position, stretch FROM changes WHERE peer = ? AND number >= ? ORDER BY number",
+            (peer, first),
+        ).fetchall()
+        yield HistoryRows(key, False, first, first, changes, bool(online), bool(dropped))
+
+
+def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
+    """The channels that closed for good, the first to close first."""
+    rows = database.execute(f"SELECT {_columns(ClosedRow)} FROM closed_channels ORDER BY id")
+    return [ClosedRow(*row) for row in rows]
+
+
+def load_channel_ids(database: sqlite3.Connection) -> dict[str, OutPoint]:
+    """Which channel point each channel had, by its node's name for it."""
+    rows = database.execute("SELECT channel_id, channel_point FROM channel_ids")
+    return {channel_id: OutPoint.parse(point) for channel_id, point in rows}
+
+
+def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) -> None:
+    """Put ``ids`` in place of what was there."""
+    database.execute("DELETE FROM channel_ids")
+    database.executemany(
+        "INSERT INTO channel_ids VALUES (?, ?)", [(each, str(ids[each])) for each in ids]
+    )
+
+
+def save(
+    database: sqlite3.Connection, unsaved: Unsaved, closed: list[ClosedRow], everything: bool
+) -> None:
+    """Write what changed; ``everything``: ``unsaved`` has all that there is."""
+    write = database.executemany
+    write("REPLACE INTO state VALUES (1, ?, ?)", [(unsaved.heartbeat, unsaved.position)])
+    if unsaved.anchors_anew:
+        database.execute("DELETE FROM stretches")
+    write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in PeerRow._fields)
+    write(
+        f"INSERT INTO peers ({_columns(PeerRow)}) VALUES ({_places(PeerRow)})"
+        f" ON CONFLICT (key) DO UPDATE SET {updates}",
+        unsaved.peers,
+    )
+    if everything:
+        database.execute("DELETE FROM channels")
+    write(
+        "UPDATE OR REPLACE channels SET channel_point = ? WHERE channel_point = ?",
+        [(new, old) for old, new in unsaved.moved],
+    )
+    write("DELETE FROM channels WHERE channel_point = ?", [(point,) for point in unsaved.gone])
+    write(
+        f"REPLACE INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})",
+        unsaved.channels,
+    )
+    write(
+        f"INSERT INTO closed_channels ({_columns(ClosedRow)}) VALUES ({_places(ClosedRow)})",
+        closed,
+    )
+    for history in unsaved.histories:
+        _save_history(database, history)
+
+
+def _save_history(database: sqlite3.Connection, history: HistoryRows) -> None:
+    (peer,) = database.execute("SELECT id FROM peers WHERE key = ?", (history.key,)).fetchone()
+    first = _NUMBER_MAX if history.anew else history.first
+    database.execute("DELETE FROM changes WHERE peer = ? AND number < ?", (peer, first))
+    database.executemany(
+        "INSERT INTO changes VALUES (?, ?, ?, ?)",
+        [(peer, number, *change) for number, change in enumerate(history.changes, history.begin)],
+    )
+    database.execute("DELETE FROM histories WHERE peer = ?", (peer,))
+    if not history.anew or history.changes:
+        database.execute(
+            "INSERT INTO histories VALUES (?, ?, ?, ?)",
+            (peer, history.first, history.online, history.dropped),
+        )
+
+
+def _columns(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
+    return ", ".join(row._fields)
+
+
+def _places(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
+    return ", ".join("?" * len(row._fields))
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing of what is done meanwhile."""
+    database.execute("BEGIN")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise

@@ -1,0 +1,1 @@
+"""Terminals and standard streams: signals, output and input that never block, formatting."""

@@ -1,0 +1,97 @@
+"""Waiting for all that a command waits for: signals, other threads, its readers."""
+
+from __future__ import annotations
+
+import math
+import select
+import signal
+import socket
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from types import FrameType
+
+from typing_extensions import Self
+
+from .nonblocking_output import Output
+
+
+class InterruptedBySignalError(Exception):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        self.signal = number
+
+
+class Bell:
+    """While entered, one thread waits for it, and any other may ring it.
+
+    ``received``: the number of the signal that asked to end, or None.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._rung = False  # since the last wait; spares a system call a ring
+
+    def __enter__(self) -> Self:
+        self._wake_up, self._noticed = socket.socketpair()
+        self._wake_up.setblocking(False)
+        self._noticed.setblocking(False)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._wake_up.close()
+        self._noticed.close()
+
+    def ring(self) -> None:
+        """End the present ``wait``, or the next. For any thread; also after the end."""
+        if not self._rung:
+            self._rung = True
+            with suppress(OSError):  # full, so it wakes anyway; or closed
+                self._noticed.send(b"\0")
+
+    def wait(self, timeout: float | None, outputs: Iterable[Output] = ()) -> None:
+        """Return after a ring or a signal, when an output went on, or after the timeout (s).
+
+        What was put somewhere before the ring is seen by whoever looks there afterwards.
+        """
+        alive = {output.fileno(): output for output in outputs if output.error is None}
+        poll = select.poll()
+        poll.register(self._wake_up, select.POLLIN)
+        for descriptor, output in alive.items():
+            poll.register(descriptor, output.wanted())
+        ready = dict(poll.poll(None if timeout is None else math.ceil(timeout * 1000)))
+        if ready.pop(self._wake_up.fileno(), None) is not None:
+            self._wake_up.recv(4096)
+            self._rung = False
+        for descriptor, events in list(ready.items())[:1]:  # others may be the same pipe
+            alive[descriptor].go_on(events)
+
+
+class Signals(Bell):
+    """While entered, signals only set a flag (and end a wait)."""
+
+    def __init__(self, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._fd_before = signal.set_wakeup_fd(self._noticed.fileno(), warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, self._note) for number in self._numbers}
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._fd_before)
+        super().__exit__(*exc_info)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = number
+
+    def wait_for(self, readable: int) -> None:
+        """Return when ``readable`` is; raise ``InterruptedBySignalError`` after a signal."""
+        if self.received is None:
+            select.select([readable, self._wake_up.fileno()], [], [])
+        if self.received is not None:
+            raise InterruptedBySignalError(self.received)

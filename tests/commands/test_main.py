@@ -1,0 +1,206 @@
+"""The command, run as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from chanfitness.commands.main import main
+
+from ..support.terminal import COMMAND, TIMEOUT, Terminal, run, start
+
+RECORDING = str(resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl")
+
+
+def test_replay_prints_aligned_text_when_piped() -> None:
+    done = run("replay", RECORDING)
+    lines = done.stdout.decode().splitlines()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert lines[0] == "6 open channels as of 2026-11-22T11:23:43.419816Z"
+    assert len(lines) == 8
+    assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_replay_reads_standard_input() -> None:
+    done = run("replay", "-", stdin=Path(RECORDING).read_bytes())
+    assert (done.returncode, done.stdout) == (0, run("replay", RECORDING).stdout)
+
+
+def test_json_is_one_object_with_exact_seconds() -> None:
+    answer = json.loads(run("replay", RECORDING, "--json").stdout)
+    assert set(answer) == {"as_of", "channels"}
+    assert answer["as_of"] == "2026-11-22T11:23:43.419816Z"
+    assert answer["channels"][1] == {
+        "channel_point": "235efc02ee51774623cc199281b4d8532e540e300479fdb6e44f6186ecf11814:0",
+        "peer": "0374668574154ab89af2188c1465e6bb423215760464d31c870f7bc08c10e97e20",
+        "lifetime_seconds": 299.76027,
+        "uptime_seconds": 268.740384,
+        "uptime_ratio": 268.740384 / 299.76027,
+    }
+
+
+def test_an_earlier_moment_may_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", RECORDING, "--at", "2026-11-22T12:18:38+01:00"]) == 0
+    assert capsys.readouterr().out.startswith("1 open channel as of 2026-11-22T11:18:38.000000Z")
+
+
+def test_no_open_channel_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", RECORDING, "--at", "2026-11-22T11:18:34Z"]) == 0
+    assert capsys.readouterr().out == "0 open channels as of 2026-11-22T11:18:34.000000Z\n"
+
+
+def test_a_nodes_own_outage_may_be_told_from_its_peers() -> None:
+    printed = run("replay", RECORDING, "--own-outage", "90s")
+    assert printed.stdout.startswith(b"6 open channels as of 2026-11-22T11:23:43.419816Z")
+    refused = run("replay", RECORDING, "--own-outage", "long")
+    assert b"argument --own-outage: bad period 'long'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("moment", "reason"),
+    [
+        ("2026-11-22T11:00:00Z", ":1: begins at"),
+        ("2027-01-01T00:00:00Z", ":31: ends at"),
+        ("2026-11-22T11:19:00", "naive time"),
+        ("noon", "bad time 'noon'"),
+    ],
+)
+def test_a_moment_that_cannot_be_answered_is_an_error(moment: str, reason: str) -> None:
+    done = run("replay", RECORDING, "--at", moment)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert reason in done.stderr.decode()
+
+
+def test_a_bad_line_stops_it_with_nothing_half_printed(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_bytes(Path(RECORDING).read_bytes() + b"{}\n")
+    done = run("replay", str(bad))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"chanfitness: {bad}:32: no field 'at' in {{}}\n"
+
+
+def test_a_bad_line_of_standard_input_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    done = run("replay", "-")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"chanfitness: <stdin>:1: empty: expected a monitoring_started\n"
+
+
+def test_a_missing_file_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "no-such-file"]) == 2
+    assert "No such file or directory: 'no-such-file'" in capsys.readouterr().err
+
+
+def test_bad_arguments_are_an_error() -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["repaly"])
+    assert raised.value.code == 2
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write) as output:
+        done = subprocess.run(
+            [*COMMAND, "replay", RECORDING],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_ctrl_c_before_the_handlers_are_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def fileno(self) -> int:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Interrupted())
+    assert main(["replay", "-"]) == 128 + signal.SIGINT
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_table_fits_the_terminal_and_shows_whole_channel_points(columns: int) -> None:
+    terminal = Terminal(columns)
+    with start(["replay", RECORDING], terminal) as process:
+        assert process.wait(TIMEOUT) == 0
+    lines = terminal.read_all().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert len(lines) == (15 if columns == 80 else 8)
+    assert any(
+        line.startswith("edb0c8f74c3d51b66a76f0260bfd6357b80b8bd54951f485a2c1efbc3d7122b3:0")
+        for line in lines
+    )
+
+
+def long_recording(lines: int) -> bytes:
+    first = b'{"at": "2026-01-01T00:00:00Z", "event": "monitoring_started", '
+    first += b'"open_channels": [], "online_peers": []}\n'
+    peer = b"02" + b"ab" * 32
+    line = b'{"at": "2026-01-01T00:00:01Z", "event": "peer_online", "peer": "' + peer + b'"}\n'
+    return first + line * lines
+
+
+def test_a_long_file_shows_progress_on_a_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "long.jsonl"
+    file.write_bytes(long_recording(20_000))
+    terminal = Terminal(80)
+    with start(["replay", str(file)], terminal) as process:
+        assert process.wait(TIMEOUT) == 0
+    text = terminal.read_all()
+    assert "replaying: 100%" in text
+    assert text.endswith("\r\x1b[K0 open channels as of 2026-01-01T00:00:01.000000Z\r\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_while_it_waits_for_input(number: signal.Signals) -> None:
+    terminal = Terminal(80)
+    with start(["replay", "-"], terminal) as process:
+        assert process.stdin is not None
+        feeder = threading.Thread(target=process.stdin.write, args=[long_recording(20_000)])
+        feeder.start()
+        terminal.read_until(b"replaying: 2 MiB")
+        feeder.join(TIMEOUT)
+        process.send_signal(number)
+        assert process.wait(TIMEOUT) == 128 + number
+    text = terminal.read_all()
+    assert "Traceback" not in text
+    assert "open channels" not in text
+
+
+def run_without(stream: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run by a shell that closes a standard stream, as ``>&-`` does."""
+    words = shlex.join([*COMMAND, *arguments])
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec {words} {stream}"],
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def test_without_a_standard_stream_it_does_what_it_can(tmp_path: Path) -> None:
+    database = str(tmp_path / "db")
+    done = run_without(">&-", "replay", RECORDING, "--db", database)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert main(["show", database]) == 0
+    assert run_without("2>&-", "replay", RECORDING).stdout == run("replay", RECORDING).stdout
+    lost = run_without("2>&-", "replay", "/nowhere")
+    assert (lost.returncode, lost.stdout) == (2, b"")
+    empty = run_without("<&-", "replay", "-")
+    assert empty.returncode == 2
+    assert empty.stderr.startswith(b"chanfitness: <stdin>:1: empty")
+
+
+def test_a_database_without_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", RECORDING, "--db", ""]) == 2
+    assert capsys.readouterr().err == "chanfitness: bad path '': expected a file's name\n"

@@ -1,0 +1,264 @@
+"""What a database remembers, as a person and as a program get it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import ChannelEventStore, ManualClock, OutPoint, SqliteStorage, Vertex
+from chanfitness.commands.main import main
+from chanfitness.recording.format import format_time, parse_time
+from chanfitness.testing import FakeNode
+
+from ..support.paths import DATA
+from ..support.stores import WAIT, running
+from ..support.terminal import TIMEOUT, Terminal, printed_by, rows_shown, run, start
+
+RECORDING = DATA / "lnd-simnet-restarts.jsonl"
+SUMS = ["channel_point", "peer", "lifetime_seconds", "uptime_seconds", "uptime_ratio"]
+COUNTS = ["blind_seconds", "outages", "longest_outage_seconds", "flap_count", "last_seen"]
+VIEWS = {
+    "": [*SUMS, *COUNTS],
+    "--closed": [*SUMS, "opened", "closed"],
+    "--outages": ["channel_point", "peer", "start", "end", "duration_seconds"],
+    "--peers": ["peer", "online", "since", "flap_count", "last_flap", "channels"],
+}
+EACH_VIEW = pytest.mark.parametrize("view", VIEWS)
+
+Printed = pytest.CaptureFixture[str]
+Row = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the recording leaves."""
+    path = str(tmp_path_factory.mktemp("show") / "fitness.db")
+    assert main(["replay", str(RECORDING), "--db", path]) == 0
+    return path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "fitness.db")
+
+
+@contextmanager
+def watching(node: FakeNode, path: str, **settings: Any) -> Iterator[ChannelEventStore]:
+    """A store of ``node`` that remembers in ``path``."""
+    config = replace(node.config, storage=SqliteStorage(path), **settings)
+    with running(ChannelEventStore(config)) as store:
+        yield store
+
+
+def show(path: str, *options: str) -> str:
+    return printed_by("show", path, *options)
+
+
+# For a person.
+
+
+def test_the_worst_channel_comes_first_and_columns_are_aligned(database: str) -> None:
+    done = run("show", database)
+    heading, heads, *table = done.stdout.decode().splitlines()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert heading == "13 open channels as of 2026-11-22T11:50:07.536929Z"
+    assert heads.split("  ")[0] == "CHANNEL POINT"
+    assert {len(line) for line in table} == {len(heads)}
+    ratios = [row["uptime_ratio"] for row in rows_shown(database)]
+    assert ratios == sorted(ratios)
+    assert [line.split()[0] for line in table] == [
+        row["channel_point"] for row in rows_shown(database)
+    ]
+
+
+@EACH_VIEW
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_table_fits_the_terminal(view: str, columns: int, database: str) -> None:
+    names = [next(iter(row.values())) for row in rows_shown(database, *view.split())]
+    terminal = Terminal(columns)
+    with start(["show", database, *view.split()], terminal) as process:
+        assert process.wait(TIMEOUT) == 0
+    heading, *table = terminal.read_all().splitlines()
+    lines_a_row = 2 if columns == 80 else 1
+    assert heading.startswith(f"{len(names)} ")
+    assert max(map(len, table)) <= columns
+    assert len(table) == (1 + len(names)) * lines_a_row
+    assert [line.split()[0] for line in table[lines_a_row::lines_a_row]] == names
+
+
+def test_peers_that_flap_most_come_first(database: str) -> None:
+    flaps = [row["flap_count"] for row in rows_shown(database, "--peers")]
+    assert flaps == sorted(flaps, reverse=True)
+    assert show(database, "--peers").startswith("5 peers as of 2026-11-22T11:50:07.5")
+
+
+def test_closed_channels_and_outages_are_named_in_the_heading(database: str) -> None:
+    assert show(database, "--closed").startswith("2 closed channels as of 2026-")
+    assert show(database, "--outages").startswith("30 outages as of 2026-")
+    assert show(database, "--outages", "--window", "1m").startswith("1 outage as of 2026-")
+
+
+def test_of_many_rows_only_the_worst_may_be_wanted(database: str) -> None:
+    lines = [line.split() for line in show(database).splitlines()]
+    limited = [line.split() for line in show(database, "--limit", "3").splitlines()]
+    assert limited == [*lines[:5], ["...", "and", "10", "more"]]
+    assert show(database, "--limit", "13") == show(database)
+    assert show(database, "--limit", "0").splitlines()[1:] == ["... and 13 more"]
+    assert rows_shown(database, "--limit", "3") == rows_shown(database)[:3]
+
+
+@pytest.mark.parametrize("text", ["-1", "many", "1.5", ""])
+def test_a_bad_count_is_an_error(text: str, database: str, capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["show", database, f"--limit={text}"])
+    printed = capsys.readouterr()
+    assert (raised.value.code, printed.out) == (2, "")
+    assert "argument --limit: bad count '" in printed.err
+
+
+# For a program.
+
+
+@EACH_VIEW
+def test_json_and_csv_say_the_same_in_the_same_order(view: str, database: str) -> None:
+    in_json = rows_shown(database, *view.split())
+    in_csv = list(csv.DictReader(io.StringIO(show(database, *view.split(), "--csv"))))
+    assert in_json
+    assert [list(row) for row in in_json] == [VIEWS[view]] * len(in_json)
+    assert in_csv == [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in in_json
+    ]
+
+
+@pytest.mark.parametrize("window", [[], ["--window", "5m"]])
+def test_outages_add_up_to_what_is_not_uptime(window: list[str], database: str) -> None:
+    found = rows_shown(database, "--outages", *window)
+    durations = {
+        point: [timedelta(seconds=row["duration_seconds"]) for row in outages]
+        for point, outages in groupby(found, key=lambda row: str(row["channel_point"]))
+    }
+    for row in rows_shown(database, *window):
+        of_channel = durations.get(row["channel_point"], [])
+        offline = timedelta(seconds=row["lifetime_seconds"] - row["uptime_seconds"])
+        assert len(of_channel) == row["outages"]
+        assert sum(of_channel, timedelta(0)) == offline
+        longest = None if not of_channel else max(of_channel).total_seconds()
+        assert row["longest_outage_seconds"] == longest
+
+
+@pytest.mark.parametrize(
+    "text", ["7", "7y", "-1d", "1.5h", "", "7 d", "9999999d", "7\N{ARABIC-INDIC DIGIT THREE}d"]
+)
+def test_a_bad_period_is_an_error(text: str, database: str, capsys: Printed) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["show", database, f"--window={text}"])
+    printed = capsys.readouterr()
+    assert (raised.value.code, printed.out) == (2, "")
+    assert "argument --window: bad period '" in printed.err
+    assert "': expected one like 7d or 12h" in printed.err
+
+
+@pytest.mark.parametrize("text", ["7d", "999999w", "500000m"])
+def test_a_window_that_is_longer_than_its_life_is_all_of_a_channel(
+    text: str, database: str
+) -> None:
+    assert show(database, "--window", text) == show(database)
+
+
+# Beside a store's own answers.
+
+
+@pytest.mark.parametrize("window", [None, timedelta(minutes=5)])
+def test_it_says_what_a_store_says_that_goes_on_from_there(
+    window: timedelta | None, database: str, path: str
+) -> None:
+    options = [] if window is None else ["--window", f"{window.seconds}s"]
+    shown, outages = rows_shown(database, *options), rows_shown(database, "--outages", *options)
+    online = [row["peer"] for row in rows_shown(database, "--peers") if row["online"]]
+    with closing(sqlite3.connect(database)) as old, closing(sqlite3.connect(path)) as new:
+        old.backup(new)
+    with watching(node_of(shown, online), path, history=timedelta(days=90)) as store:
+        for row in shown:
+            point = OutPoint.parse(row["channel_point"])
+            history = store.get_history(point, window=window, timeout=WAIT)
+            sums = [history.lifetime, history.uptime, history.blind]
+            names = ["lifetime_seconds", "uptime_seconds", "blind_seconds"]
+            assert [row[name] for name in names] == [each.total_seconds() for each in sums]
+            assert [
+                (each["start"], each["end"], each["duration_seconds"])
+                for each in outages
+                if each["channel_point"] == str(point)
+            ] == [
+                (format_time(start), end and format_time(end), seen.total_seconds())
+                for start, end, seen in history.outages
+            ]
+
+
+def node_of(channels: list[Row], online: list[str]) -> FakeNode:
+    """A node with these channels and peers, at the recording's end."""
+    node = FakeNode(ManualClock(parse_time("2026-11-22T11:50:07.536929Z")))
+    for peer in online:
+        node.peer_online(Vertex.parse(peer))
+    for row in channels:
+        node.open_channel(Vertex.parse(row["peer"]), OutPoint.parse(row["channel_point"]))
+    return node
+
+
+# Stores with other settings than the command's.
+
+
+def test_without_a_history_the_totals_are_shown_and_no_outage_is_made_up(path: str) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path, history=None):
+        node.advance(seconds=10)
+        node.peer_offline(channel.peer)
+        node.advance(seconds=30)
+    (row,) = rows_shown(path)
+    assert (row["lifetime_seconds"], row["uptime_seconds"]) == (40, 10)
+    assert not row["outages"]
+    assert rows_shown(path, "--outages") == []
+
+
+def test_without_a_window_the_totals_are_shown_also_when_changes_were_dropped(
+    tmp_path: Path,
+) -> None:
+    path, node = str(tmp_path / "fitness.db"), FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path, history=timedelta(days=1)):
+        flap(node, channel.peer, 50)
+    (row,) = rows_shown(path)
+    assert (row["lifetime_seconds"], row["uptime_seconds"]) == (100 * 3600, 50 * 3600)
+    (row,) = rows_shown(path, "--window", "10h")
+    assert (row["lifetime_seconds"], row["uptime_seconds"]) == (10 * 3600, 5 * 3600)
+
+
+def test_all_that_is_kept_is_shown_however_much_the_store_was_set_to_keep(path: str) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path, history=timedelta(days=36500), history_limit=50_000):
+        flap(node, channel.peer, 6000)
+    (row,) = rows_shown(path)
+    assert row["outages"] == 6000
+    (row,) = rows_shown(path, "--window", "11990h")
+    assert (row["lifetime_seconds"], row["outages"]) == (11990 * 3600, 5995)
+
+
+def flap(node: FakeNode, peer: Vertex, times: int) -> None:
+    """An hour online and an hour offline, so many times."""
+    for _ in range(times):
+        node.advance(hours=1)
+        node.peer_offline(peer)
+        node.advance(hours=1)
+        node.peer_online(peer)

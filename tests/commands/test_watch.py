@@ -1,0 +1,257 @@
+"""Watching: what a node does is recorded, remembered and shown."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    NotStartedError,
+    OpenChannelEvent,
+    Overview,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    SqliteStorage,
+)
+from chanfitness.recording.format import format_time
+from chanfitness.recording.recorder import Recorder
+from chanfitness.reports.event_lines import Lines
+from chanfitness.terminal.nonblocking_output import Output
+
+from ..support.disks import Disk, small_disk
+from ..support.stores import WAIT
+from ..support.terminal import answer_of, rows_shown
+from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, START, outpoint, vertex
+from ..support.watch_sessions import FakeSource, events_of, flap, happen, path, source, watching
+
+__all__ = ["path", "small_disk", "source"]
+
+JSON = partial(Lines, json=True)
+PAUSED = MonitoringPausedEvent()
+ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
+
+
+# Lines.
+
+
+def test_each_event_is_a_line_as_soon_as_it_happens(source: FakeSource) -> None:
+    with watching(source) as watched:
+        lines = [watched.output.read_line()]
+        lines += happen(
+            source,
+            watched,
+            OFFLINE,
+            OpenChannelEvent(CHANNEL_2, BOB),
+            ChannelMovedEvent(CHANNEL_2, outpoint(3), BOB),
+            ClosedChannelEvent(CHANNEL_1, ALICE),
+        )
+        watched.end()
+        lines.append(watched.output.read_all())
+    assert [line.split("  ", 1)[0] for line in lines] == [
+        *(f"2026-01-01T00:00:0{second}.000000Z" for second in (0, 1, 2, 3, 4, 4))
+    ]
+    assert [line.split("  ", 1)[1] for line in lines] == [
+        "monitoring started  1 channel, 1 peer online",
+        f"peer offline        {ALICE}",
+        f"channel opened      {BOB}  {CHANNEL_2}",
+        f"channel moved       {BOB}  {CHANNEL_2}  -> {outpoint(3)}",
+        f"channel closed      {ALICE}  {CHANNEL_1}",
+        "monitoring stopped\n",
+    ]
+
+
+def test_in_json_they_are_those_of_the_recording(source: FakeSource, path: Path) -> None:
+    with watching(source, JSON, recorder=Recorder(path)) as watched:
+        lines = [watched.output.read_line()]
+        lines += happen(source, watched, OFFLINE, ONLINE, PAUSED)
+        source.put(OFFLINE, source.snapshot, source.snapshot)
+        lines += [watched.output.read_line() for _ in range(3)]
+        watched.end()
+        lines += watched.output.read_all().splitlines()
+    assert lines == path.read_text().splitlines()
+    snapshot = source.snapshot
+    assert events_of(path) == [
+        *(snapshot, OFFLINE, ONLINE, PAUSED),
+        *(snapshot, PAUSED, snapshot, PAUSED),
+    ]
+
+
+def test_what_a_store_says_a_replay_of_the_recording_says(source: FakeSource, path: Path) -> None:
+    database = str(path.with_suffix(".db"))
+    for _ in range(2):
+        storage = SqliteStorage(database)
+        with watching(source, recorder=Recorder(path), storage=storage) as watched:
+            watched.output.read_line()
+            happen(source, watched, OFFLINE, OpenChannelEvent(CHANNEL_2, BOB), ONLINE)
+            source.clock.advance(timedelta(hours=1))
+        source.clock.advance(timedelta(hours=1))
+    replayed = answer_of("replay", str(path), "--db", str(path.with_suffix(".new")))
+    assert replayed["as_of"] == format_time(source.clock.now() - timedelta(hours=1))
+    shown = {row["channel_point"]: row for row in rows_shown(database)}
+    assert [
+        {name: shown[row["channel_point"]][name] for name in row} for row in replayed["channels"]
+    ] == replayed["channels"]
+    (first, _) = replayed["channels"]
+    assert (first["lifetime_seconds"], first["uptime_seconds"]) == (7206, 7202)
+
+
+def test_the_stores_settings(source: FakeSource) -> None:
+    with watching(source):
+        pass
+    assert source.options["history"] == timedelta(days=90)
+    assert source.options["own_outage"] == timedelta(seconds=90)
+    assert source.options["storage"] is None
+    assert hasattr(source.options["clock"], "read")
+
+
+# Logs.
+
+
+def test_what_is_logged_is_printed_escaped_and_nowhere_else(
+    source: FakeSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        logging.getLogger("node").warning("alias %s\nsecond", "\x1b[2J\u202e")
+        lines = [watched.errors.read_line(), watched.errors.read_line()]
+    assert lines == ["chanfitness: alias \\x1b[2J\\u202e", "second"]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_handlers_of_logs_are_as_they_were(source: FakeSource) -> None:
+    before = logging.getLogger().handlers[:]
+    with watching(source) as watched:
+        watched.output.read_line()
+        assert logging.getLogger().handlers != before
+    assert logging.getLogger().handlers == before
+
+
+def test_a_log_that_cannot_be_formatted_ends_nothing(
+    source: FakeSource, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        logging.getLogger("node").warning("%d", "one")
+        happen(source, watched, OFFLINE)
+    assert "--- Logging error ---" in capsys.readouterr().err
+
+
+# A recording that cannot be written.
+
+
+def test_a_full_disk_is_said_once_and_nothing_is_lost(source: FakeSource, small_disk: Disk) -> None:
+    path = small_disk.directory / "r.jsonl"
+    flaps = [event for number in range(100) for event in flap(number)]
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        small_disk.fill()
+        happen(source, watched, *flaps)
+        assert watched.errors.read_line() == (
+            "chanfitness: cannot record, going on in memory:"
+            f" [Errno 28] No space left on device: '{path}'"
+        )
+        small_disk.clear()
+        happen(source, watched, OFFLINE)
+        assert watched.errors.read_line() == "chanfitness: recording again, nothing is missing"
+        watched.end()
+        assert watched.errors.read_all() == ""
+    assert events_of(path) == [source.snapshot, *flaps, OFFLINE, PAUSED]
+
+
+def test_a_disk_that_is_full_to_the_end_is_an_error_and_all_ends(
+    source: FakeSource, small_disk: Disk
+) -> None:
+    path = small_disk.directory / "r.jsonl"
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        small_disk.fill()
+        happen(source, watched, *(event for number in range(100) for event in flap(number)))
+        with pytest.raises(OSError, match="No space left on device"):
+            watched.end()
+    assert source.calls == ["cancel", "close"]
+
+
+# What else is served and shown.
+
+
+class Served:
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def close(self) -> None:
+        self._calls.append("server closed")
+
+
+def test_a_server_serves_the_store_from_the_beginning_and_is_closed(source: FakeSource) -> None:
+    stores = []
+
+    def serve(store: ChannelEventStore) -> Served:
+        with pytest.raises(NotStartedError):
+            store.list_channels(timeout=WAIT)
+        stores.append(store)
+        return Served(source.calls)
+
+    with watching(source, serve=serve) as watched:
+        watched.output.read_line()
+        happen(source, watched, OFFLINE)
+    assert len(stores) == 1
+    assert source.calls == ["cancel", "server closed", "close"]
+
+
+def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
+    def serve(store: ChannelEventStore) -> Served:
+        raise OSError("address in use")
+
+    with watching(source, serve=serve) as watched, pytest.raises(OSError, match="address in use"):
+        watched.result()
+    assert source.calls == ["close"]
+
+
+def test_an_own_outage_is_told_as_one(source: FakeSource) -> None:
+    others = [vertex(number) for number in (7, 8)]
+    with watching(source) as watched:
+        watched.output.read_line()
+        source.put(*(PeerOnlineEvent(peer) for peer in others))
+        source.put(*(PeerOfflineEvent(peer) for peer in [ALICE, *others]))
+        for _ in range(5):
+            watched.output.read_line()
+        assert "this node's own network is lost" in watched.errors.read_line()
+
+
+class Shows(Lines):
+    """A view that is to be shown how things stand, again and again."""
+
+    interval: float | None = 0.01
+
+    def __init__(self, output: Output, errors: Output) -> None:
+        super().__init__(output, errors)
+        self.shown: queue.Queue[Overview] = queue.Queue()
+
+    def show(self, overview: Overview) -> None:
+        self.shown.put(overview)
+
+
+def test_how_things_stand_is_shown_again_and_again(source: FakeSource) -> None:
+    views = []
+
+    def view(output: Output, errors: Output) -> Shows:
+        views.append(Shows(output, errors))
+        return views[0]
+
+    with watching(source, view) as watched:
+        watched.output.read_line()
+        first, second = (views[0].shown.get(timeout=WAIT) for _ in range(2))
+        happen(source, watched, OFFLINE)
+        while views[0].shown.get(timeout=WAIT).peers[0].online:
+            pass
+    assert first.as_of == second.as_of == START
+    assert [info.channel_point for info in first.channels] == [CHANNEL_1]

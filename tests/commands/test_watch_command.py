@@ -1,0 +1,394 @@
+"""``chanfitness watch lnd``, as a person or a service manager runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+from chanfitness.commands.main import main
+from chanfitness.recording.format import format_event, read
+
+from ..support.stores import Call
+from ..support.terminal import TIMEOUT, Terminal, rows_shown
+from ..support.terminal_screen import after, pictures
+from ..support.values import ALICE, BOB, CHANNEL_1, START, outpoint, vertex
+from ..support.watch_sessions import FakeSource, Pipe
+
+ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SNAPSHOT = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+
+Printed = pytest.CaptureFixture[str]
+
+
+class Child:
+    """The command in a process of its own, and the node that it watches."""
+
+    def __init__(self, process: subprocess.Popen[bytes], node: Path) -> None:
+        self.process = process
+        self._pipe = Call(lambda: node.open("wb", 0)).result()
+
+    def tell(self, *what: object) -> None:
+        """What happens on the node: events, or what a line says."""
+        for each in what:
+            line = each if isinstance(each, str) else format_event(each, START)
+            self._pipe.write(f"{line}\n".encode())
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(TIMEOUT)
+
+    def close(self) -> None:
+        self._pipe.close()
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+
+
+@contextmanager
+def watch(
+    node: Path, *options: str, stdout: int, stderr: int, prefix: Sequence[str] = ()
+) -> Iterator[Child]:
+    """``chanfitness watch lnd`` of a node that we are."""
+    os.mkfifo(node)
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.watch_child",
+        "watch",
+        "lnd",
+        "--rpcserver",
+        str(node),
+    ]
+    kept = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [*prefix, *command, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env={"TERM": "xterm", **kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    child = Child(process, node)
+    try:
+        yield child
+    finally:
+        child.close()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Path:
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def output() -> Iterator[Pipe]:
+    with Pipe() as pipe:
+        yield pipe
+
+
+@pytest.fixture
+def errors() -> Iterator[Pipe]:
+    with Pipe() as pipe:
+        yield pipe
+
+
+def events_of(path: Path) -> list[object]:
+    with path.open("rb") as file:
+        return [line.event for line in read(file, path.name)]
+
+
+# Piped.
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_ends_it_well_and_nothing_is_lost(
+    number: signal.Signals, node: Path, output: Pipe, errors: Pipe, tmp_path: Path
+) -> None:
+    recording, database = tmp_path / "r.jsonl", tmp_path / "fitness.db"
+    options = ["--record", str(recording), "--db", str(database)]
+    flaps = [PeerOnlineEvent(BOB), PeerOfflineEvent(BOB)] * 50
+    with watch(node, *options, stdout=output.writer, stderr=errors.writer) as child:
+        child.tell(SNAPSHOT, *flaps, PeerOfflineEvent(ALICE))
+        while f"peer offline        {ALICE}" not in output.read_line():
+            pass
+        assert child.end(number) == 0
+    assert output.read_all().endswith("  monitoring stopped\n")
+    assert errors.read_all() == ""
+    assert events_of(recording) == [
+        *(SNAPSHOT, *flaps, PeerOfflineEvent(ALICE), MonitoringPausedEvent())
+    ]
+    assert [row["channel_point"] for row in rows_shown(str(database))] == [str(CHANNEL_1)]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (recording, database)} == {0o600}
+
+
+def test_in_json_the_lines_are_a_recording(node: Path, output: Pipe, errors: Pipe) -> None:
+    with watch(node, "--json", stdout=output.writer, stderr=errors.writer) as child:
+        child.tell(SNAPSHOT)
+        lines = [output.read_line()]
+        assert child.end() == 0
+        lines += output.read_all().splitlines()
+    read_back = list(read((line.encode() for line in lines), "stdout"))
+    assert [line.event for line in read_back] == [SNAPSHOT, MonitoringPausedEvent()]
+
+
+def test_a_node_that_refuses_us_is_an_error(node: Path, output: Pipe, errors: Pipe) -> None:
+    with watch(node, stdout=output.writer, stderr=errors.writer) as child:
+        child.tell(SNAPSHOT, "refuse " + json.dumps("no macaroon \x1b[2J"))
+        assert child.process.wait(TIMEOUT) == 2
+        assert errors.read_all() == "chanfitness: no macaroon \\x1b[2J\n"
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(node: Path, output: Pipe, errors: Pipe) -> None:
+    with watch(node, stdout=output.writer, stderr=errors.writer) as child:
+        child.tell(SNAPSHOT)
+        output.read_line()
+        output.stop_reading()
+        assert child.process.wait(TIMEOUT) == 128 + signal.SIGPIPE
+        assert errors.read_all() == ""
+
+
+def test_a_hangup_that_is_ignored_ends_nothing(node: Path, output: Pipe, errors: Pipe) -> None:
+    """As with nohup."""
+    prefix = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
+    with watch(node, stdout=output.writer, stderr=errors.writer, prefix=prefix) as child:
+        child.tell(SNAPSHOT)
+        output.read_line()
+        child.process.send_signal(signal.SIGHUP)
+        child.tell(PeerOfflineEvent(ALICE))
+        assert "peer offline" in output.read_line()
+        assert child.end() == 0
+
+
+# On a terminal.
+
+
+@pytest.mark.parametrize("count", [3, 300])
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
+def test_the_live_table_on_a_terminal(columns: int, lines: int, count: int, node: Path) -> None:
+    channels = [OpenChannel(outpoint(number), vertex(number)) for number in range(count)]
+    terminal = Terminal(columns, lines)
+    with watch(node, stdout=terminal.theirs, stderr=terminal.theirs) as child:
+        child.tell(MonitoringResumedEvent(channels, [vertex(0)]))
+        terminal.read_until(f"{count} channels, 1 of them online".encode())
+        child.tell(PeerOnlineEvent(vertex(1)), "log " + json.dumps("alias \x1b[2J"))
+        seen = terminal.read_until(b"alias \\x1b[2J")
+        terminal.read_until(b"UTC", seen)  # so that picture is whole
+        assert child.end(signal.SIGINT) == 0
+    text = terminal.read_all()
+    picture = next(each for each in pictures(text) if "chanfitness: alias \\x1b[2J" in each)
+    assert picture[1].startswith(f"{count} channels, 2 of them online")
+    assert (len(picture), max(map(len, picture)) <= columns) == (lines, True)
+    rows = [line.split() for line in picture[3:] if "%" in line]
+    assert len(rows) == (3 if count == 3 else lines - 8)
+    assert rows[0][2:4] == ["offline", "0.00%"]
+    if columns == 200:
+        assert rows[0][:2] == [str(outpoint(2)), str(vertex(2))]
+    assert (f"... and {count - len(rows)} more" in picture) is (count == 300)
+    assert "peer online         0200" in "\n".join(picture[-5:] if count == 300 else picture)
+    assert after(text) == "chanfitness: alias \\x1b[2J\r\n"
+
+
+def test_a_terminal_without_a_cursor_gets_lines(
+    node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    terminal = Terminal(80)
+    with watch(node, stdout=terminal.theirs, stderr=terminal.theirs) as child:
+        child.tell(SNAPSHOT)
+        terminal.read_until(b"monitoring started")
+        assert child.end() == 0
+    assert "\x1b" not in terminal.read_all()
+
+
+# In this process.
+
+
+class Lnd:
+    """What the command takes for an lnd: it refuses us as soon as it is watched."""
+
+    def __init__(self) -> None:
+        self.source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+        self.source.refuse("the test is over")
+        self.options: dict[str, object] = {}
+
+    def make(self, **options: object) -> FakeSource:
+        self.options = options
+        if options["network"] == "moon":
+            raise ValueError("bad network 'moon'")
+        return self.source
+
+
+@pytest.fixture
+def lnd(monkeypatch: pytest.MonkeyPatch) -> Lnd:
+    lnd = Lnd()
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    pretend(monkeypatch, "chanfitness.nodes.lnd", LndNode=lnd.make)
+    return lnd
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, name: str, **contents: object) -> None:
+    """Let ``name`` be a module with these contents."""
+    module = ModuleType(name)
+    vars(module).update(contents)
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+class Missing:
+    """Finds that a package is not installed."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == self._package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Let ``package`` be one that is not installed."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package or name == "chanfitness.reports.live_table":
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Missing(package), *sys.meta_path])
+
+
+def error_of(capfd: Printed, *arguments: str) -> str:
+    """What the command says when it ends by itself, which is an error."""
+    assert main(["watch", "lnd", *arguments]) == 2
+    return capfd.readouterr().err
+
+
+def test_options_are_named_as_those_of_lncli(lnd: Lnd, capfd: Printed) -> None:
+    names = ["rpcserver", "lnddir", "tlscertpath", "macaroonpath", "network"]
+    options = [text for name in names for text in (f"--{name}", f"some {name}")]
+    assert error_of(capfd, *options) == "chanfitness: the test is over\n"
+    assert lnd.options == {name: f"some {name}" for name in names}
+    assert error_of(capfd) == "chanfitness: the test is over\n"
+    assert lnd.options == dict.fromkeys(names)
+
+
+@pytest.mark.usefixtures("lnd")
+def test_bad_options_are_errors(capfd: Printed, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    diary.write_text("Dear diary\n")
+    assert error_of(capfd, "--network", "moon") == "chanfitness: bad network 'moon'\n"
+    assert error_of(capfd, "--db", "").startswith("chanfitness: bad path ''")
+    assert error_of(capfd, "--db", str(tmp_path / "no" / "db")).startswith(
+        f"chanfitness: {tmp_path}"
+    )
+    assert error_of(capfd, "--record", str(diary)) == (
+        f"chanfitness: {diary}:1: not JSON: 'Dear diary\\n'\n"
+    )
+    assert error_of(capfd, "--record", "no\x1b[2J/r") == (
+        "chanfitness: [Errno 2] No such file or directory: 'no\\x1b[2J/r'\n"
+    )
+
+
+def test_one_file_cannot_be_both(capfd: Printed, tmp_path: Path) -> None:
+    file = str(tmp_path / "new")
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert main(["watch", "lnd", "--db", file, "--record", str(link)]) == 2
+    assert capfd.readouterr().err == f"chanfitness: --db and --record are the same file, {file}\n"
+    assert os.listdir(tmp_path) == ["link"]
+
+
+def test_a_recording_is_let_go_where_no_node_is_made(
+    lnd: Lnd, capfd: Printed, tmp_path: Path
+) -> None:
+    recording = str(tmp_path / "r.jsonl")
+    error_of(capfd, "--network", "moon", "--record", recording)
+    assert error_of(capfd, "--record", recording) == "chanfitness: the test is over\n"
+    assert lnd.source.calls == ["cancel", "close"]
+
+
+@pytest.mark.parametrize("value", [None, "debug"])
+def test_what_grpc_itself_prints_is_turned_off(
+    value: str | None, lnd: Lnd, capfd: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("GRPC_VERBOSITY", value)
+    error_of(capfd)
+    assert os.environ["GRPC_VERBOSITY"] == (value or "NONE")
+    assert lnd.options
+
+
+@pytest.mark.usefixtures("lnd")
+def test_without_a_table_to_show_it_says_what_to_install(
+    capfd: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    without(monkeypatch, "rich")
+    assert error_of(capfd) == (
+        "chanfitness: rich is not installed: pip install 'chanfitness[cli]'\n"
+    )
+    assert error_of(capfd, "--json") == "chanfitness: the test is over\n"
+
+
+@pytest.mark.usefixtures("lnd")
+def test_without_a_server_to_serve_it_says_what_to_install(
+    capfd: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = "prometheus_client is not installed: pip install 'chanfitness[prometheus]'"
+
+    def missing(_: str) -> tuple[str, int]:
+        raise ModuleNotFoundError(error)
+
+    pretend(monkeypatch, "chanfitness.exporter", parse_address=missing, serve=None)
+    assert error_of(capfd, "--prometheus", "9789") == f"chanfitness: {error}\n"
+
+
+class FakeServer:
+    def __init__(self, port: int, closed: list[int]) -> None:
+        self.port = port
+        self._closed = closed
+
+    def close(self) -> None:
+        self._closed.append(self.port)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:1234/metrics"),
+        ("::1", "http://[::1]:1234/metrics"),
+    ],
+)
+def test_where_the_metrics_are_is_said(
+    host: str, url: str, lnd: Lnd, capfd: Printed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    lnd.source.fault = None
+
+    def parse_address(text: str) -> tuple[str, int]:
+        if text == "nonsense":
+            raise ValueError("bad address 'nonsense'")
+        return host, int(text)
+
+    def serve(store: ChannelEventStore, address: tuple[str, int]) -> FakeServer:
+        assert address == (host, 0)
+        lnd.source.refuse("the test is over")
+        return FakeServer(1234, closed)
+
+    pretend(monkeypatch, "chanfitness.exporter", parse_address=parse_address, serve=serve)
+    assert error_of(capfd, "--prometheus", "nonsense") == "chanfitness: bad address 'nonsense'\n"
+    printed = error_of(capfd, "--prometheus", "0")
+    assert printed == f"chanfitness: metrics at {url}\nchanfitness: the test is over\n"
+    assert closed == [1234]

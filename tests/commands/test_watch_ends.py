@@ -1,0 +1,198 @@
+"""Watching ends: with a node that refuses us, a signal, a reader who goes, or a fault."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    Config,
+    MonitoringPausedEvent,
+    NodeError,
+    OpenChannel,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    ShuttingDownError,
+    SqliteStorage,
+    StorageInUseError,
+)
+from chanfitness.recording.recorder import Recorder
+
+from ..support.stores import WAIT
+from ..support.values import ALICE, CHANNEL_1
+from ..support.watch_sessions import FakeSource, events_of, flap, happen, path, source, watching
+
+__all__ = ["path", "source"]
+
+PAUSED = MonitoringPausedEvent()
+ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
+
+
+# A node that is not there, or refuses us.
+
+
+def test_a_node_that_is_not_there_yet_is_waited_for(path: Path) -> None:
+    source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], is_there=False)
+    with watching(source, recorder=Recorder(path)) as watched:
+        assert "peer online" in happen(source, watched, ONLINE)[0]
+        assert path.read_bytes() == b""
+        assert "monitoring started" in happen(source, watched, source.snapshot)[0]
+    assert events_of(path) == [source.snapshot, PAUSED]
+
+
+def test_what_ends_unseen_is_not_said_to_end(path: Path) -> None:
+    with watching(FakeSource(is_there=False), recorder=Recorder(path)) as watched:
+        watched.end()
+        assert watched.output.read_all() == ""
+    assert path.read_bytes() == b""
+
+
+def test_a_node_that_refuses_us_from_the_start(source: FakeSource, path: Path) -> None:
+    def refuse() -> None:
+        raise NodeError("no macaroon of mine")
+
+    source.get_open_channels = refuse  # type: ignore[method-assign]
+    with watching(source, recorder=Recorder(path)) as watched:
+        with pytest.raises(NodeError, match="no macaroon of mine"):
+            watched.result()
+        assert watched.errors.read_all() == ""
+    assert source.calls == ["cancel", "close"]
+
+
+def test_a_node_that_refuses_us_later(source: FakeSource, path: Path) -> None:
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        source.refuse("no macaroon of mine")
+        source.put(PAUSED)
+        with pytest.raises(NodeError, match="no macaroon of mine"):
+            watched.result()
+    assert source.calls == ["cancel", "close"]
+    assert events_of(path) == [source.snapshot, PAUSED]
+
+
+def test_a_refusal_that_is_logged_ends_it_and_is_not_said_twice(source: FakeSource) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        source.refuse("no macaroon of mine")
+        logging.getLogger("node").critical("%s", source.fault)
+        with pytest.raises(NodeError):
+            watched.result()
+        assert watched.errors.read_all() == ""
+
+
+def test_a_node_that_cannot_even_be_asked_is_let_go(source: FakeSource) -> None:
+    def fail(**_: object) -> Config:
+        raise NodeError("no certificate")
+
+    source.config = fail  # type: ignore[method-assign]
+    with watching(source) as watched, pytest.raises(NodeError, match="no certificate"):
+        watched.result()
+    assert source.calls == ["close"]
+
+
+# The end.
+
+
+def test_a_signal_ends_a_start_that_hangs(source: FakeSource, path: Path) -> None:
+    hangs, closed, cancelled = threading.Event(), threading.Event(), threading.Event()
+
+    def hang() -> Sequence[OpenChannel]:
+        hangs.set()
+        assert closed.wait(WAIT)
+        return []
+
+    source.get_open_channels = hang  # type: ignore[method-assign]
+    source.close = closed.set  # type: ignore[method-assign]
+    source.cancel = cancelled.set  # type: ignore[method-assign]
+    with watching(source, recorder=Recorder(path)) as watched:
+        assert hangs.wait(WAIT)
+        watched.end()
+    assert cancelled.wait(WAIT)
+
+
+def test_a_node_that_hangs_for_good_is_left_behind(source: FakeSource) -> None:
+    hangs, over = threading.Event(), threading.Event()
+
+    def hang() -> Sequence[OpenChannel]:
+        hangs.set()
+        assert over.wait(WAIT)
+        return []
+
+    source.get_open_channels = hang  # type: ignore[method-assign]
+    with watching(source) as watched:
+        assert hangs.wait(WAIT)
+        watched.end()
+        assert source.calls == ["close"]
+        over.set()
+
+
+def test_a_reader_that_stalls_holds_nobody_and_the_recording_has_all(
+    source: FakeSource, path: Path
+) -> None:
+    flaps = [event for number in range(3000) for event in flap(number)]
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        source.put(*flaps)
+        watched.end()
+        printed = watched.output.read_all()
+    assert len(printed) < 500_000
+    assert events_of(path) == [source.snapshot, *flaps, PAUSED]
+
+
+def test_a_reader_who_goes_ends_it(source: FakeSource, path: Path) -> None:
+    """And not only when something happens."""
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        watched.output.stop_reading()
+        with pytest.raises(BrokenPipeError):
+            watched.result()
+    assert events_of(path) == [source.snapshot, PAUSED]
+    assert source.calls == ["cancel", "close"]
+
+
+def test_a_reader_of_errors_who_goes_ends_nothing(source: FakeSource) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        watched.errors.stop_reading()
+        logging.getLogger("node").warning("something")
+        assert "peer offline" in happen(source, watched, OFFLINE)[0]
+
+
+def test_a_loop_that_dies_ends_it(path: Path) -> None:
+    class Broken(queue.Queue[Any]):
+        def _get(self) -> Any:
+            item = super()._get()
+            if item == OFFLINE:
+                raise MemoryError("no more room")
+            return item
+
+    source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE], updates=Broken())
+    with watching(source, recorder=Recorder(path)) as watched:
+        watched.output.read_line()
+        source.put(ONLINE, OFFLINE)
+        with pytest.raises(ShuttingDownError, match=r"loop died of MemoryError\('no more room'\)"):
+            watched.result()
+    assert events_of(path) == [source.snapshot, ONLINE, PAUSED]
+
+
+def test_what_is_critical_elsewhere_ends_nothing(source: FakeSource) -> None:
+    with watching(source) as watched:
+        watched.output.read_line()
+        logging.getLogger("elsewhere").critical("help")
+        assert watched.errors.read_line() == "chanfitness: help"
+        happen(source, watched, OFFLINE)
+
+
+def test_a_database_in_use_is_refused(source: FakeSource, path: Path) -> None:
+    database = str(path.with_suffix(".db"))
+    with watching(source, storage=SqliteStorage(database)) as watched:
+        watched.output.read_line()
+        second = watching(FakeSource(), storage=SqliteStorage(database))
+        with second as refused, pytest.raises(StorageInUseError):
+            refused.result()

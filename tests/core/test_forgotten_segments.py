@@ -1,0 +1,167 @@
+"""A source that is cut for years: the stretches that date nothing any more are forgotten."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    ChannelHistory,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    Overview,
+    Vertex,
+)
+from chanfitness.core.timeline import Anchor, Axis
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import DAY, HOUR, ZERO, watching
+from ..support.stores import WAIT, running
+from ..support.values import SECOND, START
+
+CUTS = 400
+
+
+def cut(node: FakeNode, online: list[Vertex]) -> None:
+    """An hour that is seen and an hour that is not."""
+    node.advance(hours=1)
+    node.channel_notifier.send_update(MonitoringPausedEvent())
+    node.advance(hours=1)
+    channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
+    node.channel_notifier.send_update(MonitoringResumedEvent(channels, online))
+
+
+def stretches(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as database:
+        (count,) = database.execute("SELECT count(*) FROM stretches").fetchone()
+        return int(count)
+
+
+def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, ChannelHistory]:
+    """A channel that opened long ago, and one peer that flaps now and then."""
+    old = node.open_channel(node.new_peer(online=True))
+    flapping = node.open_channel(node.new_peer(online=True))
+    for number in range(CUTS):
+        cut(node, [old.peer, flapping.peer])
+        if number % 50 == 0:
+            node.peer_offline(flapping.peer)
+            node.advance(hours=1)
+            node.peer_online(flapping.peer)
+    window = 2 * DAY
+    return (
+        store.get_overview(timeout=WAIT),
+        store.get_history(flapping.channel_point, window=window, timeout=WAIT),
+    )
+
+
+def expected(monkeypatch: pytest.MonkeyPatch) -> tuple[Overview, ChannelHistory]:
+    """The same, of a store that forgets nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr("chanfitness.core.ledger._MANY_STRETCHES", 10**9)
+        node = FakeNode(history=3 * DAY)
+        with running(node.store) as store:
+            found = cut_often(node, store)
+            assert len(store._axis.anchors()) == CUTS + 1
+            return found
+
+
+def test_what_is_kept_is_bounded_and_all_dates_stand(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    node = FakeNode(history=3 * DAY)
+    with watching(node, tmp_path / "db", history=3 * DAY) as store:
+        overview, history = cut_often(node, store)
+        assert (overview, history) == expected(monkeypatch)
+        assert len(store._axis.anchors()) < 260
+        opened = store.get_history(overview.channels[0].channel_point).start
+    assert opened == FakeNode().clock.now()
+    assert stretches(tmp_path / "db") < 260
+    with watching(node, tmp_path / "db", history=3 * DAY) as store:
+        again = store.get_overview()
+    assert again.blind == overview.blind
+    assert again.channels == overview.channels
+    assert [info.last_flap for info in again.peers] == [info.last_flap for info in overview.peers]
+
+
+def test_without_history_only_what_dates_something_is_kept() -> None:
+    node = FakeNode()
+    with running(ChannelEventStore(replace(node.config))) as store:
+        overview = None
+        node.open_channel(node.new_peer())
+        for _ in range(CUTS):
+            cut(node, [])
+        overview = store.get_overview()
+        assert len(store._axis.anchors()) < 260
+    assert overview.blind == CUTS * HOUR
+    assert overview.channels[0].lifetime == CUTS * HOUR
+
+
+def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
+    """Its old changes are dropped with the stretches in which they were seen, on the disk too."""
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    with watching(node, tmp_path / "db", history=3 * DAY):
+        for _ in range(5):
+            cut(node, [])
+            node.peer_online(channel.peer)
+            node.peer_offline(channel.peer)
+    with watching(node, tmp_path / "db", history=3 * DAY) as store:
+        for _ in range(CUTS):
+            cut(node, [])
+        lifetime = store.get_chan_info(*channel, timeout=WAIT).lifetime
+    with watching(node, tmp_path / "db", history=3 * DAY) as store:
+        assert store.get_chan_info(*channel, timeout=WAIT).lifetime == lifetime
+
+
+def a_cut_axis() -> Axis:
+    """Ten stretches of a second, two seconds apart."""
+    anchors = [Anchor(number * SECOND, START + 3 * number * SECOND) for number in range(10)]
+    return Axis(START + 30 * SECOND, anchors, 10 * SECOND)
+
+
+def date(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def test_the_first_the_last_and_what_is_needed_are_kept() -> None:
+    axis = a_cut_axis()
+    axis.forget(date(1000), {4})
+    assert axis.numbers() == [0, 4, 9, 10]
+    assert [axis.date((number * SECOND, number)) for number in axis.numbers()] == [
+        date(0),
+        date(12),
+        date(27),
+        date(30),
+    ]
+    assert axis.blind() == 20 * SECOND
+    axis.pause()
+    axis.resume()
+    assert axis.numbers() == [0, 4, 9, 10, 11]
+
+
+def test_what_ended_later_is_kept() -> None:
+    axis = a_cut_axis()
+    axis.forget(date(24), ())
+    assert axis.numbers() == [0, 7, 8, 9, 10]
+    assert axis.locate(date(21.5)) == 7.5 * SECOND
+
+
+def test_blind_time_between_two_that_are_left_is_one() -> None:
+    axis = a_cut_axis()
+    axis.forget(date(1000), ())
+    assert axis.locate(date(5)) == 5 * SECOND
+    assert axis.locate(date(9)) == axis.locate(date(26)) == 9 * SECOND
+
+
+def test_nothing_is_forgotten_twice() -> None:
+    axis = a_cut_axis()
+    for _ in range(2):
+        axis.forget(date(1000), {4})
+    assert axis.numbers() == [0, 4, 9, 10]
+    assert axis.blind() == 20 * SECOND > ZERO

@@ -1,0 +1,304 @@
+"""What a peer's history says of a window, and what it costs to keep."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chanfitness import (
+    ChannelHistory,
+    ChannelNotFoundError,
+    Config,
+    HistoryDisabledError,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    Outage,
+    PeerNotFoundError,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+from chanfitness.core.history import History
+
+from ..support.driven_store import Watched
+from ..support.lengths import length
+from ..support.stores import WAIT, QueueSubscription
+from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START
+
+ZERO, MICROSECOND, HOUR = timedelta(0), timedelta(microseconds=1), 3600 * SECOND
+DAYS_90 = timedelta(days=90)
+OPEN_ALREADY = [OpenChannel(CHANNEL_1, ALICE)]
+
+
+def seconds(number: float) -> datetime:
+    return START + number * SECOND
+
+
+# A history alone
+
+
+def history_of(positions: list[int], *, online: bool) -> History:
+    """Of changes at these microseconds; ``online`` is the state after the first."""
+    history = History((positions[0] * MICROSECOND, 0), online)
+    for position in positions[1:]:
+        history.change((position * MICROSECOND, 0))
+    return history
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    tracemalloc.start()
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_kept_change_takes_16_bytes_at_most() -> None:
+    before = tracemalloc.get_traced_memory()[0]
+    history = history_of(list(range(100_000)), online=True)
+    after = tracemalloc.get_traced_memory()[0]
+
+    assert after - before <= 16 * len(history)
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_kept_change_takes_16_bytes_at_most_while_as_many_are_dropped() -> None:
+    kept, before = 20_000, tracemalloc.get_traced_memory()[0]
+    history = history_of(list(range(kept)), online=True)
+    sizes = []
+    for position in range(kept, 4 * kept):
+        history.change((position * MICROSECOND, 0))
+        history.drop(1)
+        if position % 100 == 0:
+            sizes.append(tracemalloc.get_traced_memory()[0] - before)
+
+    assert len(history) == kept
+    assert max(sizes) <= 16 * kept + 16 * 1024
+
+
+class Naive:
+    """The same changes in a list."""
+
+    def __init__(self, positions: list[int], online: bool) -> None:
+        self.changes = [(at, online ^ bool(number % 2)) for number, at in enumerate(positions)]
+
+    def spans(self, end: int) -> list[tuple[int, int, bool]]:
+        return [(at, to, up) for (at, up), (to, _) in pairwise([*self.changes, (end, False)])]
+
+    def uptime(self, start: int, end: int) -> int:
+        spans = self.spans(max(end, self.changes[-1][0]))
+        return sum(max(min(to, end) - max(at, start), 0) for at, to, up in spans if up)
+
+    def outages(self, start: int) -> list[tuple[int, int | None]]:
+        *ended, (at, _, up) = self.spans(self.changes[-1][0])
+        lasting: list[tuple[int, int | None]] = [] if up else [(at, None)]
+        return [*((gone, back) for gone, back, up in ended if back > start and not up), *lasting]
+
+
+GAPS = st.lists(st.sampled_from([0, 0, 1, 2, 50]), min_size=1, max_size=40)
+
+
+@settings(max_examples=length(300, 20_000))
+@given(gaps=GAPS, online=st.booleans(), data=st.data())
+def test_uptime_and_outages_are_those_of_a_naive_sum(
+    *, gaps: list[int], online: bool, data: st.DataObject
+) -> None:
+    positions = list(accumulate(gaps))
+    history, naive = history_of(positions, online=online), Naive(positions, online)
+    dropped = data.draw(st.integers(0, len(positions) - 1))
+    history.drop(dropped)
+    del naive.changes[:dropped]
+    begin = naive.changes[0][0]
+    start = data.draw(st.integers(begin, positions[-1] + 5))
+    end = data.draw(st.integers(start, positions[-1] + 9))
+
+    assert history.uptime(start * MICROSECOND, end * MICROSECOND) == (
+        naive.uptime(start, end) * MICROSECOND
+    )
+    outages = [
+        (gone[0] // MICROSECOND, None if back is None else back[0] // MICROSECOND)
+        for gone, back in history.outages(start * MICROSECOND)
+    ]
+    assert [each for each in outages if each[1] is None or each[1] > start] == naive.outages(start)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("dropped", [1, 7, 1023, 1024, 1025, 2500, 4999])
+def test_what_is_dropped_changes_no_figure_of_what_is_kept(dropped: int, at_once: bool) -> None:
+    positions = list(range(0, 15_000, 3))
+    history, whole = (history_of(positions, online=True) for _ in range(2))
+    assert not history.dropped
+
+    for count in [dropped] if at_once else [1] * dropped:
+        history.drop(count)
+
+    assert history.dropped
+    assert history.online is whole.online
+    assert len(history) == 5000 - dropped
+    assert [history.instant(n) for n in range(len(history))] == [
+        whole.instant(n) for n in range(dropped, 5000)
+    ]
+    for start in (positions[dropped], 14_998, 15_001):
+        window = start * MICROSECOND, 15_010 * MICROSECOND
+        assert history.uptime(*window) == whole.uptime(*window)
+        assert list(history.outages(window[0])) == list(whole.outages(window[0]))
+
+
+def test_changes_go_on_after_the_oldest_were_dropped() -> None:
+    positions = list(range(0, 30_000, 3))
+    history = history_of(positions[:3], online=False)
+    for position in positions[3:]:
+        history.change((position * MICROSECOND, 0))
+        history.drop(len(history) - 3)
+
+    assert [history.instant(n)[0] // MICROSECOND for n in range(3)] == [29_991, 29_994, 29_997]
+    assert history.online
+    assert history.uptime(29_992 * MICROSECOND, 30_001 * MICROSECOND) == 6 * MICROSECOND
+
+
+# Derived figures
+
+
+def channel_history(lifetime: float, *durations: float) -> ChannelHistory:
+    outages = tuple(Outage(START, START, each * SECOND) for each in durations)
+    up = lifetime - sum(durations)
+    return ChannelHistory(START, START, lifetime * SECOND, up * SECOND, ZERO, outages)
+
+
+def test_figures_of_a_history_with_outages() -> None:
+    history = channel_history(100, 10, 30)
+
+    assert history.uptime_ratio == 0.6
+    assert history.longest_outage == 30 * SECOND
+    assert history.mean_time_to_repair == 20 * SECOND
+    assert history.mean_time_between_failures == 30 * SECOND
+
+
+def test_figures_of_a_history_without_outage() -> None:
+    history = channel_history(100)
+
+    assert history.uptime_ratio == 1.0
+    assert history.longest_outage is None
+    assert history.mean_time_to_repair is None
+    assert history.mean_time_between_failures is None
+    assert channel_history(0).uptime_ratio is None
+
+
+# Through a store
+
+
+def test_a_window_cuts_what_began_before_it() -> None:
+    with Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched:
+        watched.clock.advance(10 * SECOND)
+        watched.put(PeerOnlineEvent(ALICE))
+        watched.clock.advance(20 * SECOND)
+        watched.put(PeerOfflineEvent(ALICE))
+        watched.clock.advance(30 * SECOND)
+
+        whole = watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        last_35 = watched.store.get_history(CHANNEL_1, window=35 * SECOND, timeout=WAIT)
+        last_55 = watched.store.get_history(CHANNEL_1, window=55 * SECOND, timeout=WAIT)
+
+    lasting = Outage(seconds(30), None, 30 * SECOND)
+    first = Outage(START, seconds(10), 10 * SECOND)
+    cut = Outage(seconds(5), seconds(10), 5 * SECOND)
+    end = seconds(60)
+    assert whole == (START, end, 60 * SECOND, 20 * SECOND, ZERO, (first, lasting))
+    assert last_35 == (seconds(25), end, 35 * SECOND, 5 * SECOND, ZERO, (lasting,))
+    assert last_55 == (seconds(5), end, 55 * SECOND, 20 * SECOND, ZERO, (cut, lasting))
+
+
+def test_blind_time_ends_no_outage_and_lengthens_none() -> None:
+    with Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched:
+        watched.clock.advance(10 * SECOND)
+        watched.put(MonitoringPausedEvent())
+        watched.clock.advance(HOUR)
+        watched.put(MonitoringResumedEvent(OPEN_ALREADY, []))
+        watched.clock.advance(5 * SECOND)
+        watched.put(PeerOnlineEvent(ALICE))
+
+        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        in_the_blind = watched.store.get_history(CHANNEL_1, window=605 * SECOND, timeout=WAIT)
+
+    back = START + 15 * SECOND + HOUR
+    outage = Outage(START, back, 15 * SECOND)
+    assert history == (START, back, 15 * SECOND, ZERO, HOUR, (outage,))
+    cut = Outage(back - 605 * SECOND, back, 5 * SECOND)
+    assert in_the_blind == (cut.start, back, 5 * SECOND, ZERO, 600 * SECOND, (cut,))
+
+
+@pytest.mark.parametrize("keeping", [{"history_limit": 1}, {"history": 30 * SECOND}])
+def test_what_is_dropped_moves_the_start_but_no_total(keeping: dict[str, Any]) -> None:
+    with Watched(open_channels=OPEN_ALREADY, **{"history": DAYS_90, **keeping}) as watched:
+        watched.clock.advance(10 * SECOND)
+        watched.put(PeerOnlineEvent(ALICE))
+        watched.clock.advance(30 * SECOND)
+
+        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        info = watched.store.get_chan_info(CHANNEL_1, timeout=WAIT)
+
+    assert history == (seconds(10), seconds(40), 30 * SECOND, 30 * SECOND, ZERO, ())
+    assert (info.lifetime, info.uptime) == (40 * SECOND, 30 * SECOND)
+
+
+def test_without_history_there_is_none_to_ask_for() -> None:
+    with (
+        Watched(open_channels=OPEN_ALREADY) as watched,
+        pytest.raises(HistoryDisabledError, match=r"Config\(history="),
+    ):
+        watched.store.get_history(CHANNEL_1, timeout=WAIT)
+
+
+def test_a_negative_window_is_refused() -> None:
+    with (
+        Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched,
+        pytest.raises(ValueError, match="bad window"),
+    ):
+        watched.store.get_history(CHANNEL_1, window=-MICROSECOND, timeout=WAIT)
+
+
+def test_a_channel_that_is_not_open_has_no_history() -> None:
+    with (
+        Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched,
+        pytest.raises(ChannelNotFoundError),
+    ):
+        watched.store.get_history(CHANNEL_2, timeout=WAIT)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"history": -SECOND}, "bad history"),
+        ({"history_limit": 0}, "bad history_limit 0"),
+        ({"history_limit": 2.5}, "bad history_limit 2.5"),
+    ],
+)
+def test_a_bad_setting_is_refused(setting: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Config(
+            subscribe_channel_events=QueueSubscription,
+            subscribe_peer_events=QueueSubscription,
+            get_open_channels=list,
+            **setting,
+        )
+
+
+def test_a_channel_may_be_asked_for_without_naming_its_peer() -> None:
+    with Watched(open_channels=OPEN_ALREADY, online=[ALICE]) as watched:
+        watched.clock.advance(SECOND)
+        store = watched.store
+
+        named = store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
+        assert store.get_chan_info(CHANNEL_1, timeout=WAIT) == named
+        assert named == (CHANNEL_1, ALICE, SECOND, SECOND)
+        with pytest.raises(ChannelNotFoundError):
+            store.get_chan_info(CHANNEL_2, timeout=WAIT)
+        with pytest.raises(PeerNotFoundError):
+            store.get_chan_info(CHANNEL_1, BOB, timeout=WAIT)

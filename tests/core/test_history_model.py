@@ -1,0 +1,217 @@
+"""Whatever happens, the store remembers it as a model does that keeps everything for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from typing import Any, NamedTuple, TypeVar
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chanfitness import (
+    ChannelHistory,
+    ChannelNotFoundError,
+    ClosedChannelEvent,
+    HistoryDisabledError,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    OutPoint,
+    PeerNotFoundError,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    Vertex,
+)
+
+from ..support.driven_store import Watched
+from ..support.history_model import ZERO, Event, HistoryModel
+from ..support.lengths import length
+from ..support.stores import WAIT
+from ..support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
+
+T = TypeVar("T")
+
+MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+INDIA = timezone(timedelta(hours=5, minutes=30))
+
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+class Put(NamedTuple):
+    """An event, whose own time is ``off`` from the clock's, if it has one."""
+
+    kind: type[Event]
+    channel: OpenChannel
+    off: timedelta | None
+    stream: int
+
+
+class Resume(NamedTuple):
+    """A snapshot that differs from the state in the channels and peers that are named."""
+
+    channels: list[OpenChannel]
+    peers: set[Vertex]
+    backwards: bool
+    off: timedelta | None
+
+
+class Move(NamedTuple):
+    """Of the clock."""
+
+    by: timedelta
+
+
+class Ask(NamedTuple):
+    channel: OpenChannel
+    window: timedelta | None
+
+
+Operation = Put | Resume | Move | Ask
+
+
+class Pair:
+    """A store and its model, which are told and asked the same."""
+
+    def __init__(
+        self, open_channels: list[OpenChannel], online: set[Vertex], keeping: dict[str, Any]
+    ) -> None:
+        self.watched = Watched(open_channels=open_channels, online=online, **keeping)
+        self.clock, self.store = self.watched.clock, self.watched.store
+        peers = dict.fromkeys(each.peer for each in open_channels)
+        self.model = HistoryModel(
+            START, open_channels, [each for each in peers if each in online], **keeping
+        )
+
+    def play(self, operation: Operation) -> None:
+        if isinstance(operation, Move):
+            self.clock.advance(operation.by)
+        elif isinstance(operation, Ask):
+            self.compare(operation.channel, operation.window)
+        else:
+            event = self.event(operation)
+            self.watched.put(event, operation.stream if isinstance(operation, Put) else 1)
+            self.model.put(event, self.clock.now())
+
+    def event(self, operation: Put | Resume) -> Event:
+        off = operation.off
+        at = None if off is None else (self.clock.now() + off).astimezone(INDIA)
+        if isinstance(operation, Resume):
+            return MonitoringResumedEvent(*self.snapshot(operation), at)
+        if issubclass(operation.kind, (OpenChannelEvent, ClosedChannelEvent)):
+            return operation.kind(*operation.channel, at)
+        if issubclass(operation.kind, (PeerOnlineEvent, PeerOfflineEvent)):
+            return operation.kind(operation.channel.peer, at)
+        return MonitoringPausedEvent(at)
+
+    def snapshot(self, differing: Resume) -> tuple[list[OpenChannel], list[Vertex]]:
+        state = self.model.now
+        channels = {each.point: OpenChannel(each.point, each.peer) for each in state.openings}
+        for channel in differing.channels:
+            if channels.get(channel.channel_point) == channel:
+                del channels[channel.channel_point]
+            else:
+                channels[channel.channel_point] = channel
+        online = sorted(state.online ^ differing.peers, key=bytes, reverse=differing.backwards)
+        return sorted(channels.values(), reverse=differing.backwards), online
+
+    def compare(self, channel: OpenChannel, window: timedelta | None) -> None:
+        """Ask everything."""
+        self.model.put(None, self.clock.now())
+        store, model, (point, peer) = self.store, self.model, channel
+        infos = store.list_channels(timeout=WAIT)
+        assert infos == model.list_channels()
+        assert all(ZERO <= info.uptime <= info.lifetime for info in infos)
+        assert answer(store.get_chan_info, point, peer) == model.chan_info(point, peer)
+        assert answer(store.get_chan_info, point) == model.chan_info(point, None)
+        assert answer(store.get_peer_info, peer) == model.peer_info(peer)
+        assert store.list_peers(timeout=WAIT) == model.list_peers()
+        for each in {point, *(info.channel_point for info in infos)}:
+            self.compare_history(each, window)
+
+    def compare_history(self, point: OutPoint, window: timedelta | None) -> None:
+        history = answer(self.store.get_history, point, window=window)
+        assert history == self.model.history(point, window)
+        if isinstance(history, ChannelHistory):
+            assert history.lifetime + history.blind == history.end - history.start
+            offline = sum((outage.duration for outage in history.outages), ZERO)
+            assert offline == history.lifetime - history.uptime
+            assert ZERO <= history.uptime <= history.lifetime
+
+
+def answer(question: Callable[..., T], *about: Any, **how: Any) -> T | type[Exception]:
+    """The answer, or the type of the error."""
+    try:
+        return question(*about, timeout=WAIT, **how)
+    except (ChannelNotFoundError, PeerNotFoundError, HistoryDisabledError) as error:
+        return type(error)
+
+
+# Few channels, and most of the time each with one peer: so there are many closes
+# of what is open, and many opens of what was open before.
+USUAL = [(CHANNEL_1, ALICE)] * 5 + [(CHANNEL_2, ALICE)] * 2 + [(CHANNEL_3, BOB)]
+UNUSUAL = [(CHANNEL_1, BOB), (CHANNEL_2, CAROL)]
+CHANNELS = st.sampled_from(USUAL + UNUSUAL).map(lambda channel: OpenChannel(*channel))
+PEERS = st.sampled_from([ALICE, ALICE, BOB, CAROL])
+# Many moves of the same lengths: so that things happen at once, or a period apart.
+LENGTHS = st.one_of(
+    st.sampled_from([MICROSECOND, SECOND, MINUTE, HOUR, 8 * HOUR, DAY, 30 * DAY]),
+    st.timedeltas(ZERO, 10 * SECOND),
+    st.timedeltas(ZERO, 40 * DAY),
+)
+BACKWARDS = LENGTHS.map(lambda by: -by)
+OFF = st.one_of(st.none(), st.none(), st.none(), BACKWARDS, LENGTHS)
+CHANGES = [PeerOnlineEvent, PeerOfflineEvent]
+KINDS = [*CHANGES * 3, OpenChannelEvent, ClosedChannelEvent, MonitoringPausedEvent]
+WINDOWS = st.one_of(
+    st.none(), st.sampled_from([ZERO, MICROSECOND, 3650 * DAY, timedelta.max]), LENGTHS
+)
+PUTS = st.builds(Put, st.sampled_from(KINDS), CHANNELS, OFF, st.integers(0, 1))
+OPERATIONS = st.one_of(
+    PUTS,
+    PUTS,
+    PUTS,
+    st.builds(Resume, st.lists(CHANNELS, max_size=2), st.sets(PEERS), st.booleans(), OFF),
+    st.builds(Move, LENGTHS),
+    st.builds(Move, LENGTHS),
+    st.builds(Move, LENGTHS),
+    st.builds(Move, BACKWARDS),
+    st.builds(Ask, CHANNELS, WINDOWS),
+)
+# The length is drawn first: lists() of its own accord makes short ones.
+SEQUENCES = st.integers(1, 60).flatmap(
+    lambda size: st.lists(OPERATIONS, min_size=size, max_size=size)
+)
+KEEPING = st.fixed_dictionaries(
+    {
+        "history": st.sampled_from([90 * DAY, 90 * DAY, DAY, HOUR, SECOND, ZERO, None]),
+        "history_limit": st.sampled_from([10_000, 10_000, 5, 3, 2, 1]),
+        "flap_factor": st.sampled_from([0.95, 0.95, 0.5, 0.0, 1.0]),
+        "flap_period": st.sampled_from([8 * HOUR, 8 * HOUR, HOUR, MICROSECOND]),
+    }
+)
+
+
+@settings(max_examples=length(400, 20_000))
+@given(
+    open_channels=st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point),
+    online=st.sets(PEERS),
+    keeping=KEEPING,
+    operations=SEQUENCES,
+)
+def test_the_store_remembers_as_the_model(
+    *,
+    open_channels: list[OpenChannel],
+    online: set[Vertex],
+    keeping: dict[str, Any],
+    operations: list[Operation],
+) -> None:
+    """Promises 1, 2 and 3, and every figure exact to the microsecond."""
+    pair = Pair(open_channels, online, keeping)
+    with pair.watched:
+        for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
+            pair.play(operation)

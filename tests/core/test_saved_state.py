@@ -1,0 +1,38 @@
+"""What cannot have been saved is refused, whatever says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chanfitness.core.saved_state import HistoryRows, PeerRow, Saved, check
+
+from ..support.values import ALICE
+
+PEER = PeerRow(bytes(ALICE), 5, None, 10, 0, 1, 10, 0)
+HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0), (10, 0)], True, False)
+SAVED = Saved(2_000, 20, [(0, 0, 1_000)], [PEER], [], [HISTORY])
+
+
+def test_what_was_saved_is_taken() -> None:
+    check(SAVED)
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "reason"),
+    [
+        ({"heartbeat": 0.5}, "not whole"),
+        ({"anchors": []}, "has not seen"),
+        ({"anchors": [(0, 0, 1_000), (1, 21, 1_000)]}, "has not seen"),
+        ({"anchors": [(0, 10, 1_000), (1, 0, 1_000)]}, "not in order"),
+        ({"peers": [PeerRow(*PEER[:1], 0.5, *PEER[2:])]}, "not whole"),  # type: ignore[arg-type]
+        ({"peers": [PEER._replace(since_stretch=2)]}, "has not seen"),
+        ({"peers": [PEER._replace(online_since=-1)]}, "has not seen"),
+        ({"histories": [HISTORY._replace(changes=[(10, 0), (0, 0)])]}, "not in order"),
+        ({"histories": [HISTORY._replace(changes=[(0, 9)])]}, "has not seen"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(nonsense: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        check(SAVED._replace(**nonsense))

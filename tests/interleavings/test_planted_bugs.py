@@ -1,0 +1,293 @@
+"""What runs every interleaving finds bugs: Go's own, and others, each an edit of the source."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from chanfitness import ChannelEventStore
+from chanfitness.core.loop import Loop, Question
+from chanfitness.core.selector import Selector, WatchableQueue, _Source
+
+from .cases import (
+    ASK_AND_STOP,
+    ASK_AND_TWO_STOPS,
+    ASK_PUT_AND_DIE,
+    ASK_PUT_AND_STOP,
+    START_AND_STOP,
+    START_NOTIFY_AND_STOP,
+    TWO_ASK_AND_STOP_TICKING,
+    TWO_NOTIFY_AND_STOP,
+    TWO_PUT_AND_STOP,
+)
+from .planted_bugs import Edits, Seed, found
+from .schedules import Case
+from .stepped import Event, stepped
+from .stepping import CHANGE, LOOK, here
+
+
+@pytest.fixture(autouse=True)
+def all_stepped() -> Iterator[None]:
+    with stepped():
+        yield
+
+
+@pytest.fixture
+def seed(monkeypatch: pytest.MonkeyPatch) -> Seed:
+    return Seed(monkeypatch)
+
+
+# Go's bug
+
+
+class Channel:
+    """As Go's without a buffer: who puts waits until it is taken."""
+
+    def __init__(self) -> None:
+        self.name = here().new_name("channel")
+        self._offers: list[Any] = []
+
+    def put(self, item: Any) -> None:
+        here().step(f"offers in {self.name}", ((self.name, CHANGE),))
+        self._offers.append(item)
+        here().step(f"is rid of it in {self.name}", ((self.name, LOOK),), lambda: not self._offers)
+
+    def take_unless(self, leave: Event) -> Any:
+        """Go's ``select`` of the two; ``queue.Empty`` when ``leave`` is set."""
+        touches = (self.name, CHANGE), (leave.name, LOOK)
+        here().step(
+            f"takes from {self.name}, or leaves",
+            touches,
+            lambda: bool(self._offers) or leave.was_set,
+        )
+        if leave.was_set:
+            raise queue.Empty
+        return self._offers.pop()
+
+
+def test_the_loop_answers_as_go_s_does(seed: Seed) -> None:
+    """lnd's ``Stop()`` hangs: the loop hands its answer to a caller who has left on quit."""
+    seed(Question, "__init__", {"queue.SimpleQueue()": "Channel()"}, Channel=Channel)
+    seed(
+        ChannelEventStore,
+        "_ask",
+        {
+            "        if self._quit.is_set():\n"
+            "            result, error = question.response.get_nowait()\n"
+            "        else:\n"
+            "            result, error = question.response.get(timeout=timeout)\n": (
+                "        result, error = question.response.take_unless(self._quit)\n"
+            )
+        },
+    )
+    seed(
+        ChannelEventStore,
+        "stop",
+        {"self._state = _STOPPED\n": "self._state = _STOPPED\n        self._quit.set()\n"},
+    )
+    seed(ChannelEventStore, "_run", {"in self._selector.leftovers()": "in []"})
+
+    wrong = found(ASK_AND_STOP)
+
+    assert "loop never is rid of it" in wrong
+    assert "stop 1 never has joined" in wrong
+    assert "caller 1" not in wrong
+
+
+# Others
+
+
+class Bug(NamedTuple):
+    """Edits of the method ``name``, and what is ``wrong`` then under some schedule."""
+
+    owner: type
+    name: str
+    edits: Edits
+    case: Case
+    wrong: str
+
+
+BUGS = {
+    "quit is set when what is left was refused": Bug(
+        ChannelEventStore,
+        "_run",
+        {
+            "        self._quit.set()\n": "",
+            "        if fault is not None:\n": (
+                "        self._quit.set()\n        if fault is not None:\n"
+            ),
+        },
+        ASK_AND_STOP,
+        "caller 1 never takes",
+    ),
+    "what is left is not refused": Bug(
+        ChannelEventStore,
+        "_run",
+        {"in self._selector.leftovers()": "in []"},
+        ASK_AND_STOP,
+        "caller 1 never takes",
+    ),
+    "what is left of a batch is not refused": Bug(
+        Selector,
+        "leftovers",
+        {"self._entries + ": ""},
+        ASK_AND_STOP,
+        "caller 1 never takes",
+    ),
+    "what was posted after the end is forgotten": Bug(
+        Selector,
+        "done",
+        {"del self._entries[: self._end]": "self._entries.clear()"},
+        ASK_AND_STOP,
+        "caller 1 never takes",
+    ),
+    "a caller looks at quit before it posts": Bug(
+        ChannelEventStore,
+        "_ask",
+        {
+            "    self._selector.post(question)\n": (
+                "    over = self._quit.is_set()\n    self._selector.post(question)\n"
+            ),
+            "if self._quit.is_set():\n            result": "if over:\n            result",
+        },
+        ASK_AND_STOP,
+        "caller 1 never takes",
+    ),
+    "a caller does not look at quit": Bug(
+        ChannelEventStore,
+        "_ask",
+        {"if self._quit.is_set():\n            result": "if False:\n            result"},
+        ASK_AND_STOP,
+        "caller 1 never takes",
+    ),
+    "the end is put before it is said that one is coming": Bug(
+        Selector,
+        "end",
+        {
+            "    self._ending = True\n": "",
+            "self._ready.put((_END, moment))": (
+                "self._ready.put((_END, moment))\n    self._ending = True"
+            ),
+        },
+        ASK_AND_STOP,
+        "loop never takes",
+    ),
+    "stop() does not wait": Bug(
+        ChannelEventStore,
+        "stop",
+        {"self._join(self._thread)": "pass"},
+        ASK_AND_STOP,
+        "the loop goes on after stop()",
+    ),
+    "two at once join the thread": Bug(
+        ChannelEventStore,
+        "_join",
+        {"with self._joining": "if True", "if self._is_joined": "if False"},
+        ASK_AND_TWO_STOPS,
+        "of two at once may raise",
+    ),
+    "start() does not see that it was stopped": Bug(
+        ChannelEventStore,
+        "_launch",
+        {"if self._state is _STOPPED": "if False"},
+        START_AND_STOP,
+        "loop never takes",
+    ),
+    "stop() looks for the thread too early": Bug(
+        ChannelEventStore,
+        "stop",
+        {
+            "    with self._lock:\n": "    thread = self._thread\n    with self._lock:\n",
+            "if self._thread is not None": "if thread is not None",
+        },
+        START_AND_STOP,
+        "the loop goes on after stop()",
+    ),
+    "the time is that of the answer": Bug(
+        Loop,
+        "_answer",
+        {"self._position(moment)": "self._position(self._selector._read())"},
+        ASK_PUT_AND_STOP,
+        "caller 1 is told",
+    ),
+    "a put is noted when it is over, without the mutex": Bug(
+        _Source,
+        "hook",
+        {
+            "self.queue._put = self._put": (
+                "self.queue.put = lambda item: ("
+                "type(self.queue).put(self.queue, item), self.note((self, self.read())))"
+            )
+        },
+        ASK_PUT_AND_STOP,
+        "is handled too early",
+    ),
+    "a watcher is looked for before the mutex is held": Bug(
+        WatchableQueue,
+        "put",
+        {
+            "        watcher = self.watcher\n": "",
+            "    with self.mutex:\n": "    watcher = self.watcher\n    with self.mutex:\n",
+        },
+        START_NOTIFY_AND_STOP,
+        "stop 1 is handled too early",
+    ),
+    "the clock is read before the mutex is held": Bug(
+        WatchableQueue,
+        "put",
+        {
+            "    with self.mutex:\n": "    now = self.watcher.read()\n    with self.mutex:\n",
+            "watcher.read()))": "now))",
+        },
+        TWO_NOTIFY_AND_STOP,
+        "an event is given an earlier time",
+    ),
+    "an event has the moment of the put before it": Bug(
+        _Source,
+        "_put",
+        {
+            "    self.note((self, self.read()))\n": (
+                "    before, self.now = vars(self).get('now'), self.read()\n"
+                "    self.note((self, before or self.now))\n"
+            )
+        },
+        TWO_PUT_AND_STOP,
+        "producer 2 puts at",
+    ),
+    "every question has the moment of the first one": Bug(
+        Selector,
+        "post",
+        {"self._read()": "vars(self).setdefault('first', self._read())"},
+        TWO_ASK_AND_STOP_TICKING,
+        " puts at ",
+    ),
+    "a dying loop sets quit before it says that it has stopped": Bug(
+        ChannelEventStore,
+        "_run",
+        {
+            "        self._quit.set()\n": "",
+            "        self._hooks.close()\n": (
+                "        self._hooks.close()\n        self._quit.set()\n"
+            ),
+        },
+        ASK_PUT_AND_DIE,
+        "is told <class 'chanfitness.errors.NotStartedError'>",
+    ),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
+def test_the_bug_is_found(seed: Seed, bug: Bug) -> None:
+    seed(bug.owner, bug.name, bug.edits)
+
+    assert bug.wrong in found(bug.case)
+
+
+def test_items_are_taken_without_the_mutex(seed: Seed) -> None:
+    seed(Selector, "_drain", {"            source.queue.mutex.acquire()\n": ""})
+    seed(Selector, "take", {"source.queue.mutex.release()": "pass"})
+
+    assert "is left, not []" in found(ASK_PUT_AND_STOP)

@@ -1,0 +1,303 @@
+"""What a lightningd's words mean as events: opens, moves and closes, seen and unseen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chanfitness import (
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    OutPoint,
+    Vertex,
+)
+from chanfitness.nodes.cln.channels import Channels, Event
+from chanfitness.nodes.cln.messages import Listed, Listing, StateChange
+
+from ...support.cln_messages import channel_id, id_of
+from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START
+
+ID = channel_id(7)
+NORMAL = "CHANNELD_NORMAL"
+AT = START + SECOND
+CLOSED = ["FUNDING_SPEND_SEEN", "ONCHAIN", "CLOSED"]
+CLOSING = [
+    "CHANNELD_SHUTTING_DOWN",
+    "CLOSINGD_SIGEXCHANGE",
+    "CLOSINGD_COMPLETE",
+    "AWAITING_UNILATERAL",
+]
+NOT_YET = ["OPENINGD", "CHANNELD_AWAITING_LOCKIN", "DUALOPEND_AWAITING_LOCKIN"]
+
+
+def listed(
+    point: OutPoint,
+    state: str = NORMAL,
+    *,
+    name: str = ID,
+    peer: Vertex = ALICE,
+    short_id: str | None = None,
+    was_open: bool = True,
+) -> Listed:
+    return Listed(name, OpenChannel(point, peer), state, short_id, was_open)
+
+
+def changed(state: str, *, name: str = ID, short_id: str | None = None) -> StateChange:
+    return StateChange(name, ALICE, state, short_id)
+
+
+def watched(*channels: Listed) -> Channels:
+    """Channels that were listed as open."""
+    known = Channels({})
+    known.resume(Listing(list(channels), []), [])
+    return known
+
+
+def resumed(
+    channels: list[Listed], remembered: list[OutPoint], ids: dict[str, OutPoint] | None = None
+) -> list[Event]:
+    """What is told of a listing, after this was remembered, all with Alice."""
+    known = Channels(ids or {})
+    return known.resume(
+        Listing(channels, [ALICE]), [OpenChannel(point, ALICE) for point in remembered]
+    )
+
+
+def snapshot(*points: OutPoint) -> MonitoringResumedEvent:
+    return MonitoringResumedEvent([OpenChannel(point, ALICE) for point in points], [ALICE])
+
+
+# Changes that are told.
+
+
+def test_a_channel_opens_when_it_is_normal() -> None:
+    channels = watched()
+    assert channels.needs_listing(changed(NORMAL))
+    assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == [
+        OpenChannelEvent(CHANNEL_1, ALICE, AT)
+    ]
+    assert (len(channels), channels.ids) == (1, {ID: CHANNEL_1})
+
+
+def test_a_channel_that_is_open_does_not_open_again() -> None:
+    channels = watched(listed(CHANNEL_1))
+    assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == []
+
+
+def test_the_channel_is_found_among_all_that_are_listed() -> None:
+    others = [listed(CHANNEL_2, name=channel_id(8)), listed(CHANNEL_1)]
+    assert watched().take(changed(NORMAL), AT, others) == [OpenChannelEvent(CHANNEL_1, ALICE, AT)]
+
+
+def test_a_channel_that_is_not_listed_is_no_event(caplog: pytest.LogCaptureFixture) -> None:
+    assert watched().take(changed(NORMAL), AT, []) == []
+    assert f"does not list: {ID}" in caplog.text
+
+
+def test_the_listing_gives_the_channel_point_even_if_it_is_not_normal_there_yet() -> None:
+    behind = listed(CHANNEL_1, "CHANNELD_AWAITING_LOCKIN", was_open=False)
+    assert watched().take(changed(NORMAL), AT, [behind]) == [OpenChannelEvent(CHANNEL_1, ALICE, AT)]
+
+
+@pytest.mark.parametrize("first", CLOSED)
+def test_the_first_state_that_confirms_a_close_is_the_close(first: str) -> None:
+    channels = watched(listed(CHANNEL_1))
+    assert not channels.needs_listing(changed(first))
+    assert channels.take(changed(first), AT) == [ClosedChannelEvent(CHANNEL_1, ALICE, AT)]
+    assert (len(channels), channels.ids) == (0, {})
+    for back_and_forth in CLOSED + CLOSED:
+        assert channels.take(changed(back_and_forth), AT) == []
+
+
+@pytest.mark.parametrize("state", [*CLOSING, "CHANNELD_AWAITING_SPLICE"])
+def test_a_channel_on_its_way_to_a_close_or_a_splice_is_open(state: str) -> None:
+    channels = watched(listed(CHANNEL_1))
+    assert not channels.needs_listing(changed(state))
+    assert channels.take(changed(state), AT) == []
+    assert len(channels) == 1
+
+
+@pytest.mark.parametrize("state", NOT_YET)
+def test_a_channel_that_is_being_opened_is_no_event(state: str) -> None:
+    assert not watched().needs_listing(changed(state))
+    assert watched().take(changed(state), AT) == []
+
+
+@pytest.mark.parametrize("state", CLOSING)
+def test_a_channel_whose_opening_was_missed_opens_late(state: str) -> None:
+    channels = watched()
+    assert channels.needs_listing(changed(state))
+    assert channels.take(changed(state), AT, [listed(CHANNEL_1, state)]) == [
+        OpenChannelEvent(CHANNEL_1, ALICE, AT)
+    ]
+
+
+@pytest.mark.parametrize("state", CLOSING)
+def test_a_channel_that_closes_without_having_opened_is_no_event(state: str) -> None:
+    channels = watched()
+    assert channels.take(changed(state), AT, [listed(CHANNEL_1, state, was_open=False)]) == []
+    assert channels.take(changed("FUNDING_SPEND_SEEN"), AT) == []
+
+
+def test_an_unknown_state_is_wondered_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    channels = watched(listed(CHANNEL_1))
+    for _ in range(3):
+        assert channels.take(changed("CHANNELD_\x1b[2J"), AT) == []
+    assert caplog.text.count("not known: 'CHANNELD_\\x1b[2J'") == 1
+
+
+def test_no_more_unknown_states_are_kept_than_make_sense(caplog: pytest.LogCaptureFixture) -> None:
+    channels = watched()
+    for number in range(500):
+        channels.take(changed(f"STATE_{number}"), AT)
+    assert len(caplog.records) == 100
+
+
+def test_a_channel_that_is_listed_both_open_and_closed_is_closed() -> None:
+    channels = watched(listed(CHANNEL_1), listed(CHANNEL_1, "CLOSED"))
+    assert len(channels) == 0
+    assert channels.ids == {}
+    assert channels.take(changed("CLOSED"), START) == []
+
+
+def test_a_splice_moves_the_channel() -> None:
+    channels = watched(listed(CHANNEL_1, short_id="1x1x1"), listed(CHANNEL_3, name=channel_id(8)))
+    assert channels.take(changed("CHANNELD_AWAITING_SPLICE"), AT) == []
+    spliced = listed(CHANNEL_2, short_id="2x1x1")
+    assert channels.take(changed(NORMAL), AT, [spliced]) == [
+        ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE, AT)
+    ]
+    assert channels.ids == {ID: CHANNEL_2, channel_id(8): CHANNEL_3}
+    assert channels.points == {"2x1x1": CHANNEL_2}
+    assert channels.take(changed("ONCHAIN"), AT + SECOND) == [
+        ClosedChannelEvent(CHANNEL_2, ALICE, AT + SECOND)
+    ]
+
+
+def test_a_splice_that_is_given_up_is_no_event() -> None:
+    channels = watched(listed(CHANNEL_1))
+    channels.take(changed("CHANNELD_AWAITING_SPLICE"), AT)
+    assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == []
+
+
+def test_short_channel_ids_are_those_of_open_channels() -> None:
+    channels = watched(listed(CHANNEL_1, short_id="1x1x1"))
+    channels.take(
+        changed(NORMAL, name=channel_id(8), short_id="2x2x2"),
+        AT,
+        [listed(CHANNEL_2, name=channel_id(8))],
+    )
+    assert channels.points == {"1x1x1": CHANNEL_1, "2x2x2": CHANNEL_2}
+    channels.take(changed("ONCHAIN"), AT)
+    assert channels.points == {"2x2x2": CHANNEL_2}
+
+
+def test_a_channel_that_moved_has_no_old_short_channel_id() -> None:
+    channels = watched(listed(CHANNEL_1, short_id="1x1x1"))
+    channels.take(changed(NORMAL), AT, [listed(CHANNEL_2)])
+    assert channels.points == {}
+
+
+# Snapshots.
+
+
+@pytest.mark.parametrize("state", [NORMAL, "CHANNELD_AWAITING_SPLICE", *CLOSING])
+def test_a_snapshot_has_what_is_open_until_its_close_is_confirmed(state: str) -> None:
+    assert resumed([listed(CHANNEL_1, state)], []) == [snapshot(CHANNEL_1)]
+
+
+@pytest.mark.parametrize("state", [*NOT_YET, *CLOSED])
+def test_a_snapshot_has_not_what_is_not_open_yet_or_any_more(state: str) -> None:
+    assert resumed([listed(CHANNEL_1, state, was_open=False)], []) == [snapshot()]
+
+
+@pytest.mark.parametrize("state", CLOSING)
+def test_what_closes_without_having_opened_is_open_only_if_it_is_remembered(state: str) -> None:
+    closing = listed(CHANNEL_1, state, was_open=False)
+    assert resumed([closing], []) == [snapshot()]
+    assert resumed([closing], [CHANNEL_1]) == [snapshot(CHANNEL_1)]
+
+
+def test_what_is_in_an_unknown_state_is_open_if_it_is_remembered() -> None:
+    strange = listed(CHANNEL_1, "CHANNELD_OF_THE_FUTURE", was_open=False)
+    assert resumed([strange], []) == [snapshot()]
+    assert resumed([strange], [CHANNEL_1]) == [snapshot(CHANNEL_1)]
+
+
+@pytest.mark.parametrize("state", CLOSED)
+def test_a_close_that_was_confirmed_unseen_is_told_after_the_snapshot(state: str) -> None:
+    closed = listed(CHANNEL_1, state, was_open=False)
+    assert resumed([closed], [CHANNEL_1], {ID: CHANNEL_1}) == [
+        snapshot(CHANNEL_1),
+        ClosedChannelEvent(CHANNEL_1, ALICE),
+    ]
+
+
+def test_what_was_remembered_and_is_not_listed_is_not_in_the_snapshot() -> None:
+    assert resumed([], [CHANNEL_1]) == [snapshot()]
+
+
+def test_a_splice_that_was_not_seen_is_told_before_the_snapshot() -> None:
+    assert resumed([listed(CHANNEL_2)], [CHANNEL_1], {ID: CHANNEL_1}) == [
+        ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE),
+        snapshot(CHANNEL_2),
+    ]
+
+
+def test_the_id_of_a_remembered_channel_is_derived_where_it_is_not_known() -> None:
+    spliced = listed(CHANNEL_2, name=id_of(CHANNEL_1))
+    assert resumed([spliced], [CHANNEL_1]) == [
+        ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE),
+        snapshot(CHANNEL_2),
+    ]
+
+
+def test_an_id_that_is_known_is_not_derived() -> None:
+    other = listed(CHANNEL_2, name=id_of(CHANNEL_1))
+    assert resumed([other], [CHANNEL_1], {ID: CHANNEL_1}) == [snapshot(CHANNEL_2)]
+
+
+def test_a_channel_point_for_which_no_id_can_be_derived_has_none() -> None:
+    far = OutPoint("ab" * 32, 2**16)
+    assert resumed([listed(CHANNEL_2)], [far]) == [snapshot(CHANNEL_2)]
+
+
+def test_a_splice_that_was_saved_before_its_id_was_is_told_once() -> None:
+    assert resumed([listed(CHANNEL_2)], [CHANNEL_2], {ID: CHANNEL_1}) == [snapshot(CHANNEL_2)]
+
+
+def test_a_splice_and_a_close_that_were_not_seen_are_told_in_order() -> None:
+    closed = listed(CHANNEL_2, "ONCHAIN", was_open=False)
+    assert resumed([closed], [CHANNEL_1], {ID: CHANNEL_1}) == [
+        ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE),
+        snapshot(CHANNEL_2),
+        ClosedChannelEvent(CHANNEL_2, ALICE),
+    ]
+
+
+def test_ids_of_what_is_not_listed_are_kept_and_of_what_closed_are_not() -> None:
+    channels = Channels({ID: CHANNEL_1, channel_id(8): CHANNEL_2})
+    channels.resume(Listing([listed(CHANNEL_1, "ONCHAIN", was_open=False)], []), [])
+    assert channels.ids == {channel_id(8): CHANNEL_2}
+
+
+def test_a_snapshot_keeps_the_order_of_the_listing_and_all_peers() -> None:
+    known = Channels({})
+    entries = [
+        listed(CHANNEL_2, name=channel_id(8), peer=BOB),
+        listed(CHANNEL_1, peer=ALICE),
+    ]
+    (event,) = known.resume(Listing(entries, [BOB, ALICE]), [])
+    assert event == MonitoringResumedEvent(
+        [OpenChannel(CHANNEL_2, BOB), OpenChannel(CHANNEL_1, ALICE)], [BOB, ALICE]
+    )
+
+
+def test_what_the_snapshot_has_closes_by_an_event() -> None:
+    channels = watched(listed(CHANNEL_1))
+    late = AT + timedelta(days=1)
+    assert channels.take(changed("CLOSED"), late) == [ClosedChannelEvent(CHANNEL_1, ALICE, late)]

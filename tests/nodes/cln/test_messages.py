@@ -1,0 +1,243 @@
+"""What a lightningd says, read: whole, in part, and malformed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chanfitness import OpenChannel, OutPoint
+from chanfitness.nodes.cln.messages import (
+    StateChange,
+    first_generation_id,
+    parse_change,
+    parse_channels,
+    parse_listing,
+    parse_peer,
+    payload,
+)
+
+from ...support.cln_messages import change, channel_id, channels, entry, peers
+from ...support.paths import DATA
+from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2
+
+ID = channel_id(7)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@pytest.mark.parametrize("params", [{"connect": {"id": str(ALICE)}}, {"id": str(ALICE)}])
+def test_a_notification_is_read_nested_under_its_topic_or_flat(params: dict[str, object]) -> None:
+    assert parse_peer(payload("connect", params)) == ALICE
+
+
+@pytest.mark.parametrize("params", [None, [], "x", 5, {"connect": None}, {"connect": [1]}])
+def test_a_notification_without_an_object_is_refused(params: object) -> None:
+    with pytest.raises(ValueError, match="expected an object, got"):
+        payload("connect", params)
+
+
+@pytest.mark.parametrize("peer", [None, 5, "", "02ab", "x" * 66, "05" + "ab" * 32, ["02"]])
+def test_a_bad_peer_is_refused(peer: object) -> None:
+    with pytest.raises(ValueError, match=r"expected a peer's key|bad public key"):
+        parse_peer({"id": peer})
+
+
+def test_what_was_refused_is_shown_escaped_and_cut() -> None:
+    with pytest.raises(ValueError, match=r"^bad public key '\\x1b\[2J") as raised:
+        parse_peer({"id": "\x1b[2J" + "\u202e" * 1000})
+    assert len(str(raised.value)) < 200
+    assert str(raised.value).isprintable()
+
+
+def test_a_state_change_needs_no_old_state_nor_a_short_channel_id() -> None:
+    words = change(ID.upper(), ALICE, "CHANNELD_NORMAL")
+    assert parse_change(words) == StateChange(ID, ALICE, "CHANNELD_NORMAL", None)
+    words["short_channel_id"] = None
+    assert parse_change(words).short_id is None
+    words["short_channel_id"] = "700000x1x0"
+    assert parse_change(words).short_id == "700000x1x0"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"new_state": None},
+        {"new_state": 3},
+        {"channel_id": None},
+        {"channel_id": "ab"},
+        {"channel_id": "g" * 64},
+        {"channel_id": 12},
+        {"peer_id": None},
+    ],
+)
+def test_a_bad_state_change_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="got"):
+        parse_change({**change(ID, ALICE, "CHANNELD_NORMAL"), **bad})
+
+
+def test_a_short_channel_id_that_is_none_counts_as_none() -> None:
+    words = change(ID, ALICE, "CHANNELD_NORMAL", short_channel_id="\x1b[0m")
+    assert parse_change(words).short_id is None
+
+
+def test_a_listing_has_channels_and_who_is_online() -> None:
+    listing = parse_listing(
+        peers(ALICE, CAROL, offline=(BOB,)),
+        channels(
+            entry(ID, CHANNEL_1, ALICE, short_channel_id="1x2x3", peer_connected=True),
+            entry(channel_id(8), CHANNEL_2, BOB, peer_connected=False),
+        ),
+    )
+    assert [each.channel for each in listing.channels] == [
+        OpenChannel(CHANNEL_1, ALICE),
+        OpenChannel(CHANNEL_2, BOB),
+    ]
+    assert [each.short_id for each in listing.channels] == ["1x2x3", None]
+    assert listing.online == [ALICE, CAROL]
+    assert listing.peers_with_channels == {ALICE, BOB}
+
+
+def test_of_two_lists_the_one_that_was_asked_for_last_says_who_is_online() -> None:
+    listing = parse_listing(
+        peers(ALICE, offline=(BOB,)),
+        channels(
+            entry(ID, CHANNEL_1, ALICE, peer_connected=False),
+            entry(channel_id(8), CHANNEL_2, BOB, peer_connected=True),
+        ),
+    )
+    assert listing.online == [BOB]
+
+
+@pytest.mark.parametrize("missing", ["channel_id", "funding_txid", "funding_outnum"])
+def test_what_has_no_channel_point_yet_is_no_channel(
+    missing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = entry(ID, CHANNEL_1, ALICE, "DUALOPEND_OPEN_INIT")
+    assert parse_channels(channels({**words, missing: None})) == []
+    del words[missing]
+    assert parse_channels(channels(words)) == []
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"channel_id": 5},
+        {"funding_txid": "ab"},
+        {"funding_txid": 5},
+        {"funding_outnum": -1},
+        {"funding_outnum": "0"},
+        {"funding_outnum": 2**40},
+        {"peer_id": None},
+        {"peer_id": "\x1b[2J"},
+        {"state": None},
+    ],
+)
+def test_a_bad_entry_costs_that_entry(
+    bad: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    good = entry(ID, CHANNEL_1, ALICE)
+    listed = parse_channels(channels({**good, **bad}, good, "nonsense"))
+    assert [each.channel for each in listed] == [OpenChannel(CHANNEL_1, ALICE)]
+    texts = [record.getMessage() for record in caplog.records]
+    assert [text.partition(":")[0] for text in texts] == [
+        "cannot use a channel that lightningd lists",
+        "cannot use one of the channels that lightningd lists",
+    ]
+    assert all(text.isprintable() for text in texts)
+
+
+def test_a_bad_peer_costs_that_peer(caplog: pytest.LogCaptureFixture) -> None:
+    answer = {"peers": [{"id": "02", "connected": True}, {"id": str(ALICE), "connected": True}]}
+    assert parse_listing(answer, channels()).online == [ALICE]
+    assert "cannot use a peer that lightningd lists" in caplog.text
+
+
+def test_a_long_list_of_nonsense_costs_few_lines_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert parse_channels(channels(*[1] * 1000)) == []
+    assert len(caplog.records) == 11
+    assert caplog.messages[-1] == "and 990 more of that answer"
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"channels": None}, {"channels": {}}, "x"])
+def test_an_answer_of_another_shape_is_refused(answer: object) -> None:
+    with pytest.raises(ValueError, match="expected an object with a list of channels"):
+        parse_listing(peers(), answer)
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "was_open"),
+    [
+        ("CHANNELD_NORMAL", [], True),
+        ("CHANNELD_AWAITING_SPLICE", None, True),
+        ("CHANNELD_AWAITING_LOCKIN", [], False),
+        ("ONCHAIN", [["CHANNELD_NORMAL", "ONCHAIN"]], False),
+        ("AWAITING_UNILATERAL", None, True),
+        ("AWAITING_UNILATERAL", [], True),
+        ("AWAITING_UNILATERAL", [["CHANNELD_NORMAL", "AWAITING_UNILATERAL"]], True),
+        ("CLOSINGD_COMPLETE", [["CHANNELD_AWAITING_LOCKIN", "CHANNELD_NORMAL"]], True),
+        ("AWAITING_UNILATERAL", [["CHANNELD_AWAITING_LOCKIN", "AWAITING_UNILATERAL"]], False),
+        ("CHANNELD_SHUTTING_DOWN", [["CHANNELD_AWAITING_LOCKIN", "x"]], False),
+    ],
+)
+def test_a_channel_on_its_way_to_its_close_was_open_unless_its_past_says_otherwise(
+    state: str, changes: list[list[str]] | None, was_open: bool
+) -> None:
+    words = entry(ID, CHANNEL_1, ALICE, state)
+    if changes is not None:
+        words["state_changes"] = [{"old_state": old, "new_state": new} for old, new in changes]
+    (listed,) = parse_channels(channels(words))
+    assert listed.was_open is was_open
+
+
+def test_a_past_that_is_nonsense_says_nothing_for_a_channel() -> None:
+    words = entry(ID, CHANNEL_1, ALICE, "CLOSINGD_COMPLETE", state_changes=[None, 5, {}])
+    assert not parse_channels(channels(words))[0].was_open
+
+
+@pytest.mark.parametrize(
+    ("index", "end"), [(0, "00"), (1, "01"), (258, "0102"), (2**16 - 1, "ffff")]
+)
+def test_the_id_of_a_first_generation_channel(index: int, end: str) -> None:
+    point = OutPoint("0000" + "ab" * 29 + "cd", index)
+    assert first_generation_id(point) == "cd" + "ab" * 29 + end.rjust(4, "0")
+
+
+def test_an_output_that_no_channel_can_have_gives_no_id() -> None:
+    assert first_generation_id(OutPoint("00" * 32, 2**16)) is None
+
+
+def test_recorded_first_generation_channels_have_the_ids_that_are_derived() -> None:
+    derived = 0
+    for line in (DATA / "cln-regtest.jsonl").read_text().splitlines():
+        result = json.loads(line).get("result", {})
+        for each in parse_channels(result) if "channels" in result else []:
+            # Those with the second peer are dual-funded, the one that was spliced has moved.
+            if str(each.channel.peer).startswith("02") and each.short_id != "132x1x0":
+                assert first_generation_id(each.channel.channel_point) == each.channel_id
+                derived += 1
+    assert derived > 50
+
+
+@given(ANYTHING, ANYTHING, ANYTHING)
+def test_nonsense_is_refused_and_never_worse(first: Any, second: Any, third: Any) -> None:
+    words = {"connect": first, "id": second, "channel_id": third, "new_state": "ONCHAIN"}
+    for parse in (
+        lambda: parse_peer(payload("connect", first)),
+        lambda: parse_peer(words),
+        lambda: parse_change(words),
+        lambda: parse_listing({"peers": [first, second]}, {"channels": [third, words]}),
+        lambda: parse_listing(first, second),
+    ):
+        with contextlib.suppress(ValueError):
+            parse()

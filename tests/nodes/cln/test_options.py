@@ -1,0 +1,192 @@
+"""The plugin's options, and what goes wrong around it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyln.client import Plugin  # type: ignore[import-untyped]
+
+from chanfitness import SqliteStorage
+from chanfitness.nodes.cln.plugin import WatchingPlugin
+
+from ...support.cln_plugin_fixtures import FAILED, clock, ids, rpc, wire
+from ...support.fake_lightningd import RpcServer, Wire, init_params
+from ...support.plugin_process import environment, logging_restored, plugin_here
+from ...support.stores import WAIT, Call
+from ...support.values import ALICE, BOB, CHANNEL_1
+
+__all__ = ["clock", "rpc", "wire"]
+
+
+def test_the_database_is_beside_the_nodes_own_files(wire: Wire, tmp_path: Path) -> None:
+    wire.result("chanfitness")
+    assert (tmp_path / "chanfitness.db").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_the_database_may_be_elsewhere(tmp_path: Path, rpc: RpcServer, is_absolute: bool) -> None:
+    (tmp_path / "else").mkdir()
+    name = str(tmp_path / "else" / "where.db") if is_absolute else "else/where.db"
+    with plugin_here(tmp_path, options={"chanfitness-db": name}) as wire:
+        wire.result("chanfitness")
+    assert [file.name for file in tmp_path.glob("**/*.db")] == ["where.db"]
+
+
+def disabled(wire: Wire, directory: Path, **options: object) -> str:
+    """Why the plugin wants to be disabled."""
+    wire.request("getmanifest", {})
+    named = {f"chanfitness-{name}": value for name, value in options.items()}
+    result = wire.request("init", init_params(directory, options=named))["result"]
+    assert list(result) == ["disable"]
+    assert [level for level, _ in wire.logs] == ["broken"]
+    return str(result["disable"])
+
+
+@pytest.mark.parametrize("value", ["", 5, True, ["x"]])
+def test_a_bad_option_disables_the_plugin(tmp_path: Path, value: object) -> None:
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        assert disabled(wire, tmp_path, db=value) == f"bad chanfitness-db {value!r}"
+        assert "was not started" in wire.refusal("chanfitness")[1]
+
+
+def test_an_init_that_makes_no_sense_is_refused(tmp_path: Path, rpc: RpcServer) -> None:
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        wire.request("getmanifest", {})
+        assert (
+            "rpc-file"
+            in wire.request("init", {"options": {}, "configuration": {}})["error"]["message"]
+        )
+        assert wire.request("init", init_params(tmp_path))["result"] is None
+        assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+
+
+class FakeExporter:
+    """In place of ``chanfitness.exporter``."""
+
+    def __init__(self, refuses: Exception | None = None) -> None:
+        self.refuses = refuses
+        self.served: list[object] = []
+        self.is_closed = threading.Event()
+
+    def parse_address(self, text: str) -> tuple[str, int]:
+        if text == "nowhere":
+            raise ValueError("bad address 'nowhere'")
+        return "127.0.0.1", int(text)
+
+    def serve(self, store: Any, address: tuple[str, int]) -> Any:
+        if self.refuses is not None:
+            raise self.refuses
+        self.served.append((len(store.list_channels(timeout=WAIT)), address))
+        return SimpleNamespace(close=self.is_closed.set)
+
+
+def test_prometheus_is_served_if_it_is_wanted(
+    tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = FakeExporter()
+    monkeypatch.setitem(sys.modules, "chanfitness.exporter", exporter)
+    with plugin_here(tmp_path, options={"chanfitness-prometheus": "9754"}) as wire:
+        wire.result("chanfitness")
+        assert exporter.served == [(0, ("127.0.0.1", 9754))]
+        assert not exporter.is_closed.is_set()
+    assert exporter.is_closed.is_set()
+
+
+def test_a_port_that_is_taken_costs_prometheus_alone(
+    tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exporter = FakeExporter(OSError("127.0.0.1:9754: Address already in use"))
+    monkeypatch.setitem(sys.modules, "chanfitness.exporter", exporter)
+    with plugin_here(tmp_path, options={"chanfitness-prometheus": "9754"}) as wire:
+        assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+        assert ("broken", "nothing for Prometheus: 127.0.0.1:9754: Address already in use") in (
+            wire.logs
+        )
+
+
+def test_a_bad_address_disables_the_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "chanfitness.exporter", FakeExporter())
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        assert disabled(wire, tmp_path, prometheus="nowhere") == "bad address 'nowhere'"
+
+
+def test_without_its_extra_prometheus_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "chanfitness.exporter", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        assert "pip install 'chanfitness[prometheus]'" in disabled(
+            wire, tmp_path, prometheus="9754"
+        )
+
+
+def test_a_fault_in_init_disables_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "chanfitness.exporter", 5)
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        assert "AttributeError" in disabled(wire, tmp_path, prometheus="9754")
+
+
+# What goes wrong around it.
+
+
+def test_a_database_in_use_is_said_in_answers_and_in_the_log(
+    tmp_path: Path, rpc: RpcServer
+) -> None:
+    storage = SqliteStorage(tmp_path / "chanfitness.db")
+    storage.open()
+    try:
+        with plugin_here(tmp_path) as wire:
+            wire.notify("connect", {"id": str(BOB)})
+            for method, *parameters in (
+                ("chanfitness",),
+                ("chanfitness-peer", str(ALICE)),
+                ("chanfitness-history", "1x1x1"),
+            ):
+                code, reason = wire.refusal(method, *parameters)
+                assert (code, "another store is writing it" in reason) == (FAILED, True)
+            assert [level for level, _ in wire.logs] == ["broken"]
+    finally:
+        storage.close()
+
+
+def test_a_database_that_cannot_be_is_said_in_answers_and_in_the_log(
+    tmp_path: Path, rpc: RpcServer
+) -> None:
+    with plugin_here(tmp_path, options={"chanfitness-db": "no/such/directory"}) as wire:
+        assert "no/such/directory: cannot be used" in wire.refusal("chanfitness")[1]
+        assert [level for level, _ in wire.logs] == ["broken"]
+
+
+def test_a_socket_that_never_answers_holds_up_no_answer(tmp_path: Path, rpc: RpcServer) -> None:
+    with plugin_here(tmp_path) as wire:
+        wire.result("chanfitness")
+    asked = threading.Event()
+
+    def hang(method: str, params: dict[str, Any]) -> None:
+        asked.set()
+
+    rpc.answer = hang
+    with plugin_here(tmp_path, catch_up=0) as wire:
+        assert asked.wait(WAIT)
+        wire.notify("connect", {"id": str(ALICE)})
+        assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+
+
+def test_an_input_that_cannot_be_read_is_the_end() -> None:
+    def lines() -> Iterator[bytes]:
+        raise OSError("Input/output error")
+        yield
+
+    with environment("LIGHTNINGD_PLUGIN", "1"), logging_restored():
+        plugin = Plugin(autopatch=False)
+        plugin.stdin = SimpleNamespace(buffer=lines())
+        Call(WatchingPlugin(plugin).serve).result()

@@ -1,0 +1,272 @@
+"""The plugin, driven over its standard input and output as lightningd does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from chanfitness import ManualClock
+from chanfitness.recording.format import format_time
+
+from ...support.cln_messages import change, channel_id, entry
+from ...support.cln_plugin_fixtures import (
+    BAD_PARAMETERS,
+    FAILED,
+    NORMAL,
+    clock,
+    ids,
+    rpc,
+    tell,
+    wire,
+)
+from ...support.fake_lightningd import RpcServer, Wire
+from ...support.plugin_process import COMMAND, plugin_here
+from ...support.stores import WAIT
+from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, START
+
+__all__ = ["clock", "rpc", "wire"]
+
+
+# What it says of itself.
+
+
+def test_the_manifest(tmp_path: Path) -> None:
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        manifest = wire.request("getmanifest", {"allow-deprecated-apis": False})["result"]
+    assert {option["name"]: option["type"] for option in manifest["options"]} == {
+        "chanfitness-db": "string",
+        "chanfitness-prometheus": "string",
+    }
+    assert {
+        method["name"]: method["usage"].split("\n")[0].strip() for method in manifest["rpcmethods"]
+    } == {
+        "chanfitness": "",
+        "chanfitness-peer": "id",
+        "chanfitness-history": "channel [window]",
+    }
+    assert set(manifest["subscriptions"]) == {
+        "connect",
+        "disconnect",
+        "channel_state_changed",
+        "shutdown",
+    }
+    assert manifest["hooks"] == []
+    assert manifest["dynamic"] is True
+
+
+def test_a_person_who_starts_it_is_told_what_it_is() -> None:
+    no_lightningd = {name: value for name, value in os.environ.items() if "LIGHTNINGD" not in name}
+    done = subprocess.run(
+        COMMAND, env=no_lightningd, capture_output=True, timeout=WAIT, check=False, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "chanfitness-history" in done.stdout
+
+
+def test_without_its_extra_it_says_how_to_install_it() -> None:
+    program = "import sys; sys.modules['pyln'] = None; import chanfitness.nodes.cln.plugin"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=WAIT, check=False, text=True
+    )
+    assert done.returncode == 1
+    assert "pip install 'chanfitness[cln]'" in done.stderr
+
+
+# Questions.
+
+
+def test_all_channels_are_answered_as_replay_prints_them(wire: Wire, clock: ManualClock) -> None:
+    clock.advance(timedelta(hours=3))
+    tell(wire, "disconnect", {"id": str(ALICE)})
+    clock.advance(timedelta(hours=1))
+    assert wire.result("chanfitness") == {
+        "as_of": format_time(START + timedelta(hours=4)),
+        "channels": [
+            {
+                "channel_point": str(CHANNEL_1),
+                "peer": str(ALICE),
+                "lifetime_seconds": 14400.0,
+                "uptime_seconds": 10800.0,
+                "uptime_ratio": 0.75,
+            }
+        ],
+    }
+
+
+def test_a_peer_is_answered_with_its_flaps_and_channels(wire: Wire, clock: ManualClock) -> None:
+    clock.advance(timedelta(hours=1))
+    tell(wire, "disconnect", {"id": str(ALICE)})
+    flapped = format_time(clock.now())
+    assert wire.result("chanfitness-peer", str(ALICE)) == {
+        "peer": str(ALICE),
+        "online": False,
+        "since": flapped,
+        "flap_count": 1,
+        "last_flap": flapped,
+        "channels": [str(CHANNEL_1)],
+    }
+    tell(wire, "connect", {"id": str(BOB)})
+    stranger = wire.result("chanfitness-peer", str(BOB).upper())
+    assert (stranger["online"], stranger["channels"]) == (True, [])
+
+
+def test_a_peer_without_a_flap_has_none(wire: Wire) -> None:
+    assert wire.result("chanfitness-peer", str(ALICE))["last_flap"] is None
+
+
+@pytest.mark.parametrize("name", [str(CHANNEL_1), "1x1x1"])
+def test_a_history_is_answered_by_channel_point_or_short_channel_id(
+    wire: Wire, clock: ManualClock, name: str
+) -> None:
+    clock.advance(timedelta(hours=2))
+    tell(wire, "disconnect", {"id": str(ALICE)})
+    clock.advance(timedelta(hours=1))
+    tell(wire, "connect", {"id": str(ALICE)})
+    clock.advance(timedelta(hours=1))
+    answer = wire.result("chanfitness-history", name)
+    assert answer == {
+        "channel_point": str(CHANNEL_1),
+        "start": format_time(START),
+        "end": format_time(START + timedelta(hours=4)),
+        "lifetime_seconds": 14400.0,
+        "uptime_seconds": 10800.0,
+        "uptime_ratio": 0.75,
+        "blind_seconds": 0.0,
+        "outages": [
+            {
+                "start": format_time(START + timedelta(hours=2)),
+                "end": format_time(START + timedelta(hours=3)),
+                "duration_seconds": 3600.0,
+            }
+        ],
+    }
+    assert wire.result("chanfitness-history", name, "90m")["uptime_seconds"] == 3600.0
+    tell(wire, "disconnect", {"id": str(ALICE)})
+    clock.advance(timedelta(hours=1))
+    assert wire.result("chanfitness-history", name, "1h")["outages"] == [
+        {
+            "start": format_time(START + timedelta(hours=4)),
+            "end": None,
+            "duration_seconds": 3600.0,
+        }
+    ]
+
+
+def test_parameters_may_be_named(wire: Wire) -> None:
+    answer = wire.request("chanfitness-history", {"channel": "1x1x1", "window": "7d"})
+    assert answer["result"]["channel_point"] == str(CHANNEL_1)
+    assert wire.request("chanfitness-peer", {"id": str(ALICE)})["result"]["online"]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "code", "reason"),
+    [
+        ("chanfitness-peer", [str(BOB)], FAILED, f"peer {BOB} is not known"),
+        ("chanfitness-peer", ["Bob"], BAD_PARAMETERS, "bad public key 'Bob'"),
+        ("chanfitness-peer", ["\x1b[2J"], BAD_PARAMETERS, r"bad public key '\x1b[2J'"),
+        ("chanfitness-peer", [5], BAD_PARAMETERS, "expected a peer's public key, got 5"),
+        ("chanfitness-history", [str(CHANNEL_2)], FAILED, f"no channel {CHANNEL_2} is open"),
+        ("chanfitness-history", ["2x2x2"], FAILED, "no channel 2x2x2 is open"),
+        ("chanfitness-history", ["here"], BAD_PARAMETERS, "bad outpoint 'here'"),
+        ("chanfitness-history", [None], BAD_PARAMETERS, "expected a channel, got None"),
+        ("chanfitness-history", ["1x1x1", "soon"], BAD_PARAMETERS, "bad period 'soon'"),
+        ("chanfitness-history", ["1x1x1", 7], BAD_PARAMETERS, "bad period 7"),
+        ("chanfitness-history", [], -32600, "missing a required argument: 'channel'"),
+        ("chanfitness", [1], -32600, "too many positional arguments"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(
+    wire: Wire, method: str, parameters: list[object], code: int, reason: str
+) -> None:
+    refused, text = wire.refusal(method, *parameters)
+    assert (refused, reason in text) == (code, True), text
+    assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+
+
+def test_a_question_before_init_is_refused(tmp_path: Path) -> None:
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        wire.request("getmanifest", {})
+        wire.notify("connect", {"id": str(ALICE)})
+        assert "was not started" in wire.refusal("chanfitness")[1]
+
+
+def test_a_fault_is_an_answer_too(tmp_path: Path, rpc: RpcServer) -> None:
+    class BrokenClock(ManualClock):
+        is_broken = False
+
+        def now(self) -> datetime:
+            if self.is_broken:
+                raise RuntimeError("no \x1b[2Jtime")
+            return super().now()
+
+    clock = BrokenClock(START)
+    with plugin_here(tmp_path, clock=clock) as wire:
+        wire.result("chanfitness")
+        clock.is_broken = True
+        assert wire.refusal("chanfitness") == (
+            FAILED,
+            r"a fault: RuntimeError('no \x1b[2Jtime')",
+        )
+        wire.notify("connect", {"id": str(ALICE)})
+        clock.is_broken = False
+        assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+        (line,) = [text for level, text in wire.logs if level == "broken"]
+    assert re.match(r"a question found a fault: RuntimeError\('no \\x1b\[2Jtime'\) < ", line)
+
+
+# What it is told.
+
+
+@pytest.mark.parametrize("is_nested", [True, False])
+def test_notifications_may_be_nested_or_flat(wire: Wire, is_nested: bool) -> None:
+    params = {"id": str(BOB), "direction": "in"}
+    wire.send({"method": "connect", "params": {"connect": params} if is_nested else params})
+    assert wire.result("chanfitness-peer", str(BOB))["online"]
+
+
+def test_a_channel_opens_and_closes(wire: Wire, rpc: RpcServer, clock: ManualClock) -> None:
+    rpc.lists["listpeerchannels"]["channels"].append(entry(channel_id(2), CHANNEL_2, BOB))
+    wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL, old_state="x"))
+    assert ids(wire.result("chanfitness")) == [str(CHANNEL_1), str(CHANNEL_2)]
+    wire.notify("channel_state_changed", change(channel_id(1), ALICE, "ONCHAIN", message=None))
+    assert ids(wire.result("chanfitness")) == [str(CHANNEL_2)]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"\n\n",
+        b"nonsense\n\n",
+        b"{}\n\n",
+        b"5\n\n",
+        b"\xff\xfe\n\n",
+        b'{"method": "connect"}\n\n',
+        b'{"method": "connect", "params": null}\n\n',
+        b'{"method": "connect", "params": 5}\n\n',
+        b'{"method": "connect", "params": []}\n\n',
+        b'{"method": "connect", "params": {"connect": null}}\n\n',
+        b'{"method": "connect", "params": {"connect": {"id": "\\u001b[2J"}}}\n\n',
+        b'{"method": "connect", "params": {"connect": {"id": ' + b"[" * 100_000 + b"\n\n",
+        b'{"method": "block_added", "params": {"block_added": {}}}\n\n',
+        b'{"id": 1, "method": "chanfitness-everything", "params": []}\n\n',
+    ],
+)
+def test_a_message_that_cannot_be_used_costs_that_message(wire: Wire, message: bytes) -> None:
+    wire.send_raw(message)
+    wire.notify("connect", {"id": str(BOB)})
+    assert wire.result("chanfitness-peer", str(BOB))["online"]
+    assert all(text.isprintable() for _, text in wire.logs)
+
+
+def test_a_message_may_come_in_pieces(wire: Wire) -> None:
+    message = {"method": "connect", "params": {"connect": {"id": str(BOB)}}}
+    for byte in json.dumps(message, indent=1).encode() + b"\n\n":
+        wire.send_raw(bytes([byte]))
+    assert wire.result("chanfitness-peer", str(BOB))["online"]

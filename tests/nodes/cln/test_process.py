@@ -1,0 +1,158 @@
+"""The plugin as a process of its own: how it ends, and its log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from chanfitness.nodes.cln.log import NodeLog
+from chanfitness.storage.sqlite import read
+
+from ...support.cln_messages import peers
+from ...support.cln_plugin_fixtures import clock, ids, rpc, wire
+from ...support.fake_lightningd import RpcServer, Wire, init_params
+from ...support.plugin_process import COMMAND, plugin_process
+from ...support.stores import WAIT
+from ...support.values import ALICE, CHANNEL_1
+
+__all__ = ["clock", "rpc", "wire"]
+
+
+def test_it_ends_when_lightningd_says_so(tmp_path: Path, rpc: RpcServer) -> None:
+    with plugin_process(tmp_path) as (wire, process):
+        wire.wait_for_log("watching")
+        assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+        wire.send({"method": "shutdown", "params": {}})
+        assert process.wait(timeout=WAIT) == 0
+    saved, _ = read(tmp_path / "chanfitness.db")
+    assert saved is not None
+    assert [row.channel_point for row in saved.channels] == [str(CHANNEL_1)]
+
+
+def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None:
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen(
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=theirs.fileno(),
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
+    )
+    theirs.close()
+    with process, ours, ours.makefile("rb") as output:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        wire = Wire(process.stdin, output)
+        wire.request("getmanifest", {})
+        wire.request("init", init_params(tmp_path))
+        wire.wait_for_log("watching")
+        ours.shutdown(socket.SHUT_RDWR)  # nobody hears what it still has to say
+        wire.send_raw(b"nonsense\n\n")
+        wire.hang_up()
+        assert (process.wait(timeout=WAIT), process.stderr.read()) == (0, b"")
+        wire.read_to_end()
+    saved, _ = read(tmp_path / "chanfitness.db")
+    assert saved is not None
+    assert [row.channel_point for row in saved.channels] == [str(CHANNEL_1)]
+
+
+def test_it_ends_when_lightningd_is_gone_before_it_began(tmp_path: Path) -> None:
+    done = subprocess.run(
+        COMMAND,
+        env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
+        input=b"",
+        capture_output=True,
+        timeout=WAIT,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_as_lightningd_would(
+    tmp_path: Path, rpc: RpcServer, number: signal.Signals
+) -> None:
+    with plugin_process(tmp_path) as (wire, process):
+        wire.wait_for_log("watching")
+        process.send_signal(number)
+        assert process.wait(timeout=WAIT) == 0
+    saved, _ = read(tmp_path / "chanfitness.db")
+    assert saved is not None
+    assert len(saved.channels) == 1
+
+
+def test_it_ends_though_the_socket_never_answers(tmp_path: Path, rpc: RpcServer) -> None:
+    rpc.answer = lambda method, params: None
+    with plugin_process(tmp_path) as (wire, process):
+        rpc.asked.get(timeout=WAIT)
+        wire.send({"method": "shutdown", "params": {"shutdown": {}}})
+        assert process.wait(timeout=WAIT) == 0
+
+
+def test_of_two_plugins_one_has_the_database(tmp_path: Path, rpc: RpcServer) -> None:
+    with plugin_process(tmp_path) as (first, _):
+        first.wait_for_log("watching")
+        with plugin_process(tmp_path) as (second, _):
+            assert "another store is writing it" in second.refusal("chanfitness")[1]
+            second.hang_up()
+        assert ids(first.result("chanfitness")) == [str(CHANNEL_1)]
+        first.hang_up()
+
+
+def test_at_a_start_of_the_node_it_sees_when_the_connects_have_settled(
+    tmp_path: Path, rpc: RpcServer
+) -> None:
+    rpc.lists["listpeers"] = peers(offline=(ALICE,))
+    with plugin_process(tmp_path, startup=True) as (wire, _):
+        assert wire.wait_for_log("peers with channels that are not connected yet: 1") == "info"
+        rpc.lists["listpeers"] = peers(ALICE)
+        wire.notify("connect", {"id": str(ALICE)})
+        wire.wait_for_log("watching: channels 1, peers online 1")
+        peer = wire.result("chanfitness-peer", str(ALICE))
+        assert (peer["online"], peer["flap_count"]) == (True, 0)
+        assert wire.result("chanfitness-history", "1x1x1")["outages"] == []
+        wire.hang_up()
+
+
+# Its log.
+
+
+@pytest.mark.parametrize(
+    ("level", "name"),
+    [
+        (logging.DEBUG, "debug"),
+        (logging.INFO, "info"),
+        (logging.WARNING, "unusual"),
+        (logging.ERROR, "broken"),
+        (logging.CRITICAL, "broken"),
+    ],
+)
+def test_a_log_line_is_one_line_at_a_level_that_lightningd_knows(level: int, name: str) -> None:
+    logged: list[tuple[str, str]] = []
+    node = SimpleNamespace(log=lambda text, level: logged.append((level, text)))
+    handler = NodeLog(node)
+    handler.handle(
+        logging.LogRecord("x", level, "", 1, "two\nlines \x1b[2J of %s", ("it\u202e",), None)
+    )
+    assert logged == [(name, r"two\nlines \x1b[2J of it\u202e")]
+
+
+def test_a_log_line_that_cannot_be_written_is_dropped() -> None:
+    def gone(text: str, level: str) -> None:
+        raise BrokenPipeError
+
+    record = logging.LogRecord("x", logging.INFO, "", 1, "text", (), (None, None, None))
+    NodeLog(SimpleNamespace(log=gone)).handle(record)
+
+
+def test_pylns_own_log_handler_is_gone(wire: Wire) -> None:
+    logging.getLogger("somebody.else").error("once\nonly")
+    wire.result("chanfitness")
+    assert wire.logs.count(("broken", r"once\nonly")) == 1

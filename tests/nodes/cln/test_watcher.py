@@ -1,0 +1,227 @@
+"""How watching a lightningd ends, what is remembered of it, and what cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    ChanFitnessError,
+    ChannelEventStore,
+    ChannelNotFoundError,
+    RequestTimeoutError,
+    SqliteStorage,
+)
+from chanfitness.nodes.cln.rpc_client import LightningRpc
+from chanfitness.nodes.cln.startup_grace import QUIET
+from chanfitness.nodes.cln.watcher import Watcher
+from chanfitness.storage.sqlite import read
+
+from ...support.cln_messages import change, channel_id
+from ...support.cln_watchers import (
+    HOUR,
+    ID_1,
+    NORMAL,
+    SEEN,
+    SPLICING,
+    Node,
+    figures,
+    history,
+    node,
+    peer_info,
+    points,
+)
+from ...support.stores import WAIT, Call
+from ...support.values import ALICE, CHANNEL_1, CHANNEL_2, CHANNEL_3
+
+__all__ = ["node"]
+
+
+def test_an_end_is_where_blind_time_begins_and_figures_go_on_after_it(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched():
+        node.let_pass(3 * HOUR)
+    node.clock.advance(10 * HOUR)
+    node.restart()
+    with node.watched(startup=True) as store:
+        node.connect(ALICE)
+        node.let_pass(QUIET)
+        node.let_pass(HOUR)
+        node.disconnect(ALICE)
+        node.let_pass(HOUR)
+        assert figures(store) == (5, 4)
+        assert history(store).blind == 10 * HOUR + QUIET
+        assert peer_info(store).flap_count == 1
+
+
+def test_a_channel_that_closed_unseen_keeps_the_figures_of_the_end(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched():
+        node.let_pass(HOUR)
+        node.set_state(ID_1, CHANNEL_1, ALICE, "CHANNELD_SHUTTING_DOWN")
+        node.let_pass(HOUR)
+    node.set_state(ID_1, CHANNEL_1, ALICE, "ONCHAIN")
+    with node.watched() as store:
+        assert points(store) == []
+        node.let_pass(HOUR)
+        node.set_state(ID_1, CHANNEL_1, ALICE, "CLOSED")
+    _, (closed,) = read(node.database)
+    assert (closed.channel_point, closed.lifetime) == (
+        str(CHANNEL_1),
+        2 * HOUR // timedelta(microseconds=1),
+    )
+
+
+def test_a_start_in_the_middle_of_a_close_goes_on(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched():
+        node.let_pass(HOUR)
+    node.set_state(ID_1, CHANNEL_1, ALICE, "CLOSINGD_COMPLETE")
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        assert figures(store) == (2, 2)
+        node.set_state(ID_1, CHANNEL_1, ALICE, SEEN)
+        assert points(store) == []
+
+
+def test_a_splice_moves_the_figures_whether_it_is_seen_or_not(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE, short_channel_id="1x1x1")
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        node.set_state(ID_1, CHANNEL_1, ALICE, SPLICING, short_channel_id="1x1x1")
+        node.let_pass(HOUR)
+        node.set_state(ID_1, CHANNEL_2, ALICE, NORMAL, short_channel_id="2x1x1")
+        assert node.watcher is not None
+        assert node.watcher.point_of("2x1x1") == CHANNEL_2
+        assert node.watcher.point_of("1x1x1") is None
+        assert figures(store, CHANNEL_2) == (2, 2)
+        with pytest.raises(ChannelNotFoundError):
+            figures(store, CHANNEL_1)
+    node.set_state(ID_1, CHANNEL_3, ALICE)
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        assert points(store) == [CHANNEL_3]
+        assert figures(store, CHANNEL_3) == (3, 3)
+
+
+def test_an_unseen_splice_is_known_by_an_id_that_was_saved(node: Node) -> None:
+    dual_funded = channel_id(99)
+    node.set_state(dual_funded, CHANNEL_1, ALICE)
+    with node.watched():
+        node.let_pass(HOUR)
+    node.set_state(dual_funded, CHANNEL_2, ALICE)
+    with node.watched() as store:
+        assert figures(store, CHANNEL_2) == (1, 0)
+
+
+def test_an_unseen_splice_is_known_by_the_id_that_the_channel_must_have(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    with node.watched():
+        node.let_pass(HOUR)
+    with closing(sqlite3.connect(node.database)) as database, database:
+        assert database.execute("DELETE FROM channel_ids").rowcount == 1
+    node.set_state(ID_1, CHANNEL_2, ALICE)
+    with node.watched() as store:
+        assert figures(store, CHANNEL_2) == (1, 0)
+
+
+# What cannot be used.
+
+
+@pytest.mark.parametrize(
+    ("topic", "params"),
+    [
+        ("connect", {}),
+        ("connect", {"id": None}),
+        ("connect", {"id": "\x1b[2J" * 100}),
+        ("connect", {"connect": 5}),
+        ("disconnect", {"disconnect": []}),
+        ("channel_state_changed", {"channel_id": ID_1}),
+        ("channel_state_changed", {"channel_state_changed": change("x", ALICE, NORMAL)}),
+        ("channel_state_changed", change(ID_1, ALICE, "\x1b[2J" * 100)),
+        ("channel_state_changed", change(channel_id(5), ALICE, NORMAL)),
+    ],
+)
+def test_what_cannot_be_used_is_logged_and_skipped(
+    node: Node, topic: str, params: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    with node.watched() as store:
+        before = store.get_overview(timeout=WAIT)
+        assert node.watcher is not None
+        node.watcher.tell(topic, params)
+        node.catch_up()
+        assert store.get_overview(timeout=WAIT) == before
+        node.connect(ALICE)
+        assert peer_info(store).online
+    (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().isprintable()
+    assert len(record.getMessage()) < 200
+
+
+def test_a_fault_while_one_thing_is_handled_costs_that_thing(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: ChannelEventStore) -> None:
+        raise RuntimeError("no exporter today")
+
+    node.connect(ALICE)
+    with node.watched(after_start=fail) as store:
+        assert peer_info(store).online
+    assert "no exporter today" in caplog.text
+
+
+def test_a_database_in_use_is_an_error_and_nothing_else(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = SqliteStorage(node.database)
+    storage.open()
+    try:
+        watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+        watcher.start()
+        for _ in range(2):
+            with pytest.raises(ChanFitnessError, match="another store is writing it"):
+                watcher.ready(WAIT)
+        watcher.tell("connect", {"connect": {"id": str(ALICE)}})
+        assert watcher.reached().wait(WAIT)
+        Call(watcher.stop).result()
+    finally:
+        storage.close()
+    (record,) = caplog.records
+    assert (record.levelno, "cannot watch the channels" in record.getMessage()) == (40, True)
+
+
+def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> None:
+    class NaiveClock:
+        def now(self) -> datetime:
+            return datetime(2026, 1, 1)
+
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False, clock=NaiveClock())
+    watcher.start()
+    with pytest.raises(ChanFitnessError, match=r"cannot watch the channels: .*naive"):
+        watcher.ready(WAIT)
+    Call(watcher.stop).result()
+
+
+def test_a_watcher_that_was_not_started_ends(node: Node) -> None:
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+    with pytest.raises(RequestTimeoutError):
+        watcher.ready(0)
+    Call(watcher.stop).result()
+
+
+def test_a_watcher_may_be_stopped_twice(node: Node) -> None:
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+    watcher.start()
+    for _ in range(2):
+        Call(watcher.stop).result()

@@ -1,0 +1,201 @@
+"""A real lnd's messages, damaged in every way, and messages that no lnd ever sent.
+
+Whatever comes, the store sees again once lnd makes sense again; what it shows makes
+sense all the while, and nothing is lost that was stored before.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import shutil
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError
+
+from chanfitness import (
+    ChannelEventStore,
+    ClosedChannelEvent,
+    ManualClock,
+    OpenChannel,
+    PeerOfflineEvent,
+    SqliteStorage,
+)
+from chanfitness.nodes.lnd import messages as lnd_messages
+from chanfitness.storage.sqlite import read
+
+from ...support.fake_lnd import AWAY, LIST_CHANNELS, LIST_PEERS, FakeLnd, closed, message, offline
+from ...support.fuzzing import (
+    ODD_BYTES,
+    ODD_JSON,
+    OF_BYTES,
+    bounded_memory,
+    damaged,
+    no_complaints,
+    random_damages,
+)
+from ...support.lengths import length
+from ...support.lnd_nodes import Stretch, a_node, recorded, send
+from ...support.persistent_stores import nothing_is_lost
+from ...support.random_seeds import different_seeds, replayable, seeds
+from ...support.stored_days import THEN, store_the_days_before
+from ...support.stores import WAIT, running
+from ...support.values import ALICE, CHANNEL_1, outpoint, vertex
+
+__all__ = ["bounded_memory"]
+
+ZERO, DAY = timedelta(0), timedelta(days=1)
+STRETCHES = recorded()
+REST = STRETCHES[1:]
+LAST = OpenChannel(outpoint(0), vertex(99))
+"""That it closes, and its peer goes, tells that all has come."""
+
+NUMBERS = [0, 1, 2, 2**31 - 1, 2**31, 2**63, 2**64 - 1]
+TEXTS = [*ODD_JSON, *ODD_BYTES, str(ALICE).encode(), str(CHANNEL_1).encode(), b""]
+
+
+def any_message(rng: random.Random, depth: int = 3) -> bytes:
+    """With fields that lnd's have, and others, and anything in them."""
+    return message(
+        *(
+            (rng.choice([1, 1, 2, 3, 5, 11, rng.randrange(1, 2**29)]), any_value(rng, depth))
+            for _ in range(rng.randrange(5))
+        )
+    )
+
+
+def any_value(rng: random.Random, depth: int) -> int | bytes:
+    ways: list[Callable[[], int | bytes]] = [
+        lambda: rng.choice(NUMBERS),
+        lambda: rng.choice(TEXTS),
+        lambda: any_message(rng, depth - 1),
+    ]
+    return rng.choice(ways if depth else ways[:2])()
+
+
+def made_worse(raw: bytes, rng: random.Random) -> bytes:
+    """Perhaps damaged, perhaps another altogether."""
+    if rng.random() < 0.1:
+        return any_message(rng)
+    return damaged(raw, random_damages(rng, 2, OF_BYTES)) if rng.random() < 0.5 else raw
+
+
+REAL = [each.message for stretch in STRETCHES for each in stretch.after]
+REAL += [raw for stretch in STRETCHES for raw in stretch.answers.values()]
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        lnd_messages.channel_event,
+        lnd_messages.peer_event,
+        lnd_messages.open_channels,
+        lnd_messages.online_peers,
+    ],
+)
+def test_any_message_is_read_or_refused(reading: Callable[[bytes], object]) -> None:
+    for seed in different_seeds(length(2_000, 200_000)):
+        rng = random.Random(seed)
+        raw = made_worse(rng.choice(REAL), rng)
+        with replayable(seed), no_complaints():
+            refusal = refusal_of(reading, raw)
+            assert refusal.isprintable()
+            assert len(refusal) < 300
+
+
+def refusal_of(reading: Callable[[bytes], object], raw: bytes) -> str:
+    try:
+        reading(raw)
+    except DecodeError:
+        return "it is no such message"
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+# The whole way.
+
+
+def follow(
+    lnd: FakeLnd, directory: Path, stretches: list[Stretch], worse: Callable[[bytes], bytes]
+) -> None:
+    """A store sees all that ``lnd`` said, made ``worse``, and at last the truth.
+
+    ``directory`` has its database, and is where lnd's files are made.
+    """
+    clock = ManualClock(THEN)
+    handled: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    lists = {
+        method: deque(worse(stretch.answers[method]) for stretch in stretches)
+        for method in (LIST_CHANNELS, LIST_PEERS)
+    }
+    lnd.answers = stretches[-1].answers
+    lnd.on = {method: partial(next_of, answers) for method, answers in lists.items()}
+    with a_node(lnd, directory) as (node, _):
+        config = node.config(
+            clock=clock,
+            storage=SqliteStorage(directory / "db"),
+            history=90 * DAY,
+            on_event=lambda event, _: handled.put(event),
+        )
+        with running(ChannelEventStore(config)) as store:
+            for stretch in stretches:  # each a connection, whether it lasts or not
+                link = lnd.accept()
+                for each in [*stretch.before, *stretch.after]:
+                    send(link, [each._replace(message=worse(each.message))])
+                    clock.advance(timedelta(seconds=1))
+                    check(store)
+                link.end(AWAY)
+            link = lnd.accept()
+            link.channels.send(closed(LAST))
+            link.peers.send(offline(LAST.peer))
+            missing = {ClosedChannelEvent(*LAST), PeerOfflineEvent(LAST.peer)}
+            while missing:
+                missing.discard(handled.get(timeout=WAIT))
+            check(store)
+            overview = store.get_overview(timeout=WAIT)
+    open_channels = lnd_messages.open_channels(lnd.answers[LIST_CHANNELS])
+    assert {(each.channel_point, each.peer) for each in overview.channels} == set(open_channels)
+    online = {each.peer for each in overview.peers if each.online}
+    assert online == set(lnd_messages.online_peers(lnd.answers[LIST_PEERS]))
+
+
+def next_of(answers: deque[bytes], _: object) -> bytes | None:
+    """While there are some; after them comes what lnd answers by itself."""
+    return answers.popleft() if answers else None
+
+
+def check(store: ChannelEventStore) -> None:
+    for info in store.list_channels(timeout=WAIT):
+        assert ZERO <= info.uptime <= info.lifetime
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the days before left."""
+    path = tmp_path_factory.mktemp("stored") / "db"
+    store_the_days_before(path)
+    return path.read_bytes()
+
+
+def test_an_lnd_that_talks_nonsense_costs_nothing_that_was_known(
+    tmp_path: Path, stored: bytes
+) -> None:
+    for seed in islice(seeds(), length(10, 1_000)):
+        rng, directory = random.Random(seed), tmp_path / str(seed)
+        directory.mkdir()
+        database = directory / "db"
+        database.write_bytes(stored)
+        before = read(database)
+
+        with replayable(seed), no_complaints(), FakeLnd() as lnd:
+            follow(lnd, directory, REST, partial(made_worse, rng=rng))
+            nothing_is_lost(*before, *read(database))
+        shutil.rmtree(directory)

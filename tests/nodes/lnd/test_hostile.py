@@ -1,0 +1,228 @@
+"""lnd at its worst: cut, restarted, locked, slow, out of order, and talking nonsense."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from chanfitness import (
+    NOT_YET_KNOWN,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+
+from ...support.fake_lnd import (
+    AWAY,
+    ENDED,
+    LIST_CHANNELS,
+    LIST_PEERS,
+    LOCKED,
+    PEER_EVENTS,
+    FakeLnd,
+    Status,
+    message,
+    offline,
+    online,
+    opened,
+)
+from ...support.lnd_nodes import a_node, recorded, send, watching
+from ...support.stores import WAIT
+from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, outpoint, vertex
+
+CODE = grpc.StatusCode
+BROKEN: Status = (CODE.INTERNAL, "Received RST_STREAM with error code 2")
+
+STARTING: list[Status] = [
+    LOCKED,
+    (CODE.UNKNOWN, "waiting to start, RPC services not available"),
+    (CODE.UNKNOWN, "wallet not created, create one to enable full RPC access"),
+    (
+        CODE.UNKNOWN,
+        "the RPC server is in the process of starting up, but not yet ready to accept calls",
+    ),
+    (CODE.UNKNOWN, "unable to determine macaroon permissions"),
+    (CODE.UNKNOWN, "cannot retrieve macaroon: cannot get macaroon: macaroon store is locked"),
+    (CODE.UNAVAILABLE, "connection reset by peer"),
+    (CODE.UNIMPLEMENTED, "unknown service lnrpc.Lightning"),
+]
+
+NOTHING = MonitoringResumedEvent([], [])
+
+
+@pytest.fixture
+def lnd() -> Iterator[FakeLnd]:
+    with FakeLnd() as lnd:
+        yield lnd
+
+
+# Cut streams.
+
+
+@pytest.mark.parametrize("status", [ENDED, AWAY, BROKEN])
+@pytest.mark.parametrize("cut", ["channels", "peers"])
+def test_a_cut_after_each_message(cut: str, status: Status, lnd: FakeLnd, tmp_path: Path) -> None:
+    """lnd's own five minutes, again and again, each time a message longer."""
+    stretch = recorded()[0]
+    _, *lines, _ = stretch.lines
+    with watching(lnd, tmp_path) as (watcher, first):
+        link = first
+        for count in range(len(stretch.after)):
+            sent = stretch.after[:count]
+            expected = [line.event for line in lines if sent and line.at <= sent[-1].at]
+            send(link, sent)
+            assert sorted(watcher.take_all(len(expected)), key=repr) == sorted(expected, key=repr)
+            getattr(link, cut).end(status)
+            assert watcher.take_all(2) == [MonitoringPausedEvent(), NOTHING]
+            link = lnd.accept()
+
+
+@pytest.mark.parametrize("status", [ENDED, AWAY, BROKEN])
+def test_what_a_stream_sent_before_it_was_cut_comes_out(
+    status: Status, lnd: FakeLnd, tmp_path: Path
+) -> None:
+    with watching(lnd, tmp_path) as (watcher, first):
+        link = first
+        for count in range(50):
+            link.peers.send(*[online(vertex(number)) for number in range(count)])
+            link.peers.end(status)
+            assert watcher.take_all(count + 2) == [
+                *[PeerOnlineEvent(vertex(number)) for number in range(count)],
+                MonitoringPausedEvent(),
+                NOTHING,
+            ]
+            link = lnd.accept()
+
+
+def test_when_one_stream_ends_so_does_the_other(lnd: FakeLnd, tmp_path: Path) -> None:
+    gone = threading.Event()
+    lnd.on = {PEER_EVENTS: lambda context: context.add_callback(gone.set)}
+    with watching(lnd, tmp_path) as (watcher, link):
+        link.channels.end()
+        assert gone.wait(timeout=WAIT)
+        assert watcher.take_all(2) == [MonitoringPausedEvent(), NOTHING]
+
+
+def test_restarts_of_lnd(lnd: FakeLnd, tmp_path: Path) -> None:
+    resumed = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+    lnd.set_state(resumed.open_channels, resumed.online_peers)
+    with watching(lnd, tmp_path) as (watcher, _):
+        for _ in range(3):
+            with watcher.turnstile.one_by_one() as turnstile:
+                lnd.stop()
+                assert watcher.take() == MonitoringPausedEvent()
+                for _ in range(2):
+                    turnstile.let_one_pass()  # to be refused: nobody listens
+                turnstile.reached()
+                lnd.start()
+            link = lnd.accept()
+            assert watcher.take() == resumed
+            link.peers.send(offline(ALICE))
+            assert watcher.take() == PeerOfflineEvent(ALICE)
+
+
+# An lnd that is not ready.
+
+
+@pytest.mark.parametrize("status", STARTING)
+def test_what_lnd_says_while_it_starts_is_waited_out(
+    status: Status, lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lnd.refuse(status)
+    with a_node(lnd, tmp_path) as (node, turnstile), turnstile.one_by_one():
+        updates = node.subscribe_channel_events().updates
+        assert node.get_open_channels() is NOT_YET_KNOWN
+        for _ in range(3):
+            turnstile.let_one_pass()
+        turnstile.reached()
+        assert updates.empty()
+        lnd.accept_again()
+        turnstile.let_pass()
+        assert updates.get(timeout=WAIT) == NOTHING
+        lnd.accept().peers.send(online(ALICE))
+        assert updates.get(timeout=WAIT) == PeerOnlineEvent(ALICE)
+        assert node.get_open_channels() == []
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+@pytest.mark.parametrize("method", [LIST_CHANNELS, LIST_PEERS])
+@pytest.mark.parametrize("status", [LOCKED, (CODE.RESOURCE_EXHAUSTED, "larger than max")])
+def test_a_snapshot_that_fails_is_no_snapshot(
+    method: str, status: Status, lnd: FakeLnd, tmp_path: Path
+) -> None:
+    lnd.refuse(status, method)
+    with a_node(lnd, tmp_path) as (node, turnstile), turnstile.one_by_one():
+        updates = node.subscribe_channel_events().updates
+        assert node.get_open_channels() is NOT_YET_KNOWN
+        turnstile.reached()
+        assert updates.empty()
+        lnd.accept_again()
+        turnstile.let_pass()
+        assert updates.get(timeout=WAIT) == NOTHING
+
+
+def test_a_stream_that_ends_before_the_snapshot(lnd: FakeLnd, tmp_path: Path) -> None:
+    """What it sent is held back, and then of no use: the next snapshot has it."""
+
+    def cut(_: object) -> None:
+        lnd.on = {}
+        link = lnd.accept()
+        link.peers.send(online(ALICE))
+        link.peers.end()
+        answer.wait(timeout=WAIT)
+
+    answer = threading.Event()
+    lnd.on = {LIST_CHANNELS: cut}
+    with a_node(lnd, tmp_path) as (node, _):
+        updates = node.subscribe_channel_events().updates
+        assert updates.get(timeout=WAIT) == NOTHING
+        answer.set()
+        lnd.accept().peers.send(online(BOB))
+        assert updates.get(timeout=WAIT) == PeerOnlineEvent(BOB)
+
+
+def test_what_comes_during_a_slow_snapshot_follows_it(lnd: FakeLnd, tmp_path: Path) -> None:
+    def slow(_: object) -> None:
+        link = lnd.accept()
+        link.peers.send(offline(ALICE), online(ALICE), online(BOB))
+        link.channels.send(*[opened(channel) for channel in (first, second)])
+        arrived.set()
+        assert answer.wait(timeout=WAIT)
+
+    first, second = OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_2, BOB)
+    arrived, answer = threading.Event(), threading.Event()
+    lnd.set_state([first], [ALICE])
+    lnd.on = {LIST_CHANNELS: slow}
+    with a_node(lnd, tmp_path) as (node, _):
+        node.patience = 0
+        updates = node.subscribe_channel_events().updates
+        assert arrived.wait(timeout=WAIT)
+        assert node.get_open_channels() is NOT_YET_KNOWN
+        assert updates.empty()
+        answer.set()
+        events = [updates.get(timeout=WAIT) for _ in range(5)]
+    assert events.pop(0) == MonitoringResumedEvent([first], [ALICE])
+    events.remove(OpenChannelEvent(*second))
+    assert events == [PeerOfflineEvent(ALICE), PeerOnlineEvent(ALICE), PeerOnlineEvent(BOB)]
+
+
+def test_a_list_of_50_mib(lnd: FakeLnd, tmp_path: Path) -> None:
+    """60,000 channels, each with fields that are not known here."""
+    more = (1000, "x" * 750)
+    lnd.answers[LIST_CHANNELS] = b"".join(
+        message((11, message((2, str(ALICE)), (3, str(outpoint(number))), more)))
+        for number in range(60_000)
+    )
+    assert len(lnd.answers[LIST_CHANNELS]) > 50 * 2**20
+    with a_node(lnd, tmp_path) as (node, _):
+        assert node.get_open_channels() == [
+            OpenChannel(outpoint(number), ALICE) for number in range(60_000)
+        ]

@@ -1,0 +1,263 @@
+"""lnd as a source: what a real one sent comes out as the events that it was."""
+
+from __future__ import annotations
+
+import logging
+import queue
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    ClosedChannelEvent,
+    ManualClock,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+from chanfitness.recording.replay import replay
+
+from ...support.fake_lnd import (
+    CHANNEL_EVENTS,
+    LIST_CHANNELS,
+    LIST_PEERS,
+    MACAROON,
+    PEER_EVENTS,
+    FakeLnd,
+    Link,
+    closed,
+    offline,
+    online,
+    opened,
+)
+from ...support.fake_lnd import ENDED as STREAM_ENDED
+from ...support.lnd_nodes import Stretch, a_node, recorded, send, watching
+from ...support.paths import DATA
+from ...support.stores import WAIT, running
+from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, SECOND
+
+STRETCHES = recorded()
+OF_CHANNELS = (OpenChannelEvent, ClosedChannelEvent)
+OF_PEERS = (PeerOnlineEvent, PeerOfflineEvent)
+
+
+@pytest.fixture
+def lnd() -> Any:
+    with FakeLnd() as lnd:
+        yield lnd
+
+
+def of(kinds: tuple[type, ...], events: list[object]) -> list[object]:
+    return [event for event in events if isinstance(event, kinds)]
+
+
+# The recording.
+
+
+def test_the_recording_has_all_that_it_should() -> None:
+    assert len(STRETCHES) == 7
+    assert sum(len(each.before) + len(each.after) for each in STRETCHES) == 229
+    assert all(set(each.answers) == {LIST_CHANNELS, LIST_PEERS} for each in STRETCHES)
+
+
+@pytest.mark.parametrize("number", range(len(STRETCHES)))
+def test_what_lnd_sent_comes_out_as_it_was_recorded(
+    number: int, lnd: FakeLnd, tmp_path: Path
+) -> None:
+    stretch = STRETCHES[number]
+    resumed, *expected, paused = [line.event for line in stretch.lines]
+    assert isinstance(resumed, MonitoringResumedEvent)
+    lnd.answers = stretch.answers
+    links: list[Link] = []
+
+    def early(_: object) -> None:
+        lnd.on = {}
+        links.append(lnd.accept())
+        send(links[0], stretch.before)
+
+    lnd.on = {LIST_CHANNELS: early}
+    with a_node(lnd, tmp_path) as (node, _):
+        updates = node.subscribe_channel_events().updates
+        assert updates.get(timeout=WAIT) == resumed
+        send(links[0], stretch.after)
+        events = all_that_comes(updates, links[0])
+        links[0].end(stretch.statuses[0])
+        assert updates.get(timeout=WAIT) == paused
+    for kinds in (OF_CHANNELS, OF_PEERS):
+        came, wanted = of(kinds, events), of(kinds, expected)
+        contained = came[: len(came) - len(wanted)]
+        assert came == contained + wanted
+        check_contained(contained, resumed, stretch)
+    assert len(events) == len(of(OF_CHANNELS, events)) + len(of(OF_PEERS, events))
+
+
+def all_that_comes(updates: queue.Queue[Any], link: Link) -> list[object]:
+    """All events of what was sent, up to a last one of either stream."""
+    link.channels.send(closed(OpenChannel(CHANNEL_1, ALICE)))
+    link.peers.send(offline(ALICE))
+    last = {ClosedChannelEvent(CHANNEL_1, ALICE), PeerOfflineEvent(ALICE)}
+    events: list[object] = []
+    while not last.issubset(events):
+        events.append(updates.get(timeout=WAIT))
+    return [event for event in events if event not in last]
+
+
+def check_contained(events: list[Any], resumed: MonitoringResumedEvent, stretch: Stretch) -> None:
+    """What came before the snapshot may follow it, if it changes nothing."""
+    assert len(events) <= len(stretch.before)
+    for event in events:
+        assert isinstance(event, PeerOnlineEvent)
+        assert event.peer in resumed.online_peers
+
+
+@pytest.mark.parametrize("number", range(len(STRETCHES)))
+def test_a_store_says_what_it_says_of_the_recording(
+    number: int, lnd: FakeLnd, tmp_path: Path
+) -> None:
+    stretch = STRETCHES[number]
+    lines = (DATA / "lnd-simnet-restarts.jsonl").read_bytes().splitlines(keepends=True)
+    first, last = stretch.lines[0], stretch.lines[-1]
+    expected = replay(lines[first.number - 1 : last.number], "stretch")
+    clock = ManualClock(first.at)
+    handled: queue.SimpleQueue[object] = queue.SimpleQueue()
+    lnd.answers = stretch.answers
+    wanted = [line for line in stretch.lines if not isinstance(line.event, MonitoringResumedEvent)]
+    with a_node(lnd, tmp_path) as (node, _):
+        config = node.config(clock=clock, on_event=lambda event, _: handled.put(event))
+        with running(ChannelEventStore(config)) as store:
+            assert handled.get(timeout=WAIT) == first.event
+            link = lnd.accept()
+            for sent in stretch.after:
+                clock.set(sent.at)
+                send(link, [sent])
+                if wanted[0].at == sent.at:
+                    assert handled.get(timeout=WAIT) == wanted.pop(0).event
+            clock.set(last.at)
+            lnd.refuse(stretch.statuses[0])
+            link.end(stretch.statuses[0])
+            assert handled.get(timeout=WAIT) == MonitoringPausedEvent() == wanted.pop(0).event
+            assert store.list_channels(timeout=WAIT) == expected.channels
+    assert wanted == []
+
+
+# What is asked of lnd.
+
+
+def test_it_subscribes_first_and_then_asks_and_asks_no_more(lnd: FakeLnd, tmp_path: Path) -> None:
+    with watching(lnd, tmp_path) as (watcher, link):
+        link.peers.send(online(ALICE))
+        assert watcher.take() == PeerOnlineEvent(ALICE)
+        # gRPC sends what was called before it had connected in any order.
+        assert sorted(lnd.calls[:3]) == [LIST_PEERS, CHANNEL_EVENTS, PEER_EVENTS]
+        assert lnd.calls[3:] == [LIST_CHANNELS, LIST_PEERS]
+
+
+def test_each_call_has_the_macaroon_in_hex(lnd: FakeLnd, tmp_path: Path) -> None:
+    seen: list[tuple[str, str | bytes]] = []
+    lnd.on = dict.fromkeys(
+        [CHANNEL_EVENTS, PEER_EVENTS, LIST_CHANNELS, LIST_PEERS],
+        lambda context: seen.extend(context.invocation_metadata()),
+    )
+    with watching(lnd, tmp_path):
+        assert [value for key, value in seen if key == "macaroon"] == [MACAROON.hex()] * 5
+
+
+def test_it_listens_before_it_lists(lnd: FakeLnd, tmp_path: Path) -> None:
+    """What happens after a list was made, and before it was answered, is not lost."""
+
+    def then_offline(_: object) -> None:
+        if lnd.calls.count(LIST_PEERS) == 2:
+            link = lnd.accept()
+            link.peers.send(offline(ALICE))
+            link.channels.send(opened(OpenChannel(CHANNEL_1, BOB)))
+
+    lnd.set_state([], [ALICE])
+    lnd.on = {LIST_PEERS: then_offline}
+    with a_node(lnd, tmp_path) as (node, _):
+        updates = node.subscribe_channel_events().updates
+        assert updates.get(timeout=WAIT) == MonitoringResumedEvent([], [ALICE])
+        events = [updates.get(timeout=WAIT) for _ in range(2)]
+    assert sorted(events, key=repr) == [
+        OpenChannelEvent(CHANNEL_1, BOB),
+        PeerOfflineEvent(ALICE),
+    ]
+
+
+# What a store is given.
+
+
+def test_a_config_has_the_node_and_what_else_was_said(lnd: FakeLnd, tmp_path: Path) -> None:
+    clock = ManualClock()
+    with a_node(lnd, tmp_path) as (node, _):
+        config = node.config(clock=clock, own_outage=SECOND)
+        assert (config.clock, config.own_outage) == (clock, SECOND)
+        assert config.subscribe_channel_events() is config.subscribe_peer_events()
+        assert config.get_open_channels() == []
+
+
+def test_the_snapshot_is_what_a_store_starts_with(lnd: FakeLnd, tmp_path: Path) -> None:
+    lnd.set_state([OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_2, BOB)], [BOB, CAROL])
+    with a_node(lnd, tmp_path) as (node, _):
+        assert node.get_open_channels() == [
+            OpenChannel(CHANNEL_1, ALICE),
+            OpenChannel(CHANNEL_2, BOB),
+        ]
+        assert [node.is_peer_online(peer) for peer in (ALICE, BOB, CAROL)] == [False, True, True]
+
+
+def test_who_is_online_is_what_was_heard_last(lnd: FakeLnd, tmp_path: Path) -> None:
+    lnd.set_state([], [BOB])
+    with watching(lnd, tmp_path) as (watcher, link):
+        link.peers.send(online(ALICE), offline(BOB))
+        watcher.take_all(2)
+        assert watcher.node.is_peer_online(ALICE)
+        assert not watcher.node.is_peer_online(BOB)
+
+
+def test_nobody_is_online_before_lnd_was_asked(lnd: FakeLnd, tmp_path: Path) -> None:
+    with a_node(lnd, tmp_path) as (node, _):
+        assert not node.is_peer_online(ALICE)
+        assert node.fault is None
+
+
+def test_an_open_channel_that_the_snapshot_has_is_no_news(
+    lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "chanfitness.nodes.lnd")
+    channel = OpenChannel(CHANNEL_1, ALICE)
+    lnd.set_state([channel], [])
+    with watching(lnd, tmp_path) as (watcher, link):
+        link.channels.send(opened(channel), closed(channel), opened(channel), closed(channel))
+        assert watcher.take_all(3) == [
+            ClosedChannelEvent(*channel),
+            OpenChannelEvent(*channel),
+            ClosedChannelEvent(*channel),
+        ]
+    assert f"channel {CHANNEL_1} with {ALICE} is open already" in caplog.text
+
+
+def test_what_closes_is_always_told(lnd: FakeLnd, tmp_path: Path) -> None:
+    with watching(lnd, tmp_path) as (watcher, link):
+        link.channels.send(closed(OpenChannel(CHANNEL_1, ALICE)))
+        assert watcher.take() == ClosedChannelEvent(CHANNEL_1, ALICE)
+
+
+def test_each_loss_is_told_once_and_so_is_each_return(
+    lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "chanfitness.nodes.lnd")
+    lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [ALICE, BOB])
+    with watching(lnd, tmp_path) as (watcher, first):
+        link = first
+        for _ in range(2):
+            link.channels.end(STREAM_ENDED)
+            watcher.take_all(2)
+            link = lnd.accept()
+    connected = f"connected to lnd at {lnd.rpcserver}: 1 channels, 2 peers"
+    lost = f"cannot see lnd at {lnd.rpcserver}, trying again: it ended the stream"
+    assert [record.getMessage() for record in caplog.records] == [connected, lost] * 2 + [connected]

@@ -1,0 +1,169 @@
+"""Whatever happens to lnd and to the line, in the end a store knows what lnd knows."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    ClosedChannelEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    PeerOfflineEvent,
+    Vertex,
+)
+
+from ...support.fake_lnd import (
+    AWAY,
+    ENDED,
+    LIST_CHANNELS,
+    LIST_PEERS,
+    LOCKED,
+    FakeLnd,
+    Link,
+    closed,
+    message,
+    offline,
+    online,
+    opened,
+)
+from ...support.lengths import length
+from ...support.lnd_nodes import a_node
+from ...support.random_seeds import different_seeds
+from ...support.stores import WAIT, running
+from ...support.values import outpoint, vertex
+
+SEEDS = different_seeds(length(20, 1000))
+STEPS = 60
+PEERS = [vertex(number) for number in range(1, 6)]
+LAST = OpenChannel(outpoint(0), vertex(99))
+"""In no world: that it closes, and its peer goes, tells that all has come."""
+STATUSES = [ENDED, AWAY, (grpc.StatusCode.UNKNOWN, "who knows"), (grpc.StatusCode.INTERNAL, "RST")]
+
+
+class World:
+    """What is so on an lnd, told on its streams while somebody listens."""
+
+    def __init__(self, lnd: FakeLnd, chance: random.Random) -> None:
+        self.open: list[OpenChannel] = []
+        self.online: set[Vertex] = set()
+        self.link: Link | None = None
+        self._lnd, self._chance = lnd, chance
+        self._channels = 0
+        self.be_ready()
+
+    def be_ready(self) -> None:
+        """Answer, and let things happen while answers are on their way."""
+        self._lnd.on = {LIST_CHANNELS: self._list_channels, LIST_PEERS: self._list_peers}
+
+    def happen(self, times: int = 1) -> None:
+        """One of the things that go on in a node, told once, twice, or as noise."""
+        for _ in range(times):
+            self._chance.choice(
+                [self._peer_changes] * 3 + [self._channel_opens, self._channel_closes, self._noise]
+            )()
+            self._lnd.set_state(self.open, self.online)
+
+    def _peer_changes(self) -> None:
+        peer = self._chance.choice(PEERS)
+        self.online ^= {peer}
+        self._tell_peers((online if peer in self.online else offline)(peer))
+
+    def _channel_opens(self) -> None:
+        self._channels += 1
+        channel = OpenChannel(outpoint(self._channels), self._chance.choice(PEERS))
+        self.open.append(channel)
+        self._tell_channels(opened(channel))
+
+    def _channel_closes(self) -> None:
+        if self.open:
+            channel = self.open.pop(self._chance.randrange(len(self.open)))
+            self._tell_channels(closed(channel))
+
+    def _noise(self) -> None:
+        self._tell_channels(message((self._chance.randrange(3, 30), b"noise")))
+        self._tell_peers(message((1, "02noise")))
+
+    def _tell_peers(self, raw: bytes) -> None:
+        if self.link is not None:
+            self.link.peers.send(*[raw] * self._chance.choice([1, 1, 2]))
+
+    def _tell_channels(self, raw: bytes) -> None:
+        if self.link is not None:
+            self.link.channels.send(*[raw] * self._chance.choice([1, 1, 2]))
+
+    def _list_channels(self, _: object) -> bytes:
+        self.link = self._lnd.accept()
+        return self._list(LIST_CHANNELS)
+
+    def _list_peers(self, _: object) -> bytes:
+        return self._list(LIST_PEERS)
+
+    def _list(self, method: str) -> bytes:
+        self.happen(self._chance.randrange(3))
+        answer = self._lnd.answers[method]
+        self.happen(self._chance.randrange(3))
+        return answer
+
+
+def trouble(world: World, lnd: FakeLnd, chance: random.Random) -> None:
+    """The connection breaks in one way or another, and lnd is there again."""
+    assert world.link is not None
+    link, world.link = world.link, None
+    ways: list[Callable[[], object]] = [
+        lambda: link.channels.end(chance.choice(STATUSES)),
+        lambda: link.peers.end(chance.choice(STATUSES)),
+        lambda: link.end(chance.choice(STATUSES)),
+        lambda: link.channels.send(b"\xff"),
+    ]
+    way = chance.randrange(len(ways) + 2)
+    if way < len(ways):
+        ways[way]()
+    else:
+        lnd.refuse(LOCKED)
+        lnd.stop()
+        world.happen(3)
+        lnd.start()
+        world.happen(3)
+        world.be_ready()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_the_end_a_store_knows_what_lnd_knows(
+    seed: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chance = random.Random(seed)
+    handled: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def wait_for(*events: object) -> None:
+        missing = set(events)
+        while missing:
+            event = handled.get(timeout=WAIT)
+            missing -= {event, type(event)}
+
+    with FakeLnd() as lnd, a_node(lnd, tmp_path) as (node, _):
+        world = World(lnd, chance)
+        config = node.config(on_event=lambda event, _: handled.put(event))
+        with running(ChannelEventStore(config)) as store:
+            wait_for(MonitoringResumedEvent)
+            for _ in range(STEPS):
+                world.happen()
+                if chance.random() < 0.15:
+                    trouble(world, lnd, chance)
+                    wait_for(MonitoringResumedEvent)
+            assert world.link is not None
+            world.link.channels.send(closed(LAST))
+            world.link.peers.send(offline(LAST.peer))
+            wait_for(ClosedChannelEvent(*LAST), PeerOfflineEvent(LAST.peer))
+            overview = store.get_overview(timeout=WAIT)
+    assert {(each.channel_point, each.peer) for each in overview.channels} == set(world.open)
+    assert {each.peer for each in overview.peers if each.online} == world.online
+    assert not [record for record in caplog.records if record.levelno > logging.WARNING]

@@ -1,0 +1,102 @@
+"""Replaying real recordings: the answers agree with the real node's own."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from chanfitness import OutPoint, RecordingError
+from chanfitness.recording.format import parse_time
+from chanfitness.recording.replay import Replayed, replay
+
+from ..support.paths import DATA
+
+TOLERANCE = timedelta(seconds=0.5)  # the node's answer travelled
+
+
+def bundled(at: datetime | None = None) -> Replayed:
+    recording = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
+    with recording.open("rb") as lines:
+        return replay(lines, "lnd-simnet.jsonl", at)
+
+
+def answers_of_the_node() -> list[dict[str, Any]]:
+    text = (DATA / "lnd-simnet.answers.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def agrees(ours: timedelta, seconds: int) -> bool:
+    """Whether the node, which cuts off at whole seconds, said the same."""
+    return (
+        timedelta(seconds=seconds) - TOLERANCE <= ours < timedelta(seconds=seconds + 1) + TOLERANCE
+    )
+
+
+def test_the_answers_agree_with_those_of_the_real_lnd() -> None:
+    end = bundled().as_of
+    compared = 0
+    for answer in answers_of_the_node():
+        asked = parse_time(answer["answered_at"])
+        if asked > end:
+            continue
+        ours = {info.channel_point: info for info in bundled(asked).channels}
+        for channel in answer["channels"]:
+            info = ours[OutPoint.parse(channel["channel_point"])]
+            assert str(info.peer) == channel["peer"]
+            assert agrees(info.lifetime, channel["lifetime_s"])
+            assert agrees(info.uptime, channel["uptime_s"])
+            compared += 1
+    assert compared > 100
+
+
+def test_a_moment_counts_the_lines_at_exactly_that_time() -> None:
+    opened = parse_time("2026-11-22T11:18:37.000305Z")
+    assert len(bundled(opened).channels) == 1
+    assert bundled(opened).channels[0].lifetime == timedelta(0)
+    assert bundled(opened).channels[0].uptime_ratio is None
+    assert len(bundled(opened - timedelta(microseconds=1)).channels) == 0
+
+
+def test_the_first_and_the_last_moment_may_be_asked_for() -> None:
+    first, last = parse_time("2026-11-22T11:18:33.904732Z"), bundled().as_of
+    assert bundled(first).as_of == first
+    assert bundled(last) == bundled()
+
+
+def test_a_moment_outside_of_the_recording_is_refused() -> None:
+    microsecond = timedelta(microseconds=1)
+    with pytest.raises(RecordingError, match=r"lnd-simnet.jsonl:1: begins at 2026-11-22T11:18:33"):
+        bundled(parse_time("2026-11-22T11:18:33.904732Z") - microsecond)
+    with pytest.raises(RecordingError, match=r"lnd-simnet.jsonl:31: ends at 2026-11-22T11:23:43"):
+        bundled(bundled().as_of + microsecond)
+
+
+def test_a_peer_that_was_online_at_the_start_counts_from_there() -> None:
+    peer = "02" + "ab" * 32
+    channel = {"channel_point": "cd" * 32 + ":1", "peer": peer}
+    lines = [
+        json.dumps(
+            {
+                "at": "2026-01-01T00:00:00Z",
+                "event": "monitoring_started",
+                "open_channels": [channel],
+                "online_peers": [peer],
+            }
+        ),
+        json.dumps({"at": "2026-01-01T00:00:10Z", "event": "peer_offline", "peer": peer}),
+        json.dumps({"at": "2026-01-01T00:00:40Z", "event": "monitoring_stopped"}),
+    ]
+    (info,) = replay([line.encode() + b"\n" for line in lines], "r").channels
+    assert info.lifetime == timedelta(seconds=40)
+    assert info.uptime == timedelta(seconds=10)
+    assert info.uptime_ratio == 0.25
+
+
+def test_what_counts_as_the_nodes_own_outage_is_a_setting_of_the_store() -> None:
+    recording = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
+    with recording.open("rb") as lines, pytest.raises(ValueError, match="bad own_outage"):
+        replay(lines, "lnd-simnet.jsonl", own_outage=-TOLERANCE)

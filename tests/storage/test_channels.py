@@ -1,0 +1,216 @@
+"""Channels that close, by event or by absence, and history, over restarts."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from chanfitness import ChannelNotFoundError, HistoryDisabledError, MonitoringResumedEvent
+from chanfitness.storage.sqlite import read
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import DAY, HOUR, MICROSECOND, ZERO, figures, history_of, watching
+from ..support.stores import WAIT
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fitness.db"
+
+
+def test_a_closed_channel_keeps_its_final_figures(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        opened = node.clock.now()
+        node.advance(hours=1)
+    node.advance(hours=5)
+    with watching(node, path):
+        node.advance(hours=1)
+        node.peer_offline(channel.peer)
+        node.advance(hours=1)
+        node.close_channel(channel)
+        closed = node.clock.now()
+
+    _, (row,) = read(path)
+
+    assert (row.channel_point, row.key) == (str(channel.channel_point), bytes(channel.peer))
+    assert (row.closed - row.opened) * MICROSECOND == closed - opened
+    assert (row.lifetime * MICROSECOND, row.uptime * MICROSECOND) == (3 * HOUR, 2 * HOUR)
+
+
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_channel_closed_by_absence_goes_on_if_it_appears_again(path: Path, restarts: int) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=4)
+    for _ in range(restarts):
+        with watching(node, path, get_open_channels=list) as store:
+            node.advance(hours=10)
+            with pytest.raises(ChannelNotFoundError):
+                store.get_chan_info(channel.channel_point, timeout=WAIT)
+    with watching(node, path) as store:
+        node.peer_offline(channel.peer)
+        node.advance(hours=1)
+
+        history = history_of(store, channel)
+
+        assert figures(store, channel) == (5, 4)
+        assert history.blind == restarts * 10 * HOUR
+        assert history.start == history.end - history.blind - 5 * HOUR
+
+
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_channel_that_is_with_another_peer_now_keeps_what_it_had(
+    path: Path, restarts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A snapshot says so, or the next: then the first was closed by absence meanwhile."""
+    node = FakeNode()
+    alice, bob = node.new_peer(online=True), node.new_peer(online=True)
+    channel = node.open_channel(alice)
+    with watching(node, path):
+        node.advance(hours=4)
+    for _ in range(restarts):
+        with watching(node, path, get_open_channels=list):
+            node.advance(hours=1)
+    with watching(node, path, get_open_channels=lambda: [channel._replace(peer=bob)]) as store:
+        node.advance(hours=2)
+        (info,) = store.list_channels(timeout=WAIT)
+
+    saved, (row,) = read(path)
+    assert (info.peer, info.lifetime) == (bob, 2 * HOUR)
+    assert (row.channel_point, row.key) == (str(channel.channel_point), bytes(alice))
+    assert (row.lifetime * MICROSECOND, row.uptime * MICROSECOND) == (4 * HOUR, 4 * HOUR)
+    assert saved is not None
+    assert [each.key for each in saved.channels] == [bytes(bob)]
+    assert f"is with {bob} now, not with {alice}" in caplog.text
+
+
+def test_a_channel_closed_by_absence_goes_on_if_an_event_opens_it(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=4)
+    with watching(node, path, get_open_channels=list) as store:
+        node.advance(hours=10)
+        node.peer_online(channel.peer)
+        node.open_channel(channel.peer, channel.channel_point)
+        node.advance(hours=1)
+
+        assert figures(store, channel) == (5, 5)
+        assert history_of(store, channel).blind == 10 * HOUR
+
+
+def test_a_closed_event_makes_a_reopening_start_anew(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "chanfitness")
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=4)
+    with watching(node, path, get_open_channels=list):
+        node.advance(hours=10)
+        node.close_channel(channel)
+        node.open_channel(*channel[::-1])
+    with watching(node, path) as store:
+        node.advance(hours=1)
+        assert figures(store, channel) == (1, 1)
+
+    _, (row,) = read(path)
+    assert row.lifetime * MICROSECOND == 4 * HOUR
+    (record,) = [each for each in caplog.records if "gone already" in each.message]
+    assert (record.levelno, str(channel.channel_point) in record.message) == (logging.DEBUG, True)
+
+
+def test_a_channel_that_comes_back_with_another_peer_starts_anew(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=4)
+    changed = node.open_channel(node.new_peer(online=True), channel.channel_point)
+    with watching(node, path) as store:
+        node.advance(hours=1)
+        assert figures(store, changed) == (1, 1)
+
+
+def test_history_is_as_if_there_had_been_no_restart(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    with watching(node, path):
+        for change in [node.peer_online, node.peer_offline] * 3:
+            node.advance(hours=1)
+            change(channel.peer)
+    with watching(node, path) as store:
+        node.advance(hours=1)
+        whole, window = history_of(store, channel), history_of(store, channel, window=2.5 * HOUR)
+
+    end = node.clock.now()
+    assert (whole.lifetime, whole.uptime, whole.blind) == (7 * HOUR, 3 * HOUR, ZERO)
+    assert [outage.start for outage in whole.outages] == [
+        end - each * HOUR for each in (7, 5, 3, 1)
+    ]
+    assert (window.start, window.uptime) == (end - 2.5 * HOUR, HOUR)
+    assert [outage.duration for outage in window.outages] == [0.5 * HOUR, HOUR]
+
+
+def test_changes_that_were_dropped_stay_dropped_and_totals_stay_exact(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    for _ in range(12):
+        with watching(node, path, history_limit=3) as store:
+            for change in [node.peer_online, node.peer_offline] * 2:
+                node.advance(hours=1)
+                change(channel.peer)
+            history = history_of(store, channel)
+            assert history.start == node.clock.now() - 2 * HOUR
+            assert (history.lifetime, history.uptime) == (2 * HOUR, HOUR)
+    with watching(node, path) as store:
+        assert history_of(store, channel) == history
+        assert figures(store, channel) == (48, 24)
+    saved, _ = read(path)
+    assert saved is not None
+    assert [len(rows.changes) for rows in saved.histories] == [3]
+
+
+def test_history_may_be_turned_off_and_on_and_begins_where_it_is_kept(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=1)
+    with watching(node, path, history=None) as store:
+        node.peer_offline(channel.peer)
+        node.advance(hours=1)
+        with pytest.raises(HistoryDisabledError):
+            store.get_history(channel.channel_point, timeout=WAIT)
+    with watching(node, path) as store:
+        node.advance(hours=1)
+
+        assert figures(store, channel) == (3, 1)
+        assert history_of(store, channel).start == node.clock.now() - HOUR
+        assert history_of(store, channel).lifetime == HOUR
+
+
+def test_history_that_missed_nothing_while_it_was_off_is_whole(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    for history in [90 * DAY, None, 90 * DAY]:
+        with watching(node, path, history=history) as store:
+            node.advance(hours=1)
+    with watching(node, path) as store:
+        assert history_of(store, channel).uptime == 3 * HOUR
+        assert figures(store, channel) == (3, 3)
+
+
+def test_an_absence_of_no_time_leaves_no_gap(path: Path) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer())
+    with watching(node, path):
+        node.peer_notifier.send_update(MonitoringResumedEvent([], []))
+        node.channel_notifier.notify_open_channel(*channel)
+    saved, _ = read(path)
+    assert saved is not None
+    assert [row.gaps for row in saved.channels] == ["[]"]

@@ -1,0 +1,351 @@
+"""Database files, damaged in every way: an error that is typed, or answers that make sense.
+
+Never a hang, never unbounded memory, and a file that is refused is left as it was.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pytest
+
+from chanfitness import ChannelInfo, OpenChannel, StorageError
+from chanfitness.core.saved_state import MICROSECOND
+from chanfitness.reports.views import report_of_database
+from chanfitness.storage.sqlite import read
+from chanfitness.testing import FakeNode
+
+from ..support.fuzzing import bounded_memory
+from ..support.lengths import length
+from ..support.persistent_stores import HOUR, ZERO, watching
+from ..support.random_seeds import SEED, different_seeds, replayable
+from ..support.stores import WAIT, Call
+from ..support.values import CHANNEL_1, vertex
+
+__all__ = ["bounded_memory"]
+
+T = TypeVar("T")
+
+PAGE = 4096
+SUFFIXES = ["", "-wal", "-shm", "-lock"]
+Files = dict[str, bytes]
+Damage = Callable[[bytearray, random.Random], object]
+
+
+Figures = list[tuple[float, float]]
+
+RUN = (2.0, 1.0)
+"""Hours that each run lasts, and that each peer is online in it."""
+
+MERGED: Figures = [(4, 2), (4, 2), (2, 1)]
+"""Lifetime and uptime of each channel, in hours, after two runs: the third was absent once."""
+
+WHOLE: Figures = [(6, 3), (4, 2), (4, 2)]
+"""After three, in the last of which the second was absent."""
+
+
+class Stored(NamedTuple):
+    """What a store left when it was killed, and what was so then.
+
+    ``files``: of the third run all is in the log. ``merged``: the database alone, as it
+    is when its log is merged into it.
+    """
+
+    files: Files
+    merged: Files
+    channels: list[OpenChannel]
+    now: datetime
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """Three runs of a node with all that is remembered, and a log that is not merged yet."""
+    path, node = tmp_path_factory.mktemp("stored") / "db", FakeNode()
+    channels = [node.open_channel(node.new_peer()) for _ in range(3)]
+    a_run(node, path, channels)
+    a_run(node, path, channels, missing=channels[2])
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("SELECT * FROM state").fetchall()  # whoever is last merges the log
+        a_run(node, path, channels, missing=channels[1])
+        database.execute("INSERT INTO channel_ids VALUES ('1x1x1', ?)", [str(channels[0][0])])
+        database.execute("UPDATE peers SET flap_count = flap_count + 1")
+        database.commit()
+        files = files_at(path)
+    return Stored(files, {"": path.read_bytes()}, channels, node.clock.now())
+
+
+def a_run(
+    node: FakeNode, path: Path, channels: list[OpenChannel], missing: OpenChannel | None = None
+) -> None:
+    """Two hours with all ``channels`` but one, and with one that closes, and an unseen hour."""
+    shown = [each for each in channels if each is not missing]
+    with watching(node, path, get_open_channels=shown.copy) as store:
+        closes = node.open_channel(channels[0].peer)
+        flap(node, channels)
+        node.close_channel(closes)
+        assert store.list_channels(timeout=WAIT)
+    node.advance(hours=1)
+
+
+def flap(node: FakeNode, channels: list[OpenChannel]) -> None:
+    for number in range(20):
+        for _, peer in channels:
+            (node.peer_offline if number % 2 else node.peer_online)(peer)
+        node.advance(hours=0.1)
+
+
+def files_at(path: Path) -> Files:
+    """The database and those beside it."""
+    files = {suffix: path.with_name(path.name + suffix) for suffix in SUFFIXES}
+    return {suffix: file.read_bytes() for suffix, file in files.items() if file.is_file()}
+
+
+def put(path: Path, files: Files) -> None:
+    for suffix in SUFFIXES:
+        file = path.with_name(path.name + suffix)
+        file.unlink(missing_ok=True)
+        if suffix in files:
+            file.write_bytes(files[suffix])
+
+
+def answers(path: Path, stored: Stored) -> Figures | None:
+    """Lifetime and uptime of each channel, which make sense; None if the file is refused."""
+    node = FakeNode()
+    node.clock.set(stored.now)
+    for channel in stored.channels:
+        node.open_channel(channel.peer, channel.channel_point)
+    before = files_at(path)
+    for view in ("channels", "outages", "peers", "closed"):
+        with suppress(StorageError):
+            assert report_of_database(str(path), view, HOUR).render("text", None)
+    try:
+        infos = {info.channel_point: info for info in Call(ask_everything, node, path).result()}
+    except StorageError as error:
+        refusal = str(error)
+        assert refusal.startswith(str(path))
+        assert refusal.isprintable()
+        assert "-wal" in before or is_left_as_it_was(before[""], files_at(path)[""])
+        return None
+    assert infos.keys() == {point for point, _ in stored.channels}
+    assert all(infos[point].peer == peer for point, peer in stored.channels)
+    each = [infos[point] for point, _ in stored.channels]
+    return [(info.lifetime / HOUR, info.uptime / HOUR) for info in each]
+
+
+def is_left_as_it_was(before: bytes, after: bytes) -> bool:
+    """All but the header, in which SQLite counts; a page that was cut off it fills with zeros."""
+    return after[100 : len(before)] == before[100:] and not any(after[len(before) :])
+
+
+def ask_everything(node: FakeNode, path: Path) -> list[ChannelInfo]:
+    with watching(node, path) as store:
+        assert all(peer.flap_count >= 0 for peer in store.list_peers(timeout=WAIT))
+        infos = store.list_channels(timeout=WAIT)
+        for info in infos:
+            assert ZERO <= info.uptime <= info.lifetime
+            for window in (None, HOUR, 1000 * HOUR):
+                point = info.channel_point
+                history = store.get_history(point, window=window, timeout=WAIT)
+                assert ZERO <= history.uptime <= history.lifetime
+                assert all(outage.duration >= ZERO for outage in history.outages)
+        store.get_overview(timeout=WAIT)
+        return infos
+
+
+def test_what_is_not_damaged_is_answered(tmp_path: Path, stored: Stored) -> None:
+    path = tmp_path / "db"
+    for files, figures, runs in (
+        (stored.merged, WHOLE, 3),
+        (stored.files, WHOLE, 3),
+        ({"": stored.files[""]}, MERGED, 2),
+    ):
+        put(path, files)
+        _, closed = read(path)
+        times = [(row.lifetime * MICROSECOND, row.uptime * MICROSECOND) for row in closed]
+        assert [(lifetime / HOUR, uptime / HOUR) for lifetime, uptime in times] == [RUN] * runs
+        assert answers(path, stored) == figures
+
+
+# Pages
+
+
+def a_page(data: bytearray, rng: random.Random) -> slice:
+    begin = rng.randrange(len(data) // PAGE) * PAGE
+    return slice(begin, begin + PAGE)
+
+
+def zero(data: bytearray, rng: random.Random) -> None:
+    data[a_page(data, rng)] = bytes(PAGE)
+
+
+def swap(data: bytearray, rng: random.Random) -> None:
+    one, other = a_page(data, rng), a_page(data, rng)
+    data[one], data[other] = data[other], data[one]
+
+
+def copy(data: bytearray, rng: random.Random) -> None:
+    data[a_page(data, rng)] = data[a_page(data, rng)]
+
+
+def garbage(data: bytearray, rng: random.Random) -> None:
+    begin, size = rng.randrange(len(data)), rng.choice([2, 8, 64, PAGE])
+    data[begin : begin + size] = rng.randbytes(size)
+
+
+def scatter(data: bytearray, rng: random.Random) -> None:
+    for _ in range(rng.choice([2, 10, 100])):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+
+
+def truncate(data: bytearray, rng: random.Random) -> None:
+    del data[rng.randrange(len(data)) :]
+
+
+def extend(data: bytearray, rng: random.Random) -> None:
+    data += rng.randbytes(rng.choice([1, PAGE, 3 * PAGE + 1]))
+
+
+DAMAGES: list[Damage] = [zero, swap, copy, garbage, garbage, scatter, scatter, truncate, extend]
+
+
+def test_damaged_pages_are_found_or_harmless(tmp_path: Path, stored: Stored) -> None:
+    """SQLite has no checksums: some damage gives other figures, but most gives the old ones."""
+    path, found = tmp_path / "db", []
+    for seed in different_seeds(length(60, 5_000)):
+        rng = random.Random(seed)
+        data = bytearray(stored.merged[""])
+        rng.choice(DAMAGES)(data, rng)
+        put(path, {"": bytes(data)})
+        with replayable(seed):
+            found.append(answers(path, stored))
+    accepted = [figures for figures in found if figures is not None]
+    if len(found) > 1:
+        assert len(accepted) < len(found)
+        assert accepted.count(WHOLE) > len(accepted) / 2
+
+
+# The files beside it
+
+
+def test_a_damaged_log_gives_what_was_merged_or_more(tmp_path: Path, stored: Stored) -> None:
+    path = tmp_path / "db"
+    for seed in different_seeds(length(30, 2_000)):
+        rng = random.Random(seed)
+        data = bytearray(stored.files["-wal"])
+        rng.choice([garbage, scatter, truncate])(data, rng)
+        put(path, stored.files | {"-wal": bytes(data)})
+        with replayable(seed):
+            assert answers(path, stored) in (MERGED, WHOLE)
+
+
+def test_a_damaged_index_of_the_log_is_made_again(tmp_path: Path, stored: Stored) -> None:
+    path = tmp_path / "db"
+    for seed in different_seeds(length(20, 1_000)):
+        rng = random.Random(seed)
+        data = bytearray(stored.files["-shm"])
+        rng.choice([garbage, scatter, truncate, extend])(data, rng)
+        put(path, stored.files | {"-shm": bytes(data)})
+        with replayable(seed):
+            assert answers(path, stored) == WHOLE
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"x" * 99, b"x" * PAGE])
+def test_a_damaged_lock_is_refused(tmp_path: Path, stored: Stored, content: bytes) -> None:
+    path = tmp_path / "db"
+    put(path, stored.merged | {"-lock": content})
+    assert answers(path, stored) == (None if content else WHOLE)
+
+
+def test_a_lock_that_is_no_file_is_refused(tmp_path: Path, stored: Stored) -> None:
+    path = tmp_path / "db"
+    put(path, stored.merged)
+    (tmp_path / "db-lock").mkdir()
+    assert answers(path, stored) is None
+
+
+# Cells
+
+OF_FIGURES = ["state", "stretches", "peers", "channels"]
+"""The tables that lifetimes and uptimes are in."""
+
+HUGE, YEAR = 2**63 - 1, 365 * 86400 * 10**6
+NUMBERS: list[object] = [None, -1, 0, 1, 7, 2**31, HUGE, -HUGE - 1, YEAR, -YEAR, 1.5, float("inf")]
+TEXTS: list[object] = ["", "text", "1", "x" * 10**5, "\0", str(CHANNEL_1), f"{CHANNEL_1.txid}:9"]
+BLOBS: list[object] = [b"", b"\xff", bytes(vertex(2)), bytes(34), bytes(10**5)]
+GAPS: list[object] = [
+    "[",
+    "[" * 100_000,
+    "{}",
+    "null",
+    "[[0]]",
+    "[[1, 0]]",
+    "[[0, 1]]",
+    "[[0, 3600000000]]",
+    "[[0, 3600000000], [0, 3600000000], [0, 3600000000]]",
+    "[[-5, -1]]",
+    "[[0.5, 1.5]]",
+    "[[null, true]]",
+    "[[NaN, Infinity]]",
+    "[[0, 1e999]]",
+    f"[[0, {HUGE}]]",
+    f"[[0, {'9' * 5000}]]",
+]
+
+
+@pytest.fixture(scope="module")
+def columns(stored: Stored, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    """The tables and their columns."""
+    path = tmp_path_factory.mktemp("columns") / "db"
+    put(path, stored.merged)
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(
+            "SELECT schema.name, field.name FROM sqlite_schema AS schema,"
+            " pragma_table_info(schema.name) AS field WHERE schema.type = 'table'"
+        ).fetchall()
+
+
+def test_cells_of_any_content_are_found_or_make_sense(
+    tmp_path: Path, stored: Stored, columns: list[tuple[str, str]]
+) -> None:
+    path = tmp_path / "db"
+    cases = list(itertools.product(columns, NUMBERS + TEXTS + BLOBS + GAPS, [True, False]))
+    for (table, column), value, in_all_rows in chosen(cases):
+        put(path, stored.merged)
+        if set_cells(path, table, column, value, in_all_rows=in_all_rows):
+            try:
+                found = answers(path, stored)
+                assert table in OF_FIGURES or found in (None, WHOLE)
+            except Exception as error:
+                what = f"{table}.{column} = {value!r:.50}, in all rows: {in_all_rows}"
+                raise AssertionError(f"{what}: {error!r}") from error
+
+
+def chosen(cases: list[T]) -> list[T]:
+    """All, or some at random."""
+    return random.Random(SEED).sample(cases, length(150, len(cases)))
+
+
+def set_cells(path: Path, table: str, column: str, value: object, *, in_all_rows: bool) -> bool:
+    """Returns whether the table allows that there."""
+    with closing(sqlite3.connect(path)) as database:
+        keys = ", ".join(
+            name
+            for _, name, _, _, _, in_key in database.execute(f"PRAGMA table_info({table})")
+            if in_key
+        )
+        last = f"({keys}) = (SELECT {keys} FROM {table} ORDER BY 1 DESC LIMIT 1)"
+        try:
+            database.execute(
+                f"UPDATE {table} SET {column} = ? WHERE ? OR {last}", (value, in_all_rows)
+            )
+        except sqlite3.IntegrityError:
+            return False
+        database.commit()
+        return True

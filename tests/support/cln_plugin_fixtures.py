@@ -1,0 +1,54 @@
+"""A plugin of a lightningd that has one channel, with Alice, who is online."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import ManualClock
+
+from .cln_messages import channel_id, channels, entry, peers
+from .fake_lightningd import RpcServer, Wire
+from .plugin_process import plugin_here
+from .values import ALICE, CHANNEL_1, START
+
+NORMAL = "CHANNELD_NORMAL"
+FAILED, BAD_PARAMETERS = -1, -32602
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def rpc(tmp_path: Path) -> Iterator[RpcServer]:
+    """A lightningd whose one channel is with Alice, who is online."""
+    with RpcServer(tmp_path) as server:
+        server.lists = {
+            "listpeers": peers(ALICE),
+            "listpeerchannels": channels(
+                entry(channel_id(1), CHANNEL_1, ALICE, short_channel_id="1x1x1")
+            ),
+        }
+        yield server
+
+
+@pytest.fixture
+def wire(tmp_path: Path, rpc: RpcServer, clock: ManualClock) -> Iterator[Wire]:
+    with plugin_here(tmp_path, clock=clock) as wire:
+        wire.result("chanfitness")
+        yield wire
+
+
+def tell(wire: Wire, topic: str, params: dict[str, Any]) -> None:
+    """Tell the plugin, and return when it has noted at what time."""
+    wire.notify(topic, params)
+    wire.result("chanfitness")
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [channel["channel_point"] for channel in answer["channels"]]

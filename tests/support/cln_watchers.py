@@ -1,0 +1,144 @@
+"""A lightningd that does what a test says, and watchers of it.
+
+All time is that of a clock which the watcher's waiting moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import ChannelEventStore, ChannelHistory, ManualClock, OutPoint, PeerInfo, Vertex
+from chanfitness.nodes.cln.rpc_client import LightningRpc
+from chanfitness.nodes.cln.watcher import Watcher
+
+from .cln_messages import change, channels, entry, id_of, peers
+from .fake_lightningd import Inbox, RpcServer
+from .stores import WAIT, Call
+from .values import ALICE, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
+
+HOUR = timedelta(hours=1)
+NORMAL, SPLICING, SEEN = "CHANNELD_NORMAL", "CHANNELD_AWAITING_SPLICE", "FUNDING_SPEND_SEEN"
+ID_1, ID_2, ID_3 = (id_of(point) for point in (CHANNEL_1, CHANNEL_2, CHANNEL_3))
+
+
+class Node:
+    """A lightningd that does what a test says, and watchers of it, on one clock."""
+
+    def __init__(self, directory: Path, rpc: RpcServer) -> None:
+        self.clock = ManualClock(START)
+        self.database = str(directory / "chanfitness.db")
+        self.rpc = rpc
+        self.online: dict[Vertex, None] = {}
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.watcher: Watcher | None = None
+        self._relist()
+
+    @contextmanager
+    def watched(self, *, startup: bool = False, **more: Any) -> Iterator[ChannelEventStore]:
+        """Watch it for a while; what was told when this returns has reached the store."""
+        self._inbox = Inbox(self.clock)
+        self.watcher = Watcher(
+            self.database,
+            LightningRpc(self.rpc.path),
+            startup=startup,
+            clock=self.clock,
+            inbox=self._inbox,
+            **more,
+        )
+        self.watcher.start()
+        try:
+            store = self.watcher.ready(WAIT)
+            self.catch_up()
+            yield store
+        finally:
+            Call(self.watcher.stop).result()
+            self.watcher = None
+
+    def catch_up(self) -> None:
+        assert self.watcher is not None
+        assert self.watcher.reached().wait(timeout=WAIT)
+
+    def let_pass(self, time: timedelta) -> None:
+        """Time passes while it is watched."""
+        self._inbox.pass_until(self.clock.now() + time)
+        self.catch_up()
+
+    def connect(self, *peers: Vertex) -> None:
+        for peer in peers:
+            self.online[peer] = None
+            self._relist()
+            self.tell("connect", {"id": str(peer)})
+
+    def disconnect(self, *peers: Vertex) -> None:
+        for peer in peers:
+            del self.online[peer]
+            self._relist()
+            self.tell("disconnect", {"id": str(peer)})
+
+    def set_state(
+        self, name: str, point: OutPoint, peer: Vertex, state: str = NORMAL, **more: Any
+    ) -> None:
+        self.entries[name] = entry(name, point, peer, state, **more)
+        self._relist()
+        self.tell("channel_state_changed", change(name, peer, state))
+
+    def restart(self) -> None:
+        """Its peers are gone, and nobody was told."""
+        self.online.clear()
+        self._relist()
+
+    def tell(self, topic: str, params: dict[str, Any]) -> None:
+        if self.watcher is not None:
+            self.watcher.tell(topic, {topic: params})
+            self.catch_up()
+
+    def is_silent(self, silent: bool = True) -> None:
+        """Its socket answers with nonsense."""
+        self.rpc.answer = (lambda method, params: "?") if silent else self.rpc.listed
+
+    def _relist(self) -> None:
+        for words in self.entries.values():
+            words["peer_connected"] = Vertex.parse(words["peer_id"]) in self.online
+        offline = tuple(
+            peer
+            for words in self.entries.values()
+            if (peer := Vertex.parse(words["peer_id"])) not in self.online
+        )
+        self.rpc.lists = {
+            "listpeers": peers(*self.online, offline=offline),
+            "listpeerchannels": channels(*self.entries.values()),
+        }
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    with RpcServer(tmp_path) as rpc:
+        yield Node(tmp_path, rpc)
+
+
+def peer_info(store: ChannelEventStore, peer: Vertex = ALICE) -> PeerInfo:
+    return store.get_peer_info(peer, timeout=WAIT)
+
+
+def history(store: ChannelEventStore, point: OutPoint = CHANNEL_1) -> ChannelHistory:
+    return store.get_history(point, timeout=WAIT)
+
+
+def figures(store: ChannelEventStore, point: OutPoint = CHANNEL_1) -> tuple[float, float]:
+    """Lifetime and uptime, in hours."""
+    info = store.get_chan_info(point, timeout=WAIT)
+    return info.lifetime / HOUR, info.uptime / HOUR
+
+
+def points(store: ChannelEventStore) -> list[OutPoint]:
+    return [info.channel_point for info in store.list_channels(timeout=WAIT)]
+
+
+def sees(store: ChannelEventStore) -> bool:
+    return store.get_overview(timeout=WAIT).sees

@@ -1,0 +1,297 @@
+"""A lightningd for tests: its socket, its pipes to a plugin, and what was recorded of one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import queue
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, BinaryIO, NamedTuple
+
+from typing_extensions import Self
+
+from chanfitness import ManualClock
+from chanfitness.recording.format import parse_time
+
+from .paths import DATA
+from .stores import WAIT
+
+Lists = dict[str, Any]
+"""What lightningd answers, by method."""
+
+Answer = Callable[[str, dict[str, Any]], object]
+"""The result for a method and its parameters; bytes are sent as they are, None never comes."""
+
+
+class RpcServer:
+    """The socket of a lightningd, which answers from ``lists``, or as ``answer`` says.
+
+    ``asked`` gets each question when it has come: the method and its parameters.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = str(directory / "lightning-rpc")
+        self.lists: Lists = {"listpeers": {"peers": []}, "listpeerchannels": {"channels": []}}
+        self.answer: Answer = self.listed
+        self.asked: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
+        self.on_question: Callable[[dict[str, Any]], object] = bool
+        self._open: list[socket.socket] = []
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(self.path)
+        self._socket.listen()
+        self._thread = threading.Thread(target=self._serve, name="lightning-rpc", daemon=True)
+
+    def listed(self, method: str, params: dict[str, Any]) -> object:
+        """As lightningd: all, or what is about one peer."""
+        result = self.lists[method]
+        if "id" in params:
+            channels = result["channels"]
+            return {"channels": [each for each in channels if each["peer_id"] == params["id"]]}
+        return result
+
+    def waiting(self) -> list[socket.socket]:
+        """The connections whose question was not answered."""
+        return self._open
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=WAIT)
+        assert not self._thread.is_alive()
+        for each in [self._socket, *self._open]:
+            each.close()
+        os.unlink(self.path)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError):  # whoever asked may be gone
+                self._answer(connection)
+            if connection not in self._open:
+                connection.close()
+
+    def _answer(self, connection: socket.socket) -> None:
+        question = _read_json(connection)
+        if question is None:
+            return
+        self.on_question(question)
+        result = self.answer(question["method"], question["params"])
+        if result is None:
+            self._open.append(connection)
+        self.asked.put((question["method"], question["params"]))
+        if isinstance(result, bytes):
+            connection.sendall(result)
+        elif result is not None:
+            answer = {"jsonrpc": "2.0", "id": question["id"], "result": result}
+            connection.sendall(json.dumps(answer).encode() + b"\n\n")
+
+
+def _read_json(connection: socket.socket) -> Any:
+    text = b""
+    while chunk := connection.recv(65536):
+        text += chunk
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
+    return None
+
+
+class Wire:
+    """What lightningd has of a plugin: a pipe to write to, and one to read from."""
+
+    def __init__(self, to_plugin: IO[bytes], from_plugin: IO[bytes]) -> None:
+        self._to_plugin = to_plugin
+        self._from_plugin = from_plugin
+        self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._count = 0
+        self.logs: list[tuple[str, str]] = []
+        self._thread = threading.Thread(target=self._read, name="from plugin", daemon=True)
+        self._thread.start()
+
+    def request(self, method: str, params: object = None) -> dict[str, Any]:
+        """The whole response to a request."""
+        number = self.send_request(method, params)
+        while True:
+            message = self.next_message()
+            if message.get("id") == number:
+                return message
+
+    def result(self, method: str, *params: object) -> Any:
+        """The result of a request that succeeds."""
+        response = self.request(method, list(params))
+        assert "result" in response, response
+        return response["result"]
+
+    def refusal(self, method: str, *params: object) -> tuple[int, str]:
+        """Code and text of the error with which a request is answered."""
+        error = self.request(method, list(params))["error"]
+        return error["code"], error["message"]
+
+    def send_request(self, method: str, params: object = None) -> str:
+        """Ask, and return the id of the question."""
+        self._count += 1
+        number = f"cli:{method}#{self._count}"
+        self.send({"id": number, "method": method, "params": [] if params is None else params})
+        return number
+
+    def notify(self, topic: str, params: object) -> None:
+        """Tell of something."""
+        self.send({"method": topic, "params": {topic: params}})
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.send_raw(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n\n")
+
+    def send_raw(self, message: bytes) -> None:
+        self._to_plugin.write(message)
+        self._to_plugin.flush()
+
+    def next_message(self) -> dict[str, Any]:
+        """The next message that is no log; logs are kept in ``logs``."""
+        message = self._messages.get(timeout=WAIT)
+        assert message is not None, "the plugin has ended"
+        return message if not self._note(message) else self.next_message()
+
+    def wait_for_log(self, text: str) -> str:
+        """The log line that has ``text``, of those that are still to come."""
+        while True:
+            message = self._messages.get(timeout=WAIT)
+            assert message is not None, f"the plugin has ended without {text!r}: {self.logs}"
+            if self._note(message) and text in self.logs[-1][1]:
+                return self.logs[-1][0]
+
+    def hang_up(self) -> None:
+        """Be gone, as far as the plugin's input can tell."""
+        self._to_plugin.close()
+
+    def read_to_end(self) -> None:
+        """Note what the plugin still says until it ends, and close the pipes."""
+        while (message := self._messages.get(timeout=WAIT)) is not None:
+            self._note(message)
+        self._thread.join(timeout=WAIT)
+        self._to_plugin.close()
+        self._from_plugin.close()
+
+    def _note(self, message: dict[str, Any]) -> bool:
+        if message.get("method") == "log":
+            self.logs.append((message["params"]["level"], message["params"]["message"]))
+            return True
+        return False
+
+    def _read(self) -> None:
+        text = b""
+        while chunk := os.read(self._from_plugin.fileno(), 65536):
+            *whole, text = (text + chunk).split(b"\n\n")
+            for message in whole:
+                self._messages.put(json.loads(message))
+        assert not text, "half a message"
+        self._messages.put(None)
+
+
+def init_params(
+    directory: Path, *, startup: bool = False, options: dict[str, object] | None = None
+) -> dict[str, Any]:
+    """What lightningd's ``init`` has."""
+    return {
+        "options": options or {},
+        "configuration": {
+            "lightning-dir": str(directory),
+            "rpc-file": "lightning-rpc",
+            "startup": startup,
+            "network": "regtest",
+            "feature_set": {"init": "08a0882a8a59a1"},
+        },
+    }
+
+
+class Until:
+    """Lets an :class:`Inbox` see time pass until ``time``."""
+
+    def __init__(self, time: datetime) -> None:
+        self.time = time
+        self.done = threading.Event()
+
+
+class Inbox:
+    """An inbox whose waiting moves a clock, in place of taking time."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._until: deque[Until] = deque()
+
+    def put(self, item: Any) -> None:
+        self._items.put(item)
+
+    def qsize(self) -> int:
+        return self._items.qsize()
+
+    def get(self, *, timeout: float | None) -> Any:
+        ends = None if timeout is None else self.clock.now() + timedelta(seconds=timeout)
+        while True:
+            item = self._until.popleft() if self._until else self._items.get()
+            if not isinstance(item, Until):
+                return item
+            if ends is not None and ends <= item.time:
+                self.clock.set(ends)
+                self._until.append(item)
+                raise queue.Empty
+            self.clock.set(item.time)
+            item.done.set()
+
+    def pass_until(self, time: datetime) -> None:
+        """Return when the clock has come to ``time``, and what was due by then is done."""
+        until = Until(time)
+        self.put(until)
+        assert until.done.wait(timeout=WAIT), "time does not pass"
+
+
+class Notification(NamedTuple):
+    """One of a recording, and what lightningd had listed by then, and afterwards."""
+
+    at: datetime
+    topic: str
+    params: dict[str, Any]
+    lists: Lists
+
+
+def recorded(file: str) -> Iterator[Notification]:
+    """The notifications of a recorded lightningd, the first one only to say what was listed.
+
+    The lists of each are those of the time until the next.
+    """
+    lists: Lists = {}
+    last: Notification | None = None
+    for line in (DATA / file).read_text().splitlines():
+        record = json.loads(line)
+        at = parse_time(record["received_at"])
+        if "rpc" in record:
+            lists[record["rpc"]] = record["result"]
+            continue
+        yield last._replace(lists=dict(lists)) if last else Notification(at, "", {}, dict(lists))
+        last = Notification(at, record["method"], record["params"], {})
+    assert last is not None
+    yield last._replace(lists=dict(lists))
+
+
+def pipes() -> tuple[BinaryIO, BinaryIO, io.TextIOWrapper, io.TextIOWrapper]:
+    """Ends for lightningd (to write, to read) and for a plugin (to read, to write)."""
+    plugin_in, to_plugin = os.pipe()
+    from_plugin, plugin_out = os.pipe()
+    return (
+        os.fdopen(to_plugin, "wb"),
+        os.fdopen(from_plugin, "rb"),
+        io.TextIOWrapper(os.fdopen(plugin_in, "rb")),
+        io.TextIOWrapper(os.fdopen(plugin_out, "wb")),
+    )

@@ -1,0 +1,182 @@
+"""A node that watches a fake lnd, for tests, and lnd's half hour as it was recorded."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+from typing_extensions import Self
+
+from chanfitness import MonitoringResumedEvent, Subscription
+from chanfitness.nodes.backoff import Backoff
+from chanfitness.nodes.lnd import LndNode
+from chanfitness.recording.format import Line, parse_time, read
+
+from .fake_lnd import (
+    CHANNEL_EVENTS,
+    MACAROON,
+    PEER_EVENTS,
+    FakeLnd,
+    Link,
+    Status,
+    Stream,
+    authority,
+)
+from .paths import DATA
+from .stores import WAIT, Call
+
+
+def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
+    """A directory as lnd makes it, with what lets a client in."""
+    (directory / "tls.cert").write_bytes(authority().cert_pem.bytes())
+    of_network = directory / "data" / "chain" / "bitcoin" / "mainnet"
+    of_network.mkdir(parents=True)
+    (of_network / "readonly.macaroon").write_bytes(macaroon)
+    return directory
+
+
+class Turnstile:
+    """The wait of a ``Backoff``, in no time: passes one by one, or freely once it is open."""
+
+    def __init__(self) -> None:
+        self._waits: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self._passes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.is_open = True
+
+    def __call__(self, cancelled: Any, seconds: float) -> bool:
+        if not self.is_open and not cancelled.is_set():
+            self._waits.put(seconds)
+            self._passes.get(timeout=WAIT)
+        return bool(cancelled.is_set())
+
+    def reached(self) -> float:
+        """Wait until it is waited for; the seconds that were asked for."""
+        return self._waits.get(timeout=WAIT)
+
+    def let_pass(self) -> None:
+        self._passes.put(None)
+
+    def let_one_pass(self) -> None:
+        self.reached()
+        self.let_pass()
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[Self]:
+        self.is_open = False
+        try:
+            yield self
+        finally:
+            self.is_open = True
+            self._passes.put(None)
+
+
+@dataclass
+class Watcher:
+    """A node with a subscription, and a backoff that takes no time."""
+
+    node: LndNode
+    turnstile: Turnstile
+    subscription: Subscription
+
+    def take(self) -> Any:
+        """The next event; waits for it."""
+        return self.subscription.updates.get(timeout=WAIT)
+
+    def take_all(self, count: int) -> list[Any]:
+        return [self.take() for _ in range(count)]
+
+    def cancel(self) -> None:
+        Call(self.subscription.cancel).result()
+
+
+@contextmanager
+def closed_in_the_end(node: LndNode) -> Iterator[LndNode]:
+    """Close ``node`` in the end, and fail rather than wait for good."""
+    try:
+        yield node
+    finally:
+        Call(node.close).result()
+
+
+@contextmanager
+def a_node(lnd: FakeLnd, directory: Path) -> Iterator[tuple[LndNode, Turnstile]]:
+    """A node for ``lnd``, with a directory made for it."""
+    turnstile = Turnstile()
+    node = LndNode(rpcserver=lnd.rpcserver, lnddir=make_lnddir(directory))
+    node.backoff = Backoff(wait=turnstile)
+    node.patience = WAIT
+    with closed_in_the_end(node):
+        yield node, turnstile
+
+
+@contextmanager
+def watching(lnd: FakeLnd, directory: Path) -> Iterator[tuple[Watcher, Link]]:
+    """A node that watches ``lnd``, its first snapshot taken, and its streams."""
+    with a_node(lnd, directory) as (node, turnstile):
+        watcher = Watcher(node, turnstile, node.subscribe_channel_events())
+        link = lnd.accept()
+        assert isinstance(watcher.take(), MonitoringResumedEvent)
+        yield watcher, link
+
+
+class Sent(NamedTuple):
+    """What lnd sent, and when."""
+
+    at: datetime.datetime
+    stream: str
+    message: bytes
+
+
+@dataclass
+class Stretch:
+    """One unbroken stretch of the recording: what lnd sent, and what that is as events.
+
+    ``before`` and ``after``: the snapshot. ``statuses``: how the streams ended, and
+    were refused until the next stretch.
+    """
+
+    answers: dict[str, bytes] = field(default_factory=dict)
+    before: list[Sent] = field(default_factory=list)
+    after: list[Sent] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+def recorded() -> list[Stretch]:
+    """Half an hour of lnd: the messages byte for byte, beside the events that they are."""
+    stretches = [Stretch()]
+    for text in (DATA / "lnd-simnet-restarts.raw.jsonl").read_text().splitlines():
+        record = json.loads(text)
+        if stretches[-1].statuses and "end" not in record:
+            stretches.append(Stretch())
+        stretch = stretches[-1]
+        if "end" in record:
+            stretch.statuses.append((grpc.StatusCode[record["end"]], record["details"]))
+            continue
+        raw = base64.b64decode(record["raw"])
+        if "rpc" in record:
+            stretch.answers[record["rpc"]] = raw
+        else:
+            sent = stretch.after if stretch.answers else stretch.before
+            sent.append(Sent(parse_time(record["at"]), record["stream"], raw))
+    file = DATA / "lnd-simnet-restarts.jsonl"
+    following = iter(stretches)
+    for line in read(file.read_bytes().splitlines(keepends=True), file.name):
+        if isinstance(line.event, MonitoringResumedEvent):
+            stretch = next(following)
+        stretch.lines.append(line)
+    return stretches
+
+
+def send(link: Link, sent: list[Sent]) -> None:
+    streams: dict[str, Stream] = {CHANNEL_EVENTS: link.channels, PEER_EVENTS: link.peers}
+    for each in sent:
+        streams[each.stream].send(each.message)

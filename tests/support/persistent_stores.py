@@ -1,0 +1,157 @@
+"""Stores that remember what a fake node does, for tests of storage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from chanfitness import ChannelEventStore, ChannelHistory, ChannelInfo, OpenChannel, SqliteStorage
+from chanfitness.core.saved_state import ClosedRow, HistoryRows, PeerRow, Saved
+from chanfitness.testing import FakeNode
+
+from .stores import WAIT, running
+
+ZERO, MICROSECOND = timedelta(0), timedelta(microseconds=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@contextmanager
+def watching(node: FakeNode, path: Path, **changed: Any) -> Iterator[ChannelEventStore]:
+    """A store of ``node`` that remembers in ``path``."""
+    settings: dict[str, Any] = {"storage": SqliteStorage(path), "history": 90 * DAY} | changed
+    with running(ChannelEventStore(replace(node.config, **settings))) as store:
+        yield store
+
+
+def figures(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
+    """Lifetime and uptime, in hours."""
+    info = store.get_chan_info(*channel, timeout=WAIT)
+    return info.lifetime / HOUR, info.uptime / HOUR
+
+
+def history_of(store: ChannelEventStore, channel: OpenChannel, **how: Any) -> ChannelHistory:
+    """What is remembered of a channel, which always adds up."""
+    history = store.get_history(channel.channel_point, timeout=WAIT, **how)
+    assert history.lifetime + history.blind == history.end - history.start
+    offline = sum((outage.duration for outage in history.outages), ZERO)
+    assert offline == history.lifetime - history.uptime
+    return history
+
+
+class FlushedByHand(SqliteStorage):
+    """Writes when a test says so."""
+
+    def start(self, ask: Callable[[bool], Any]) -> None:
+        self.ask = ask
+
+    def flush(self) -> bool:
+        """Returns whether there was something that could be written."""
+        ids = self._new_ids
+        unsaved = self.ask(False)
+        if unsaved is not None:
+            self._write(unsaved, ids)
+        return unsaved is not None
+
+
+# What a database held, it holds.
+
+
+class Known(NamedTuple):
+    """What is stored of a channel, open or closed; times in microseconds.
+
+    ``opened``: the date. ``gaps``: None of one that is closed.
+    """
+
+    point: str
+    key: bytes
+    opened: int
+    lifetime: int
+    uptime: int
+    gaps: list[list[int]] | None
+
+
+def nothing_is_lost(
+    before: Saved | None,
+    closed_before: list[ClosedRow],
+    after: Saved | None,
+    closed: list[ClosedRow],
+) -> None:
+    """Whatever a database held it still holds, and no more was added than time has passed."""
+    assert before is not None
+    assert after is not None
+    assert after.heartbeat >= before.heartbeat
+    assert closed[: len(closed_before)] == closed_before
+    grown = after.position - before.position
+    uptimes = {peer.key: uptime_of(peer, after.position) for peer in after.peers}
+    for peer in before.peers:
+        assert 0 <= uptimes[peer.key] - uptime_of(peer, before.position) <= grown
+    found = open_channels(after) + closed_channels(closed[len(closed_before) :])
+    for old in open_channels(before):
+        heirs = [new for new in found if (new.key, new.opened) == (old.key, old.opened)]
+        at_its_point = [new for new in heirs if new.point == old.point]
+        assert any(goes_on(old, new, grown) for new in at_its_point or heirs), old  # or it moved
+    for history in before.histories:
+        outages_are_kept(history, before, after)
+
+
+def is_as_stored(infos: list[ChannelInfo], saved: Saved | None) -> bool:
+    """Whether a store said last what is stored of its channels."""
+    assert saved is not None
+    stored = {each.point: (each.lifetime, each.uptime) for each in open_channels(saved)}
+    return all(
+        stored[str(info.channel_point)] == (info.lifetime / MICROSECOND, info.uptime / MICROSECOND)
+        for info in infos
+    )
+
+
+def goes_on(old: Known, new: Known, grown: int) -> bool:
+    """Whether ``new`` may be what became of ``old`` in the time that was seen since."""
+    lived, up = new.lifetime - old.lifetime, new.uptime - old.uptime
+    if old.gaps and new.gaps is not None and new.gaps[: len(old.gaps)] != old.gaps:
+        return False
+    return 0 <= up <= lived <= grown
+
+
+def open_channels(saved: Saved) -> list[Known]:
+    """Those that are not closed for good, absent ones too."""
+    peers = {peer.key: peer for peer in saved.peers}
+    begins = {number: utc - position for number, position, utc in saved.anchors}
+    known = []
+    for row in saved.channels:
+        now, uptime = saved.position, uptime_of(peers[row.key], saved.position)
+        if row.left is not None and row.uptime_left is not None:
+            now, uptime = row.left, row.uptime_left
+        opened = row.opened_position + begins.get(row.opened_stretch, 0)
+        figures = now - row.lived_from, uptime - row.uptime_before
+        known.append(Known(row.channel_point, row.key, opened, *figures, json.loads(row.gaps)))
+    return known
+
+
+def closed_channels(rows: list[ClosedRow]) -> list[Known]:
+    return [
+        Known(row.channel_point, row.key, row.opened, row.lifetime, row.uptime, None)
+        for row in rows
+    ]
+
+
+def uptime_of(peer: PeerRow, position: int) -> int:
+    since = peer.online_since
+    return peer.uptime + (0 if since is None else position - since)
+
+
+def outages_are_kept(old: HistoryRows, before: Saved, after: Saved) -> None:
+    """Those of a peer that had a channel all the while, but such as grew too old."""
+    still = {(row.opened_position, row.opened_stretch, row.key) for row in after.channels}
+    if any(
+        (row.opened_position, row.opened_stretch, row.key) in still
+        for row in before.channels
+        if row.key == old.key
+    ):
+        (new,) = [each for each in after.histories if each.key == old.key]
+        kept = old.changes[new.first - old.first :]
+        assert list(new.changes[: len(kept)]) == list(kept)

@@ -1,0 +1,122 @@
+"""The plugin for Core Lightning, run in this process, and in one of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pyln.client import Plugin  # type: ignore[import-untyped]
+
+from chanfitness.clock import Clock
+from chanfitness.nodes.cln.log import log_to
+from chanfitness.nodes.cln.plugin import WatchingPlugin
+from chanfitness.nodes.cln.watcher import Inbox
+
+from .fake_lightningd import Wire, init_params, pipes
+from .stores import WAIT, Call
+
+COMMAND = [sys.executable, "-m", "chanfitness.nodes.cln"]
+
+
+@contextmanager
+def plugin_here(
+    directory: Path,
+    *,
+    startup: bool = False,
+    options: dict[str, object] | None = None,
+    clock: Clock | None = None,
+    inbox: Inbox | None = None,
+    on_event: Callable[[object, datetime], object] | None = None,
+    is_initialised: bool = True,
+    catch_up: float = WAIT,
+) -> Iterator[Wire]:
+    """A plugin in a thread, which has answered ``getmanifest`` and ``init``.
+
+    Its answers have all that it was told before, unless that takes ``catch_up`` seconds.
+    In the end lightningd hangs up, if it did not before, and the plugin ends.
+    """
+    with logging_restored(), environment("LIGHTNINGD_PLUGIN", "1"):
+        plugin = Plugin(autopatch=False)
+        to_plugin, from_plugin, plugin.stdin, plugin.stdout = pipes()
+        log_to(plugin)
+        watching = WatchingPlugin(
+            plugin,
+            clock=clock,
+            inbox=inbox,
+            on_event=on_event,
+            within=2 * WAIT,
+            catch_up=catch_up,
+        )
+        served = Call(watching.serve)
+        wire = Wire(to_plugin, from_plugin)
+        try:
+            if is_initialised:
+                assert wire.request("getmanifest", {"allow-deprecated-apis": True})["result"]
+                params = init_params(directory, startup=startup, options=options)
+                assert wire.request("init", params)["result"] is None
+            yield wire
+        finally:
+            wire.hang_up()
+            served.result()
+            plugin.stdout.close()
+            wire.read_to_end()
+            plugin.stdin.close()
+
+
+@contextmanager
+def plugin_process(
+    directory: Path, *, startup: bool = False, options: dict[str, object] | None = None
+) -> Iterator[tuple[Wire, subprocess.Popen[bytes]]]:
+    """A plugin in a process of its own, which has answered ``getmanifest`` and ``init``."""
+    process = subprocess.Popen(
+        COMMAND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        try:
+            wire = Wire(process.stdin, process.stdout)
+            assert wire.request("getmanifest", {"allow-deprecated-apis": False})["result"]
+            params = init_params(directory, startup=startup, options=options)
+            assert wire.request("init", params)["result"] is None
+            yield wire, process
+            wire.read_to_end()
+            process.wait(timeout=WAIT)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """What pyln and the plugin add to the loggers is taken off in the end."""
+    root, ours = logging.getLogger(), logging.getLogger("chanfitness")
+    handlers, level = root.handlers[:], ours.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        ours.setLevel(level)
+
+
+@contextmanager
+def environment(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment, for a while."""
+    before: Any = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

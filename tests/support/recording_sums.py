@@ -1,0 +1,203 @@
+"""An independent sum over the lines of a recording: each channel's life is a list of segments.
+
+Nothing is totalled on the way, and there is no axis: each figure that the command
+shows is summed by walking the segments that it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+from chanfitness.recording.format import format_time, parse_time
+
+ZERO = timedelta(0)
+
+Record = dict[str, Any]
+"""A line of a recording."""
+
+Row = dict[str, Any]
+"""What the command shows of a channel, an outage or a peer, by name."""
+
+
+def in_order(rows: Iterable[Row]) -> list[Row]:
+    """By channel (or peer), then by start."""
+    return sorted(
+        rows, key=lambda row: (row.get("channel_point", row["peer"]), row.get("start", ""))
+    )
+
+
+class Segment(NamedTuple):
+    """A part of a channel's life that was seen; ``listed``: it is about the channel, too."""
+
+    start: datetime
+    end: datetime
+    up: bool
+    listed: bool
+
+    def after(self, start: datetime) -> timedelta:
+        return max(self.end - max(self.start, start), ZERO) if self.listed else ZERO
+
+
+class Life:
+    def __init__(self, peer: str, opened: datetime) -> None:
+        self.peer = peer
+        self.opened = opened
+        self.listed = True
+        self.segments: list[Segment] = []
+
+    def sums(self, start: datetime) -> tuple[timedelta, timedelta]:
+        lifetime = sum((each.after(start) for each in self.segments), ZERO)
+        uptime = sum((each.after(start) for each in self.segments if each.up), ZERO)
+        return lifetime, uptime
+
+    def figures(self, point: str, start: datetime) -> Row:
+        lifetime, uptime = self.sums(start)
+        return {
+            "channel_point": point,
+            "peer": self.peer,
+            "lifetime_seconds": lifetime.total_seconds(),
+            "uptime_seconds": uptime.total_seconds(),
+            "uptime_ratio": uptime / lifetime if lifetime else None,
+        }
+
+    def outages(self, start: datetime) -> list[tuple[datetime, datetime | None, timedelta]]:
+        """Start, end and what was seen of each; what is blind ends none."""
+        runs = [list(run) for _, run in groupby(self.segments, key=lambda each: each.up)]
+        ends = [run[0].start for run in runs[1:]]
+        found = [
+            (max(run[0].start, start), end, sum((each.after(start) for each in run), ZERO))
+            for run, end in zip(runs, [*ends, None], strict=True)
+            if not run[0].up
+        ]
+        return [outage for outage in found if outage[2]]
+
+
+class Watcher:
+    """Walks over lines, and keeps every segment of every channel."""
+
+    def __init__(self) -> None:
+        self.watching = False
+        self.online: set[str] = set()
+        self.lives: dict[str, Life] = {}
+        self.closed: list[tuple[str, Life, datetime]] = []
+        self.known: set[str] = set()  # peers that ever had a channel
+        self.flaps: dict[str, int] = {}
+
+    def walk(self, records: Iterable[Record], end: datetime) -> None:
+        last = {"at": format_time(end), "event": "asked"}
+        upto = [record for record in records if parse_time(record["at"]) <= end]
+        for record, following in pairwise([*upto, last]):
+            self._take(record)
+            if self.watching:
+                self._add_segments(parse_time(record["at"]), parse_time(following["at"]))
+
+    def _add_segments(self, start: datetime, end: datetime) -> None:
+        for life in self.lives.values():
+            life.segments.append(Segment(start, end, life.peer in self.online, life.listed))
+
+    def _take(self, record: Record) -> None:
+        event = record["event"]
+        if event == "monitoring_started":
+            self._take_snapshot(record)
+        elif event == "monitoring_stopped":
+            self.watching = False
+        elif event == "channel_opened":
+            self._open(record, parse_time(record["at"]))
+        elif event == "channel_closed":
+            point = record["channel_point"]
+            self.closed.append((point, self.lives.pop(point), parse_time(record["at"])))
+        elif (record["peer"] in self.online) is not (event == "peer_online"):
+            self.online ^= {record["peer"]}
+            self.flaps[record["peer"]] = self.flaps.get(record["peer"], 0) + 1
+            self.forget_strangers(but=self.online)
+
+    def _take_snapshot(self, record: Record) -> None:
+        self.watching = True
+        self.online = set(record["online_peers"])
+        listed = {each["channel_point"] for each in record["open_channels"]}
+        for point, life in self.lives.items():
+            life.listed = point in listed
+        for channel in record["open_channels"]:
+            if channel["channel_point"] not in self.lives:
+                self._open(channel, parse_time(record["at"]))
+        self.forget_strangers(but=self.online)
+
+    def _open(self, channel: Record, at: datetime) -> None:
+        self.lives[channel["channel_point"]] = Life(channel["peer"], at)
+        self.known.add(channel["peer"])
+
+    def forget_strangers(self, but: Iterable[str] = ()) -> None:
+        """Those who never had a channel take their flaps with them."""
+        known = self.known.union(but)
+        self.flaps = {peer: flaps for peer, flaps in self.flaps.items() if peer in known}
+
+    def snapshot(self, at: datetime) -> Record:
+        """What a recording that goes on at ``at`` begins with."""
+        channels = [
+            {"channel_point": point, "peer": life.peer}
+            for point, life in self.lives.items()
+            if life.listed
+        ]
+        started = {"at": format_time(at), "event": "monitoring_started"}
+        return {**started, "open_channels": channels, "online_peers": sorted(self.online)}
+
+    # What the command is to show.
+
+    def channels(self, end: datetime, window: timedelta | None) -> list[Row]:
+        rows = []
+        for point, life, start in self._open_lives(end, window):
+            durations = [seen.total_seconds() for _, _, seen in life.outages(start)]
+            rows.append(
+                {
+                    **life.figures(point, start),
+                    "blind_seconds": (end - start - life.sums(start)[0]).total_seconds(),
+                    "outages": len(durations),
+                    "longest_outage_seconds": max(durations, default=None),
+                    "flap_count": self.flaps.get(life.peer, 0),
+                }
+            )
+        return in_order(rows)
+
+    def outages(self, end: datetime, window: timedelta | None) -> list[Row]:
+        return in_order(
+            {
+                "channel_point": point,
+                "peer": life.peer,
+                "start": format_time(gone),
+                "end": None if back is None else format_time(back),
+                "duration_seconds": seen.total_seconds(),
+            }
+            for point, life, start in self._open_lives(end, window)
+            for gone, back, seen in life.outages(start)
+        )
+
+    def closed_channels(self) -> list[Row]:
+        return in_order(
+            {
+                **life.figures(point, life.opened),
+                "opened": format_time(life.opened),
+                "closed": format_time(closed),
+            }
+            for point, life, closed in self.closed
+        )
+
+    def flaps_of_known_peers(self) -> dict[str, int]:
+        return {peer: self.flaps.get(peer, 0) for peer in self.known}
+
+    def _open_lives(
+        self, end: datetime, window: timedelta | None
+    ) -> Iterator[tuple[str, Life, datetime]]:
+        """Those that are listed, and where the stretch that is asked for begins."""
+        for point, life in self.lives.items():
+            if life.listed:
+                yield point, life, life.opened if window is None else max(life.opened, end - window)
+
+
+def watched(records: Iterable[Record], end: datetime) -> Watcher:
+    """One who watched all the lines until ``end``."""
+    watcher = Watcher()
+    watcher.walk(records, end)
+    return watcher

@@ -1,0 +1,119 @@
+"""The peers and channels of a simulated node, and what is summed up of each.
+
+Times are whole microseconds since the start. A channel's lifetime and uptime are
+sums to which each stretch of time is added when it is over. A window is summed anew:
+the stretches in which the store saw, and the peer's changes in each of them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+from chanfitness import OutPoint, Vertex
+from chanfitness.core.saved_state import ClosedRow, date_to_int
+
+from .agenda import DAY, HOUR
+from .values import START
+
+FLAP_PERIOD = 8 * HOUR
+BEGINNING = date_to_int(START)
+
+
+# How long they are up and down, on the average, and how many of a hundred are so.
+RELIABLE, MIXED, UNRELIABLE = (10 * DAY, HOUR / 6), (8 * HOUR, HOUR / 3), (HOUR / 1.5, HOUR / 3)
+KINDS: list[tuple[float, float]] = [RELIABLE] * 70 + [MIXED] * 20 + [UNRELIABLE] * 10
+
+
+class Peer:
+    """``up``: whether it would be online; ``online``: whether it is, as seen from here.
+
+    For so long as is ``kept``, it knows when that changed.
+    """
+
+    def __init__(self, key: Vertex, mean_up: float, mean_down: float, kept: int) -> None:
+        self.key = key
+        self.mean_up, self.mean_down = mean_up, mean_down
+        self.up = self.online = True
+        self.channels: list[Channel] = []
+        self.flapped: int | None = None
+        self._flaps = 0
+        self._kept = kept
+        self._turns: list[int] = []
+
+    def turn(self, now: int) -> None:
+        """It goes offline if it is online, and the other way round."""
+        self.online = not self.online
+        del self._turns[: bisect_right(self._turns, now - self._kept)]
+        self._turns.append(now)
+
+    def online_between(self, begin: int, end: int) -> int:
+        """For how long it was."""
+        first, last = bisect_right(self._turns, begin), bisect_right(self._turns, end)
+        was_online = self.online ^ (len(self._turns) - last) % 2  # in the end
+        times = [begin, *self._turns[first:last], end]
+        lengths = [later - earlier for earlier, later in pairwise(times)]
+        return sum(lengths[-1 if was_online else -2 :: -2])
+
+    def flap(self, now: int) -> None:
+        self._flaps = self.flaps(now) + 1
+        self.flapped = now
+
+    def flaps(self, now: int) -> int:
+        """As lnd counts them, and lets them grow old."""
+        elapsed = 0 if self.flapped is None else now - self.flapped
+        if elapsed < FLAP_PERIOD:
+            return self._flaps
+        return int(self._flaps * 0.95 ** (elapsed / FLAP_PERIOD))
+
+
+class Window(NamedTuple):
+    """What a channel's history says of the time from ``start`` to now."""
+
+    start: int
+    lifetime: int
+    uptime: int
+    blind: int
+
+
+class Channel:
+    """``is_known``: to the store; ``counts``: whether that sees that it is open."""
+
+    def __init__(self, point: OutPoint, peer: Peer, opened: int) -> None:
+        self.point, self.peer, self.opened = point, peer, opened
+        self.is_known = self.counts = False
+        self.lifetime = self.uptime = 0
+        self._since = opened
+
+    def sum_up(self, now: int) -> None:
+        """What lasted until now is over."""
+        if self.counts:
+            self.lifetime += now - self._since
+            self.uptime += (now - self._since) * self.peer.online
+        self._since = now
+
+    def row(self, now: int) -> ClosedRow:
+        """What is remembered of it after it closed."""
+        dates = BEGINNING + self.opened, BEGINNING + now
+        return ClosedRow(str(self.point), bytes(self.peer.key), *dates, self.lifetime, self.uptime)
+
+    def window(self, begin: int, now: int, stretches: Iterable[Stretch]) -> Window:
+        """From ``begin``, or from when it opened, until now."""
+        start = max(begin, self.opened)
+        seen = [
+            (max(each.begin, start), each.end) for each in stretches if each.missing is not self
+        ]
+        seen = [(since, until) for since, until in seen if since < until]
+        lifetime = sum(until - since for since, until in seen)
+        uptime = sum(self.peer.online_between(since, until) for since, until in seen)
+        return Window(start, lifetime, uptime, now - start - lifetime)
+
+
+class Stretch(NamedTuple):
+    """In which the store saw all channels but, it may be, one that is ``missing``."""
+
+    begin: int
+    end: int
+    missing: Channel | None

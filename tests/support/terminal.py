@@ -1,0 +1,91 @@
+"""The command: in this process, or in one of its own, with pipes or on a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import Any
+
+from chanfitness.commands.main import main
+
+TIMEOUT = 60
+COMMAND = [sys.executable, "-m", "chanfitness"]
+
+
+def printed_by(*arguments: str) -> str:
+    """What the command prints, in this process."""
+    output = io.StringIO()
+    with redirect_stdout(output):
+        assert main(arguments) == 0
+    return output.getvalue()
+
+
+def answer_of(*arguments: str) -> dict[str, Any]:
+    """What the command prints as JSON."""
+    answer = json.loads(printed_by(*arguments, "--json"))
+    assert isinstance(answer, dict)
+    return answer
+
+
+def rows_shown(path: str, *options: str) -> list[dict[str, Any]]:
+    """What ``chanfitness show --json`` prints, one for each row of the table."""
+    (rows,) = [rows for name, rows in answer_of("show", path, *options).items() if name != "as_of"]
+    assert isinstance(rows, list)
+    return rows
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, *arguments], input=stdin, capture_output=True, timeout=TIMEOUT, check=False
+    )
+
+
+class Terminal:
+    """A terminal of our own, and all that was written to it."""
+
+    def __init__(self, columns: int, lines: int = 24) -> None:
+        self._ours, self.theirs = pty.openpty()
+        self._poll = select.poll()
+        self._poll.register(self._ours, select.POLLIN)
+        self.resize(columns, lines)
+        self._text = b""
+
+    def resize(self, columns: int, lines: int) -> None:
+        """Be of another size."""
+        size = f"cols {columns} rows {lines}".split()
+        subprocess.run(["stty", *size], stdin=self.theirs, check=True, timeout=TIMEOUT)
+
+    def read_until(self, wanted: bytes, after: int = 0) -> int:
+        """Read on until ``wanted`` was written after so many bytes; return how many were."""
+        while wanted not in self._text[after:]:
+            assert self._poll.poll(TIMEOUT * 1000), f"no {wanted!r} in {self._text!r}"
+            self._text += os.read(self._ours, 2**16)
+        return len(self._text)
+
+    def read_all(self) -> str:
+        """What was written, once nobody writes any more."""
+        os.close(self.theirs)
+        try:
+            while more := os.read(self._ours, 2**16):
+                self._text += more
+        except OSError:  # Linux: the other end is closed
+            pass
+        os.close(self._ours)
+        return self._text.decode()
+
+
+def start(arguments: Sequence[str], terminal: Terminal) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=terminal.theirs,
+        stderr=terminal.theirs,
+        env={name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")},
+    )

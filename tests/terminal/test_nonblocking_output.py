@@ -1,0 +1,212 @@
+"""Writing to readers that may stall or go, and waiting for all that may happen."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chanfitness.terminal.nonblocking_output import Output
+from chanfitness.terminal.wakeup import Bell, Signals
+
+from ..support.stores import WAIT, Call, call_together
+from ..support.watch_sessions import Pipe
+
+MUCH = "x" * 10**6
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    with Pipe() as pipe:
+        yield pipe
+
+
+@pytest.fixture
+def bell() -> Iterator[Bell]:
+    with Bell() as bell:
+        yield bell
+
+
+def write_all(output: Output, bell: Bell) -> None:
+    while output.pending:
+        bell.wait(WAIT, [output])
+
+
+# Output.
+
+
+def test_what_is_added_is_written_in_order(pipe: Pipe, bell: Bell) -> None:
+    output = Output(pipe.writer)
+    output.write("one\n")
+    output.write("two \u20ac \udcff\n")
+    write_all(output, bell)
+    assert [pipe.read_line(), pipe.read_line()] == ["one", "two \u20ac \\udcff"]
+
+
+def test_a_reader_that_reads_gets_all(pipe: Pipe, bell: Bell) -> None:
+    output = Output(pipe.writer)
+    reading = Call(pipe.read_all)
+    output.write(MUCH)
+    write_all(output, bell)
+    output.finish(0)
+    assert reading.result() == MUCH
+
+
+def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, bell: Bell) -> None:
+    output = Output(pipe.writer)
+    output.write(MUCH)
+    for _ in range(1000):
+        bell.wait(0, [output])
+    output.go_on(select.POLLOUT)  # though there is no room
+    assert output.pending
+    output.finish(0.01)
+    assert output.pending
+    assert output.error is None
+    assert 2**12 <= len(pipe.read_all()) < len(MUCH)
+
+
+def test_what_is_left_is_written_at_the_end(pipe: Pipe) -> None:
+    output = Output(pipe.writer)
+    output.write(MUCH)
+    reading = Call(pipe.read_all)
+    output.finish(WAIT)
+    assert not output.pending
+    assert reading.result() == MUCH
+
+
+def test_a_reader_who_goes_is_noticed_with_nothing_to_write(pipe: Pipe, bell: Bell) -> None:
+    output = Output(pipe.writer)
+    pipe.stop_reading()
+    bell.wait(WAIT, [output])
+    assert isinstance(output.error, BrokenPipeError)
+    output.write("more")
+    assert not output.pending
+    bell.ring()
+    bell.wait(WAIT, [output])  # and is not waited for any more
+
+
+def test_a_reader_who_goes_is_noticed_by_a_write(pipe: Pipe) -> None:
+    output = Output(pipe.writer)
+    output.write("more")
+    pipe.stop_reading()
+    output.finish(WAIT)
+    assert isinstance(output.error, BrokenPipeError)
+    assert not output.pending
+
+
+def test_a_terminal_that_goes_is_as_a_reader_who_goes() -> None:
+    ours, theirs = os.openpty()
+    output = Output(theirs)
+    os.close(ours)
+    output.write("more")
+    output.finish(WAIT)
+    os.close(theirs)
+    assert isinstance(output.error, BrokenPipeError)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_else_fails_is_kept() -> None:
+    with open("/dev/full", "wb") as full:
+        output = Output(full.fileno())
+        output.write("more")
+        output.finish(WAIT)
+    assert output.error is not None
+    assert not isinstance(output.error, BrokenPipeError)
+    assert output.error.strerror == "No space left on device"
+
+
+def test_what_others_hold_open_is_not_made_non_blocking(pipe: Pipe) -> None:
+    Output(pipe.writer).finish(0)
+    assert os.get_blocking(pipe.writer)
+
+
+def test_a_socket_and_a_file_are_written_as_they_are(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, (tmp_path / "file").open("wb") as file:
+        file.write(b"before ")
+        file.flush()
+        for descriptor in (theirs.fileno(), file.fileno()):
+            output = Output(descriptor)
+            assert output.fileno() == descriptor
+            output.write("more")
+            output.finish(WAIT)
+        assert ours.recv(100) == b"more"
+    assert (tmp_path / "file").read_bytes() == b"before more"
+
+
+def test_one_pipe_behind_two_outputs_holds_nobody(pipe: Pipe, bell: Bell) -> None:
+    outputs = Output(pipe.writer), Output(pipe.writer)
+    for output in outputs:
+        output.write(MUCH)
+    for _ in range(1000):
+        bell.wait(0, outputs)
+    assert all(output.pending for output in outputs)
+    for output in outputs:
+        output.finish(0)
+
+
+# Bell.
+
+
+def test_a_wait_ends_with_its_timeout(bell: Bell) -> None:
+    bell.wait(0)
+    bell.wait(0.001)
+
+
+def test_a_ring_ends_a_wait_also_if_it_was_before(bell: Bell) -> None:
+    waiting = Call(bell.wait, None)
+    bell.ring()
+    waiting.result()
+    bell.ring()
+    Call(bell.wait, None).result()
+
+
+def test_no_ring_is_lost(bell: Bell) -> None:
+    """Whoever looks after a wait sees what was done before the ring."""
+    done = [0, 0]
+
+    def do(number: int) -> None:
+        for _ in range(2000):
+            done[number] += 1
+            bell.ring()
+
+    def look() -> None:
+        while done != [2000, 2000]:
+            bell.wait(WAIT)
+
+    call_together(lambda: do(0), lambda: do(1), look)
+
+
+def test_a_bell_may_be_rung_when_nobody_will_wait_any_more() -> None:
+    with Bell() as bell:
+        pass
+    bell.ring()
+
+
+# Signals.
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_only_sets_a_flag_and_ends_a_wait(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with Signals([number]) as signals:
+        threading.Timer(0, os.kill, [os.getpid(), number]).start()
+        while signals.received is None:
+            signals.wait(WAIT)
+        assert signals.received == number
+    assert signal.getsignal(number) is before
+
+
+def test_many_signals_and_rings_are_not_too_many() -> None:
+    with Signals() as signals:
+        for _ in range(10_000):
+            signal.raise_signal(signal.SIGTERM)
+        signals.ring()
+        signals.wait(WAIT)
+    assert signals.received == signal.SIGTERM
