@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 
-.PHONY: run test stress stressed stressed-longest test-all coverage style types format bench docs wheel-test prometheus clean
+.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage style types format bench docs wheel-test prometheus clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -37,6 +37,10 @@ stressed-%:
 test-all: $(PYTHONS:%=.venv-%/testable)
 	set -e; for version in $(PYTHONS); do .venv-$$version/bin/python -m pytest; done
 
+# With the oldest versions that setup.cfg allows, on the oldest Python at hand.
+test-oldest: .venv-oldest/testable
+	.venv-oldest/bin/python -m pytest
+
 # Of the oldest and the newest Python at hand together, subprocesses included.
 COVERED = $(sort $(firstword $(PYTHONS)) $(lastword $(PYTHONS)))
 
@@ -52,6 +56,7 @@ covered-%:
 style: $(VENV)/lintable
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(VENV)/lintable
 	$(BIN)/ruff check --fix .
@@ -69,14 +74,16 @@ bench: $(VENV)/plottable
 docs: $(VENV)/documentable
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/build
 
-# The wheel, made from the sdist, installed where the sources are not.
+# The wheel, made from the sdist; its tests are those of the unpacked sdist, which has
+# no package beside them here.
 wheel-test: $(VENV)/testable
 	rm -rf dist .venv-wheel
 	$(BIN)/python -m build --outdir dist
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
-	cp -r tests benchmarks contrib docs setup.cfg Makefile README.rst .venv-wheel/outside
+	tar -xf dist/*.tar.gz -C .venv-wheel/outside --strip-components=1
+	rm -r .venv-wheel/outside/chanfitness
 	cd .venv-wheel/outside && ../bin/python -m pytest
 
 # A real one for the tests, which skip what needs it where there is none.
@@ -102,6 +109,12 @@ $(VENV)/lintable: $(VENV)/installed
 
 $(VENV)/plottable: $(VENV)/installed
 	$(BIN)/pip install -q -e ".[bench]"
+	touch $@
+
+.venv-oldest/testable: setup.cfg setup.py .ci/lower-bounds
+	"$$(.ci/pythons $(firstword $(PYTHONS)))" -m venv .venv-oldest
+	$(PYTHON) .ci/lower-bounds > .venv-oldest/bounds.txt
+	.venv-oldest/bin/pip install -q -e ".[test]" -c .venv-oldest/bounds.txt
 	touch $@
 
 .venv-%/testable: setup.cfg setup.py

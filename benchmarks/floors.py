@@ -129,12 +129,12 @@ def kept_events(count: int) -> list[object]:
 
 
 def kept_numbers(count: int) -> object:
-    """Bare arrays of a position and a stretch each."""
-    positions, stretches = array("q"), array("I")
+    """Bare arrays of a position and a segment each."""
+    positions, segments = array("q"), array("I")
     for number in range(count):
         positions.append(number)
-        stretches.append(0)
-    return positions, stretches
+        segments.append(0)
+    return positions, segments
 
 
 def json_lines(text: bytes) -> float:

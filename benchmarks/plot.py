@@ -64,8 +64,8 @@ def _draw_panel(panel: Any, against: str, curves: Sequence[Curve]) -> None:
     sizes = sorted({point.size for curve in curves for point in curve.points})
     panel.set_xticks(sizes, [_short(size) for size in sizes])
     panel.yaxis.set_major_formatter(ticker.FuncFormatter(lambda cost, _: _tick(cost, unit)))
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_minor_locator(ticker.NullLocator())
+    for timeline in (panel.xaxis, panel.yaxis):
+        timeline.set_minor_locator(ticker.NullLocator())
     panel.grid(alpha=0.3)
     panel.legend(title="exponent", loc="upper left", bbox_to_anchor=(1, 1), handlelength=1)
 

@@ -89,4 +89,6 @@ __all__ = [
     "Vertex",
 ]
 
+__version__ = "0.1.0"
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())

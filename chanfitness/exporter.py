@@ -39,7 +39,7 @@ ANSWER_SECONDS = 5.0
 
 CLIENT_SECONDS = 10.0
 """How long a client may keep silent, or may not read, before it is cut off."""
-MOST_CLIENTS = 32
+MAXIMUM_CLIENTS = 32
 """At once; the oldest is cut off for the next."""
 BACK_OFF_SECONDS = 1.0
 """When the process has no file or thread left for a client, others get time to free some."""
@@ -263,7 +263,7 @@ class Server:
     def _accept(self) -> None:
         client, address = self._listener.accept()
         with self._lock:
-            if len(self._clients) == MOST_CLIENTS:
+            if len(self._clients) == MAXIMUM_CLIENTS:
                 oldest = next(iter(self._clients))
                 del self._clients[oldest]
                 _cut_off(oldest)

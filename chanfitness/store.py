@@ -30,11 +30,11 @@ from .core.history import ChannelHistory
 from .core.ledger import Ledger
 from .core.loop import Loop, Question
 from .core.peerlog import ChannelInfo, PeerInfo
-from .core.queries import Keeping, Overview
+from .core.queries import Overview, RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved
 from .core.selector import ENDED, Selector
-from .core.timeline import Axis
+from .core.timeline import Timeline
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
@@ -70,7 +70,7 @@ class ChannelEventStore:
         self._lock = threading.Lock()  # guards changes of _state and of _thread
         self._state = _NEW
         self._joining = threading.RLock()  # one at a time: Thread.join() of two may raise
-        self._is_joined = False  # guarded by _joining
+        self._is_joining = False  # guarded by _joining
         self._quit = threading.Event()  # set when no question will be answered any more
         self._why_stopped = "the store has stopped"
         self._thread: threading.Thread | None = None
@@ -80,7 +80,7 @@ class ChannelEventStore:
         # What follows is made by start(), and then belongs to the loop.
         self._read: Callable[[], Moment]
         self._selector: Selector
-        self._axis: Axis
+        self._timeline: Timeline
         self._ledger: Ledger
 
     # Starting and stopping.
@@ -134,15 +134,15 @@ class ChannelEventStore:
         self._hooks.callback(self._selector.unwatch)
         undo.callback(self._hooks.close)
         start = self._selector.watch([channel_events.updates, peer_events.updates], ENDED)
-        self._axis, self._ledger = self._accounts(start, saved)
+        self._timeline, self._ledger = self._accounts(start, saved)
         if snapshot is NOT_YET_KNOWN:
             self._ledger.pause()
         else:
             self._ledger.resume(open_channels, online)
 
-    def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Axis, Ledger]:
+    def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Timeline, Ledger]:
         config = self._config
-        keeping = Keeping(
+        retention = RetentionSettings(
             config.history,
             config.history_limit,
             Cooldown(config.flap_factor, config.flap_period),
@@ -150,10 +150,10 @@ class ChannelEventStore:
             config.own_outage,
         )
         if config.storage is None or saved is None:
-            axis = Axis(start)
-            return axis, Ledger(axis, keeping)
+            timeline = Timeline(start)
+            return timeline, Ledger(timeline, retention)
         with typed_errors(config.storage.path):
-            return restore(saved, start, keeping)
+            return restore(saved, start, retention)
 
     def _online_peers(self, open_channels: list[OpenChannel]) -> list[Vertex]:
         is_peer_online = self._config.is_peer_online
@@ -204,13 +204,13 @@ class ChannelEventStore:
 
     def _join(self, thread: threading.Thread) -> None:
         with self._joining:
-            if self._is_joined:  # by this thread, whose join() a signal's handler interrupted
+            if self._is_joining:  # by this thread, whose join() a signal's handler interrupted
                 return
-            self._is_joined = True
+            self._is_joining = True
             try:
                 thread.join()
             finally:
-                self._is_joined = False
+                self._is_joining = False
 
     def _waits_for(self, ident: int) -> bool:
         """Whether the loop does not end before this thread goes on."""
@@ -339,7 +339,7 @@ class ChannelEventStore:
         with undo:
             fault: BaseException | None = None
             try:
-                Loop(self._selector, self._axis, self._ledger, self._config.on_event).run()
+                Loop(self._selector, self._timeline, self._ledger, self._config.on_event).run()
             except BaseException as error:
                 fault = error
                 self._why_stopped = f"the store's loop died of {quoted(error)}"
@@ -359,10 +359,10 @@ class ChannelEventStore:
             storage.close()
             return
         atexit.unregister(self.stop)
-        at, _ = self._axis.instant()
+        at, _ = self._timeline.instant()
         if self._selector.ended_at is not None:
-            at = self._axis.position(self._selector.ended_at)
-        storage.close(lambda everything: self._ledger.last_unsaved(at, everything))
+            at = self._timeline.position(self._selector.ended_at)
+        storage.close(lambda everything: self._ledger.last_flush(at, everything))
 
 
 def _cancel(subscription: Subscription) -> None:

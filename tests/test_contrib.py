@@ -21,7 +21,7 @@ pytestmark = needs_contrib
 RULES = CONTRIB / "prometheus/chanfitness.rules.yml"
 RULES_TEST = CONTRIB / "prometheus/chanfitness.rules.test.yml"
 UNIT = CONTRIB / "systemd/chanfitness-lnd.service"
-MOST_EXPOSED = 15
+MAXIMUM_EXPOSED = 15
 """Of 100: how exposed the unit may be. systemd 252 finds 9."""
 
 
@@ -126,7 +126,7 @@ def test_systemd_understands_all_of_the_unit(unit: str) -> None:
 
 def test_the_unit_is_hardly_exposed(unit: str) -> None:
     printed = check(
-        systemd_analyze(), "security", "--offline=yes", f"--threshold={MOST_EXPOSED}", unit
+        systemd_analyze(), "security", "--offline=yes", f"--threshold={MAXIMUM_EXPOSED}", unit
     )
     assert "Overall exposure level" in printed
 

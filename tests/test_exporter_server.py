@@ -207,7 +207,7 @@ def test_a_client_that_keeps_silent_is_cut_off(
 def test_the_oldest_of_too_many_clients_is_cut_off(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scrapes, "MOST_CLIENTS", 3)
+    monkeypatch.setattr(scrapes, "MAXIMUM_CLIENTS", 3)
     oldest, *others = [connect(server) for _ in range(3)]
     assert "chanfitness_up 1.0" in get(server)
     assert rest(oldest) == b""

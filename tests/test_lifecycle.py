@@ -10,7 +10,7 @@ import pytest
 
 from chanfitness import AlreadyStartedError, ChannelEventStore, NotStartedError, ShuttingDownError
 
-from .support.interruptible_config import ANSWER, CALLABLES, Surroundings
+from .support.interruptible_config import ANSWER, CALLABLES, InterruptibleConfig
 from .support.stores import WAIT, Call, QueueSubscription, call_together, make_store, running, stop
 from .support.values import ALICE, CHANNEL_1
 
@@ -47,14 +47,14 @@ def test_while_starting_questions_and_a_second_start_are_refused(step: str) -> N
         with pytest.raises(AlreadyStartedError):
             around.store.start()
 
-    around = Surroundings(step, try_all)
+    around = InterruptibleConfig(step, try_all)
 
     with running(around.store):
         assert around.store.list_channels(timeout=WAIT) == ANSWER
 
 
 def test_a_running_store_is_not_started_again() -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
 
     with running(around.store):
         with pytest.raises(AlreadyStartedError):
@@ -66,7 +66,7 @@ def test_a_running_store_is_not_started_again() -> None:
 
 
 def test_a_stopped_store_is_not_started_again() -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
     with running(around.store):
         pass
 
@@ -77,7 +77,7 @@ def test_a_stopped_store_is_not_started_again() -> None:
 
 
 def test_stop_before_start_is_final() -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
 
     stop(around.store)
 
@@ -90,7 +90,7 @@ def test_stop_before_start_is_final() -> None:
 
 @pytest.mark.parametrize("step", CALLABLES)
 def test_stop_within_start_makes_start_cancel_and_raise(step: str) -> None:
-    around = Surroundings(step, lambda: around.store.stop())
+    around = InterruptibleConfig(step, lambda: around.store.stop())
 
     with pytest.raises(ShuttingDownError, match="stopped while it started"):
         around.store.start()
@@ -108,7 +108,7 @@ def test_stop_by_another_thread_during_start_returns_and_start_raises() -> None:
         entered.set()
         assert gate.wait(timeout=WAIT)
 
-    around = Surroundings("get_open_channels", wait)
+    around = InterruptibleConfig("get_open_channels", wait)
     starting = Call(around.store.start)
     assert entered.wait(timeout=WAIT)
 
@@ -124,7 +124,7 @@ def test_stop_by_another_thread_during_start_returns_and_start_raises() -> None:
 
 
 def test_stop_twice_cancels_once() -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
     around.store.start()
 
     stop(around.store)
@@ -134,7 +134,7 @@ def test_stop_twice_cancels_once() -> None:
 
 
 def test_stop_by_many_threads_returns_to_each_when_the_loop_has_ended() -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
     around.store.start()
 
     def stop_and_look() -> tuple[int, int]:
@@ -169,7 +169,7 @@ def test_stop_in_a_signal_handler_while_the_same_thread_stops() -> None:
 
 
 def test_a_store_is_a_context_manager_that_stops_whatever_happens() -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
 
     def fail_within() -> None:
         with around.store as store:

@@ -9,6 +9,7 @@ from importlib import resources
 import pytest
 
 import chanfitness
+from chanfitness.commands.main import main
 
 
 def test_the_public_names_are_those_of_all() -> None:
@@ -37,3 +38,11 @@ def test_data_files_are_installed(file: str) -> None:
 def test_the_command_is_installed() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="chanfitness")
     assert command.value == "chanfitness.commands.main:main"
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"chanfitness {chanfitness.__version__}\n"
+    assert chanfitness.__version__ == importlib.metadata.version("chanfitness")

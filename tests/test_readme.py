@@ -121,7 +121,7 @@ def test_each_question_to_the_plugin_is_answered(tmp_path: Path) -> None:
     (short_id,) = (words[1] for words in questions if "history" in words[0])
     with RpcServer(tmp_path) as rpc:
         listed = entry(channel_id(1), CHANNEL_1, peer, short_channel_id=short_id)
-        rpc.lists = {"listpeers": peers(peer), "listpeerchannels": channels(listed)}
+        rpc.listings = {"listpeers": peers(peer), "listpeerchannels": channels(listed)}
         with plugin_here(tmp_path) as wire:
             all_of_them, of_peer, history = (wire.result(*words) for words in questions)
     assert [each["peer"] for each in all_of_them["channels"]] == [str(peer)]

@@ -30,8 +30,8 @@ from .support.stores import WAIT, QueueSubscription, stop
 from .support.values import START
 
 SMALL = 2**15
-MOST_OF_A_LOG = 2**23  # SQLite begins it anew at half of that, if nobody reads
-FEW_STRETCHES = 128  # of which none is forgotten
+MAXIMUM_LOG_BYTES = 2**23  # SQLite begins it anew at half of that, if nobody reads
+FEW_SEGMENTS = 128  # of which none is forgotten
 WINDOWS = 20  # asked for at each check
 OURS = tracemalloc.Filter(True, f"{Path(chanfitness.__file__).parent}/*")
 
@@ -103,7 +103,7 @@ class Soak:
         self.simulation.closed.clear()
         assert self.stored_points() == {str(point) for point in self.simulation.figures()}
         if self.age < DAY:  # what was not needed when it started is gone
-            assert self.stretches_not_needed() <= FEW_STRETCHES
+            assert self.segments_not_needed() <= FEW_SEGMENTS
 
     def check_channels(self) -> None:
         simulation = self.simulation
@@ -150,7 +150,7 @@ class Soak:
             for (point,) in self.select("SELECT channel_point FROM channels WHERE left IS NULL")
         }
 
-    def stretches_not_needed(self) -> int:
+    def segments_not_needed(self) -> int:
         """How many are stored that are older than the history, and date nothing."""
         ((count,),) = self.select(
             """
@@ -225,7 +225,7 @@ def check_that_it_stays_as_large(sizes: list[Size], kept: int) -> None:
         check_that_it_does_not_grow(list(life))
     assert usual(later[-len(first) :]) <= about(usual(first))
     assert max(each.file for each in later) <= about(max(each.file for each in first))
-    assert max(each.log for each in sizes) < MOST_OF_A_LOG
+    assert max(each.log for each in sizes) < MAXIMUM_LOG_BYTES
     if STRESS:  # the short one may run under coverage, whose own records are traced as well
         assert max(each.traced for each in later) <= about(max(each.traced for each in first))
 

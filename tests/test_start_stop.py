@@ -10,7 +10,13 @@ import pytest
 
 from chanfitness import ManualClock, NotStartedError, OpenChannel
 
-from .support.interruptible_config import ANSWER, CALLABLES, OPEN_ALREADY, Surroundings, raiser
+from .support.interruptible_config import (
+    ANSWER,
+    CALLABLES,
+    OPEN_ALREADY,
+    InterruptibleConfig,
+    raiser,
+)
 from .support.stores import WAIT, OnRecord, QueueSubscription, make_store, running
 from .support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START
 
@@ -60,7 +66,7 @@ def test_promise_2_the_snapshot_is_as_old_as_the_return_of_get_open_channels() -
 def test_a_start_that_fails_is_undone_and_may_be_tried_again(
     step: str, error: BaseException
 ) -> None:
-    around = Surroundings(step, raiser(error))
+    around = InterruptibleConfig(step, raiser(error))
 
     with pytest.raises(type(error), match="node is down"):
         around.store.start()
@@ -88,7 +94,7 @@ def test_a_snapshot_that_is_none_makes_start_fail(channels: Any) -> None:
 
 
 def test_a_thread_that_cannot_be_started_makes_start_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    around = Surroundings()
+    around = InterruptibleConfig()
 
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", lambda _: raiser(RuntimeError("no threads"))())

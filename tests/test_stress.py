@@ -27,12 +27,12 @@ from .support.history_model import ZERO, HistoryModel, Opening, State
 from .support.lengths import Record, length
 from .support.operation_log import NEVER, Operation
 from .support.random_seeds import replayable, seeds
-from .support.random_threads import ONLINE_ALREADY, OPEN_ALREADY, Stressed
+from .support.random_threads import ONLINE_ALREADY, OPEN_ALREADY, RandomThreads
 from .support.values import START
 
 OPERATIONS = length(20_000, 1_000_000)
 OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
-MOST_ROUNDS = 4 * OPERATIONS // OF_A_ROUND  # most of them are handled whole
+MAXIMUM_ROUNDS = 4 * OPERATIONS // OF_A_ROUND  # most of them are handled whole
 
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -42,9 +42,9 @@ def test_the_store_answers_as_the_model_whatever_the_threads_do(
     record_property: Record,
 ) -> None:
     handled = rounds = 0
-    for seed in islice(seeds(), MOST_ROUNDS):
+    for seed in islice(seeds(), MAXIMUM_ROUNDS):
         with replayable(seed):
-            handled += play(Stressed(seed, OF_A_ROUND))
+            handled += play(RandomThreads(seed, OF_A_ROUND))
         rounds += 1
         if handled >= OPERATIONS:
             break
@@ -52,7 +52,7 @@ def test_the_store_answers_as_the_model_whatever_the_threads_do(
     record_property("rounds", rounds)
 
 
-def play(stressed: Stressed) -> int:
+def play(stressed: RandomThreads) -> int:
     """One round; how many operations were handled and found right."""
     begun = stressed.run()
     order = in_order(stressed)
@@ -61,7 +61,7 @@ def play(stressed: Stressed) -> int:
     return len(order)
 
 
-def in_order(stressed: Stressed) -> list[tuple[Operation, datetime | None]]:
+def in_order(stressed: RandomThreads) -> list[tuple[Operation, datetime | None]]:
     """What the loop came to."""
     operation_of = {id(each.what): each for each in stressed.operations}
     return [
@@ -73,7 +73,7 @@ def in_order(stressed: Stressed) -> list[tuple[Operation, datetime | None]]:
 # The order
 
 
-def check_order(stressed: Stressed, order: list[Operation]) -> None:
+def check_order(stressed: RandomThreads, order: list[Operation]) -> None:
     assert len(set(order)) == len(order), "something was handled twice"
     latest = -1
     for operation in order:
@@ -90,7 +90,7 @@ def check_order(stressed: Stressed, order: list[Operation]) -> None:
             assert operation.answer in (None, RequestTimeoutError), f"{operation} was not handled"
 
 
-def check_queue(stressed: Stressed, source: int, handled: list[Operation]) -> None:
+def check_queue(stressed: RandomThreads, source: int, handled: list[Operation]) -> None:
     """Its order is that of the readings, and what is left was not put before the stop."""
     put = [each for each in stressed.operations if each.source == source]
     operation_of = {id(each.what): each for each in put}
@@ -154,9 +154,9 @@ class Model(HistoryModel):
 
 
 def check_answers(
-    stressed: Stressed, begun: Operation, order: list[tuple[Operation, datetime | None]]
+    stressed: RandomThreads, begun: Operation, order: list[tuple[Operation, datetime | None]]
 ) -> None:
-    model = Model(shown(begun.moment), OPEN_ALREADY, ONLINE_ALREADY, **stressed.keeping)
+    model = Model(shown(begun.moment), OPEN_ALREADY, ONLINE_ALREADY, **stressed.retention)
     for number, (operation, utc) in enumerate(order):
         moment = operation.moment
         model.put(event_of(operation), shown(moment))
@@ -181,7 +181,7 @@ def event_of(operation: Operation) -> Any:
     return event
 
 
-def check_answer(stressed: Stressed, model: Model, operation: Operation, number: int) -> None:
+def check_answer(stressed: RandomThreads, model: Model, operation: Operation, number: int) -> None:
     question, arguments = operation.what
     answer = operation.answer
     if answer in (None, RequestTimeoutError):
@@ -230,7 +230,7 @@ QUESTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def comparable(stressed: Stressed, answer: Any, window: object) -> Any:
+def comparable(stressed: RandomThreads, answer: Any, window: object) -> Any:
     """What of an answer the model can tell."""
     if stressed.is_redated:
         return undated(answer, window)

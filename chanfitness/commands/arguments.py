@@ -7,6 +7,7 @@ import datetime
 import re
 from collections.abc import Sequence
 
+from .. import __version__
 from ..checks import quoted
 from ..periods import parse_period
 from ..recording.format import parse_time
@@ -27,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
         description="How long was each Lightning channel known, and how much of that was its"
         " peer online?",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_replay(commands.add_parser("replay", help="what a recording says of each channel"))
     _add_show(commands.add_parser("show", help="what a database remembers of each channel"))

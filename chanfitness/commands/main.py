@@ -29,8 +29,8 @@ from ..reports.event_lines import Lines
 from ..reports.views import Report, report_of_database, report_of_replay
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
-from ..terminal.interruptible_input import CHUNK, Input
-from ..terminal.nonblocking_output import Output
+from ..terminal.interruptible_input import CHUNK, InterruptibleInput
+from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
 from .arguments import parse
 from .watch import Closing, Node, View, watch
@@ -78,7 +78,7 @@ def _replay(options: argparse.Namespace) -> None:
     name = "<stdin>" if options.file == "-" else options.file
     storage = _storage(options)
     signals = Signals()
-    raw = Input(options.file, signals)
+    raw = InterruptibleInput(options.file, signals)
     with io.BufferedReader(raw, CHUNK) as recording, signals:
         lines = iter(lambda: recording.readline(MAX_LINE_BYTES + 1), b"")
         try:
@@ -123,7 +123,9 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
             if options.record is not None:
                 recorder = at_end.enter_context(Recorder(options.record))
             node = connect()
-        view = make_view(Output(sys.stdout.fileno()), Output(sys.stderr.fileno()))
+        view = make_view(
+            NonblockingOutput(sys.stdout.fileno()), NonblockingOutput(sys.stderr.fileno())
+        )
         watch(
             node,
             view,
@@ -144,7 +146,7 @@ def _storage(options: argparse.Namespace) -> SqliteStorage | None:
         return None if options.db is None else SqliteStorage(options.db)
 
 
-def _view(options: argparse.Namespace) -> Callable[[Output, Output], View]:
+def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, NonblockingOutput], View]:
     is_smart = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
     if options.format == "json" or not is_smart:
         return partial(Lines, json=options.format == "json")

@@ -27,12 +27,12 @@ from ..periods import KEPT, OWN_OUTAGE
 from ..recording.recorder import Recorder
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
-from ..terminal.nonblocking_output import Output
-from ..terminal.wakeup import Bell
+from ..terminal.nonblocking_output import NonblockingOutput
+from ..terminal.wakeup import Wakeup
 
 logger = Log(__name__)
 
-_PATIENCE = 0.3  # seconds, for a start that goes on while all ends
+_START_TIMEOUT = 0.3  # seconds, for a start that goes on while all ends
 _SOON = 0.1  # seconds until an event is in the table; more of them are shown together
 
 
@@ -69,7 +69,7 @@ class View(Protocol):
     """
 
     interval: float | None
-    outputs: Sequence[Output]
+    outputs: Sequence[NonblockingOutput]
 
     def event(self, event: object, at: datetime.datetime) -> object:
         """Show what was handled ``at`` (UTC)."""
@@ -87,22 +87,22 @@ class View(Protocol):
 def watch(
     node: Node,
     view: View,
-    bell: Bell,
+    wakeup: Wakeup,
     *,
     storage: SqliteStorage | None = None,
     recorder: Recorder | None = None,
     serve: Callable[[ChannelEventStore], Closing] | None = None,
 ) -> None:
-    """Watch ``node`` until ``bell.received`` is set; then end all of these but the bell.
+    """Watch ``node`` until ``wakeup.received`` is set; then end all of these but the wakeup.
 
-    ``bell`` is entered; whoever sets ``received`` rings it. ``serve`` is called
+    ``wakeup`` is entered; whoever sets ``received`` rings it. ``serve`` is called
     with the store before it starts; what it returns is closed in the end.
 
     Raises ``NodeError`` if the node refuses us for good, whatever else keeps the
     store from starting, and ``OSError`` if nobody looks on any more
     (``BrokenPipeError``) or if the recording could not be written to its end.
     """
-    _Watch(node, view, bell, storage=storage, recorder=recorder, serve=serve).run()
+    _Watch(node, view, wakeup, storage=storage, recorder=recorder, serve=serve).run()
 
 
 class _Watch:
@@ -110,13 +110,13 @@ class _Watch:
         self,
         node: Node,
         view: View,
-        bell: Bell,
+        wakeup: Wakeup,
         *,
         storage: SqliteStorage | None,
         recorder: Recorder | None,
         serve: Callable[[ChannelEventStore], Closing] | None,
     ) -> None:
-        self._node, self._view, self._bell = node, view, bell
+        self._node, self._view, self._wakeup = node, view, wakeup
         self._storage, self._recorder, self._serve = storage, recorder, serve
         self._to_do: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._starter: threading.Thread | None = None
@@ -153,18 +153,18 @@ class _Watch:
         )
         self._starter.start()
         at_end.callback(self._stop, store, config.clock)
-        while self._bell.received is None and not self._has_started:
+        while self._wakeup.received is None and not self._has_started:
             self._wait(None)
         if self._refusal is not None:
             raise self._refusal
-        if self._bell.received is None:
+        if self._wakeup.received is None:
             self._look_on(store)
 
     # In other threads.
 
     def _later(self, do: Callable[..., object], *arguments: object) -> None:
         self._to_do.put(partial(do, *arguments))
-        self._bell.ring()
+        self._wakeup.ring()
 
     def _start(self, store: ChannelEventStore) -> None:
         """Start the store: in a thread of its own, as a node may let us wait."""
@@ -173,13 +173,13 @@ class _Watch:
         except BaseException as error:
             self._refusal = error
         self._has_started = True
-        self._bell.ring()
+        self._wakeup.ring()
 
     # What happens.
 
     def _look_on(self, store: ChannelEventStore) -> None:
         interval, due = self._view.interval, time.monotonic()
-        while self._bell.received is None:
+        while self._wakeup.received is None:
             if self._node.fault is not None:
                 raise self._node.fault
             now = time.monotonic()
@@ -194,7 +194,7 @@ class _Watch:
 
     def _wait(self, timeout: float | None) -> bool:
         """Wait, and do what there is to do; whether something was."""
-        self._bell.wait(timeout, self._view.outputs)
+        self._wakeup.wait(timeout, self._view.outputs)
         error = self._view.outputs[0].error
         if error is not None:
             raise error
@@ -243,7 +243,7 @@ class _Watch:
     def _let_go(self) -> None:
         self._node.close()
         if self._starter is not None:
-            self._starter.join(_PATIENCE)
+            self._starter.join(_START_TIMEOUT)
 
 
 class _Handler(logging.Handler):

@@ -1,8 +1,8 @@
-"""What a peer's changes of state say of a stretch of time.
+"""What a peer's changes of state say of a period of time.
 
 A :class:`History` keeps a peer's changes, bounded, the oldest dropped first. A
-change takes 13 bytes: its position on the store's axis (8), the stretch of the
-axis in which it was seen (4), and at every eighth change the uptime until then
+change takes 13 bytes: its position on the store's timeline (8), the segment of the
+timeline in which it was seen (4), and at every eighth change the uptime until then
 (1 byte each). States alternate, so they need not be kept. Sums over a window
 cost O(log n) in the kept changes. Pure.
 
@@ -30,7 +30,7 @@ _CUT_AT = 64  # so many dropped changes, and a 16th of all, before the arrays ar
 
 
 class Outage(NamedTuple):
-    """One outage of a peer, as far as it lies in the stretch that was asked for.
+    """One outage of a peer, as far as it lies in the window that was asked for.
 
     ``end`` is None while it lasts. ``duration`` is the offline time that was
     seen: blind time in it is left out.
@@ -42,7 +42,7 @@ class Outage(NamedTuple):
 
 
 class ChannelHistory(NamedTuple):
-    """A stretch of a channel's life, ``start`` to ``end`` (UTC).
+    """A part of a channel's life, ``start`` to ``end`` (UTC).
 
     ``lifetime`` and ``uptime`` in it were seen, ``blind`` time was not:
     ``lifetime + blind == end - start``, and the durations of ``outages`` add up
@@ -90,18 +90,18 @@ class History:
         "_marks",
         "_positions",
         "_saved",
-        "_stretches",
+        "_segments",
         "dropped",
         "online",
     )
 
     def __init__(self, at: Instant, online: bool) -> None:
         """Begin with the state that the peer is in."""
-        position, stretch = at
+        position, segment = at
         self.online = online  # after the last change
         self.dropped = False  # whether changes were
         self._positions = array("q", [position // MICROSECOND])
-        self._stretches = array("I", [stretch])
+        self._segments = array("I", [segment])
         self._marks = array("q", [0])  # the uptime until change 0, 8, 16, ...
         self._first = 0  # the changes before this one were dropped
         self._cut = 0  # how many changes the arrays were cut by
@@ -118,25 +118,25 @@ class History:
     def instant(self, number: int) -> Instant:
         """When the kept change ``number`` was; 0 is the oldest."""
         index = self._first + number
-        return self._positions[index] * MICROSECOND, self._stretches[index]
+        return self._positions[index] * MICROSECOND, self._segments[index]
 
-    def stretches(self) -> set[int]:
-        """In which stretches the kept changes were seen."""
-        return set(self._stretches[self._first :])
+    def segments(self) -> set[int]:
+        """In which segments the kept changes were seen."""
+        return set(self._segments[self._first :])
 
     def change(self, at: Instant) -> None:
         """The state changes."""
-        position, stretch = at
+        position, segment = at
         microseconds = position // MICROSECOND
         if len(self._positions) % _MARK_EVERY == 0:
             self._marks.append(self._uptime(microseconds))
         self._positions.append(microseconds)
-        self._stretches.append(stretch)
+        self._segments.append(segment)
         self.online = not self.online
 
     def undo(self) -> None:
         """Take the last change back."""
-        del self._positions[-1], self._stretches[-1]
+        del self._positions[-1], self._segments[-1]
         if len(self._positions) % _MARK_EVERY == 0:
             del self._marks[-1]
         self.online = not self.online
@@ -148,7 +148,7 @@ class History:
         if self._first >= _CUT_AT and self._first * 16 >= len(self._positions):
             whole = self._first // _MARK_EVERY
             del self._positions[: whole * _MARK_EVERY]
-            del self._stretches[: whole * _MARK_EVERY]
+            del self._segments[: whole * _MARK_EVERY]
             del self._marks[:whole]
             self._first -= whole * _MARK_EVERY
             self._cut += whole * _MARK_EVERY
@@ -180,16 +180,16 @@ class History:
         begin = first if anew or self._saved is None else max(self._saved, first)
         self._saved = end
         new = slice(begin - self._cut, end - self._cut)
-        changes = list(zip(self._positions[new], self._stretches[new], strict=True))
+        changes = list(zip(self._positions[new], self._segments[new], strict=True))
         return HistoryRows(key, anew, first, begin, changes, online, self.dropped)
 
     @classmethod
     def of_rows(cls, rows: HistoryRows) -> Self:
         """The history that was saved."""
-        position, stretch = rows.changes[0]
-        history = cls((position * MICROSECOND, stretch), rows.online)
+        position, segment = rows.changes[0]
+        history = cls((position * MICROSECOND, segment), rows.online)
         history._positions = array("q", [position for position, _ in rows.changes])
-        history._stretches = array("I", [stretch for _, stretch in rows.changes])
+        history._segments = array("I", [segment for _, segment in rows.changes])
         history._marks = _marks(history._positions, history._was_online(0))
         history.dropped = rows.dropped
         history._cut = rows.first

@@ -1,6 +1,6 @@
 """What a peer's history says of one channel, over its life or the window before now.
 
-Pure: the time axis is given.
+Pure: the timeline is given.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from .history import ChannelHistory, History, Outage
 from .peerlog import Channel
-from .timeline import Axis, Instant
+from .timeline import Instant, Timeline
 
 _FIRST_DATE = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
 
 
 def drop_old(
-    axis: Axis, history: History, period: datetime.timedelta, limit: int, least: int = 1
+    timeline: Timeline, history: History, period: datetime.timedelta, limit: int, least: int = 1
 ) -> None:
     """Drop what ended before the period that is kept, and what is too much.
 
@@ -26,25 +26,25 @@ def drop_old(
     count = len(history)
     if count > max(limit, least):
         history.drop(count - max(limit, least))
-    while len(history) > least and axis.ago(history.instant(1)) >= period:
+    while len(history) > least and timeline.ago(history.instant(1)) >= period:
         history.drop(1)
 
 
 def channel_history(
-    axis: Axis, channel: Channel, at: datetime.timedelta, window: datetime.timedelta | None
+    timeline: Timeline, channel: Channel, at: datetime.timedelta, window: datetime.timedelta | None
 ) -> ChannelHistory:
-    """Outages and sums of one channel as of ``at``, which is where the axis is."""
+    """Outages and sums of one channel as of ``at``, which is where the timeline is."""
     history = channel.log.history
     assert history is not None
-    start, position = _start(axis, channel, history, window)
-    end = axis.now()
+    start, position = _start(timeline, channel, history, window)
+    end = timeline.now()
     lifetime = at - position
     uptime = history.uptime(position, at)
     for left, back in channel.absent_within(position, at):
         lifetime -= back - left
         uptime -= history.uptime(left, back)
     outages = tuple(
-        Outage(max(axis.date(gone), start), None if back is None else axis.date(back), seen)
+        Outage(max(timeline.date(gone), start), None if back is None else timeline.date(back), seen)
         for gone, back, seen in _seen_outages(channel, history, position, at)
     )
     return ChannelHistory(start, end, lifetime, uptime, end - start - lifetime, outages)
@@ -58,15 +58,15 @@ def outage_count(channel: Channel) -> int:
 
 
 def _start(
-    axis: Axis, channel: Channel, history: History, window: datetime.timedelta | None
+    timeline: Timeline, channel: Channel, history: History, window: datetime.timedelta | None
 ) -> tuple[datetime.datetime, datetime.timedelta]:
     """The date and the position at which a channel's history starts."""
     instants = [channel.opened, history.instant(0)] if history.dropped else [channel.opened]
-    start, position = max((axis.date(instant), instant[0]) for instant in instants)
+    start, position = max((timeline.date(instant), instant[0]) for instant in instants)
     if window is not None:
-        begun = before(axis.now(), window)
+        begun = before(timeline.now(), window)
         if begun > start:
-            return begun, max(position, axis.locate(begun))
+            return begun, max(position, timeline.locate(begun))
     return start, position
 
 

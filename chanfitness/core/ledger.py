@@ -1,7 +1,7 @@
 """All peers and all channels: what happens goes in here, and what is to be saved comes out.
 
 A peer is known while it is online or has a channel, a channel while it is open.
-Pure: the time axis is given, and each method's ``at`` is a position on it.
+Pure: the timeline is given, and each method's ``at`` is a position on it.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .history import History
 from .history_window import before
-from .own_outage import Closed, Opened, Suspicion, Went
+from .own_outage import Closed, Opened, OutageDetector, Went
 from .peerlog import Channel, PeerLog
-from .queries import Accounts, Keeping
-from .saved_state import MICROSECOND, Saved, Unsaved
-from .timeline import Axis, Instant
-from .unsaved import Journal
+from .queries import Queries, RetentionSettings
+from .saved_state import MICROSECOND, Flush, Saved
+from .timeline import Instant, Timeline
+from .unsaved import UnsavedChanges
 
 logger = Log(__name__)
 
-_NOTHING = Keeping()
+_NOTHING = RetentionSettings()
 _ZERO = datetime.timedelta(0)
-_MANY_STRETCHES = 128
+_MANY_SEGMENTS = 128
 
 
-class Ledger(Accounts):
+class Ledger(Queries):
     """What happens goes into the accounts here. Not thread-safe: the loop owns it."""
 
-    def __init__(self, axis: Axis, keeping: Keeping = _NOTHING) -> None:
-        super().__init__(axis, keeping)
-        self._flap_period = keeping.cooldown.period
+    def __init__(self, timeline: Timeline, retention: RetentionSettings = _NOTHING) -> None:
+        super().__init__(timeline, retention)
+        self._flap_period = retention.cooldown.period
         self._absent: dict[OutPoint, Channel] = {}  # closed by absence, where that is stored
-        self._journal = Journal(axis) if keeping.stored else None
-        self._many_stretches = _MANY_STRETCHES  # so many, and some may be forgotten
+        self._unsaved_changes = UnsavedChanges(timeline) if retention.stored else None
+        self._many_segments = _MANY_SEGMENTS  # so many, and some may be forgotten
         self._cut = False  # the source says that it sees nothing
         self._network_is_lost = False  # an own outage
 
@@ -45,8 +45,8 @@ class Ledger(Accounts):
 
     def peer_online(self, peer: Vertex, at: datetime.timedelta) -> None:
         """A peer is online."""
-        if self._suspicion is not None:
-            self._suspicion.clear()
+        if self._detector is not None:
+            self._detector.clear()
             if self._network_is_lost and self._is_back(peer):
                 return
         log = self._peers.get(peer)
@@ -61,25 +61,25 @@ class Ledger(Accounts):
         if log is None:
             require(peer, Vertex)  # a stranger: nothing to remember
         elif log.is_online:
-            if self._suspicion is not None and not self._axis.paused:
-                self._suspicion.note(Went(self._axis.instant(), log, log.state()))
+            if self._detector is not None and not self._timeline.paused:
+                self._detector.note(Went(self._timeline.instant(), log, log.state()))
             log.offline(at)
             self._changed(log, at)
             if not log.channels:
-                self._settle(log)
-            if self._suspicion is not None and self._suspicion.is_certain:
-                self._lose_network(self._suspicion)
+                self._forget_unneeded(log)
+            if self._detector is not None and self._detector.is_certain:
+                self._lose_network(self._detector)
 
     def open_channel(self, point: OutPoint, peer: Vertex, at: datetime.timedelta) -> None:
         """A channel opens, up from its first moment if its peer is online."""
         self._open(point, peer, self._opening(at))
 
     def _opening(self, at: datetime.timedelta) -> Instant:
-        """When what opens at ``at`` begins: unseen, with the next stretch.
+        """When what opens at ``at`` begins: unseen, with the next segment.
 
-        That begins where the axis stands.
+        That begins where the timeline stands.
         """
-        return at, self._axis.stretch + self._axis.paused
+        return at, self._timeline.segment + self._timeline.paused
 
     def _open(self, point: OutPoint, peer: Vertex, opened: Instant) -> None:
         at, _ = opened
@@ -101,13 +101,13 @@ class Ledger(Accounts):
         self._channels[point] = log.channels[point] = channel
         log.had_channel = True
         begun = None
-        if log.history is None and self._keeping.history is not None:
+        if log.history is None and self._retention.history is not None:
             begun = log.is_online
             log.history = History(opened, begun)
-        if self._journal is not None:
-            self._journal.touch(log, channel)
-        if self._suspicion is not None:
-            self._suspicion.note(Opened(self._axis.instant(), channel, absence, begun))
+        if self._unsaved_changes is not None:
+            self._unsaved_changes.touch(log, channel)
+        if self._detector is not None:
+            self._detector.note(Opened(self._timeline.instant(), channel, absence, begun))
 
     def _returning(self, point: OutPoint, peer: Vertex) -> Channel | None:
         """The absent channel that this is. One with another peer has closed, then."""
@@ -116,7 +116,7 @@ class Ledger(Accounts):
             return channel
         logger.warning("channel %s is with %s now, not with %s", point, peer, channel.peer)
         self._close(channel)
-        self._settle(channel.log)
+        self._forget_unneeded(channel.log)
         return None
 
     def close_channel(self, point: OutPoint, peer: Vertex) -> None:
@@ -128,7 +128,7 @@ class Ledger(Accounts):
         if channel is not None and channel.peer == peer:
             self._remove(channel)
             self._close(channel)
-            self._settle(channel.log)
+            self._forget_unneeded(channel.log)
             return
         require(point, OutPoint)
         require(peer, Vertex)
@@ -137,7 +137,7 @@ class Ledger(Accounts):
             logger.debug("channel %s with %s closed, which was gone already", point, peer)
             del self._absent[point]
             self._close(absent)
-            self._settle(absent.log)
+            self._forget_unneeded(absent.log)
         else:
             logger.warning("channel %s with %s closed, which was not open", point, peer)
 
@@ -157,8 +157,8 @@ class Ledger(Accounts):
             _rename(known, point, new_point)
             if known is self._channels:
                 _rename(channel.log.channels, point, new_point)
-            if self._journal is not None:
-                self._journal.move(point, new_point)
+            if self._unsaved_changes is not None:
+                self._unsaved_changes.move(point, new_point)
 
     def pause(self) -> None:
         """From here on nothing is seen."""
@@ -166,10 +166,10 @@ class Ledger(Accounts):
             logger.warning("monitoring was paused while it was paused")
             return
         self._cut = True
-        if self._suspicion is not None:
-            self._suspicion.clear()
-        if not self._axis.paused:
-            self._axis.pause()
+        if self._detector is not None:
+            self._detector.clear()
+        if not self._timeline.paused:
+            self._timeline.pause()
 
     def resume(self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]) -> None:
         """From here on all is seen, and this is what is open and who is online.
@@ -189,17 +189,17 @@ class Ledger(Accounts):
         self._network_is_lost = self._network_is_lost and not online
         if not self._network_is_lost:
             self._see_again(online)
-        at, _ = self._axis.instant()
+        at, _ = self._timeline.instant()
         self._set_open(channels, at)
-        self._settle_all()
-        if len(self._axis.anchors()) >= self._many_stretches:
-            self._forget_stretches()
+        self._forget_all_unneeded()
+        if len(self._timeline.anchors()) >= self._many_segments:
+            self._forget_segments()
 
     # Channels and peers.
 
     def _new_log(self, peer: Vertex, at: datetime.timedelta) -> PeerLog:
         require(peer, Vertex)
-        log = self._peers[peer] = PeerLog(peer, (at, self._axis.stretch))
+        log = self._peers[peer] = PeerLog(peer, (at, self._timeline.segment))
         return log
 
     def _remove(self, channel: Channel) -> None:
@@ -207,22 +207,22 @@ class Ledger(Accounts):
         self._touch(channel.log, channel)
 
     def _close(self, channel: Channel) -> None:
-        if self._journal is not None:
-            self._journal.close(channel)
-        if self._suspicion is not None:
-            self._suspicion.note(Closed(self._axis.instant(), channel))
+        if self._unsaved_changes is not None:
+            self._unsaved_changes.close(channel)
+        if self._detector is not None:
+            self._detector.note(Closed(self._timeline.instant(), channel))
 
-    def _settle(self, log: PeerLog) -> None:
+    def _forget_unneeded(self, log: PeerLog) -> None:
         """Forget what is not needed any more of a peer, if not the peer itself."""
         if log.channels:
             return
         if log.history is not None and not self._has_absent_channel(log):
             log.history = None
-        if not log.is_online and not (self._keeping.stored and log.had_channel):
+        if not log.is_online and not (self._retention.stored and log.had_channel):
             del self._peers[log.peer]
 
-    def _forget_stretches(self) -> None:
-        """Forget the stretches of the axis that date nothing any more."""
+    def _forget_segments(self) -> None:
+        """Forget the segments of the timeline that date nothing any more."""
         channels = [*self._channels.values(), *self._absent.values()]
         needed = {channel.opened[1] for channel in channels}
         for log in self._peers.values():
@@ -231,38 +231,40 @@ class Ledger(Accounts):
                 needed.add(log.last_flap[1])
             if log.history is not None:
                 self._drop_old(log.history)
-                needed |= log.history.stretches()
+                needed |= log.history.segments()
                 self._touch(log)  # what was dropped is not dated any more, nor on the disk
-        self._axis.forget(before(self._axis.now(), self._keeping.history or _ZERO), needed)
-        self._many_stretches = max(2 * len(self._axis.anchors()), _MANY_STRETCHES)
-        if self._journal is not None:
-            self._journal.forget_stretches()
+        self._timeline.forget(
+            before(self._timeline.now(), self._retention.history or _ZERO), needed
+        )
+        self._many_segments = max(2 * len(self._timeline.anchors()), _MANY_SEGMENTS)
+        if self._unsaved_changes is not None:
+            self._unsaved_changes.forget_segments()
 
-    def _settle_all(self) -> None:
+    def _forget_all_unneeded(self) -> None:
         for log in list(self._peers.values()):
-            self._settle(log)
+            self._forget_unneeded(log)
 
     def _has_absent_channel(self, log: PeerLog) -> bool:
         return any(channel.log is log for channel in self._absent.values())
 
     def _touch(self, log: PeerLog, channel: Channel | None = None) -> None:
-        if self._journal is not None:
-            self._journal.touch(log, channel)
+        if self._unsaved_changes is not None:
+            self._unsaved_changes.touch(log, channel)
 
     # Changes of state.
 
     def _changed(self, log: PeerLog, at: datetime.timedelta) -> None:
         """A change that an event told of: a flap, unless nothing is to be seen."""
-        axis, last = self._axis, log.last_flap
-        if self._suspicion is not None:
-            self._suspicion.online += 1 if log.is_online else -1
-        log.since = instant = at, axis.stretch
-        if self._journal is not None:
-            self._journal.touch(log)
-        if axis.paused:
+        timeline, last = self._timeline, log.last_flap
+        if self._detector is not None:
+            self._detector.online += 1 if log.is_online else -1
+        log.since = instant = at, timeline.segment
+        if self._unsaved_changes is not None:
+            self._unsaved_changes.touch(log)
+        if timeline.paused:
             return
         # The common case, a flap soon after another, has nothing to cool.
-        if last is None or last[1] != axis.stretch or at - last[0] >= self._flap_period:
+        if last is None or last[1] != timeline.segment or at - last[0] >= self._flap_period:
             log.flap_count = self._flaps(log)
         log.flap_count += 1
         log.last_flap = instant
@@ -271,11 +273,11 @@ class Ledger(Accounts):
 
     # This node's own outage.
 
-    def _lose_network(self, suspicion: Suspicion) -> None:
+    def _lose_network(self, detector: OutageDetector) -> None:
         """All peers went: it was nobody's outage but ours."""
-        went, since = len(suspicion.went), self._axis.date(suspicion.first)
+        went, since = len(detector.went), self._timeline.date(detector.first)
         self._network_is_lost = True
-        suspicion.undo(self._journal)
+        detector.undo(self._unsaved_changes)
         logger.warning(
             "all %d peers went offline: this node's own network is lost, as of %s", went, since
         )
@@ -287,18 +289,18 @@ class Ledger(Accounts):
         if self._cut:
             return False
         self._see_again({peer: None})
-        self._settle_all()
+        self._forget_all_unneeded()
         return True
 
     # Snapshots.
 
     def _see_again(self, online: dict[Vertex, None]) -> None:
-        if self._axis.paused:
-            self._axis.resume()
-        at, _ = instant = self._axis.instant()
-        if self._suspicion is not None:
-            self._suspicion.clear()
-            self._suspicion.online = len(online)
+        if self._timeline.paused:
+            self._timeline.resume()
+        at, _ = instant = self._timeline.instant()
+        if self._detector is not None:
+            self._detector.clear()
+            self._detector.online = len(online)
         for peer in online:
             if peer not in self._peers:
                 self._new_log(peer, at)
@@ -323,7 +325,7 @@ class Ledger(Accounts):
             if wanted.get(channel.point) != channel.peer:
                 channel.leave(at)
                 self._remove(channel)
-                if self._keeping.stored:
+                if self._retention.stored:
                     self._absent[channel.point] = channel
 
     # History.
@@ -338,28 +340,28 @@ class Ledger(Accounts):
 
     # Saving.
 
-    def unsaved(self, at: datetime.timedelta, everything: bool = False) -> Unsaved | None:
+    def unsaved(self, at: datetime.timedelta, everything: bool = False) -> Flush | None:
         """What is to be saved since the last time; it then counts as saved.
 
         Nothing newer than what is undecided of an own outage; None if that cannot
         be told from what is older.
         """
-        assert self._journal is not None
-        instant, undecided = (at, self._axis.stretch), {}
-        if self._suspicion is not None and self._suspicion.is_open:
-            if self._suspicion.of_channels:
+        assert self._unsaved_changes is not None
+        instant, undecided = (at, self._timeline.segment), {}
+        if self._detector is not None and self._detector.is_open:
+            if self._detector.of_channels:
                 return None
-            instant = self._suspicion.first
-            undecided = {log: state for _, log, state in self._suspicion.went}
+            instant = self._detector.first
+            undecided = {log: state for _, log, state in self._detector.went}
         logs = [log for log in self._peers.values() if log.had_channel] if everything else None
         present = {**self._absent, **self._channels}
-        return self._journal.unsaved(instant, present, logs, undecided)
+        return self._unsaved_changes.unsaved(instant, present, logs, undecided)
 
-    def last_unsaved(self, at: datetime.timedelta, everything: bool) -> Unsaved:
+    def last_flush(self, at: datetime.timedelta, everything: bool) -> Flush:
         """The same at the end: what is undecided is undone."""
-        if self._suspicion is not None and self._suspicion.is_open:
-            self._suspicion.undo(self._journal)
-            at, _ = self._axis.instant()
+        if self._detector is not None and self._detector.is_open:
+            self._detector.undo(self._unsaved_changes)
+            at, _ = self._timeline.instant()
         unsaved = self.unsaved(at, everything)
         assert unsaved is not None
         return unsaved
@@ -369,7 +371,7 @@ class Ledger(Accounts):
         for peer_row in saved.peers:
             log = PeerLog.of_row(peer_row)
             self._peers[log.peer] = log
-        if self._keeping.history is not None:
+        if self._retention.history is not None:
             for rows in saved.histories:
                 self._peers[Vertex(rows.key)].history = History.of_rows(rows)
         for row in saved.channels:
@@ -379,8 +381,8 @@ class Ledger(Accounts):
                 self._absent[channel.point] = channel
             else:
                 self._channels[channel.point] = log.channels[channel.point] = channel
-            if log.history is None and self._keeping.history is not None:
-                log.history = History(self._axis.instant(), log.is_online)
+            if log.history is None and self._retention.history is not None:
+                log.history = History(self._timeline.instant(), log.is_online)
                 log.history.dropped = True
             _, _, lifetime, uptime = channel.final_info(saved.position * MICROSECOND)
             if not _ZERO <= uptime <= lifetime:

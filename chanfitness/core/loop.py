@@ -45,7 +45,7 @@ from ..events import (
 from ..logs import Log
 from .ledger import Ledger
 from .selector import ENDED, Selector
-from .timeline import Axis
+from .timeline import Timeline
 
 logger = Log(__name__)
 
@@ -64,15 +64,19 @@ class Question:
 class Loop:
     """Takes what is put, in order, and applies it to the accounts.
 
-    After :meth:`run` has begun, nothing else touches the axis and the ledger.
+    After :meth:`run` has begun, nothing else touches the timeline and the ledger.
     """
 
     def __init__(
-        self, selector: Selector, axis: Axis, ledger: Ledger, on_event: OnEvent | None = None
+        self,
+        selector: Selector,
+        timeline: Timeline,
+        ledger: Ledger,
+        on_event: OnEvent | None = None,
     ) -> None:
         self._selector = selector
-        self._now = axis.now
-        self._position = axis.position
+        self._now = timeline.now
+        self._position = timeline.position
         self._ledger = ledger
         self._handlers: dict[type, Callable[[Any, Moment], None]] = {
             PeerOnlineEvent: self._peer_online,

@@ -9,7 +9,7 @@ online, or the period is over, or all have gone. If all have gone, it is undone.
 As peers go one after the other the first event moves along: those that are
 older than the period were outages of their own.
 
-Pure: the time axis is given.
+Pure: the timeline is given.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from .history import History
 from .peerlog import Absence, Channel, PeerLog, PeerState
-from .timeline import Axis, Instant
-from .unsaved import Journal
+from .timeline import Instant, Timeline
+from .unsaved import UnsavedChanges
 
 FEWEST = 3
 
@@ -53,11 +53,11 @@ class Closed(NamedTuple):
     channel: Channel
 
 
-class Suspicion:
+class OutageDetector:
     """What is undecided. Not thread-safe: the loop owns it."""
 
-    def __init__(self, axis: Axis, period: datetime.timedelta) -> None:
-        self._axis = axis
+    def __init__(self, timeline: Timeline, period: datetime.timedelta) -> None:
+        self._timeline = timeline
         self._period = period
         self.online = 0  # how many peers are
         self._records: deque[Went | Opened | Closed] = deque()  # the first is a Went
@@ -80,7 +80,7 @@ class Suspicion:
     @property
     def is_open(self) -> bool:
         """Whether what happened since :attr:`first` may yet have to be undone."""
-        self._forget_old(self._axis.instant())
+        self._forget_old(self._timeline.instant())
         return bool(self.online and self._records) and self.online + len(self.went) >= FEWEST
 
     @property
@@ -98,29 +98,29 @@ class Suspicion:
         """The channels that opened or closed since the first peer went."""
         return [record for record in self._records if not isinstance(record, Went)]
 
-    def undo(self, journal: Journal | None) -> None:
+    def undo(self, unsaved_changes: UnsavedChanges | None) -> None:
         """Go back to when the first peer went: from there on nothing was seen."""
         first = self.first
-        self._axis.go_back(first[0])
+        self._timeline.go_back(first[0])
         for _, log, state in self.went:
             log.go_back(state, first)
-            if journal is not None:
-                journal.touch(log)
+            if unsaved_changes is not None:
+                unsaved_changes.touch(log)
         for record in self.of_channels:
             if isinstance(record, Opened):
                 _open_at(first, record)
-            elif journal is not None:
-                journal.close_earlier(record.channel)
+            elif unsaved_changes is not None:
+                unsaved_changes.close_earlier(record.channel)
         self.clear()
 
     def _forget_old(self, now: Instant) -> None:
         """Forget what was too long ago, or before the machine slept."""
-        position, stretch = now
+        position, segment = now
         while self._records:
             first = self._records[0]
             if (
                 isinstance(first, Went)
-                and first.at[1] == stretch
+                and first.at[1] == segment
                 and position - first.at[0] <= self._period
             ):
                 break
@@ -128,10 +128,10 @@ class Suspicion:
 
 
 def _open_at(first: Instant, opened: Opened) -> None:
-    """Let a channel that opened begin, unseen, where the axis went back to."""
+    """Let a channel that opened begin, unseen, where the timeline went back to."""
     _, channel, absence, online = opened
-    position, stretch = first
-    begin, log = (position, stretch + 1), channel.log
+    position, segment = first
+    begin, log = (position, segment + 1), channel.log
     channel.begin_at(begin, absence)
     log.since = min(log.since, first)
     if online is not None and log.history is not None:

@@ -9,8 +9,8 @@ value it had when the channel opened, and an answer is a difference of two. So
 a question costs O(1) and an event leaves nothing behind.
 
 Pure: no thread, no lock, no clock. ``at`` is always a position on the store's
-time axis (:mod:`chanfitness.core.timeline`), and never before the last one given. What
-blind time is, a log never hears of: the axis stands still in it.
+timeline (:mod:`chanfitness.core.timeline`), and never before the last one given. What
+blind time is, a log never hears of: the timeline stands still in it.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class PeerLog:
             None if state.last_flap is None else state.last_flap[1],
         )
 
-    def unsaved_history(self, everything: bool, state: PeerState) -> HistoryRows:
+    def flush_history(self, everything: bool, state: PeerState) -> HistoryRows:
         """The changes that were not saved yet, as of ``state``."""
         if self.history is None or state.changes is None:
             return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)

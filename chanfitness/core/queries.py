@@ -1,6 +1,6 @@
 """All that is known of peers and channels, and what it answers.
 
-Pure: the time axis is given, and each method's ``at`` is a position on it.
+Pure: the timeline is given, and each method's ``at`` is a position on it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from ..wire import OutPoint, Vertex
 from .flaps import Cooldown
 from .history import ChannelHistory, History
 from .history_window import channel_history, drop_old, outage_count
-from .own_outage import Suspicion
+from .own_outage import OutageDetector
 from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
-from .timeline import Axis
+from .timeline import Timeline
 
 
-class Keeping(NamedTuple):
+class RetentionSettings(NamedTuple):
     """What a ledger keeps: changes for how long and how many a peer; how flaps cool.
 
     ``stored``: it outlives the process. Then peers that ever had a channel are
@@ -52,17 +52,17 @@ class Overview(NamedTuple):
     peers: tuple[PeerInfo, ...]
 
 
-class Accounts:
+class Queries:
     """The accounts of all that is known. Not thread-safe: the loop owns them."""
 
-    def __init__(self, axis: Axis, keeping: Keeping) -> None:
-        self._axis = axis
-        self._keeping = keeping
+    def __init__(self, timeline: Timeline, retention: RetentionSettings) -> None:
+        self._timeline = timeline
+        self._retention = retention
         self._peers: dict[Vertex, PeerLog] = {}
         self._channels: dict[OutPoint, Channel] = {}  # in order of opening
-        self._suspicion: Suspicion | None = None
-        if keeping.own_outage is not None:
-            self._suspicion = Suspicion(axis, keeping.own_outage)
+        self._detector: OutageDetector | None = None
+        if retention.own_outage is not None:
+            self._detector = OutageDetector(timeline, retention.own_outage)
 
     def channel_info(
         self, at: datetime.timedelta, point: OutPoint, peer: Vertex | None
@@ -89,15 +89,15 @@ class Accounts:
     def overview(self, at: datetime.timedelta) -> Overview:
         """What is known of all."""
         outages = None
-        if self._keeping.history is not None:
+        if self._retention.history is not None:
             for log in self._peers.values():
                 if log.history is not None:
                     self._drop_old(log.history)
             outages = tuple(outage_count(channel) for channel in self._channels.values())
         return Overview(
-            self._axis.now(),
-            not self._axis.paused,
-            self._axis.blind(),
+            self._timeline.now(),
+            not self._timeline.paused,
+            self._timeline.blind(),
             tuple(self.list_channels(at)),
             outages,
             tuple(self.list_peers(at)),
@@ -107,12 +107,12 @@ class Accounts:
         self, at: datetime.timedelta, point: OutPoint, window: datetime.timedelta | None
     ) -> ChannelHistory:
         """Outages and sums of one channel, over its life or the window before now."""
-        if self._keeping.history is None:
+        if self._retention.history is None:
             raise HistoryDisabledError("no history is kept: see Config(history=...)")
         channel = self._channel(point, None)
         assert channel.log.history is not None
         self._drop_old(channel.log.history)
-        return channel_history(self._axis, channel, at, window)
+        return channel_history(self._timeline, channel, at, window)
 
     def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
         channel = self._channels.get(point)
@@ -130,20 +130,20 @@ class Accounts:
         """The flap count as of now."""
         if log.last_flap is None:
             return 0
-        return self._keeping.cooldown.cooled(log.flap_count, self._axis.ago(log.last_flap))
+        return self._retention.cooldown.cooled(log.flap_count, self._timeline.ago(log.last_flap))
 
     def _info(self, peer: Vertex, log: PeerLog) -> PeerInfo:
         return PeerInfo(
             peer,
             log.is_online,
-            self._axis.date(log.since),
+            self._timeline.date(log.since),
             self._flaps(log),
-            None if log.last_flap is None else self._axis.date(log.last_flap),
+            None if log.last_flap is None else self._timeline.date(log.last_flap),
             tuple(log.channels),
         )
 
     def _drop_old(self, history: History) -> None:
-        period, limit = self._keeping.history, self._keeping.history_limit
+        period, limit = self._retention.history, self._retention.history_limit
         assert period is not None
-        least = 1 if self._suspicion is None else 2  # the last change may have to be undone
-        drop_old(self._axis, history, period, limit, least)
+        least = 1 if self._detector is None else 2  # the last change may have to be undone
+        drop_old(self._timeline, history, period, limit, least)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from ..clock import Moment
 from .ledger import Ledger
-from .queries import Keeping
+from .queries import RetentionSettings
 from .saved_state import MICROSECOND, Saved, check, int_to_date
-from .timeline import Anchor, Axis
+from .timeline import Anchor, Timeline
 
 
-def restore(saved: Saved, start: Moment, keeping: Keeping) -> tuple[Axis, Ledger]:
+def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[Timeline, Ledger]:
     """The accounts that were saved, going on at ``start``: the time between is blind."""
     check(saved)
     anchors, numbers = _anchors(saved)
-    axis = Axis(start, anchors, saved.position * MICROSECOND, numbers)
-    ledger = Ledger(axis, keeping)
+    timeline = Timeline(start, anchors, saved.position * MICROSECOND, numbers)
+    ledger = Ledger(timeline, retention)
     ledger.restore(saved)
-    return axis, ledger
+    return timeline, ledger
 
 
 def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
@@ -24,17 +24,17 @@ def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
     return anchors, [number for number, _, _ in saved.anchors]
 
 
-def as_of_the_heartbeat(saved: Saved, keeping: Keeping) -> Ledger:
+def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> Ledger:
     """The accounts that were saved, as they were then."""
     check(saved)
     _, position, date = saved.anchors[-1]
     anchors, numbers = _anchors(saved)
-    axis = Axis(int_to_date(date), anchors[:-1], position * MICROSECOND, numbers[:-1])
+    timeline = Timeline(int_to_date(date), anchors[:-1], position * MICROSECOND, numbers[:-1])
     seen_until = int_to_date(date) + (saved.position - position) * MICROSECOND
-    axis.position(seen_until)
+    timeline.position(seen_until)
     if seen_until < int_to_date(saved.heartbeat):
-        axis.pause()
-        axis.position(int_to_date(saved.heartbeat))
-    ledger = Ledger(axis, keeping)
+        timeline.pause()
+        timeline.position(int_to_date(saved.heartbeat))
+    ledger = Ledger(timeline, retention)
     ledger.restore(saved)
     return ledger

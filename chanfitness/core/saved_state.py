@@ -14,7 +14,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
-_position, _stretch = itemgetter(0), itemgetter(1)
+_position, _segment = itemgetter(0), itemgetter(1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -35,7 +35,7 @@ class PeerRow(NamedTuple):
 class ChannelRow(NamedTuple):
     """A channel that is open, or (with ``left``) closed by absence.
 
-    ``gaps``: the stretches of the axis in which it was absent, as text.
+    ``gaps``: the segments of the timeline in which it was absent, as text.
     """
 
     channel_point: str
@@ -76,10 +76,10 @@ class HistoryRows(NamedTuple):
     dropped: bool
 
 
-class Unsaved(NamedTuple):
+class Flush(NamedTuple):
     """What changed since the last time, as of ``heartbeat``.
 
-    ``anchors``: number, position and date of stretches, of all if ``anchors_anew``.
+    ``anchors``: number, position and date of segments, of all if ``anchors_anew``.
     ``moved``: old and new channel points, which come before all else.
     """
 
@@ -136,8 +136,8 @@ def check(saved: Saved) -> None:
         raise ValueError("a number that is not whole")
     if any(row.flap_count < 0 for row in saved.peers):
         raise ValueError("a count below zero")
-    stretches = {number for number, _, _ in saved.anchors}
-    stretches.add(max(stretches, default=-1) + 1)  # what was to begin with the next
+    segments = {number for number, _, _ in saved.anchors}
+    segments.add(max(segments, default=-1) + 1)  # what was to begin with the next
     instants = [(position, number) for number, position, _ in saved.anchors]
     instants += [(row.since_position, row.since_stretch) for row in saved.peers]
     instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]
@@ -145,7 +145,7 @@ def check(saved: Saved) -> None:
     instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
     for history in saved.histories:
         instants += history.changes
-    if not saved.anchors or not _within(instants, end, stretches):
+    if not saved.anchors or not _within(instants, end, segments):
         raise ValueError("a moment that the store has not seen")
     orders = [[position for _, position, _ in saved.anchors]]
     orders += [list(map(_position, history.changes)) for history in saved.histories]
@@ -155,15 +155,15 @@ def check(saved: Saved) -> None:
 
 
 def _moments_of(gaps: str, end: int) -> list[int]:
-    """The positions in a channel's gaps, which must lie on the axis."""
+    """The positions in a channel's gaps, which must lie on the timeline."""
     moments = [moment for left, back in json.loads(gaps) for moment in (left, back)]
     if not all(type(moment) is int and 0 <= moment <= end for moment in moments):
         raise ValueError("a gap that the store has not seen")
     return moments
 
 
-def _within(instants: Sequence[tuple[int, int]], end: int, stretches: set[int]) -> bool:
-    """Whether all of them lie on the axis. Of millions: so no loop of our own."""
+def _within(instants: Sequence[tuple[int, int]], end: int, segments: set[int]) -> bool:
+    """Whether all of them lie on the timeline. Of millions: so no loop of our own."""
     positions = list(map(_position, instants))
     in_time = min(positions) >= 0 and max(positions) <= end
-    return in_time and stretches.issuperset(map(_stretch, instants))
+    return in_time and segments.issuperset(map(_segment, instants))

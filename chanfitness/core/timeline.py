@@ -1,18 +1,18 @@
-"""The store's time axis: how far, in time that counts, the store has come.
+"""The store's timeline: how far, in time that counts, the store has come.
 
-Lifetimes and uptimes are differences of *positions* on this axis. It begins at
+Lifetimes and uptimes are differences of *positions* on this timeline. It begins at
 zero, never runs backwards, and stands still while the store sees nothing: that
 is *blind time*, and it is neither lifetime nor uptime of anything.
 
-Each start and each resume begins a *stretch*. A stretch is dated by an anchor:
+Each start and each resume begins a *segment*. A segment is dated by an anchor:
 the position at which it begins, and the UTC of that moment. A position alone may
-be the end of one stretch and the beginning of the next, so what is to be dated
-is an *instant*: a position and the number of its stretch.
+be the end of one segment and the beginning of the next, so what is to be dated
+is an *instant*: a position and the number of its segment.
 
-A clock that can be corrected dates the present stretch by its latest reading:
-when the clock is set right, the whole stretch is dated anew, and no position
-moves. Earlier stretches keep their dates, but one that would overlap the next is
-moved back until it does not. Stretches that nothing refers to any more can be
+A clock that can be corrected dates the present segment by its latest reading:
+when the clock is set right, the whole segment is dated anew, and no position
+moves. Earlier segments keep their dates, but one that would overlap the next is
+moved back until it does not. Segments that nothing refers to any more can be
 forgotten; the others keep their numbers.
 
 Pure: the moments are arguments.
@@ -32,24 +32,24 @@ _SHORTEST_SUSPEND = datetime.timedelta(seconds=1)  # below it is the jitter of t
 
 
 Instant = tuple[datetime.timedelta, int]
-"""A moment on the axis that can be dated: its position, the number of its stretch."""
+"""A moment on the timeline that can be dated: its position, the number of its segment."""
 
 
 class Anchor(NamedTuple):
-    """Where a stretch begins, on the axis and in UTC."""
+    """Where a segment begins, on the timeline and in UTC."""
 
     position: datetime.timedelta
     utc: datetime.datetime
 
     def date(self, position: datetime.timedelta) -> datetime.datetime:
-        """The date of a position in this stretch."""
+        """The date of a position in this segment."""
         return self.utc + (position - self.position)
 
 
-class Axis:
+class Timeline:
     """Turns moments into positions, and positions into dates. The loop owns it.
 
-    ``earlier`` are the anchors of stretches that were seen before, the last of
+    ``earlier`` are the anchors of segments that were seen before, the last of
     which ended at position ``end``, and ``numbers`` are theirs.
     """
 
@@ -64,17 +64,17 @@ class Axis:
         self._latest: Moment
         self.paused = False
         self._numbers = list(range(len(earlier)) if numbers is None else numbers)
-        self.stretch = self._numbers[-1] + 1 if earlier else 0  # the present one's number
-        self._asleep = _ZERO  # what a Reading said of it when the present stretch began
+        self.segment = self._numbers[-1] + 1 if earlier else 0  # the present one's number
+        self._asleep = _ZERO  # what a Reading said of it when the present segment began
         self._earlier = _apart(earlier, end)
-        self._last = end  # the latest position, or what it would be if the axis did not stand
+        self._last = end  # the latest position, or what it would be if the timeline did not stand
         self._standing = end  # where it stands while paused
         self._begin(start, end)
 
     # Positions.
 
     def position(self, moment: Moment, at: datetime.datetime | None = None) -> datetime.timedelta:
-        """Where on the axis something lies that was put at ``moment``.
+        """Where on the timeline something lies that was put at ``moment``.
 
         An event's own time ``at`` may only be earlier than the put: one stray
         stamp of the far future would stop time for good. And nothing is ever
@@ -96,14 +96,14 @@ class Axis:
         self.paused = True
 
     def go_back(self, position: datetime.timedelta) -> None:
-        """Stand still at an earlier position of the present stretch."""
+        """Stand still at an earlier position of the present segment."""
         self._standing = position
         self.paused = True
 
     def resume(self) -> None:
-        """Go on from where the axis stands, as of what was asked for last."""
+        """Go on from where the timeline stands, as of what was asked for last."""
         now = self._latest_moment()
-        self._end_stretch()
+        self._end_segment()
         self._begin(now, self._standing)
         self._last = self._standing
         self.paused = False
@@ -113,16 +113,16 @@ class Axis:
         if self._slept(reading) and not self.paused:
             self._last = max(position, self._last)
             now = self._latest_moment()  # not the reading itself, which may have been overtaken
-            self._end_stretch()
+            self._end_segment()
             self._begin(now, self._last)
 
     def _slept(self, reading: Reading) -> datetime.timedelta:
-        """For how long the machine was suspended since the present stretch began."""
+        """For how long the machine was suspended since the present segment began."""
         slept = reading.asleep - self._asleep
         return slept if slept >= _SHORTEST_SUSPEND else _ZERO
 
     def _begin(self, moment: Moment, position: datetime.timedelta) -> None:
-        """Begin a stretch at ``position``, which is where ``moment`` lies."""
+        """Begin a segment at ``position``, which is where ``moment`` lies."""
         self._began = position
         self._latest = moment
         if isinstance(moment, Reading):
@@ -131,47 +131,47 @@ class Axis:
         else:
             self._zero = moment - position
 
-    def _end_stretch(self) -> None:
+    def _end_segment(self) -> None:
         self._earlier = self._dated()
         self._earlier.append(Anchor(self._began, self._present_date(self._began)))
-        self._numbers.append(self.stretch)
-        self.stretch += 1
+        self._numbers.append(self.segment)
+        self.segment += 1
 
     # Dates.
 
     def instant(self) -> Instant:
-        """Where the axis is."""
-        return self._standing if self.paused else self._last, self.stretch
+        """Where the timeline is."""
+        return self._standing if self.paused else self._last, self.segment
 
     def now(self) -> datetime.datetime:
-        """The date of what was asked for last; it goes on while the axis stands."""
+        """The date of what was asked for last; it goes on while the timeline stands."""
         return _utc(self._latest_moment())
 
     def blind(self) -> datetime.timedelta:
-        """How long the axis stood, or was not there, since it first began."""
+        """How long the timeline stood, or was not there, since it first began."""
         first = self.anchors()[0]
         return self.now() - first.utc - (self.instant()[0] - first.position)
 
     def ago(self, instant: Instant) -> datetime.timedelta:
         """How long ago ``instant`` was, by the dates."""
-        position, stretch = instant
-        if stretch == self.stretch and not self.paused:
+        position, segment = instant
+        if segment == self.segment and not self.paused:
             return self._last - position  # the same, and quicker
         return self.now() - self.date(instant)
 
     def date(self, instant: Instant) -> datetime.datetime:
         """The date of something that was seen at ``instant``.
 
-        While the axis stands, what is to begin with the next stretch has the date
+        While the timeline stands, what is to begin with the next segment has the date
         at which it stands.
         """
-        position, stretch = instant
-        if stretch >= self.stretch:
+        position, segment = instant
+        if segment >= self.segment:
             return self._present_date(position)
-        return self._dated()[bisect_left(self._numbers, stretch)].date(position)
+        return self._dated()[bisect_left(self._numbers, segment)].date(position)
 
     def locate(self, date: datetime.datetime) -> datetime.timedelta:
-        """The position at ``date``; in blind time, where the axis stood."""
+        """The position at ``date``; in blind time, where the timeline stood."""
         begun = self._present_date(self._began)
         if date >= begun:
             return min(self._began + (date - begun), self.instant()[0])
@@ -184,15 +184,15 @@ class Axis:
         return min(anchor.position + (date - anchor.utc), end)
 
     def anchors(self) -> list[Anchor]:
-        """The anchors of all stretches, the present one last."""
+        """The anchors of all segments, the present one last."""
         return [*self._dated(), Anchor(self._began, self._present_date(self._began))]
 
     def numbers(self) -> list[int]:
-        """The numbers of the stretches that :meth:`anchors` are of."""
-        return [*self._numbers, self.stretch]
+        """The numbers of the segments that :meth:`anchors` are of."""
+        return [*self._numbers, self.segment]
 
     def forget(self, before: datetime.datetime, needed: Container[int]) -> None:
-        """Forget earlier stretches that ended ``before``, but those ``needed`` and the first.
+        """Forget earlier segments that ended ``before``, but those ``needed`` and the first.
 
         What was blind between two that are left is taken for one blind time, at the
         end of the first of them.
@@ -207,7 +207,7 @@ class Axis:
         self._numbers = [self._numbers[index] for index in keep]
 
     def _dated(self) -> list[Anchor]:
-        """The anchors of the earlier stretches, none of which overlaps the next."""
+        """The anchors of the earlier segments, none of which overlaps the next."""
         begun = self._present_date(self._began)
         if self._earlier and self._earlier[-1].date(self._began) > begun:
             return _apart(self._earlier, self._began, begun)
@@ -240,9 +240,9 @@ def _anchor_utc(anchor: Anchor) -> datetime.datetime:
 def _apart(
     anchors: Sequence[Anchor], end: datetime.timedelta, before: datetime.datetime | None = None
 ) -> list[Anchor]:
-    """``anchors``, with each stretch that overlaps the next moved back.
+    """``anchors``, with each segment that overlaps the next moved back.
 
-    The last stretch ends at position ``end``, and by the date ``before``.
+    The last segment ends at position ``end``, and by the date ``before``.
     """
     apart = list(anchors)
     for number in reversed(range(len(apart))):

@@ -1,4 +1,4 @@
-"""The journal: what of the accounts changed since it was saved last.
+"""Unsaved changes: what of the accounts changed since it was saved last.
 
 Pure: what is to be saved comes out as rows, which the storage writes.
 """
@@ -9,19 +9,19 @@ from collections.abc import Iterable, Mapping
 
 from ..wire import OutPoint
 from .peerlog import Channel, PeerLog, PeerState
-from .saved_state import ClosedRow, Unsaved, date_to_int, microseconds
-from .timeline import Axis, Instant
+from .saved_state import ClosedRow, Flush, date_to_int, microseconds
+from .timeline import Instant, Timeline
 
 
-class Journal:
+class UnsavedChanges:
     """What changed since it was saved last, in order. The loop owns it."""
 
-    def __init__(self, axis: Axis) -> None:
-        self._axis = axis
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
         self._begin()
 
     def _begin(self) -> None:
-        self._stretch = self._axis.stretch  # the first whose anchor may have changed
+        self._segment = self._timeline.segment  # the first whose anchor may have changed
         self._anchors_anew = False
         self._logs: dict[PeerLog, None] = {}
         self._channels: dict[OutPoint, None] = {}
@@ -41,26 +41,26 @@ class Journal:
         self._channels.pop(new_point, None)  # of one that was there before, and closed
         self._channels = {new_point if each == point else each: None for each in self._channels}
 
-    def forget_stretches(self) -> None:
-        """The axis forgot some."""
+    def forget_segments(self) -> None:
+        """The timeline forgot some."""
         self._anchors_anew = True
 
     def close(self, channel: Channel) -> None:
         """The channel closed for good: its final figures are to be saved."""
-        at, _ = self._axis.instant()
+        at, _ = self._timeline.instant()
         info = channel.final_info(at)
         self._closed[channel] = ClosedRow(
             str(channel.point),
             bytes(channel.peer),
-            date_to_int(self._axis.date(channel.opened)),
-            date_to_int(self._axis.now()),
+            date_to_int(self._timeline.date(channel.opened)),
+            date_to_int(self._timeline.now()),
             microseconds(info.lifetime),
             microseconds(info.uptime),
         )
         self.touch(channel.log, channel)
 
     def close_earlier(self, channel: Channel) -> None:
-        """The axis went back to before the channel closed; when it did is still so."""
+        """The timeline went back to before the channel closed; when it did is still so."""
         closed = self._closed[channel].closed
         self.close(channel)
         self._closed[channel] = self._closed[channel]._replace(closed=closed)
@@ -71,7 +71,7 @@ class Journal:
         present: Mapping[OutPoint, Channel],
         everything_of: Iterable[PeerLog] | None,
         undecided: Mapping[PeerLog, PeerState],
-    ) -> Unsaved:
+    ) -> Flush:
         """What is to be saved as of ``instant``; it then counts as saved.
 
         ``present``: the channels that are not closed for good. ``everything_of``:
@@ -85,15 +85,15 @@ class Journal:
         channels = present if everything else self._channels
         anchors_anew = everything or self._anchors_anew
         states = [undecided.get(log) or log.state() for log in logs]
-        unsaved = Unsaved(
-            date_to_int(self._axis.date(instant) if undecided else self._axis.now()),
+        unsaved = Flush(
+            date_to_int(self._timeline.date(instant) if undecided else self._timeline.now()),
             microseconds(instant[0]),
             [
                 (number, microseconds(position), date_to_int(utc))
                 for number, (position, utc) in zip(
-                    self._axis.numbers(), self._axis.anchors(), strict=True
+                    self._timeline.numbers(), self._timeline.anchors(), strict=True
                 )
-                if anchors_anew or number >= self._stretch
+                if anchors_anew or number >= self._segment
             ],
             anchors_anew,
             [log.row(state) for log, state in zip(logs, states, strict=True)],
@@ -101,10 +101,7 @@ class Journal:
             [present[point].row() for point in channels if point in present],
             [str(point) for point in self._channels if point not in present],
             list(self._closed.values()),
-            [
-                log.unsaved_history(everything, state)
-                for log, state in zip(logs, states, strict=True)
-            ],
+            [log.flush_history(everything, state) for log, state in zip(logs, states, strict=True)],
         )
         self._begin()
         for log in undecided:

@@ -20,13 +20,13 @@ class Backoff:
     def __init__(
         self,
         first: float = 0.25,
-        most: float = 10.0,
+        maximum: float = 10.0,
         *,
         random: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
     ) -> None:
-        self._first, self._most = first, most
+        self._first, self._maximum = first, maximum
         self._random, self._clock, self._wait = random, clock, wait
         self._delay = first
         self._began: float | None = None
@@ -37,9 +37,9 @@ class Backoff:
 
     def wait(self, event: threading.Event) -> bool:
         """Wait for the next try; true, and at once, if ``event`` is set."""
-        if self._began is not None and self._clock() - self._began > self._most:
+        if self._began is not None and self._clock() - self._began > self._maximum:
             self._delay = self._first
         self._began = None
         delay = self._delay
-        self._delay = min(2 * delay, self._most)
+        self._delay = min(2 * delay, self._maximum)
         return self._wait(event, delay * (1 - self._random() / 2))

@@ -29,7 +29,7 @@ _CHUNK = 2**20
 _NOTABLE = datetime.timedelta(seconds=1)  # below it, a clock was merely set right
 
 
-class Transcript:
+class RecordingEncoder:
     """Says with which lines an event goes on what is a valid recording so far.
 
     That is one line for most. What comes while monitoring is stopped has none
@@ -84,7 +84,7 @@ class Recorder:
             _take_lock(self._file, self._path)
             end = _find_end(self._file, self._path)
             self._size = _cut(self._file, self._path, end)
-            self._transcript = Transcript(end.last, started=end.started)
+            self._encoder = RecordingEncoder(end.last, started=end.started)
             if not end.is_whole:
                 self._write(b"\n")
             if end.last is not None:
@@ -100,11 +100,11 @@ class Recorder:
         written, that raises ``OSError``; the file is as it was then, and the next
         call writes the lines that are missing first.
         """
-        last = self._transcript.last
+        last = self._encoder.last
         if last is not None and last - at >= _NOTABLE and not self._warned:
             self._warned = True
             logger.warning("%s: ends at %s: until then, its lines get that time", self._path, last)
-        self._unwritten += self._transcript.lines(event, at)
+        self._unwritten += self._encoder.lines(event, at)
         while self._unwritten:
             self._write(self._unwritten[0])
             self._unwritten.popleft()
@@ -118,7 +118,7 @@ class Recorder:
         if self._file < 0:
             return
         try:
-            at = at or self._transcript.last
+            at = at or self._encoder.last
             if at is not None:
                 self.write(MonitoringPausedEvent(), at)
         finally:

@@ -9,10 +9,10 @@ from ..checks import printable
 from ..core.queries import Overview
 from ..events import ChannelMovedEvent, MonitoringResumedEvent
 from ..recording.format import format_time, kind_of
-from ..recording.recorder import Transcript
-from ..terminal.nonblocking_output import Output
+from ..recording.recorder import RecordingEncoder
+from ..terminal.nonblocking_output import NonblockingOutput
 
-PATIENCE = 0.3
+FINISH_TIMEOUT = 0.3
 """Seconds for which the end waits for a reader that does not read."""
 
 
@@ -41,19 +41,21 @@ class Lines:
 
     interval: float | None = None  # it shows events alone
 
-    def __init__(self, output: Output, errors: Output, *, json: bool = False) -> None:
+    def __init__(
+        self, output: NonblockingOutput, errors: NonblockingOutput, *, json: bool = False
+    ) -> None:
         self.output = output
-        self.outputs: Sequence[Output] = [output, errors]
+        self.outputs: Sequence[NonblockingOutput] = [output, errors]
         self._errors = errors
-        self._transcript = Transcript() if json else None
+        self._encoder = RecordingEncoder() if json else None
 
     def event(self, event: object, at: datetime.datetime) -> None:
         """Print what happened ``at`` (UTC)."""
-        if self._transcript is None:
+        if self._encoder is None:
             what, *rest = parts_of(event)
             self.output.write("  ".join([format_time(at), f"{what:<18}", *rest]).rstrip() + "\n")
         else:
-            self.output.write(b"".join(self._transcript.lines(event, at)).decode())
+            self.output.write(b"".join(self._encoder.lines(event, at)).decode())
 
     def message(self, text: str) -> None:
         """Print what was logged, to standard error."""
@@ -66,4 +68,4 @@ class Lines:
     def close(self) -> None:
         """Print what is left, but do not wait for readers that do not read."""
         for output in self.outputs:
-            output.finish(PATIENCE)
+            output.finish(FINISH_TIMEOUT)

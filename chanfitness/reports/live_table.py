@@ -12,8 +12,8 @@ from ..checks import extra, printable
 from ..core.peerlog import ChannelInfo
 from ..core.queries import Overview
 from ..terminal.formatting import cut, cut_point, duration, percentage
-from ..terminal.nonblocking_output import Output
-from .event_lines import PATIENCE, counted, parts_of
+from ..terminal.nonblocking_output import NonblockingOutput
+from .event_lines import FINISH_TIMEOUT, counted, parts_of
 
 with extra("cli"):
     from rich.console import Console, ConsoleDimensions
@@ -73,9 +73,12 @@ class LiveTable:
     interval: float | None = 1.0  # uptimes grow
 
     def __init__(
-        self, output: Output, errors: Output, size: Callable[[], os.terminal_size] | None = None
+        self,
+        output: NonblockingOutput,
+        errors: NonblockingOutput,
+        size: Callable[[], os.terminal_size] | None = None,
     ) -> None:
-        self.outputs: Sequence[Output] = [output, errors]
+        self.outputs: Sequence[NonblockingOutput] = [output, errors]
         self._output, self._errors = output, errors
         self._size = size or (lambda: os.get_terminal_size(output.fileno()))
         self._console = Console(file=cast(IO[str], output), force_terminal=True)
@@ -112,9 +115,9 @@ class LiveTable:
         if self._is_shown:
             self._console.show_cursor(True)
             self._console.set_alt_screen(False)
-        self._output.finish(PATIENCE)
+        self._output.finish(FINISH_TIMEOUT)
         self._errors.write("".join(f"{message}\n" for message in self._messages))
-        self._errors.finish(PATIENCE)
+        self._errors.finish(FINISH_TIMEOUT)
 
     def _picture(self, overview: Overview, columns: int, lines: int) -> list[Text]:
         rows, newest = _shares(lines, len(overview.channels), len(self._newest))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..core.history import ChannelHistory
 from ..core.peerlog import ChannelInfo, PeerInfo
-from ..core.queries import Keeping
+from ..core.queries import RetentionSettings
 from ..core.restore import as_of_the_heartbeat
 from ..core.saved_state import MICROSECOND, ClosedRow, int_to_date
 from ..errors import StorageError
@@ -86,8 +86,8 @@ class Report(NamedTuple):
         heads = [self.columns[number].head for number in shown]
         rows = [[self._humane(row[number]) for number in shown] for row in self.rows]
         lines = table([heads, *rows], columns, self.names) if rows else []
-        left_out = [f"... and {self.more} more"] if self.more else []
-        return "\n".join([heading, *lines, *left_out])
+        skipped = [f"... and {self.more} more"] if self.more else []
+        return "\n".join([heading, *lines, *skipped])
 
     def _humane(self, cell: object) -> str:
         if isinstance(cell, datetime.timedelta):
@@ -130,7 +130,7 @@ def report_of_database(path: str, view: str, window: datetime.timedelta | None) 
         raise StorageError(f"{path}: nothing was saved yet")
     with typed_errors(path):
         ledger = as_of_the_heartbeat(
-            saved, Keeping(history=_EVER, history_limit=sys.maxsize, stored=True)
+            saved, RetentionSettings(history=_EVER, history_limit=sys.maxsize, stored=True)
         )
         as_of = int_to_date(saved.heartbeat)
         at = saved.position * MICROSECOND

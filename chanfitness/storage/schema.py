@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ..core.saved_state import ChannelRow, ClosedRow, HistoryRows, PeerRow, Saved, Unsaved
+from ..core.saved_state import ChannelRow, ClosedRow, Flush, HistoryRows, PeerRow, Saved
 from ..errors import StorageCorruptError, StorageVersionError
 from ..wire import OutPoint
 
@@ -139,7 +139,7 @@ def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) 
 
 
 def save(
-    database: sqlite3.Connection, unsaved: Unsaved, closed: list[ClosedRow], everything: bool
+    database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow], everything: bool
 ) -> None:
     """Write what changed; ``everything``: ``unsaved`` has all that there is."""
     write = database.executemany

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 
 from ..checks import quoted
-from ..core.saved_state import ClosedRow, Saved, Unsaved
+from ..core.saved_state import ClosedRow, Flush, Saved
 from ..errors import (
     ChanFitnessError,
     StorageCorruptError,
@@ -132,7 +132,7 @@ class SqliteStorage:
         self._new_ids = None
         return saved
 
-    def start(self, ask: Callable[[bool], Unsaved | None]) -> None:
+    def start(self, ask: Callable[[bool], Flush | None]) -> None:
         """Begin to write once an interval what ``ask(everything)`` returns."""
         writer = threading.Thread(
             target=self._write_on, args=[ask], name="chanfitness-writer", daemon=True
@@ -144,7 +144,7 @@ class SqliteStorage:
         """Is this the thread, by ``threading.get_ident()``, for which ``close()`` waits?"""
         return self._writer_ident == ident
 
-    def close(self, last: Callable[[bool], Unsaved] | None = None) -> None:
+    def close(self, last: Callable[[bool], Flush] | None = None) -> None:
         """Write the ``last`` state, and release the file. Logs what fails."""
         if self._lock is None:
             return
@@ -161,7 +161,7 @@ class SqliteStorage:
             self._lock.close()
             self._lock = None
 
-    def _write_on(self, ask: Callable[[bool], Unsaved | None]) -> None:
+    def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
         self._writer_ident = threading.get_ident()
         while not self._stopping.wait(self._interval):
             ids = self._new_ids  # those of what is put after the question are too new
@@ -176,7 +176,7 @@ class SqliteStorage:
                 self._write(unsaved, ids)
         self._writer_ident = None  # another thread may have it next
 
-    def _write(self, unsaved: Unsaved, ids: dict[str, OutPoint] | None) -> None:
+    def _write(self, unsaved: Flush, ids: dict[str, OutPoint] | None) -> None:
         """Write in one transaction; what failed before is in it, too."""
         self._closed_rows += unsaved.closed
         try:

@@ -12,7 +12,7 @@ from .wakeup import Signals
 CHUNK = 2**20  # what is read at once; a longer recording shows its progress
 
 
-class Input(io.FileIO):
+class InterruptibleInput(io.FileIO):
     """A recording, whose reads a signal ends, and which shows how far it is read."""
 
     def __init__(self, path: str, signals: Signals) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 _GONE = (errno.EPIPE, errno.EIO)  # what a pipe and a terminal say when nobody is there any more
 
 
-class Output:
+class NonblockingOutput:
     """Text on its way to a file descriptor; no call of it waits, but ``finish``.
 
     Whatever was added and not yet taken is kept in memory. ``error``: why nothing
@@ -69,9 +69,9 @@ class Output:
         else:
             del self._pending[:written]
 
-    def finish(self, patience: float) -> None:
-        """Write what is left, but wait for the reader no longer than ``patience`` seconds."""
-        deadline = time.monotonic() + patience
+    def finish(self, timeout: float) -> None:
+        """Write what is left, but wait for the reader no longer than ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         while self.pending:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from typing_extensions import Self
 
-from .nonblocking_output import Output
+from .nonblocking_output import NonblockingOutput
 
 
 class InterruptedBySignalError(Exception):
@@ -22,7 +22,7 @@ class InterruptedBySignalError(Exception):
         self.signal = number
 
 
-class Bell:
+class Wakeup:
     """While entered, one thread waits for it, and any other may ring it.
 
     ``received``: the number of the signal that asked to end, or None.
@@ -49,7 +49,7 @@ class Bell:
             with suppress(OSError):  # full, so it wakes anyway; or closed
                 self._noticed.send(b"\0")
 
-    def wait(self, timeout: float | None, outputs: Iterable[Output] = ()) -> None:
+    def wait(self, timeout: float | None, outputs: Iterable[NonblockingOutput] = ()) -> None:
         """Return after a ring or a signal, when an output went on, or after the timeout (s).
 
         What was put somewhere before the ring is seen by whoever looks there afterwards.
@@ -67,7 +67,7 @@ class Bell:
             alive[descriptor].go_on(events)
 
 
-class Signals(Bell):
+class Signals(Wakeup):
     """While entered, signals only set a flag (and end a wait)."""
 
     def __init__(self, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)) -> None:

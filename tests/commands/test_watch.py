@@ -25,7 +25,7 @@ from chanfitness import (
 from chanfitness.recording.format import format_time
 from chanfitness.recording.recorder import Recorder
 from chanfitness.reports.event_lines import Lines
-from chanfitness.terminal.nonblocking_output import Output
+from chanfitness.terminal.nonblocking_output import NonblockingOutput
 
 from ..support.disks import Disk, small_disk
 from ..support.stores import WAIT
@@ -44,18 +44,18 @@ ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
 
 
 def test_each_event_is_a_line_as_soon_as_it_happens(source: FakeSource) -> None:
-    with watching(source) as watched:
-        lines = [watched.output.read_line()]
+    with watching(source) as session:
+        lines = [session.output.read_line()]
         lines += happen(
             source,
-            watched,
+            session,
             OFFLINE,
             OpenChannelEvent(CHANNEL_2, BOB),
             ChannelMovedEvent(CHANNEL_2, outpoint(3), BOB),
             ClosedChannelEvent(CHANNEL_1, ALICE),
         )
-        watched.end()
-        lines.append(watched.output.read_all())
+        session.end()
+        lines.append(session.output.read_all())
     assert [line.split("  ", 1)[0] for line in lines] == [
         *(f"2026-01-01T00:00:0{second}.000000Z" for second in (0, 1, 2, 3, 4, 4))
     ]
@@ -70,13 +70,13 @@ def test_each_event_is_a_line_as_soon_as_it_happens(source: FakeSource) -> None:
 
 
 def test_in_json_they_are_those_of_the_recording(source: FakeSource, path: Path) -> None:
-    with watching(source, JSON, recorder=Recorder(path)) as watched:
-        lines = [watched.output.read_line()]
-        lines += happen(source, watched, OFFLINE, ONLINE, PAUSED)
+    with watching(source, JSON, recorder=Recorder(path)) as session:
+        lines = [session.output.read_line()]
+        lines += happen(source, session, OFFLINE, ONLINE, PAUSED)
         source.put(OFFLINE, source.snapshot, source.snapshot)
-        lines += [watched.output.read_line() for _ in range(3)]
-        watched.end()
-        lines += watched.output.read_all().splitlines()
+        lines += [session.output.read_line() for _ in range(3)]
+        session.end()
+        lines += session.output.read_all().splitlines()
     assert lines == path.read_text().splitlines()
     snapshot = source.snapshot
     assert events_of(path) == [
@@ -89,9 +89,9 @@ def test_what_a_store_says_a_replay_of_the_recording_says(source: FakeSource, pa
     database = str(path.with_suffix(".db"))
     for _ in range(2):
         storage = SqliteStorage(database)
-        with watching(source, recorder=Recorder(path), storage=storage) as watched:
-            watched.output.read_line()
-            happen(source, watched, OFFLINE, OpenChannelEvent(CHANNEL_2, BOB), ONLINE)
+        with watching(source, recorder=Recorder(path), storage=storage) as session:
+            session.output.read_line()
+            happen(source, session, OFFLINE, OpenChannelEvent(CHANNEL_2, BOB), ONLINE)
             source.clock.advance(timedelta(hours=1))
         source.clock.advance(timedelta(hours=1))
     replayed = answer_of("replay", str(path), "--db", str(path.with_suffix(".new")))
@@ -119,18 +119,18 @@ def test_the_stores_settings(source: FakeSource) -> None:
 def test_what_is_logged_is_printed_escaped_and_nowhere_else(
     source: FakeSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with watching(source) as watched:
-        watched.output.read_line()
+    with watching(source) as session:
+        session.output.read_line()
         logging.getLogger("node").warning("alias %s\nsecond", "\x1b[2J\u202e")
-        lines = [watched.errors.read_line(), watched.errors.read_line()]
+        lines = [session.errors.read_line(), session.errors.read_line()]
     assert lines == ["chanfitness: alias \\x1b[2J\\u202e", "second"]
     assert capsys.readouterr() == ("", "")
 
 
 def test_handlers_of_logs_are_as_they_were(source: FakeSource) -> None:
     before = logging.getLogger().handlers[:]
-    with watching(source) as watched:
-        watched.output.read_line()
+    with watching(source) as session:
+        session.output.read_line()
         assert logging.getLogger().handlers != before
     assert logging.getLogger().handlers == before
 
@@ -138,10 +138,10 @@ def test_handlers_of_logs_are_as_they_were(source: FakeSource) -> None:
 def test_a_log_that_cannot_be_formatted_ends_nothing(
     source: FakeSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with watching(source) as watched:
-        watched.output.read_line()
+    with watching(source) as session:
+        session.output.read_line()
         logging.getLogger("node").warning("%d", "one")
-        happen(source, watched, OFFLINE)
+        happen(source, session, OFFLINE)
     assert "--- Logging error ---" in capsys.readouterr().err
 
 
@@ -151,19 +151,19 @@ def test_a_log_that_cannot_be_formatted_ends_nothing(
 def test_a_full_disk_is_said_once_and_nothing_is_lost(source: FakeSource, small_disk: Disk) -> None:
     path = small_disk.directory / "r.jsonl"
     flaps = [event for number in range(100) for event in flap(number)]
-    with watching(source, recorder=Recorder(path)) as watched:
-        watched.output.read_line()
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
         small_disk.fill()
-        happen(source, watched, *flaps)
-        assert watched.errors.read_line() == (
+        happen(source, session, *flaps)
+        assert session.errors.read_line() == (
             "chanfitness: cannot record, going on in memory:"
             f" [Errno 28] No space left on device: '{path}'"
         )
         small_disk.clear()
-        happen(source, watched, OFFLINE)
-        assert watched.errors.read_line() == "chanfitness: recording again, nothing is missing"
-        watched.end()
-        assert watched.errors.read_all() == ""
+        happen(source, session, OFFLINE)
+        assert session.errors.read_line() == "chanfitness: recording again, nothing is missing"
+        session.end()
+        assert session.errors.read_all() == ""
     assert events_of(path) == [source.snapshot, *flaps, OFFLINE, PAUSED]
 
 
@@ -171,12 +171,12 @@ def test_a_disk_that_is_full_to_the_end_is_an_error_and_all_ends(
     source: FakeSource, small_disk: Disk
 ) -> None:
     path = small_disk.directory / "r.jsonl"
-    with watching(source, recorder=Recorder(path)) as watched:
-        watched.output.read_line()
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
         small_disk.fill()
-        happen(source, watched, *(event for number in range(100) for event in flap(number)))
+        happen(source, session, *(event for number in range(100) for event in flap(number)))
         with pytest.raises(OSError, match="No space left on device"):
-            watched.end()
+            session.end()
     assert source.calls == ["cancel", "close"]
 
 
@@ -200,9 +200,9 @@ def test_a_server_serves_the_store_from_the_beginning_and_is_closed(source: Fake
         stores.append(store)
         return Served(source.calls)
 
-    with watching(source, serve=serve) as watched:
-        watched.output.read_line()
-        happen(source, watched, OFFLINE)
+    with watching(source, serve=serve) as session:
+        session.output.read_line()
+        happen(source, session, OFFLINE)
     assert len(stores) == 1
     assert source.calls == ["cancel", "server closed", "close"]
 
@@ -211,20 +211,20 @@ def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
     def serve(store: ChannelEventStore) -> Served:
         raise OSError("address in use")
 
-    with watching(source, serve=serve) as watched, pytest.raises(OSError, match="address in use"):
-        watched.result()
+    with watching(source, serve=serve) as session, pytest.raises(OSError, match="address in use"):
+        session.result()
     assert source.calls == ["close"]
 
 
 def test_an_own_outage_is_told_as_one(source: FakeSource) -> None:
     others = [vertex(number) for number in (7, 8)]
-    with watching(source) as watched:
-        watched.output.read_line()
+    with watching(source) as session:
+        session.output.read_line()
         source.put(*(PeerOnlineEvent(peer) for peer in others))
         source.put(*(PeerOfflineEvent(peer) for peer in [ALICE, *others]))
         for _ in range(5):
-            watched.output.read_line()
-        assert "this node's own network is lost" in watched.errors.read_line()
+            session.output.read_line()
+        assert "this node's own network is lost" in session.errors.read_line()
 
 
 class Shows(Lines):
@@ -232,7 +232,7 @@ class Shows(Lines):
 
     interval: float | None = 0.01
 
-    def __init__(self, output: Output, errors: Output) -> None:
+    def __init__(self, output: NonblockingOutput, errors: NonblockingOutput) -> None:
         super().__init__(output, errors)
         self.shown: queue.Queue[Overview] = queue.Queue()
 
@@ -243,14 +243,14 @@ class Shows(Lines):
 def test_how_things_stand_is_shown_again_and_again(source: FakeSource) -> None:
     views = []
 
-    def view(output: Output, errors: Output) -> Shows:
+    def view(output: NonblockingOutput, errors: NonblockingOutput) -> Shows:
         views.append(Shows(output, errors))
         return views[0]
 
-    with watching(source, view) as watched:
-        watched.output.read_line()
+    with watching(source, view) as session:
+        session.output.read_line()
         first, second = (views[0].shown.get(timeout=WAIT) for _ in range(2))
-        happen(source, watched, OFFLINE)
+        happen(source, session, OFFLINE)
         while views[0].shown.get(timeout=WAIT).peers[0].online:
             pass
     assert first.as_of == second.as_of == START

@@ -39,17 +39,17 @@ ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
 
 def test_a_node_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], is_there=False)
-    with watching(source, recorder=Recorder(path)) as watched:
-        assert "peer online" in happen(source, watched, ONLINE)[0]
+    with watching(source, recorder=Recorder(path)) as session:
+        assert "peer online" in happen(source, session, ONLINE)[0]
         assert path.read_bytes() == b""
-        assert "monitoring started" in happen(source, watched, source.snapshot)[0]
+        assert "monitoring started" in happen(source, session, source.snapshot)[0]
     assert events_of(path) == [source.snapshot, PAUSED]
 
 
 def test_what_ends_unseen_is_not_said_to_end(path: Path) -> None:
-    with watching(FakeSource(is_there=False), recorder=Recorder(path)) as watched:
-        watched.end()
-        assert watched.output.read_all() == ""
+    with watching(FakeSource(is_there=False), recorder=Recorder(path)) as session:
+        session.end()
+        assert session.output.read_all() == ""
     assert path.read_bytes() == b""
 
 
@@ -58,32 +58,32 @@ def test_a_node_that_refuses_us_from_the_start(source: FakeSource, path: Path) -
         raise NodeError("no macaroon of mine")
 
     source.get_open_channels = refuse  # type: ignore[method-assign]
-    with watching(source, recorder=Recorder(path)) as watched:
+    with watching(source, recorder=Recorder(path)) as session:
         with pytest.raises(NodeError, match="no macaroon of mine"):
-            watched.result()
-        assert watched.errors.read_all() == ""
+            session.result()
+        assert session.errors.read_all() == ""
     assert source.calls == ["cancel", "close"]
 
 
 def test_a_node_that_refuses_us_later(source: FakeSource, path: Path) -> None:
-    with watching(source, recorder=Recorder(path)) as watched:
-        watched.output.read_line()
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
         source.refuse("no macaroon of mine")
         source.put(PAUSED)
         with pytest.raises(NodeError, match="no macaroon of mine"):
-            watched.result()
+            session.result()
     assert source.calls == ["cancel", "close"]
     assert events_of(path) == [source.snapshot, PAUSED]
 
 
 def test_a_refusal_that_is_logged_ends_it_and_is_not_said_twice(source: FakeSource) -> None:
-    with watching(source) as watched:
-        watched.output.read_line()
+    with watching(source) as session:
+        session.output.read_line()
         source.refuse("no macaroon of mine")
         logging.getLogger("node").critical("%s", source.fault)
         with pytest.raises(NodeError):
-            watched.result()
-        assert watched.errors.read_all() == ""
+            session.result()
+        assert session.errors.read_all() == ""
 
 
 def test_a_node_that_cannot_even_be_asked_is_let_go(source: FakeSource) -> None:
@@ -91,8 +91,8 @@ def test_a_node_that_cannot_even_be_asked_is_let_go(source: FakeSource) -> None:
         raise NodeError("no certificate")
 
     source.config = fail  # type: ignore[method-assign]
-    with watching(source) as watched, pytest.raises(NodeError, match="no certificate"):
-        watched.result()
+    with watching(source) as session, pytest.raises(NodeError, match="no certificate"):
+        session.result()
     assert source.calls == ["close"]
 
 
@@ -110,9 +110,9 @@ def test_a_signal_ends_a_start_that_hangs(source: FakeSource, path: Path) -> Non
     source.get_open_channels = hang  # type: ignore[method-assign]
     source.close = closed.set  # type: ignore[method-assign]
     source.cancel = cancelled.set  # type: ignore[method-assign]
-    with watching(source, recorder=Recorder(path)) as watched:
+    with watching(source, recorder=Recorder(path)) as session:
         assert hangs.wait(WAIT)
-        watched.end()
+        session.end()
     assert cancelled.wait(WAIT)
 
 
@@ -125,9 +125,9 @@ def test_a_node_that_hangs_for_good_is_left_behind(source: FakeSource) -> None:
         return []
 
     source.get_open_channels = hang  # type: ignore[method-assign]
-    with watching(source) as watched:
+    with watching(source) as session:
         assert hangs.wait(WAIT)
-        watched.end()
+        session.end()
         assert source.calls == ["close"]
         over.set()
 
@@ -136,32 +136,32 @@ def test_a_reader_that_stalls_holds_nobody_and_the_recording_has_all(
     source: FakeSource, path: Path
 ) -> None:
     flaps = [event for number in range(3000) for event in flap(number)]
-    with watching(source, recorder=Recorder(path)) as watched:
-        watched.output.read_line()
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
         source.put(*flaps)
-        watched.end()
-        printed = watched.output.read_all()
+        session.end()
+        printed = session.output.read_all()
     assert len(printed) < 500_000
     assert events_of(path) == [source.snapshot, *flaps, PAUSED]
 
 
 def test_a_reader_who_goes_ends_it(source: FakeSource, path: Path) -> None:
     """And not only when something happens."""
-    with watching(source, recorder=Recorder(path)) as watched:
-        watched.output.read_line()
-        watched.output.stop_reading()
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
+        session.output.stop_reading()
         with pytest.raises(BrokenPipeError):
-            watched.result()
+            session.result()
     assert events_of(path) == [source.snapshot, PAUSED]
     assert source.calls == ["cancel", "close"]
 
 
 def test_a_reader_of_errors_who_goes_ends_nothing(source: FakeSource) -> None:
-    with watching(source) as watched:
-        watched.output.read_line()
-        watched.errors.stop_reading()
+    with watching(source) as session:
+        session.output.read_line()
+        session.errors.stop_reading()
         logging.getLogger("node").warning("something")
-        assert "peer offline" in happen(source, watched, OFFLINE)[0]
+        assert "peer offline" in happen(source, session, OFFLINE)[0]
 
 
 def test_a_loop_that_dies_ends_it(path: Path) -> None:
@@ -173,26 +173,26 @@ def test_a_loop_that_dies_ends_it(path: Path) -> None:
             return item
 
     source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE], updates=Broken())
-    with watching(source, recorder=Recorder(path)) as watched:
-        watched.output.read_line()
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
         source.put(ONLINE, OFFLINE)
         with pytest.raises(ShuttingDownError, match=r"loop died of MemoryError\('no more room'\)"):
-            watched.result()
+            session.result()
     assert events_of(path) == [source.snapshot, ONLINE, PAUSED]
 
 
 def test_what_is_critical_elsewhere_ends_nothing(source: FakeSource) -> None:
-    with watching(source) as watched:
-        watched.output.read_line()
+    with watching(source) as session:
+        session.output.read_line()
         logging.getLogger("elsewhere").critical("help")
-        assert watched.errors.read_line() == "chanfitness: help"
-        happen(source, watched, OFFLINE)
+        assert session.errors.read_line() == "chanfitness: help"
+        happen(source, session, OFFLINE)
 
 
 def test_a_database_in_use_is_refused(source: FakeSource, path: Path) -> None:
     database = str(path.with_suffix(".db"))
-    with watching(source, storage=SqliteStorage(database)) as watched:
-        watched.output.read_line()
+    with watching(source, storage=SqliteStorage(database)) as session:
+        session.output.read_line()
         second = watching(FakeSource(), storage=SqliteStorage(database))
         with second as refused, pytest.raises(StorageInUseError):
             refused.result()

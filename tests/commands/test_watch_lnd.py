@@ -20,14 +20,14 @@ from chanfitness import MonitoringPausedEvent
 from chanfitness.recording.format import parse_line, read
 
 from ..support.fake_lnd import LIST_CHANNELS, LIST_PEERS, FakeLnd
-from ..support.lnd_nodes import Stretch, make_lnddir, recorded, send
+from ..support.lnd_nodes import Segment, make_lnddir, recorded, send
 from ..support.paths import DATA
 from ..support.terminal import TIMEOUT
 from ..support.watch_sessions import Pipe
 
 
 @pytest.fixture(scope="module")
-def stretch() -> Stretch:
+def segment() -> Segment:
     """The first, which begins with nothing."""
     return recorded()[0]
 
@@ -63,20 +63,20 @@ def keys(line: str) -> dict[str, object]:
 
 
 def test_what_lnd_sends_is_printed_recorded_remembered_and_exported(
-    tmp_path: Path, stretch: Stretch
+    tmp_path: Path, segment: Segment
 ) -> None:
     lnddir = tmp_path / "lnd"
     lnddir.mkdir()
     recording, database, port = tmp_path / "r.jsonl", tmp_path / "fitness.db", free_port()
     options = ["--record", str(recording), "--db", str(database), "--prometheus", str(port)]
     with FakeLnd() as lnd, Pipe() as output:
-        lnd.answers = {LIST_CHANNELS: stretch.answers[LIST_CHANNELS], LIST_PEERS: b""}
+        lnd.answers = {LIST_CHANNELS: segment.answers[LIST_CHANNELS], LIST_PEERS: b""}
         with command(lnd, make_lnddir(lnddir), output, *options) as process:
             link = lnd.accept()
             lines = [output.read_line()]
-            for sent in [*stretch.before, *stretch.after]:
+            for sent in [*segment.before, *segment.after]:
                 send(link, [sent])
-            lines += [output.read_line() for _ in stretch.lines[1:-1]]
+            lines += [output.read_line() for _ in segment.lines[1:-1]]
             metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT)
             exported = metrics.read().decode()
             process.send_signal(signal.SIGTERM)
@@ -84,7 +84,7 @@ def test_what_lnd_sends_is_printed_recorded_remembered_and_exported(
         lines += output.read_all().splitlines()
 
     file = DATA / "lnd-simnet-restarts.jsonl"
-    expected = file.read_text().splitlines()[: len(stretch.lines)]
+    expected = file.read_text().splitlines()[: len(segment.lines)]
     by_stream = [[keys(each) for each in some if ("peer_" in each)] for some in (lines, expected)]
     assert by_stream[0] == by_stream[1]
     by_stream = [

@@ -19,7 +19,7 @@ from chanfitness import (
     SteadyClock,
 )
 
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.lengths import length
 from ..support.stores import WAIT
 from ..support.values import ALICE, CHANNEL_1, SECOND, START
@@ -42,7 +42,9 @@ class Machine:
             monotonic=lambda: self.awake / SECOND,
             boottime=lambda: (self.awake + self.asleep) / SECOND,
         )
-        self.watched = Watched(open_channels=OPEN_ALREADY, clock=self.clock, history=timedelta.max)
+        self.driven = DrivenStore(
+            open_channels=OPEN_ALREADY, clock=self.clock, history=timedelta.max
+        )
 
     def run(self, by: timedelta) -> None:
         self.utc, self.awake = self.utc + by, self.awake + by
@@ -54,18 +56,18 @@ class Machine:
         self.utc += by
 
     def history(self, window: timedelta | None = None) -> ChannelHistory:
-        return self.watched.store.get_history(CHANNEL_1, window=window, timeout=WAIT)
+        return self.driven.store.get_history(CHANNEL_1, window=window, timeout=WAIT)
 
 
 def test_a_night_asleep_is_blind() -> None:
     machine = Machine()
-    with machine.watched as watched:
+    with machine.driven as driven:
         machine.run(HOUR)
         machine.suspend(8 * HOUR)
-        watched.put(PeerOnlineEvent(ALICE))
+        driven.put(PeerOnlineEvent(ALICE))
         machine.run(2 * HOUR)
 
-        history, info = machine.history(), watched.store.get_chan_info(CHANNEL_1, timeout=WAIT)
+        history, info = machine.history(), driven.store.get_chan_info(CHANNEL_1, timeout=WAIT)
         morning = machine.history(window=3 * HOUR)
 
     assert (history.start, history.end) == (START, START + 11 * HOUR)
@@ -78,11 +80,11 @@ def test_a_night_asleep_is_blind() -> None:
 @pytest.mark.parametrize("jitter", [timedelta(milliseconds=-10), timedelta(microseconds=1)])
 def test_the_jitter_of_a_reading_is_not_blind(jitter: timedelta) -> None:
     machine = Machine()
-    with machine.watched as watched:
+    with machine.driven as driven:
         machine.run(HOUR)
         machine.asleep = jitter
 
-        history, info = machine.history(), watched.store.get_peer_info(ALICE, timeout=WAIT)
+        history, info = machine.history(), driven.store.get_peer_info(ALICE, timeout=WAIT)
 
     outage = (START, None, HOUR)
     assert history == (START, START + HOUR, HOUR, ZERO, ZERO, (outage,))
@@ -92,9 +94,9 @@ def test_the_jitter_of_a_reading_is_not_blind(jitter: timedelta) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_a_clock_that_is_set_changes_dates_and_no_duration(step: timedelta) -> None:
     machine = Machine()
-    with machine.watched as watched:
+    with machine.driven as driven:
         machine.run(HOUR)
-        watched.put(PeerOnlineEvent(ALICE))
+        driven.put(PeerOnlineEvent(ALICE))
         machine.run(HOUR)
         machine.set(step)
 
@@ -108,12 +110,12 @@ def test_a_clock_that_is_set_changes_dates_and_no_duration(step: timedelta) -> N
 @pytest.mark.parametrize("step", STEPS)
 def test_a_clock_that_is_set_while_paused_changes_no_duration(step: timedelta) -> None:
     machine = Machine()
-    with machine.watched as watched:
+    with machine.driven as driven:
         machine.run(HOUR)
-        watched.put(MonitoringPausedEvent())
+        driven.put(MonitoringPausedEvent())
         machine.run(HOUR)
         machine.set(step)
-        watched.put(MonitoringResumedEvent(OPEN_ALREADY, [ALICE]))
+        driven.put(MonitoringResumedEvent(OPEN_ALREADY, [ALICE]))
         machine.run(HOUR)
 
         history = machine.history()
@@ -185,10 +187,10 @@ def check(history: ChannelHistory) -> None:
 @given(deeds=st.integers(1, 40).flatmap(lambda size: st.lists(DEEDS, min_size=size, max_size=size)))
 def test_no_step_and_no_suspend_moves_a_duration(deeds: list[Deed]) -> None:
     machine, sums = Machine(), Sums()
-    with machine.watched as watched:
+    with machine.driven as driven:
         for deed in [*deeds, None]:
             if deed is None:
-                history, info = machine.history(), watched.store.list_channels(timeout=WAIT)[0]
+                history, info = machine.history(), driven.store.list_channels(timeout=WAIT)[0]
                 check(history)
                 assert (info.lifetime, info.uptime) == (sums.lifetime, sums.uptime)
                 assert (history.lifetime, history.uptime) == (sums.lifetime, sums.uptime)
@@ -197,7 +199,7 @@ def test_no_step_and_no_suspend_moves_a_duration(deeds: list[Deed]) -> None:
                 check(part)
                 assert part.end - part.start <= deed
             elif isinstance(deed, Event):
-                watched.put(deed)
+                driven.put(deed)
                 sums.put(deed)
             else:
                 what, by = deed

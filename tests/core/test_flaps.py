@@ -25,7 +25,7 @@ from chanfitness import (
     SteadyClock,
 )
 
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.stores import WAIT, QueueSubscription
 from ..support.values import ALICE, BOB, CHANNEL_1, SECOND, START
 
@@ -34,14 +34,14 @@ MICROSECOND = timedelta(microseconds=1)
 OPEN_ALREADY = [OpenChannel(CHANNEL_1, ALICE)]
 
 
-def flap(watched: Watched, times: int) -> None:
+def flap(driven: DrivenStore, times: int) -> None:
     """Alice's state changes so many times, at once, from and to offline if that is even."""
     for number in range(times):
-        watched.put(PeerOfflineEvent(ALICE) if number % 2 else PeerOnlineEvent(ALICE))
+        driven.put(PeerOfflineEvent(ALICE) if number % 2 else PeerOnlineEvent(ALICE))
 
 
-def flaps(watched: Watched) -> tuple[int, datetime | None]:
-    info = watched.store.get_peer_info(ALICE, timeout=WAIT)
+def flaps(driven: DrivenStore) -> tuple[int, datetime | None]:
+    info = driven.store.get_peer_info(ALICE, timeout=WAIT)
     return info.flap_count, info.last_flap
 
 
@@ -49,97 +49,97 @@ def flaps(watched: Watched) -> tuple[int, datetime | None]:
 
 
 def test_a_peer_that_was_not_heard_of_has_no_flap() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        assert flaps(watched) == (0, None)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        assert flaps(driven) == (0, None)
 
 
 def test_the_first_online_event_counts_one() -> None:
-    with Watched() as watched:
-        watched.clock.advance(SECOND)
-        watched.put(PeerOnlineEvent(ALICE))
+    with DrivenStore() as driven:
+        driven.clock.advance(SECOND)
+        driven.put(PeerOnlineEvent(ALICE))
 
-        watched.clock.advance(SECOND)
-        assert flaps(watched) == (1, START + SECOND)
+        driven.clock.advance(SECOND)
+        assert flaps(driven) == (1, START + SECOND)
 
 
 def test_each_change_counts_one() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 2)
-        watched.clock.advance(SECOND)
-        flap(watched, 1)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 2)
+        driven.clock.advance(SECOND)
+        flap(driven, 1)
 
-        assert flaps(watched) == (3, START + SECOND)
+        assert flaps(driven) == (3, START + SECOND)
 
 
 def test_a_repeated_state_counts_none() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        watched.put(PeerOfflineEvent(ALICE))
-        assert flaps(watched) == (0, None)
-        watched.put(PeerOnlineEvent(ALICE))
-        watched.clock.advance(SECOND)
-        watched.put(PeerOnlineEvent(ALICE))
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        driven.put(PeerOfflineEvent(ALICE))
+        assert flaps(driven) == (0, None)
+        driven.put(PeerOnlineEvent(ALICE))
+        driven.clock.advance(SECOND)
+        driven.put(PeerOnlineEvent(ALICE))
 
-        assert flaps(watched) == (1, START)
+        assert flaps(driven) == (1, START)
 
 
 def test_the_snapshot_of_the_start_counts_none() -> None:
-    with Watched(open_channels=OPEN_ALREADY, online=[ALICE]) as watched:
-        assert watched.store.get_peer_info(ALICE, timeout=WAIT).online
-        assert flaps(watched) == (0, None)
+    with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE]) as driven:
+        assert driven.store.get_peer_info(ALICE, timeout=WAIT).online
+        assert flaps(driven) == (0, None)
 
 
 def test_an_online_event_of_a_peer_that_was_online_at_the_start_counts_none() -> None:
-    with Watched(open_channels=OPEN_ALREADY, online=[ALICE]) as watched:
-        watched.put(PeerOnlineEvent(ALICE))
+    with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE]) as driven:
+        driven.put(PeerOnlineEvent(ALICE))
 
-        assert flaps(watched) == (0, None)
+        assert flaps(driven) == (0, None)
 
 
 @pytest.mark.parametrize("paused", [True, False])
 def test_the_snapshot_of_a_resume_counts_none(paused: bool) -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         if paused:
-            watched.put(MonitoringPausedEvent())
-        watched.put(MonitoringResumedEvent(OPEN_ALREADY, [ALICE, BOB]))
+            driven.put(MonitoringPausedEvent())
+        driven.put(MonitoringResumedEvent(OPEN_ALREADY, [ALICE, BOB]))
 
-        infos = watched.store.list_peers(timeout=WAIT)
+        infos = driven.store.list_peers(timeout=WAIT)
         assert {info.peer: info.online for info in infos} == {ALICE: True, BOB: True}
         assert [(info.flap_count, info.last_flap) for info in infos] == [(0, None)] * 2
 
 
 def test_events_while_paused_count_none() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 1)
-        watched.put(MonitoringPausedEvent())
-        watched.clock.advance(SECOND)
-        flap(watched, 5)
-        assert flaps(watched) == (1, START)
-        watched.put(MonitoringResumedEvent(OPEN_ALREADY, []))
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 1)
+        driven.put(MonitoringPausedEvent())
+        driven.clock.advance(SECOND)
+        flap(driven, 5)
+        assert flaps(driven) == (1, START)
+        driven.put(MonitoringResumedEvent(OPEN_ALREADY, []))
 
-        assert flaps(watched) == (1, START)
+        assert flaps(driven) == (1, START)
 
 
 # Who is remembered
 
 
 def test_a_strangers_flaps_go_with_him() -> None:
-    with Watched() as watched:
-        flap(watched, 2)
+    with DrivenStore() as driven:
+        flap(driven, 2)
         with pytest.raises(PeerNotFoundError):
-            watched.store.get_peer_info(ALICE, timeout=WAIT)
-        flap(watched, 1)
+            driven.store.get_peer_info(ALICE, timeout=WAIT)
+        flap(driven, 1)
 
-        assert flaps(watched) == (1, START)
+        assert flaps(driven) == (1, START)
 
 
 def test_the_flaps_of_a_peer_with_a_channel_stay_until_the_channel_closes() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 4)
-        assert flaps(watched) == (4, START)
-        watched.put(ClosedChannelEvent(CHANNEL_1, ALICE))
-        watched.put(OpenChannelEvent(CHANNEL_1, ALICE))
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 4)
+        assert flaps(driven) == (4, START)
+        driven.put(ClosedChannelEvent(CHANNEL_1, ALICE))
+        driven.put(OpenChannelEvent(CHANNEL_1, ALICE))
 
-        assert flaps(watched) == (0, None)
+        assert flaps(driven) == (0, None)
 
 
 # Cooldown
@@ -161,59 +161,59 @@ def test_the_flaps_of_a_peer_with_a_channel_stay_until_the_channel_closes() -> N
 def test_old_flaps_count_less_when_shown_and_at_the_next_flap(
     elapsed: timedelta, count: int
 ) -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 10)
-        watched.clock.advance(elapsed)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 10)
+        driven.clock.advance(elapsed)
 
-        assert flaps(watched) == (count, START)
-        assert watched.store.list_peers(timeout=WAIT)[0].flap_count == count
-        flap(watched, 1)
-        assert flaps(watched) == (count + 1, START + elapsed)
+        assert flaps(driven) == (count, START)
+        assert driven.store.list_peers(timeout=WAIT)[0].flap_count == count
+        flap(driven, 1)
+        assert flaps(driven) == (count + 1, START + elapsed)
 
 
 def test_a_single_flap_is_gone_after_the_period() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 1)
-        watched.clock.advance(8 * HOUR)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 1)
+        driven.clock.advance(8 * HOUR)
 
-        assert flaps(watched) == (0, START)
+        assert flaps(driven) == (0, START)
 
 
 def test_showing_stores_nothing() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 20)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 20)
         for _ in range(24):
-            watched.clock.advance(HOUR)
-            watched.store.get_peer_info(ALICE, timeout=WAIT)
-            watched.store.list_peers(timeout=WAIT)
-        assert flaps(watched) == (17, START)  # 17.1475; step by step it would be less
-        flap(watched, 1)
+            driven.clock.advance(HOUR)
+            driven.store.get_peer_info(ALICE, timeout=WAIT)
+            driven.store.list_peers(timeout=WAIT)
+        assert flaps(driven) == (17, START)  # 17.1475; step by step it would be less
+        flap(driven, 1)
 
-        assert flaps(watched) == (18, START + 24 * HOUR)
+        assert flaps(driven) == (18, START + 24 * HOUR)
 
 
 def test_a_flap_begins_the_period_anew() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 10)
-        watched.clock.advance(7 * HOUR)
-        flap(watched, 1)
-        watched.clock.advance(7 * HOUR)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 10)
+        driven.clock.advance(7 * HOUR)
+        flap(driven, 1)
+        driven.clock.advance(7 * HOUR)
 
-        assert flaps(watched) == (11, START + 7 * HOUR)
+        assert flaps(driven) == (11, START + 7 * HOUR)
 
 
 def test_blind_time_cools_as_any_other() -> None:
-    with Watched(open_channels=OPEN_ALREADY) as watched:
-        flap(watched, 10)
-        watched.clock.advance(HOUR)
-        watched.put(MonitoringPausedEvent())
-        watched.clock.advance(23 * HOUR)
-        assert flaps(watched) == (8, START)
-        watched.put(MonitoringResumedEvent(OPEN_ALREADY, []))
-        assert flaps(watched) == (8, START)
-        flap(watched, 1)
+    with DrivenStore(open_channels=OPEN_ALREADY) as driven:
+        flap(driven, 10)
+        driven.clock.advance(HOUR)
+        driven.put(MonitoringPausedEvent())
+        driven.clock.advance(23 * HOUR)
+        assert flaps(driven) == (8, START)
+        driven.put(MonitoringResumedEvent(OPEN_ALREADY, []))
+        assert flaps(driven) == (8, START)
+        flap(driven, 1)
 
-        assert flaps(watched) == (9, START + 24 * HOUR)
+        assert flaps(driven) == (9, START + 24 * HOUR)
 
 
 @pytest.mark.parametrize("step", [-240 * HOUR, 240 * HOUR])
@@ -221,47 +221,49 @@ def test_blind_time_cools_as_any_other() -> None:
 def test_a_clock_that_is_set_cools_nothing(step: timedelta, paused: bool) -> None:
     utc = ManualClock(START)
     clock = SteadyClock(utc=utc.now, monotonic=lambda: 0.0, boottime=lambda: 0.0)
-    with Watched(open_channels=OPEN_ALREADY, clock=clock) as watched:
-        flap(watched, 10)
+    with DrivenStore(open_channels=OPEN_ALREADY, clock=clock) as driven:
+        flap(driven, 10)
         if paused:
-            watched.put(MonitoringPausedEvent())
+            driven.put(MonitoringPausedEvent())
         utc.advance(step)
 
-        assert flaps(watched) == (10, START + step)
+        assert flaps(driven) == (10, START + step)
 
 
 def test_a_clock_that_is_set_back_unseen_makes_no_elapsed_time_negative() -> None:
-    with Watched(open_channels=OPEN_ALREADY, flap_factor=0.5, flap_period=MICROSECOND) as watched:
-        flap(watched, 10)
-        watched.put(MonitoringPausedEvent())
-        watched.clock.advance(-240 * HOUR)
-        watched.put(MonitoringResumedEvent(OPEN_ALREADY, []))
+    with DrivenStore(
+        open_channels=OPEN_ALREADY, flap_factor=0.5, flap_period=MICROSECOND
+    ) as driven:
+        flap(driven, 10)
+        driven.put(MonitoringPausedEvent())
+        driven.clock.advance(-240 * HOUR)
+        driven.put(MonitoringResumedEvent(OPEN_ALREADY, []))
 
-        assert flaps(watched) == (10, START)
+        assert flaps(driven) == (10, START)
 
 
 # Settings
 
 
 def test_factor_and_period_are_settings() -> None:
-    with Watched(open_channels=OPEN_ALREADY, flap_factor=0.5, flap_period=HOUR) as watched:
-        flap(watched, 10)
-        watched.clock.advance(HOUR - MICROSECOND)
-        assert flaps(watched) == (10, START)
-        watched.clock.advance(MICROSECOND)
-        assert flaps(watched) == (5, START)
-        watched.clock.advance(HOUR)
+    with DrivenStore(open_channels=OPEN_ALREADY, flap_factor=0.5, flap_period=HOUR) as driven:
+        flap(driven, 10)
+        driven.clock.advance(HOUR - MICROSECOND)
+        assert flaps(driven) == (10, START)
+        driven.clock.advance(MICROSECOND)
+        assert flaps(driven) == (5, START)
+        driven.clock.advance(HOUR)
 
-        assert flaps(watched) == (2, START)
+        assert flaps(driven) == (2, START)
 
 
 @pytest.mark.parametrize(("factor", "count"), [(0.0, 0), (1.0, 10)])
 def test_a_factor_may_forget_all_or_nothing(factor: float, count: int) -> None:
-    with Watched(open_channels=OPEN_ALREADY, flap_factor=factor) as watched:
-        flap(watched, 10)
-        watched.clock.advance(8 * HOUR)
+    with DrivenStore(open_channels=OPEN_ALREADY, flap_factor=factor) as driven:
+        flap(driven, 10)
+        driven.clock.advance(8 * HOUR)
 
-        assert flaps(watched) == (count, START)
+        assert flaps(driven) == (count, START)
 
 
 @pytest.mark.parametrize(

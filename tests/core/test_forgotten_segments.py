@@ -1,4 +1,4 @@
-"""A source that is cut for years: the stretches that date nothing any more are forgotten."""
+"""A source that is cut for years: the segments that date nothing any more are forgotten."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chanfitness import (
     Overview,
     Vertex,
 )
-from chanfitness.core.timeline import Anchor, Axis
+from chanfitness.core.timeline import Anchor, Timeline
 from chanfitness.testing import FakeNode
 
 from ..support.persistent_stores import DAY, HOUR, ZERO, watching
@@ -37,7 +37,7 @@ def cut(node: FakeNode, online: list[Vertex]) -> None:
     node.channel_notifier.send_update(MonitoringResumedEvent(channels, online))
 
 
-def stretches(path: Path) -> int:
+def segments(path: Path) -> int:
     with closing(sqlite3.connect(path)) as database:
         (count,) = database.execute("SELECT count(*) FROM stretches").fetchone()
         return int(count)
@@ -63,11 +63,11 @@ def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, Chann
 def expected(monkeypatch: pytest.MonkeyPatch) -> tuple[Overview, ChannelHistory]:
     """The same, of a store that forgets nothing."""
     with monkeypatch.context() as patch:
-        patch.setattr("chanfitness.core.ledger._MANY_STRETCHES", 10**9)
+        patch.setattr("chanfitness.core.ledger._MANY_SEGMENTS", 10**9)
         node = FakeNode(history=3 * DAY)
         with running(node.store) as store:
             found = cut_often(node, store)
-            assert len(store._axis.anchors()) == CUTS + 1
+            assert len(store._timeline.anchors()) == CUTS + 1
             return found
 
 
@@ -78,10 +78,10 @@ def test_what_is_kept_is_bounded_and_all_dates_stand(
     with watching(node, tmp_path / "db", history=3 * DAY) as store:
         overview, history = cut_often(node, store)
         assert (overview, history) == expected(monkeypatch)
-        assert len(store._axis.anchors()) < 260
+        assert len(store._timeline.anchors()) < 260
         opened = store.get_history(overview.channels[0].channel_point).start
     assert opened == FakeNode().clock.now()
-    assert stretches(tmp_path / "db") < 260
+    assert segments(tmp_path / "db") < 260
     with watching(node, tmp_path / "db", history=3 * DAY) as store:
         again = store.get_overview()
     assert again.blind == overview.blind
@@ -97,13 +97,13 @@ def test_without_history_only_what_dates_something_is_kept() -> None:
         for _ in range(CUTS):
             cut(node, [])
         overview = store.get_overview()
-        assert len(store._axis.anchors()) < 260
+        assert len(store._timeline.anchors()) < 260
     assert overview.blind == CUTS * HOUR
     assert overview.channels[0].lifetime == CUTS * HOUR
 
 
 def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
-    """Its old changes are dropped with the stretches in which they were seen, on the disk too."""
+    """Its old changes are dropped with the segments in which they were seen, on the disk too."""
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     with watching(node, tmp_path / "db", history=3 * DAY):
@@ -119,10 +119,10 @@ def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
         assert store.get_chan_info(*channel, timeout=WAIT).lifetime == lifetime
 
 
-def a_cut_axis() -> Axis:
-    """Ten stretches of a second, two seconds apart."""
+def a_cut_timeline() -> Timeline:
+    """Ten segments of a second, two seconds apart."""
     anchors = [Anchor(number * SECOND, START + 3 * number * SECOND) for number in range(10)]
-    return Axis(START + 30 * SECOND, anchors, 10 * SECOND)
+    return Timeline(START + 30 * SECOND, anchors, 10 * SECOND)
 
 
 def date(seconds: float) -> datetime:
@@ -130,38 +130,38 @@ def date(seconds: float) -> datetime:
 
 
 def test_the_first_the_last_and_what_is_needed_are_kept() -> None:
-    axis = a_cut_axis()
-    axis.forget(date(1000), {4})
-    assert axis.numbers() == [0, 4, 9, 10]
-    assert [axis.date((number * SECOND, number)) for number in axis.numbers()] == [
+    timeline = a_cut_timeline()
+    timeline.forget(date(1000), {4})
+    assert timeline.numbers() == [0, 4, 9, 10]
+    assert [timeline.date((number * SECOND, number)) for number in timeline.numbers()] == [
         date(0),
         date(12),
         date(27),
         date(30),
     ]
-    assert axis.blind() == 20 * SECOND
-    axis.pause()
-    axis.resume()
-    assert axis.numbers() == [0, 4, 9, 10, 11]
+    assert timeline.blind() == 20 * SECOND
+    timeline.pause()
+    timeline.resume()
+    assert timeline.numbers() == [0, 4, 9, 10, 11]
 
 
 def test_what_ended_later_is_kept() -> None:
-    axis = a_cut_axis()
-    axis.forget(date(24), ())
-    assert axis.numbers() == [0, 7, 8, 9, 10]
-    assert axis.locate(date(21.5)) == 7.5 * SECOND
+    timeline = a_cut_timeline()
+    timeline.forget(date(24), ())
+    assert timeline.numbers() == [0, 7, 8, 9, 10]
+    assert timeline.locate(date(21.5)) == 7.5 * SECOND
 
 
 def test_blind_time_between_two_that_are_left_is_one() -> None:
-    axis = a_cut_axis()
-    axis.forget(date(1000), ())
-    assert axis.locate(date(5)) == 5 * SECOND
-    assert axis.locate(date(9)) == axis.locate(date(26)) == 9 * SECOND
+    timeline = a_cut_timeline()
+    timeline.forget(date(1000), ())
+    assert timeline.locate(date(5)) == 5 * SECOND
+    assert timeline.locate(date(9)) == timeline.locate(date(26)) == 9 * SECOND
 
 
 def test_nothing_is_forgotten_twice() -> None:
-    axis = a_cut_axis()
+    timeline = a_cut_timeline()
     for _ in range(2):
-        axis.forget(date(1000), {4})
-    assert axis.numbers() == [0, 4, 9, 10]
-    assert axis.blind() == 20 * SECOND > ZERO
+        timeline.forget(date(1000), {4})
+    assert timeline.numbers() == [0, 4, 9, 10]
+    assert timeline.blind() == 20 * SECOND > ZERO

@@ -27,7 +27,7 @@ from chanfitness import (
 )
 from chanfitness.core.history import History
 
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.lengths import length
 from ..support.stores import WAIT, QueueSubscription
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START
@@ -195,16 +195,16 @@ def test_figures_of_a_history_without_outage() -> None:
 
 
 def test_a_window_cuts_what_began_before_it() -> None:
-    with Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched:
-        watched.clock.advance(10 * SECOND)
-        watched.put(PeerOnlineEvent(ALICE))
-        watched.clock.advance(20 * SECOND)
-        watched.put(PeerOfflineEvent(ALICE))
-        watched.clock.advance(30 * SECOND)
+    with DrivenStore(open_channels=OPEN_ALREADY, history=DAYS_90) as driven:
+        driven.clock.advance(10 * SECOND)
+        driven.put(PeerOnlineEvent(ALICE))
+        driven.clock.advance(20 * SECOND)
+        driven.put(PeerOfflineEvent(ALICE))
+        driven.clock.advance(30 * SECOND)
 
-        whole = watched.store.get_history(CHANNEL_1, timeout=WAIT)
-        last_35 = watched.store.get_history(CHANNEL_1, window=35 * SECOND, timeout=WAIT)
-        last_55 = watched.store.get_history(CHANNEL_1, window=55 * SECOND, timeout=WAIT)
+        whole = driven.store.get_history(CHANNEL_1, timeout=WAIT)
+        last_35 = driven.store.get_history(CHANNEL_1, window=35 * SECOND, timeout=WAIT)
+        last_55 = driven.store.get_history(CHANNEL_1, window=55 * SECOND, timeout=WAIT)
 
     lasting = Outage(seconds(30), None, 30 * SECOND)
     first = Outage(START, seconds(10), 10 * SECOND)
@@ -216,16 +216,16 @@ def test_a_window_cuts_what_began_before_it() -> None:
 
 
 def test_blind_time_ends_no_outage_and_lengthens_none() -> None:
-    with Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched:
-        watched.clock.advance(10 * SECOND)
-        watched.put(MonitoringPausedEvent())
-        watched.clock.advance(HOUR)
-        watched.put(MonitoringResumedEvent(OPEN_ALREADY, []))
-        watched.clock.advance(5 * SECOND)
-        watched.put(PeerOnlineEvent(ALICE))
+    with DrivenStore(open_channels=OPEN_ALREADY, history=DAYS_90) as driven:
+        driven.clock.advance(10 * SECOND)
+        driven.put(MonitoringPausedEvent())
+        driven.clock.advance(HOUR)
+        driven.put(MonitoringResumedEvent(OPEN_ALREADY, []))
+        driven.clock.advance(5 * SECOND)
+        driven.put(PeerOnlineEvent(ALICE))
 
-        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
-        in_the_blind = watched.store.get_history(CHANNEL_1, window=605 * SECOND, timeout=WAIT)
+        history = driven.store.get_history(CHANNEL_1, timeout=WAIT)
+        in_the_blind = driven.store.get_history(CHANNEL_1, window=605 * SECOND, timeout=WAIT)
 
     back = START + 15 * SECOND + HOUR
     outage = Outage(START, back, 15 * SECOND)
@@ -234,15 +234,15 @@ def test_blind_time_ends_no_outage_and_lengthens_none() -> None:
     assert in_the_blind == (cut.start, back, 5 * SECOND, ZERO, 600 * SECOND, (cut,))
 
 
-@pytest.mark.parametrize("keeping", [{"history_limit": 1}, {"history": 30 * SECOND}])
-def test_what_is_dropped_moves_the_start_but_no_total(keeping: dict[str, Any]) -> None:
-    with Watched(open_channels=OPEN_ALREADY, **{"history": DAYS_90, **keeping}) as watched:
-        watched.clock.advance(10 * SECOND)
-        watched.put(PeerOnlineEvent(ALICE))
-        watched.clock.advance(30 * SECOND)
+@pytest.mark.parametrize("retention", [{"history_limit": 1}, {"history": 30 * SECOND}])
+def test_what_is_dropped_moves_the_start_but_no_total(retention: dict[str, Any]) -> None:
+    with DrivenStore(open_channels=OPEN_ALREADY, **{"history": DAYS_90, **retention}) as driven:
+        driven.clock.advance(10 * SECOND)
+        driven.put(PeerOnlineEvent(ALICE))
+        driven.clock.advance(30 * SECOND)
 
-        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
-        info = watched.store.get_chan_info(CHANNEL_1, timeout=WAIT)
+        history = driven.store.get_history(CHANNEL_1, timeout=WAIT)
+        info = driven.store.get_chan_info(CHANNEL_1, timeout=WAIT)
 
     assert history == (seconds(10), seconds(40), 30 * SECOND, 30 * SECOND, ZERO, ())
     assert (info.lifetime, info.uptime) == (40 * SECOND, 30 * SECOND)
@@ -250,26 +250,26 @@ def test_what_is_dropped_moves_the_start_but_no_total(keeping: dict[str, Any]) -
 
 def test_without_history_there_is_none_to_ask_for() -> None:
     with (
-        Watched(open_channels=OPEN_ALREADY) as watched,
+        DrivenStore(open_channels=OPEN_ALREADY) as driven,
         pytest.raises(HistoryDisabledError, match=r"Config\(history="),
     ):
-        watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        driven.store.get_history(CHANNEL_1, timeout=WAIT)
 
 
 def test_a_negative_window_is_refused() -> None:
     with (
-        Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched,
+        DrivenStore(open_channels=OPEN_ALREADY, history=DAYS_90) as driven,
         pytest.raises(ValueError, match="bad window"),
     ):
-        watched.store.get_history(CHANNEL_1, window=-MICROSECOND, timeout=WAIT)
+        driven.store.get_history(CHANNEL_1, window=-MICROSECOND, timeout=WAIT)
 
 
 def test_a_channel_that_is_not_open_has_no_history() -> None:
     with (
-        Watched(open_channels=OPEN_ALREADY, history=DAYS_90) as watched,
+        DrivenStore(open_channels=OPEN_ALREADY, history=DAYS_90) as driven,
         pytest.raises(ChannelNotFoundError),
     ):
-        watched.store.get_history(CHANNEL_2, timeout=WAIT)
+        driven.store.get_history(CHANNEL_2, timeout=WAIT)
 
 
 @pytest.mark.parametrize(
@@ -291,9 +291,9 @@ def test_a_bad_setting_is_refused(setting: dict[str, Any], message: str) -> None
 
 
 def test_a_channel_may_be_asked_for_without_naming_its_peer() -> None:
-    with Watched(open_channels=OPEN_ALREADY, online=[ALICE]) as watched:
-        watched.clock.advance(SECOND)
-        store = watched.store
+    with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE]) as driven:
+        driven.clock.advance(SECOND)
+        store = driven.store
 
         named = store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
         assert store.get_chan_info(CHANNEL_1, timeout=WAIT) == named

@@ -26,7 +26,7 @@ from chanfitness import (
     Vertex,
 )
 
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.history_model import ZERO, Event, HistoryModel
 from ..support.lengths import length
 from ..support.stores import WAIT
@@ -78,13 +78,13 @@ class Pair:
     """A store and its model, which are told and asked the same."""
 
     def __init__(
-        self, open_channels: list[OpenChannel], online: set[Vertex], keeping: dict[str, Any]
+        self, open_channels: list[OpenChannel], online: set[Vertex], retention: dict[str, Any]
     ) -> None:
-        self.watched = Watched(open_channels=open_channels, online=online, **keeping)
-        self.clock, self.store = self.watched.clock, self.watched.store
+        self.driven = DrivenStore(open_channels=open_channels, online=online, **retention)
+        self.clock, self.store = self.driven.clock, self.driven.store
         peers = dict.fromkeys(each.peer for each in open_channels)
         self.model = HistoryModel(
-            START, open_channels, [each for each in peers if each in online], **keeping
+            START, open_channels, [each for each in peers if each in online], **retention
         )
 
     def play(self, operation: Operation) -> None:
@@ -94,7 +94,7 @@ class Pair:
             self.compare(operation.channel, operation.window)
         else:
             event = self.event(operation)
-            self.watched.put(event, operation.stream if isinstance(operation, Put) else 1)
+            self.driven.put(event, operation.stream if isinstance(operation, Put) else 1)
             self.model.put(event, self.clock.now())
 
     def event(self, operation: Put | Resume) -> Event:
@@ -182,11 +182,11 @@ OPERATIONS = st.one_of(
     st.builds(Move, BACKWARDS),
     st.builds(Ask, CHANNELS, WINDOWS),
 )
-# The length is drawn first: lists() of its own accord makes short ones.
+# The length is drawn first: listings() of its own accord makes short ones.
 SEQUENCES = st.integers(1, 60).flatmap(
     lambda size: st.lists(OPERATIONS, min_size=size, max_size=size)
 )
-KEEPING = st.fixed_dictionaries(
+RETENTION = st.fixed_dictionaries(
     {
         "history": st.sampled_from([90 * DAY, 90 * DAY, DAY, HOUR, SECOND, ZERO, None]),
         "history_limit": st.sampled_from([10_000, 10_000, 5, 3, 2, 1]),
@@ -200,18 +200,18 @@ KEEPING = st.fixed_dictionaries(
 @given(
     open_channels=st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point),
     online=st.sets(PEERS),
-    keeping=KEEPING,
+    retention=RETENTION,
     operations=SEQUENCES,
 )
 def test_the_store_remembers_as_the_model(
     *,
     open_channels: list[OpenChannel],
     online: set[Vertex],
-    keeping: dict[str, Any],
+    retention: dict[str, Any],
     operations: list[Operation],
 ) -> None:
     """Promises 1, 2 and 3, and every figure exact to the microsecond."""
-    pair = Pair(open_channels, online, keeping)
-    with pair.watched:
+    pair = Pair(open_channels, online, retention)
+    with pair.driven:
         for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
             pair.play(operation)

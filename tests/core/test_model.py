@@ -196,7 +196,7 @@ OPERATIONS = st.one_of(
     st.builds(Ask, CHANNELS | UNHEARD_OF),
     st.builds(ListAll),
 )
-# The length is drawn first: lists() of its own accord makes short ones.
+# The length is drawn first: listings() of its own accord makes short ones.
 SEQUENCES = st.integers(1, 60).flatmap(
     lambda size: st.lists(OPERATIONS, min_size=size, max_size=size)
 )

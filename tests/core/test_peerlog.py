@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chanfitness import ChannelInfo, ChannelNotFoundError, PeerNotFoundError
 from chanfitness.core.ledger import Ledger
 from chanfitness.core.peerlog import PeerLog
-from chanfitness.core.timeline import Axis
+from chanfitness.core.timeline import Timeline
 
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, START, vertex
 
@@ -35,7 +35,7 @@ def count_of_peer_logs() -> int:
 
 @pytest.fixture
 def logs() -> Ledger:
-    return Ledger(Axis(START))
+    return Ledger(Timeline(START))
 
 
 # Lifetime and uptime
@@ -282,7 +282,7 @@ def test_the_ratio_is_none_while_the_lifetime_is_zero() -> None:
 def test_promise_3_uptime_is_the_sum_of_the_times_online_and_within_the_lifetime(
     flaps: list[tuple[bool, int]], last_wait: int
 ) -> None:
-    logs, now, expected, online = Ledger(Axis(START)), 0, 0, False
+    logs, now, expected, online = Ledger(Timeline(START)), 0, 0, False
     logs.open_channel(CHANNEL_1, ALICE, timedelta(0))
 
     for goes_online, wait in [*flaps, (True, last_wait)]:

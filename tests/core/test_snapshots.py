@@ -22,7 +22,7 @@ from chanfitness import (
 )
 from chanfitness.core.peerlog import Channel
 
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.stores import WAIT
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START, outpoint
 
@@ -30,78 +30,78 @@ ZERO, DAYS_90 = timedelta(0), timedelta(days=90)
 ONE, TWO = OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_2, ALICE)
 
 
-def peer_info(watched: Watched) -> PeerInfo:
-    return watched.store.get_peer_info(ALICE, timeout=WAIT)
+def peer_info(driven: DrivenStore) -> PeerInfo:
+    return driven.store.get_peer_info(ALICE, timeout=WAIT)
 
 
 # One moment
 
 
 def test_a_peer_is_remembered_whose_channels_are_all_others_in_the_snapshot() -> None:
-    with Watched(open_channels=[ONE], online=[ALICE]) as watched:
-        watched.put(PeerOfflineEvent(ALICE))
-        watched.clock.advance(10 * SECOND)
+    with DrivenStore(open_channels=[ONE], online=[ALICE]) as driven:
+        driven.put(PeerOfflineEvent(ALICE))
+        driven.clock.advance(10 * SECOND)
 
-        watched.put(MonitoringResumedEvent([TWO], []))
+        driven.put(MonitoringResumedEvent([TWO], []))
 
-        assert peer_info(watched) == (ALICE, False, START, 1, START, (CHANNEL_2,))
+        assert peer_info(driven) == (ALICE, False, START, 1, START, (CHANNEL_2,))
 
 
 def test_a_peer_is_remembered_who_went_offline_and_got_a_channel_unseen() -> None:
-    with Watched() as watched:
-        watched.put(PeerOnlineEvent(ALICE))
-        watched.put(MonitoringPausedEvent())
-        watched.clock.advance(10 * SECOND)
+    with DrivenStore() as driven:
+        driven.put(PeerOnlineEvent(ALICE))
+        driven.put(MonitoringPausedEvent())
+        driven.clock.advance(10 * SECOND)
 
-        watched.put(MonitoringResumedEvent([ONE], []))
+        driven.put(MonitoringResumedEvent([ONE], []))
 
         resumed = START + 10 * SECOND
-        assert peer_info(watched) == (ALICE, False, resumed, 1, START, (CHANNEL_1,))
+        assert peer_info(driven) == (ALICE, False, resumed, 1, START, (CHANNEL_1,))
 
 
 # What opened unseen
 
 
 def test_a_channel_that_opened_unseen_begins_at_the_resume() -> None:
-    with Watched(history=DAYS_90) as watched:
-        watched.put(MonitoringPausedEvent())
-        watched.clock.advance(SECOND)
-        watched.put(OpenChannelEvent(*ONE))
-        watched.clock.advance(SECOND)
-        unseen = watched.store.get_chan_info(CHANNEL_1, timeout=WAIT)
-        watched.put(MonitoringResumedEvent([ONE], [ALICE]))
-        watched.clock.advance(SECOND)
+    with DrivenStore(history=DAYS_90) as driven:
+        driven.put(MonitoringPausedEvent())
+        driven.clock.advance(SECOND)
+        driven.put(OpenChannelEvent(*ONE))
+        driven.clock.advance(SECOND)
+        unseen = driven.store.get_chan_info(CHANNEL_1, timeout=WAIT)
+        driven.put(MonitoringResumedEvent([ONE], [ALICE]))
+        driven.clock.advance(SECOND)
 
         assert (unseen.lifetime, unseen.uptime) == (ZERO, ZERO)
-        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        history = driven.store.get_history(CHANNEL_1, timeout=WAIT)
         assert (history.start, history.end) == (START + 2 * SECOND, START + 3 * SECOND)
         assert (history.lifetime, history.uptime, history.outages) == (SECOND, SECOND, ())
 
 
 def test_a_channel_that_opened_unseen_changes_nothing_of_one_that_opened_at_the_pause() -> None:
-    with Watched(open_channels=[ONE], history=DAYS_90) as watched:
-        watched.put(MonitoringPausedEvent())
-        watched.put(OpenChannelEvent(*TWO))
-        watched.clock.advance(10 * SECOND)
-        watched.put(MonitoringResumedEvent([ONE, TWO], []))
-        watched.clock.advance(5 * SECOND)
+    with DrivenStore(open_channels=[ONE], history=DAYS_90) as driven:
+        driven.put(MonitoringPausedEvent())
+        driven.put(OpenChannelEvent(*TWO))
+        driven.clock.advance(10 * SECOND)
+        driven.put(MonitoringResumedEvent([ONE, TWO], []))
+        driven.clock.advance(5 * SECOND)
 
-        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        history = driven.store.get_history(CHANNEL_1, timeout=WAIT)
 
         assert (history.start, history.lifetime, history.blind) == (START, 5 * SECOND, 10 * SECOND)
         assert history.outages == ((START, None, 5 * SECOND),)
 
 
 def test_a_channel_that_opened_unseen_brings_back_nothing_that_was_dropped() -> None:
-    with Watched(open_channels=[ONE], history=DAYS_90, history_limit=1) as watched:
-        watched.clock.advance(10 * SECOND)
-        watched.put(PeerOnlineEvent(ALICE))
-        watched.put(MonitoringPausedEvent())
-        watched.put(OpenChannelEvent(*TWO))
-        watched.put(MonitoringResumedEvent([ONE, TWO], [ALICE]))
-        watched.clock.advance(5 * SECOND)
+    with DrivenStore(open_channels=[ONE], history=DAYS_90, history_limit=1) as driven:
+        driven.clock.advance(10 * SECOND)
+        driven.put(PeerOnlineEvent(ALICE))
+        driven.put(MonitoringPausedEvent())
+        driven.put(OpenChannelEvent(*TWO))
+        driven.put(MonitoringResumedEvent([ONE, TWO], [ALICE]))
+        driven.clock.advance(5 * SECOND)
 
-        history = watched.store.get_history(CHANNEL_1, timeout=WAIT)
+        history = driven.store.get_history(CHANNEL_1, timeout=WAIT)
 
         assert history.start == START + 10 * SECOND
         assert (history.lifetime, history.uptime) == (5 * SECOND, 5 * SECOND)
@@ -109,13 +109,13 @@ def test_a_channel_that_opened_unseen_brings_back_nothing_that_was_dropped() -> 
 
 def test_channels_that_open_and_close_unseen_cost_nothing() -> None:
     """Promise 7."""
-    with Watched(open_channels=[ONE], history=DAYS_90) as watched:
-        watched.put(MonitoringPausedEvent())
+    with DrivenStore(open_channels=[ONE], history=DAYS_90) as driven:
+        driven.put(MonitoringPausedEvent())
         for number in range(1000):
-            watched.put(OpenChannelEvent(outpoint(number + 10), ALICE))
-            watched.put(ClosedChannelEvent(outpoint(number + 10), ALICE))
+            driven.put(OpenChannelEvent(outpoint(number + 10), ALICE))
+            driven.put(ClosedChannelEvent(outpoint(number + 10), ALICE))
 
-        assert len(watched.store.list_channels(timeout=WAIT)) == 1
+        assert len(driven.store.list_channels(timeout=WAIT)) == 1
         kept = [each for each in gc.get_objects() if isinstance(each, Channel)]
         assert len([each for each in kept if each.peer == ALICE]) < 100
 
@@ -137,12 +137,12 @@ def test_a_bad_snapshot_is_logged_and_changes_nothing(
     snapshot: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Promise 8: it is handled or it is not."""
-    with Watched(open_channels=[ONE]) as watched, caplog.at_level(logging.ERROR):
-        watched.clock.advance(SECOND)
-        watched.put(MonitoringPausedEvent())
-        watched.put(snapshot())
-        watched.clock.advance(SECOND)
+    with DrivenStore(open_channels=[ONE]) as driven, caplog.at_level(logging.ERROR):
+        driven.clock.advance(SECOND)
+        driven.put(MonitoringPausedEvent())
+        driven.put(snapshot())
+        driven.clock.advance(SECOND)
 
-        assert watched.store.list_channels(timeout=WAIT) == [(*ONE, SECOND, ZERO)]
-        assert peer_info(watched) == (ALICE, False, START, 0, None, (CHANNEL_1,))
+        assert driven.store.list_channels(timeout=WAIT) == [(*ONE, SECOND, ZERO)]
+        assert peer_info(driven) == (ALICE, False, START, 0, None, (CHANNEL_1,))
     assert "could not handle" in caplog.text

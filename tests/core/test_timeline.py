@@ -1,4 +1,4 @@
-"""The store's time axis: what stands still, what goes on, and how positions are dated."""
+"""The store's timeline: what stands still, what goes on, and how positions are dated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chanfitness import Reading
-from chanfitness.core.timeline import Anchor, Axis
+from chanfitness.core.timeline import Anchor, Timeline
 
 from ..support.values import SECOND, START
 
@@ -31,151 +31,153 @@ def reading(seen: float, *, wrong: timedelta = ZERO, asleep: timedelta = ZERO) -
 # Positions
 
 
-def test_an_axis_begins_at_zero() -> None:
-    axis = Axis(START)
+def test_a_timeline_begins_at_zero() -> None:
+    timeline = Timeline(START)
 
-    assert axis.position(START) == ZERO
-    assert axis.instant() == (ZERO, 0)
-    assert axis.anchors() == [(ZERO, START)]
+    assert timeline.position(START) == ZERO
+    assert timeline.instant() == (ZERO, 0)
+    assert timeline.anchors() == [(ZERO, START)]
 
 
 def test_a_position_is_never_before_the_one_before_it() -> None:
-    axis = Axis(START)
+    timeline = Timeline(START)
 
-    positions = [axis.position(utc(each)) for each in (10, 4, 12)]
+    positions = [timeline.position(utc(each)) for each in (10, 4, 12)]
 
     assert positions == [s(10), s(10), s(12)]
-    assert axis.now() == utc(12)
+    assert timeline.now() == utc(12)
 
 
 @pytest.mark.parametrize(("at", "position"), [(4, 5), (7, 7), (10, 10), (11, 10)])
 def test_an_events_own_time_may_only_be_earlier(at: float, position: float) -> None:
-    axis = Axis(START)
-    axis.position(utc(5))
+    timeline = Timeline(START)
+    timeline.position(utc(5))
 
-    assert axis.position(utc(10), utc(at)) == s(position)
-    assert axis.now() == utc(position)
+    assert timeline.position(utc(10), utc(at)) == s(position)
+    assert timeline.now() == utc(position)
 
 
 # Blind time
 
 
-def two_stretches() -> Axis:
+def two_segments() -> Timeline:
     """10 seconds seen, 20 blind, 30 seen."""
-    axis = Axis(START)
-    axis.position(utc(10))
-    axis.pause()
-    axis.position(utc(30))
-    axis.resume()
-    axis.position(utc(60))
-    return axis
+    timeline = Timeline(START)
+    timeline.position(utc(10))
+    timeline.pause()
+    timeline.position(utc(30))
+    timeline.resume()
+    timeline.position(utc(60))
+    return timeline
 
 
-def test_while_paused_the_axis_stands_and_the_date_goes_on() -> None:
-    axis = Axis(START)
-    axis.position(utc(10))
-    axis.pause()
+def test_while_paused_the_timeline_stands_and_the_date_goes_on() -> None:
+    timeline = Timeline(START)
+    timeline.position(utc(10))
+    timeline.pause()
 
-    assert axis.paused
-    assert axis.position(utc(30)) == s(10)
-    assert axis.instant() == (s(10), 0)
-    assert axis.date(axis.instant()) == utc(10)
-    assert axis.now() == utc(30)
+    assert timeline.paused
+    assert timeline.position(utc(30)) == s(10)
+    assert timeline.instant() == (s(10), 0)
+    assert timeline.date(timeline.instant()) == utc(10)
+    assert timeline.now() == utc(30)
 
 
-def test_a_resume_goes_on_from_where_the_axis_stood() -> None:
-    axis = two_stretches()
+def test_a_resume_goes_on_from_where_the_timeline_stood() -> None:
+    timeline = two_segments()
 
-    assert not axis.paused
-    assert axis.instant() == (s(40), 1)
-    assert axis.now() == utc(60)
-    assert axis.anchors() == [(ZERO, START), (s(10), utc(30))]
+    assert not timeline.paused
+    assert timeline.instant() == (s(40), 1)
+    assert timeline.now() == utc(60)
+    assert timeline.anchors() == [(ZERO, START), (s(10), utc(30))]
 
 
 def test_how_long_ago_something_was_counts_blind_time_too() -> None:
-    axis = two_stretches()
-    end = axis.now()
+    timeline = two_segments()
+    end = timeline.now()
     instants = [(s(4), 0), (s(10), 0), (s(10), 1), (s(25), 1)]
 
-    assert [axis.ago(each) for each in instants] == [s(56), s(50), s(30), s(15)]
-    axis.pause()
-    assert [axis.ago(each) for each in instants] == [end - axis.date(each) for each in instants]
-    axis.position(end + HOUR)
-    assert axis.ago((s(25), 1)) == s(15) + HOUR
+    assert [timeline.ago(each) for each in instants] == [s(56), s(50), s(30), s(15)]
+    timeline.pause()
+    assert [timeline.ago(each) for each in instants] == [
+        end - timeline.date(each) for each in instants
+    ]
+    timeline.position(end + HOUR)
+    assert timeline.ago((s(25), 1)) == s(15) + HOUR
 
 
-def test_one_position_has_two_dates_where_two_stretches_meet() -> None:
-    axis = two_stretches()
+def test_one_position_has_two_dates_where_two_segments_meet() -> None:
+    timeline = two_segments()
 
-    assert axis.date((s(10), 0)) == utc(10)
-    assert axis.date((s(10), 1)) == utc(30)
-    assert axis.date((s(4), 0)) == utc(4)
-    assert axis.date((s(40), 1)) == utc(60)
+    assert timeline.date((s(10), 0)) == utc(10)
+    assert timeline.date((s(10), 1)) == utc(30)
+    assert timeline.date((s(4), 0)) == utc(4)
+    assert timeline.date((s(40), 1)) == utc(60)
 
 
 @pytest.mark.parametrize(
     ("date", "position"),
     [(-5, 0), (0, 0), (4, 4), (10, 10), (11, 10), (29, 10), (30, 10), (31, 11), (60, 40), (99, 40)],
 )
-def test_a_date_in_blind_time_is_where_the_axis_stood(date: float, position: float) -> None:
-    assert two_stretches().locate(utc(date)) == s(position)
+def test_a_date_in_blind_time_is_where_the_timeline_stood(date: float, position: float) -> None:
+    assert two_segments().locate(utc(date)) == s(position)
 
 
-def test_a_date_after_the_pause_is_where_the_axis_stands() -> None:
-    axis = Axis(START)
-    axis.position(utc(10))
-    axis.pause()
-    axis.position(utc(30))
+def test_a_date_after_the_pause_is_where_the_timeline_stands() -> None:
+    timeline = Timeline(START)
+    timeline.position(utc(10))
+    timeline.pause()
+    timeline.position(utc(30))
 
-    assert [axis.locate(utc(each)) for each in (9, 10, 20, 30)] == [s(9), s(10), s(10), s(10)]
+    assert [timeline.locate(utc(each)) for each in (9, 10, 20, 30)] == [s(9), s(10), s(10), s(10)]
 
 
 # What was seen before
 
 
-def test_an_axis_goes_on_after_earlier_stretches() -> None:
-    axis = Axis(utc(100), [Anchor(ZERO, START), Anchor(s(10), utc(50))], s(15))
+def test_a_timeline_goes_on_after_earlier_segments() -> None:
+    timeline = Timeline(utc(100), [Anchor(ZERO, START), Anchor(s(10), utc(50))], s(15))
 
-    assert axis.position(utc(101)) == s(16)
-    assert axis.instant() == (s(16), 2)
-    assert axis.date((s(10), 0)) == utc(10)
-    assert axis.locate(utc(99)) == s(15)
+    assert timeline.position(utc(101)) == s(16)
+    assert timeline.instant() == (s(16), 2)
+    assert timeline.date((s(10), 0)) == utc(10)
+    assert timeline.locate(utc(99)) == s(15)
 
 
-def test_earlier_stretches_that_would_overlap_are_moved_back() -> None:
-    axis = Axis(utc(5), [Anchor(ZERO, START), Anchor(s(10), utc(7))], s(15))
+def test_earlier_segments_that_would_overlap_are_moved_back() -> None:
+    timeline = Timeline(utc(5), [Anchor(ZERO, START), Anchor(s(10), utc(7))], s(15))
 
-    assert axis.anchors() == [(ZERO, utc(-10)), (s(10), START), (s(15), utc(5))]
-    assert axis.date((s(10), 0)) == axis.date((s(10), 1)) == START
+    assert timeline.anchors() == [(ZERO, utc(-10)), (s(10), START), (s(15), utc(5))]
+    assert timeline.date((s(10), 0)) == timeline.date((s(10), 1)) == START
 
 
 # Corrections
 
 
 @pytest.mark.parametrize("wrong", STEPS)
-def test_a_correction_dates_the_present_stretch_anew_and_moves_no_position(
+def test_a_correction_dates_the_present_segment_anew_and_moves_no_position(
     wrong: timedelta,
 ) -> None:
-    axis = Axis(reading(0))
-    axis.position(reading(10))
+    timeline = Timeline(reading(0))
+    timeline.position(reading(10))
 
-    assert axis.position(reading(20, wrong=wrong)) == s(20)
-    assert axis.anchors() == [(ZERO, START + wrong)]
-    assert axis.date((s(5), 0)) == utc(5) + wrong
-    assert axis.locate(utc(5) + wrong) == s(5)
-    assert axis.now() == utc(20) + wrong
+    assert timeline.position(reading(20, wrong=wrong)) == s(20)
+    assert timeline.anchors() == [(ZERO, START + wrong)]
+    assert timeline.date((s(5), 0)) == utc(5) + wrong
+    assert timeline.locate(utc(5) + wrong) == s(5)
+    assert timeline.now() == utc(20) + wrong
 
 
 @pytest.mark.parametrize("wrong", STEPS)
-def test_a_correction_while_paused_dates_the_present_stretch_anew(wrong: timedelta) -> None:
-    axis = Axis(reading(0))
-    axis.position(reading(10))
-    axis.pause()
+def test_a_correction_while_paused_dates_the_present_segment_anew(wrong: timedelta) -> None:
+    timeline = Timeline(reading(0))
+    timeline.position(reading(10))
+    timeline.pause()
 
-    assert axis.position(reading(30, wrong=wrong)) == s(10)
-    assert axis.date((s(10), 0)) == utc(10) + wrong
-    axis.resume()
-    assert axis.anchors() == [(ZERO, START + wrong), (s(10), utc(30) + wrong)]
+    assert timeline.position(reading(30, wrong=wrong)) == s(10)
+    assert timeline.date((s(10), 0)) == utc(10) + wrong
+    timeline.resume()
+    assert timeline.anchors() == [(ZERO, START + wrong), (s(10), utc(30) + wrong)]
 
 
 @pytest.mark.parametrize(
@@ -188,75 +190,75 @@ def test_a_correction_while_paused_dates_the_present_stretch_anew(wrong: timedel
         (-DECADES, -DECADES + 20 * SECOND),
     ],
 )
-def test_an_earlier_stretch_is_moved_back_only_as_far_as_it_would_overlap(
+def test_an_earlier_segment_is_moved_back_only_as_far_as_it_would_overlap(
     wrong: timedelta, first: timedelta
 ) -> None:
-    axis = Axis(reading(0))
-    axis.position(reading(10))
-    axis.pause()
-    axis.position(reading(30))
-    axis.resume()
+    timeline = Timeline(reading(0))
+    timeline.position(reading(10))
+    timeline.pause()
+    timeline.position(reading(30))
+    timeline.resume()
 
-    assert axis.position(reading(60, wrong=wrong)) == s(40)
-    assert axis.anchors() == [(ZERO, START + first), (s(10), utc(30) + wrong)]
-    assert axis.date((s(10), 0)) == utc(10) + first
-    assert axis.locate(utc(10) + first) == s(10)
+    assert timeline.position(reading(60, wrong=wrong)) == s(40)
+    assert timeline.anchors() == [(ZERO, START + first), (s(10), utc(30) + wrong)]
+    assert timeline.date((s(10), 0)) == utc(10) + first
+    assert timeline.locate(utc(10) + first) == s(10)
 
-    axis.position(reading(61))  # corrected again
-    assert axis.anchors() == [(ZERO, START), (s(10), utc(30))]
+    timeline.position(reading(61))  # corrected again
+    assert timeline.anchors() == [(ZERO, START), (s(10), utc(30))]
 
 
 # Suspends
 
 
-def test_a_suspend_is_blind_and_begins_a_stretch() -> None:
-    axis = Axis(reading(0))
-    axis.position(reading(10))
+def test_a_suspend_is_blind_and_begins_a_segment() -> None:
+    timeline = Timeline(reading(0))
+    timeline.position(reading(10))
 
-    assert axis.position(reading(11, asleep=8 * HOUR)) == s(11)
-    assert axis.anchors() == [(ZERO, START), (s(11), utc(11) + 8 * HOUR)]
-    assert axis.locate(START + HOUR) == s(11)
-    assert axis.position(reading(12, asleep=8 * HOUR)) == s(12)
-    assert axis.instant() == (s(12), 1)
+    assert timeline.position(reading(11, asleep=8 * HOUR)) == s(11)
+    assert timeline.anchors() == [(ZERO, START), (s(11), utc(11) + 8 * HOUR)]
+    assert timeline.locate(START + HOUR) == s(11)
+    assert timeline.position(reading(12, asleep=8 * HOUR)) == s(12)
+    assert timeline.instant() == (s(12), 1)
 
 
 def test_the_jitter_of_two_readings_is_no_suspend() -> None:
-    axis = Axis(reading(0))
+    timeline = Timeline(reading(0))
 
-    axis.position(reading(10, asleep=timedelta(milliseconds=999)))
-    assert len(axis.anchors()) == 1
-    axis.position(reading(20, asleep=SECOND))
-    assert axis.anchors() == [(ZERO, START), (s(20), utc(21))]
+    timeline.position(reading(10, asleep=timedelta(milliseconds=999)))
+    assert len(timeline.anchors()) == 1
+    timeline.position(reading(20, asleep=SECOND))
+    assert timeline.anchors() == [(ZERO, START), (s(20), utc(21))]
 
 
 @pytest.mark.parametrize("jitter", [-0.01, -0.000001, 0.000001, 0.5])
 def test_the_jitter_of_two_readings_moves_no_date(jitter: float) -> None:
-    axis = Axis(reading(0))
-    at = axis.position(Reading(utc(10), s(1010), s(jitter)))
+    timeline = Timeline(reading(0))
+    at = timeline.position(Reading(utc(10), s(1010), s(jitter)))
 
-    assert axis.date((at, 0)) == axis.now() == utc(10)
-    assert axis.locate(utc(10)) == s(10)
-    assert axis.anchors() == [(ZERO, START)]
+    assert timeline.date((at, 0)) == timeline.now() == utc(10)
+    assert timeline.locate(utc(10)) == s(10)
+    assert timeline.anchors() == [(ZERO, START)]
 
 
 def test_a_suspend_while_paused_is_part_of_the_pause() -> None:
-    axis = Axis(reading(0))
-    axis.position(reading(10))
-    axis.pause()
+    timeline = Timeline(reading(0))
+    timeline.position(reading(10))
+    timeline.pause()
 
-    assert axis.position(reading(12, asleep=8 * HOUR)) == s(10)
-    assert axis.date((s(10), 0)) == utc(10)
-    axis.resume()
-    axis.position(reading(13, asleep=8 * HOUR))
-    assert axis.anchors() == [(ZERO, START), (s(10), utc(12) + 8 * HOUR)]
-    assert axis.instant() == (s(11), 1)
+    assert timeline.position(reading(12, asleep=8 * HOUR)) == s(10)
+    assert timeline.date((s(10), 0)) == utc(10)
+    timeline.resume()
+    timeline.position(reading(13, asleep=8 * HOUR))
+    assert timeline.anchors() == [(ZERO, START), (s(10), utc(12) + 8 * HOUR)]
+    assert timeline.instant() == (s(11), 1)
 
 
 def test_a_reading_that_was_overtaken_over_a_suspend_makes_no_time() -> None:
-    axis = Axis(reading(0))
-    axis.pause()
-    axis.position(reading(12, asleep=2 * HOUR))
-    axis.position(reading(10, asleep=HOUR))
-    axis.resume()
-    axis.position(reading(11, asleep=2 * HOUR))
-    assert axis.position(reading(13, asleep=2 * HOUR)) == SECOND
+    timeline = Timeline(reading(0))
+    timeline.pause()
+    timeline.position(reading(12, asleep=2 * HOUR))
+    timeline.position(reading(10, asleep=HOUR))
+    timeline.resume()
+    timeline.position(reading(11, asleep=2 * HOUR))
+    assert timeline.position(reading(13, asleep=2 * HOUR)) == SECOND

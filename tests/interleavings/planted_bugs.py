@@ -15,7 +15,7 @@ Edits = dict[str, str]
 """What is in the place of what, which is there once."""
 
 
-class Seed:
+class BugPlanter:
     """Edits methods for one test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:

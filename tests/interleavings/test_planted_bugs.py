@@ -23,7 +23,7 @@ from .cases import (
     TWO_NOTIFY_AND_STOP,
     TWO_PUT_AND_STOP,
 )
-from .planted_bugs import Edits, Seed, found
+from .planted_bugs import BugPlanter, Edits, found
 from .schedules import Case
 from .stepped import Event, stepped
 from .stepping import CHANGE, LOOK, here
@@ -36,8 +36,8 @@ def all_stepped() -> Iterator[None]:
 
 
 @pytest.fixture
-def seed(monkeypatch: pytest.MonkeyPatch) -> Seed:
-    return Seed(monkeypatch)
+def plant(monkeypatch: pytest.MonkeyPatch) -> BugPlanter:
+    return BugPlanter(monkeypatch)
 
 
 # Go's bug
@@ -68,10 +68,10 @@ class Channel:
         return self._offers.pop()
 
 
-def test_the_loop_answers_as_go_s_does(seed: Seed) -> None:
+def test_the_loop_answers_as_go_s_does(plant: BugPlanter) -> None:
     """lnd's ``Stop()`` hangs: the loop hands its answer to a caller who has left on quit."""
-    seed(Question, "__init__", {"queue.SimpleQueue()": "Channel()"}, Channel=Channel)
-    seed(
+    plant(Question, "__init__", {"queue.SimpleQueue()": "Channel()"}, Channel=Channel)
+    plant(
         ChannelEventStore,
         "_ask",
         {
@@ -83,12 +83,12 @@ def test_the_loop_answers_as_go_s_does(seed: Seed) -> None:
             )
         },
     )
-    seed(
+    plant(
         ChannelEventStore,
         "stop",
         {"self._state = _STOPPED\n": "self._state = _STOPPED\n        self._quit.set()\n"},
     )
-    seed(ChannelEventStore, "_run", {"in self._selector.leftovers()": "in []"})
+    plant(ChannelEventStore, "_run", {"in self._selector.leftovers()": "in []"})
 
     wrong = found(ASK_AND_STOP)
 
@@ -185,7 +185,7 @@ BUGS = {
     "two at once join the thread": Bug(
         ChannelEventStore,
         "_join",
-        {"with self._joining": "if True", "if self._is_joined": "if False"},
+        {"with self._joining": "if True", "if self._is_joining": "if False"},
         ASK_AND_TWO_STOPS,
         "of two at once may raise",
     ),
@@ -280,14 +280,14 @@ BUGS = {
 
 
 @pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
-def test_the_bug_is_found(seed: Seed, bug: Bug) -> None:
-    seed(bug.owner, bug.name, bug.edits)
+def test_the_bug_is_found(plant: BugPlanter, bug: Bug) -> None:
+    plant(bug.owner, bug.name, bug.edits)
 
     assert bug.wrong in found(bug.case)
 
 
-def test_items_are_taken_without_the_mutex(seed: Seed) -> None:
-    seed(Selector, "_drain", {"            source.queue.mutex.acquire()\n": ""})
-    seed(Selector, "take", {"source.queue.mutex.release()": "pass"})
+def test_items_are_taken_without_the_mutex(plant: BugPlanter) -> None:
+    plant(Selector, "_drain", {"            source.queue.mutex.acquire()\n": ""})
+    plant(Selector, "take", {"source.queue.mutex.release()": "pass"})
 
     assert "is left, not []" in found(ASK_PUT_AND_STOP)

@@ -19,7 +19,7 @@ from chanfitness import (
     PeerOnlineEvent,
 )
 from chanfitness.recording.format import format_event, kind_of, parse_line, read
-from chanfitness.recording.recorder import Transcript
+from chanfitness.recording.recorder import RecordingEncoder
 
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START, outpoint, vertex
 
@@ -97,7 +97,7 @@ def test_what_is_no_event_has_no_line() -> None:
 def test_any_course_of_events_makes_a_valid_recording(
     happened: list[tuple[object, datetime]],
 ) -> None:
-    transcript = Transcript()
+    transcript = RecordingEncoder()
     lines = [line for event, at in happened for line in transcript.lines(event, at)]
     if any(isinstance(event, MonitoringResumedEvent) for event, _ in happened):
         written = list(read(lines, "r.jsonl"))
@@ -107,7 +107,7 @@ def test_any_course_of_events_makes_a_valid_recording(
 
 
 def course(*happened: object) -> list[object]:
-    transcript = Transcript()
+    transcript = RecordingEncoder()
     lines = [line for event in happened for line in transcript.lines(event, START)]
     return [parse_line(line)[1] for line in lines]
 

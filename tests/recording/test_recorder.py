@@ -24,7 +24,7 @@ from chanfitness import (
     RecordingError,
 )
 from chanfitness.recording.format import Line, format_event, parse_line, read
-from chanfitness.recording.recorder import Recorder, Transcript
+from chanfitness.recording.recorder import Recorder, RecordingEncoder
 
 from ..support.disks import TIMEOUT, Disk, small_disk
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START, outpoint, vertex
@@ -53,7 +53,7 @@ def events_of(path: Path) -> list[object]:
 
 def record(path: Path, *happened: object) -> None:
     """A recording of what happened, one a second, that nobody closed."""
-    transcript = Transcript()
+    transcript = RecordingEncoder()
     with path.open("wb") as file:
         for number, event in enumerate(happened):
             file.writelines(transcript.lines(event, START + number * SECOND))
@@ -319,7 +319,7 @@ def test_a_part_of_a_line_that_cannot_be_cut_off_at_once_is_later(
 KILLED = """
 import itertools, sys
 from chanfitness import PeerOnlineEvent
-from chanfitness.recorder import Recorder
+from chanfitness.recording.recorder import Recorder
 from tests.recording.test_recorder import RESUMED
 from tests.support.values import SECOND, START, vertex
 

@@ -16,7 +16,7 @@ from ..support.terminal import answer_of, run
 
 RECORDING = DATA / "lnd-simnet-restarts.jsonl"
 LINES = RECORDING.read_bytes().splitlines(keepends=True)
-STOPS = [31, 36, 40, 47, 57, 62, 91]  # the lines with which a stretch ends
+STOPS = [31, 36, 40, 47, 57, 62, 91]  # the lines with which a segment ends
 
 
 @pytest.fixture

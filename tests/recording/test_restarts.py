@@ -1,7 +1,7 @@
 """The recording with restarts: nothing is lost, and no blind time is blamed on anyone.
 
 What a database remembers of it is compared with an independent sum over its lines
-(and, stretch by stretch, with what the node itself said): straight through, and
+(and, segment by segment, with what the node itself said): straight through, and
 when the replay is cut in two, with nothing but the database between.
 """
 
@@ -169,7 +169,7 @@ def test_many_restarts_lose_no_more_than_one(records: list[Record], tmp_path: Pa
 
 def test_between_its_restarts_our_figures_grow_as_the_node_s_own() -> None:
     compared = 0
-    for start, records in stretches():
+    for start, records in segments():
         answers = [each for each in ANSWERS if start <= answered(each) <= end_of(records)]
         first = figures_of_the_node(before(start))
         for answer in answers:
@@ -188,7 +188,7 @@ def test_between_its_restarts_our_figures_grow_as_the_node_s_own() -> None:
     assert compared > 150
 
 
-def stretches() -> list[tuple[datetime, list[Record]]]:
+def segments() -> list[tuple[datetime, list[Record]]]:
     """Those after the first: when it began, and its lines."""
     starts = [n for n, each in enumerate(AS_IT_CAME) if each["event"] == "monitoring_started"]
     return [
@@ -206,7 +206,7 @@ def answered(answer: Record) -> datetime:
 
 
 def before(start: datetime) -> Record:
-    """The answer with which a stretch begins: milliseconds before it."""
+    """The answer with which a segment begins: milliseconds before it."""
     answer = max((each for each in ANSWERS if answered(each) <= start), key=answered)
     assert start - answered(answer) < TOLERANCE
     return answer

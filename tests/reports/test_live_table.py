@@ -21,7 +21,7 @@ from chanfitness import (
     PeerOnlineEvent,
 )
 from chanfitness.reports.live_table import LiveTable
-from chanfitness.terminal.nonblocking_output import Output
+from chanfitness.terminal.nonblocking_output import NonblockingOutput
 from chanfitness.testing import FakeNode
 
 from ..support.stores import WAIT
@@ -40,8 +40,8 @@ class Looking:
         self.output, self.errors = Pipe(), Pipe()
         self.columns, self.lines = columns, lines
         self.table = LiveTable(
-            Output(self.output.writer),
-            Output(self.errors.writer),
+            NonblockingOutput(self.output.writer),
+            NonblockingOutput(self.errors.writer),
             lambda: os.terminal_size((self.columns, self.lines)),
         )
         self._is_over = False
@@ -197,7 +197,7 @@ def test_a_terminal_may_change_its_size(looking: Looking) -> None:
 def test_the_size_is_that_of_the_terminal() -> None:
     ours, theirs = os.openpty()
     with Pipe() as errors:
-        table = LiveTable(Output(theirs), Output(errors.writer))
+        table = LiveTable(NonblockingOutput(theirs), NonblockingOutput(errors.writer))
         os.set_blocking(ours, True)
         table.show(overview(1))
         table.close()

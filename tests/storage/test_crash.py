@@ -19,7 +19,7 @@ from chanfitness.core.saved_state import ClosedRow, date_to_int
 from chanfitness.storage.sqlite import read
 
 from ..support.disks import Disk, small_disk
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.lengths import Record, length
 from ..support.paths import ROOT
 from ..support.random_seeds import SEED
@@ -32,7 +32,7 @@ CHILD = str(ROOT / "tests" / "support" / "crash_child.py")
 PEERS = [vertex(number) for number in range(1, 6)]
 KEPT = [OpenChannel(outpoint(number), peer) for number, peer in enumerate(PEERS)]
 SECOND = 10**6
-MOST_LOST = SECOND + 20_000  # the interval, and a second
+MAXIMUM_LOST = SECOND + 20_000  # the interval, and a second
 LINES = length(20_000, 60_000)
 
 
@@ -113,7 +113,7 @@ class Node:
 
     def restart(self, child: Child, heartbeat: int) -> None:
         """A store starts on it; it takes no time, so its figures are those of the heartbeat."""
-        watched = Watched(
+        driven = DrivenStore(
             open_channels=self.open.values(),
             online=self.online,
             clock=ManualClock(datetime.now(timezone.utc)),
@@ -122,15 +122,15 @@ class Node:
             flap_factor=1,
             storage=SqliteStorage(self.path),
         )
-        with watched:
-            infos = {each.channel_point: each for each in watched.store.list_channels(timeout=WAIT)}
+        with driven:
+            infos = {each.channel_point: each for each in driven.store.list_channels(timeout=WAIT)}
             assert infos.keys() == self.open.keys()
             for point, info in infos.items():
                 assert timedelta(0) <= info.uptime <= info.lifetime
-                history = watched.store.get_history(point, timeout=WAIT)
+                history = driven.store.get_history(point, timeout=WAIT)
                 assert history.lifetime + history.blind == history.end - history.start
             self.check_lifetimes(infos, child, heartbeat)
-            self.check_flaps(watched, child, heartbeat)
+            self.check_flaps(driven, child, heartbeat)
 
     def check_lifetimes(
         self, infos: dict[OutPoint, ChannelInfo], child: Child, heartbeat: int
@@ -145,13 +145,13 @@ class Node:
                 assert abs(growth - grown) < timedelta(seconds=1)
         self.infos = infos
 
-    def check_flaps(self, watched: Watched, child: Child, heartbeat: int) -> None:
+    def check_flaps(self, driven: DrivenStore, child: Child, heartbeat: int) -> None:
         """None is missing but the one that may have been on its way."""
         missing = 0
         for line in [*child.of("online"), *child.of("offline")]:
             self.flaps[Vertex.parse(line.whom)] += line.time <= heartbeat
         for peer in PEERS:
-            flaps = watched.store.get_peer_info(peer, timeout=WAIT).flap_count
+            flaps = driven.store.get_peer_info(peer, timeout=WAIT).flap_count
             missing += self.flaps[peer] - flaps
             assert flaps <= self.flaps[peer]
             self.flaps[peer] = flaps
@@ -228,7 +228,7 @@ def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
                 child.read_for(3 * SECOND // 2)
             child.read(rng.choice([1, rng.randint(1, 200), rng.randint(1, LINES)]))
         assert child.of("logged") == []
-        assert node.lost[-1] <= MOST_LOST
+        assert node.lost[-1] <= MAXIMUM_LOST
     record_property("kills", node.rounds)
     record_property("flaps", sum(node.flaps.values()))
     record_property("channels closed", len(node.closed))
@@ -249,4 +249,4 @@ def test_killed_while_the_disk_is_full_it_goes_on_with_what_was_stored(small_dis
                 child.read(rng.randint(1, LINES // 4))
         assert len(child.of("logged")) <= 3
         if "nothing is missing" in "".join(line.whom for line in child.of("logged")):
-            assert node.lost[-1] <= MOST_LOST
+            assert node.lost[-1] <= MAXIMUM_LOST

@@ -24,7 +24,7 @@ from chanfitness import (
     StorageError,
     StorageInUseError,
 )
-from chanfitness.core.saved_state import Unsaved
+from chanfitness.core.saved_state import Flush
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
@@ -243,7 +243,7 @@ def test_only_its_owner_may_read_it(path: Path) -> None:
 def test_a_writer_that_is_refused_leaves_the_rest_to_the_stop(path: Path) -> None:
     asked = threading.Event()
 
-    def refuse(everything: bool) -> Unsaved:
+    def refuse(everything: bool) -> Flush:
         asked.set()
         raise ShuttingDownError("the store stops")
 

@@ -272,7 +272,7 @@ def test_a_lock_that_is_no_file_is_refused(tmp_path: Path, stored: Stored) -> No
 
 # Cells
 
-OF_FIGURES = ["state", "stretches", "peers", "channels"]
+OF_FIGURES = ["state", "segments", "peers", "channels"]
 """The tables that lifetimes and uptimes are in."""
 
 HUGE, YEAR = 2**63 - 1, 365 * 86400 * 10**6

@@ -36,7 +36,7 @@ from chanfitness import (
     Vertex,
 )
 
-from ..support.driven_store import Watched
+from ..support.driven_store import DrivenStore
 from ..support.lengths import length
 from ..support.stores import WAIT
 from ..support.values import ALICE, BOB, CAROL, START, outpoint
@@ -90,12 +90,12 @@ class Node:
     """What is true, a store that restarts, and one that only pauses."""
 
     def __init__(
-        self, kept: list[OpenChannel], path: Path, keeping: dict[str, Any], stack: ExitStack
+        self, kept: list[OpenChannel], path: Path, retention: dict[str, Any], stack: ExitStack
     ) -> None:
         self.clock, self.kept = ManualClock(START), kept
         self.open = {each.channel_point: each for each in kept}
         self.online: set[Vertex] = set()
-        self.keeping = {"clock": self.clock, **keeping}
+        self.retention = {"clock": self.clock, **retention}
         self.path, self.stack = path, stack
         self.steady = self._start(None if kept else path / "steady.db")
         self.restarting = self._start(path / "restarting.db")
@@ -103,13 +103,13 @@ class Node:
             self.put(OpenChannelEvent, channel, None)
             self.put(ClosedChannelEvent, channel, None)
 
-    def _start(self, path: Path | None) -> Watched:
+    def _start(self, path: Path | None) -> DrivenStore:
         storage = None if path is None else SqliteStorage(path)
         channels = list(self.open.values())
-        watched = Watched(
-            open_channels=channels, online=self.online, storage=storage, **self.keeping
+        driven = DrivenStore(
+            open_channels=channels, online=self.online, storage=storage, **self.retention
         )
-        return self.stack.enter_context(watched)
+        return self.stack.enter_context(driven)
 
     def play(self, operation: Operation) -> None:
         if isinstance(operation, Put):
@@ -218,7 +218,7 @@ OPERATIONS = st.one_of(
 SEQUENCES = st.integers(1, 40).flatmap(
     lambda size: st.lists(OPERATIONS, min_size=size, max_size=size)
 )
-KEEPING = st.fixed_dictionaries(
+RETENTION = st.fixed_dictionaries(
     {
         "history": st.sampled_from([90 * DAY, 90 * DAY, DAY, SECOND, None]),
         "history_limit": st.sampled_from([10_000, 10_000, 3, 1]),
@@ -229,11 +229,11 @@ KEEPING = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("kept", [KEPT, []], ids=["in memory", "with a storage"])
 @settings(max_examples=length(60, 2_000))
-@given(keeping=KEEPING, operations=SEQUENCES)
+@given(retention=RETENTION, operations=SEQUENCES)
 def test_a_restart_is_a_pause(
-    kept: list[OpenChannel], keeping: dict[str, Any], operations: list[Operation]
+    kept: list[OpenChannel], retention: dict[str, Any], operations: list[Operation]
 ) -> None:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-        node = Node(kept, Path(directory), keeping, stack)
+        node = Node(kept, Path(directory), retention, stack)
         for operation in [*operations, Ask(None)]:
             node.play(operation)

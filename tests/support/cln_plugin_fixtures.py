@@ -28,7 +28,7 @@ def clock() -> ManualClock:
 def rpc(tmp_path: Path) -> Iterator[RpcServer]:
     """A lightningd whose one channel is with Alice, who is online."""
     with RpcServer(tmp_path) as server:
-        server.lists = {
+        server.listings = {
             "listpeers": peers(ALICE),
             "listpeerchannels": channels(
                 entry(channel_id(1), CHANNEL_1, ALICE, short_channel_id="1x1x1")

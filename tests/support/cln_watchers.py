@@ -110,7 +110,7 @@ class Node:
             for words in self.entries.values()
             if (peer := Vertex.parse(words["peer_id"])) not in self.online
         )
-        self.rpc.lists = {
+        self.rpc.listings = {
             "listpeers": peers(*self.online, offline=offline),
             "listpeerchannels": channels(*self.entries.values()),
         }

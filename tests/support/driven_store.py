@@ -15,7 +15,7 @@ from .stores import QueueSubscription, stop
 from .values import START
 
 
-class Watched:
+class DrivenStore:
     """A running store, its ``clock`` (at ``START`` unless another is given) and a way to tell it.
 
     ``settings`` are those of ``Config``.

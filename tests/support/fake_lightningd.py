@@ -23,7 +23,7 @@ from chanfitness.recording.format import parse_time
 from .paths import DATA
 from .stores import WAIT
 
-Lists = dict[str, Any]
+Listings = dict[str, Any]
 """What lightningd answers, by method."""
 
 Answer = Callable[[str, dict[str, Any]], object]
@@ -31,14 +31,17 @@ Answer = Callable[[str, dict[str, Any]], object]
 
 
 class RpcServer:
-    """The socket of a lightningd, which answers from ``lists``, or as ``answer`` says.
+    """The socket of a lightningd, which answers from ``listings``, or as ``answer`` says.
 
     ``asked`` gets each question when it has come: the method and its parameters.
     """
 
     def __init__(self, directory: Path) -> None:
         self.path = str(directory / "lightning-rpc")
-        self.lists: Lists = {"listpeers": {"peers": []}, "listpeerchannels": {"channels": []}}
+        self.listings: Listings = {
+            "listpeers": {"peers": []},
+            "listpeerchannels": {"channels": []},
+        }
         self.answer: Answer = self.listed
         self.asked: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self.on_question: Callable[[dict[str, Any]], object] = bool
@@ -50,7 +53,7 @@ class RpcServer:
 
     def listed(self, method: str, params: dict[str, Any]) -> object:
         """As lightningd: all, or what is about one peer."""
-        result = self.lists[method]
+        result = self.listings[method]
         if "id" in params:
             channels = result["channels"]
             return {"channels": [each for each in channels if each["peer_id"] == params["id"]]}
@@ -263,26 +266,30 @@ class Notification(NamedTuple):
     at: datetime
     topic: str
     params: dict[str, Any]
-    lists: Lists
+    listings: Listings
 
 
 def recorded(file: str) -> Iterator[Notification]:
     """The notifications of a recorded lightningd, the first one only to say what was listed.
 
-    The lists of each are those of the time until the next.
+    The listings of each are those of the time until the next.
     """
-    lists: Lists = {}
+    listings: Listings = {}
     last: Notification | None = None
     for line in (DATA / file).read_text().splitlines():
         record = json.loads(line)
         at = parse_time(record["received_at"])
         if "rpc" in record:
-            lists[record["rpc"]] = record["result"]
+            listings[record["rpc"]] = record["result"]
             continue
-        yield last._replace(lists=dict(lists)) if last else Notification(at, "", {}, dict(lists))
+        yield (
+            last._replace(listings=dict(listings))
+            if last
+            else Notification(at, "", {}, dict(listings))
+        )
         last = Notification(at, record["method"], record["params"], {})
     assert last is not None
-    yield last._replace(lists=dict(lists))
+    yield last._replace(listings=dict(listings))
 
 
 def pipes() -> tuple[BinaryIO, BinaryIO, io.TextIOWrapper, io.TextIOWrapper]:

@@ -186,7 +186,7 @@ class FakeLnd(grpc.GenericRpcHandler):
     def set_state(
         self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
     ) -> None:
-        """What the lists say from now on."""
+        """What the listings say from now on."""
         self.answers = {
             LIST_CHANNELS: channels(*open_channels),
             LIST_PEERS: peers(*online_peers),

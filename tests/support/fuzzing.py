@@ -185,11 +185,11 @@ DAMAGES = st.lists(
 )
 
 
-def random_damages(rng: random.Random, most: int, ways: Sequence[Way] = WAYS) -> list[Damage]:
+def random_damages(rng: random.Random, maximum: int, ways: Sequence[Way] = WAYS) -> list[Damage]:
     """So many, where a test needs more than hypothesis likes to make."""
     return [
         Damage(rng.choice(ways), rng.random(), rng.random(), rng.choice(ODD_JSON + ODD_BYTES))
-        for _ in range(rng.randrange(most + 1))
+        for _ in range(rng.randrange(maximum + 1))
     ]
 
 

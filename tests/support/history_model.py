@@ -2,7 +2,7 @@
 
 It keeps the whole state after every item for ever. Between two items lies a
 *segment*: seen or blind, with the peer up or down. Each figure is summed by walking
-the segments that it is about. There is no axis, no total and nothing dropped.
+the segments that it is about. There is no timeline, no total and nothing dropped.
 
 What is blind has no length on any account, only dates. While monitoring is paused,
 dates stand at the pause; what opened meanwhile begins at the resume.
@@ -79,7 +79,7 @@ class Segment(NamedTuple):
     up: bool
 
     def within(self, start: datetime, end: datetime) -> timedelta:
-        """How much of it lies in a stretch."""
+        """How much of it lies in a segment."""
         return max(min(self.end, end) - max(self.start, start), ZERO)
 
 
@@ -179,7 +179,7 @@ class HistoryModel:
                 starts = [self._opened(opening), *self._oldest_kept(opening)]
                 if window is not None:
                     starts.append(_before(self.now.time, window))
-                return self._stretch(list(self._segments(opening)), max(starts))
+                return self._segment(list(self._segments(opening)), max(starts))
         return ChannelNotFoundError
 
     def _opened(self, opening: Opening) -> datetime:
@@ -199,7 +199,7 @@ class HistoryModel:
         oldest = _before(self.now.time, self._history)
         yield from [change for change in changes if change <= oldest][-1:]
 
-    def _stretch(self, segments: list[Segment], start: datetime) -> ChannelHistory:
+    def _segment(self, segments: list[Segment], start: datetime) -> ChannelHistory:
         end = self.now.time
         seen = [(each.within(start, end), each.up) for each in segments if each.seen]
         blind = [

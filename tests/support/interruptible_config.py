@@ -20,7 +20,7 @@ CALLABLES = [
 ]
 
 
-class Surroundings:
+class InterruptibleConfig:
     """All that a store needs, with a step that can be done on the way."""
 
     def __init__(self, step: str = "", do: Callable[[], object] = lambda: None) -> None:

@@ -136,11 +136,11 @@ class Sent(NamedTuple):
 
 
 @dataclass
-class Stretch:
-    """One unbroken stretch of the recording: what lnd sent, and what that is as events.
+class Segment:
+    """One unbroken segment of the recording: what lnd sent, and what that is as events.
 
     ``before`` and ``after``: the snapshot. ``statuses``: how the streams ended, and
-    were refused until the next stretch.
+    were refused until the next segment.
     """
 
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -150,30 +150,30 @@ class Stretch:
     lines: list[Line] = field(default_factory=list)
 
 
-def recorded() -> list[Stretch]:
+def recorded() -> list[Segment]:
     """Half an hour of lnd: the messages byte for byte, beside the events that they are."""
-    stretches = [Stretch()]
+    segments = [Segment()]
     for text in (DATA / "lnd-simnet-restarts.raw.jsonl").read_text().splitlines():
         record = json.loads(text)
-        if stretches[-1].statuses and "end" not in record:
-            stretches.append(Stretch())
-        stretch = stretches[-1]
+        if segments[-1].statuses and "end" not in record:
+            segments.append(Segment())
+        segment = segments[-1]
         if "end" in record:
-            stretch.statuses.append((grpc.StatusCode[record["end"]], record["details"]))
+            segment.statuses.append((grpc.StatusCode[record["end"]], record["details"]))
             continue
         raw = base64.b64decode(record["raw"])
         if "rpc" in record:
-            stretch.answers[record["rpc"]] = raw
+            segment.answers[record["rpc"]] = raw
         else:
-            sent = stretch.after if stretch.answers else stretch.before
+            sent = segment.after if segment.answers else segment.before
             sent.append(Sent(parse_time(record["at"]), record["stream"], raw))
     file = DATA / "lnd-simnet-restarts.jsonl"
-    following = iter(stretches)
+    following = iter(segments)
     for line in read(file.read_bytes().splitlines(keepends=True), file.name):
         if isinstance(line.event, MonitoringResumedEvent):
-            stretch = next(following)
-        stretch.lines.append(line)
-    return stretches
+            segment = next(following)
+        segment.lines.append(line)
+    return segments
 
 
 def send(link: Link, sent: list[Sent]) -> None:

@@ -40,7 +40,7 @@ class Operation:
         return f"{self.read}: {self.what} at {self.moment}, until {self.ended}: {self.answer}"
 
 
-class NotingClock:
+class LoggedClock:
     """A clock that can be moved either way, and notes who read it and when."""
 
     def __init__(self, tick: timedelta) -> None:
@@ -85,7 +85,7 @@ class NotingClock:
             os.stat(os.curdir)
 
 
-class NotingSteadyClock(NotingClock):
+class LoggedSteadyClock(LoggedClock):
     """One with ``read()``. To move it is a step of the date, and some time, or a suspend."""
 
     def __init__(self, tick: timedelta, sleeps: bool) -> None:
@@ -110,7 +110,7 @@ class NotingSteadyClock(NotingClock):
         return moment
 
 
-class NotingStore(ChannelEventStore):
+class LoggedStore(ChannelEventStore):
     """Notes in ``order`` when its loop comes to a question."""
 
     def __init__(self, config: Config, order: list[tuple[Any, Any]]) -> None:

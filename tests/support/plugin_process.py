@@ -51,7 +51,7 @@ def plugin_here(
             clock=clock,
             inbox=inbox,
             on_event=on_event,
-            within=2 * WAIT,
+            timeout=2 * WAIT,
             catch_up=catch_up,
         )
         served = Call(watching.serve)

@@ -34,7 +34,7 @@ from chanfitness import (
 )
 from chanfitness.subscribe import ENDED
 
-from .operation_log import NotingClock, NotingSteadyClock, NotingStore, Operation
+from .operation_log import LoggedClock, LoggedSteadyClock, LoggedStore, Operation
 from .stores import WAIT, QueueSubscription, call_together
 from .values import outpoint, vertex
 
@@ -60,7 +60,7 @@ Act = Callable[[random.Random], None]
 Thread = Callable[[], None]
 
 
-class Stressed:
+class RandomThreads:
     """A store, its surroundings, its threads, and what they did: as a seed decides.
 
     ``order``: what the loop came to, in order: an event and what ``on_event`` was told
@@ -75,24 +75,24 @@ class Stressed:
         self.order: list[tuple[Any, Any]] = []
         tick = rng.choice([0 * SECOND, MICROSECOND, SECOND])
         self.is_steady, sleeps = rng.random() < 0.4, rng.random() < 0.5
-        self.clock = NotingSteadyClock(tick, sleeps) if self.is_steady else NotingClock(tick)
+        self.clock = LoggedSteadyClock(tick, sleeps) if self.is_steady else LoggedClock(tick)
         self.pauses, self.is_stopped = rng.random() < 0.4, rng.random() < 0.4
         self.is_redated = self.is_steady and (sleeps or self.pauses)
-        self.keeping: dict[str, Any] = {
+        self.retention: dict[str, Any] = {
             "history": rng.choice([AGES, AGES, DAY, None]),
             "history_limit": rng.choice([10_000, 5, 1]),
             "flap_factor": 0.95,
             "flap_period": rng.choice([8 * HOUR, SECOND]),
         }
         if self.is_redated:  # the model cannot tell how old a thing is: nothing is too old
-            self.keeping |= {"history": AGES, "flap_period": AGES}
+            self.retention |= {"history": AGES, "flap_period": AGES}
         # The first put after a suspend cannot tell how long before it an event was.
         self._events_have_times = not (self.is_steady and sleeps)
         self.sources: list[Any] = []
         self._puts: list[Callable[[object], object]] = []
         for _ in range(rng.choice([1, 2, 2, 2])):
             self._add_source(rng)
-        self.store = NotingStore(self._config(), self.order)
+        self.store = LoggedStore(self._config(), self.order)
         self.stops: list[int] = []  # when they began
         self._enough = threading.Event()
         self._threads = self._new_threads(rng, operations)
@@ -116,7 +116,7 @@ class Stressed:
             is_peer_online=ONLINE_ALREADY.__contains__,
             clock=self.clock,
             on_event=lambda event, utc: self.order.append((event, utc)),
-            **self.keeping,
+            **self.retention,
         )
 
     def _new_threads(self, rng: random.Random, operations: int) -> list[Thread]:

@@ -1,6 +1,6 @@
 """An independent sum over the lines of a recording: each channel's life is a list of segments.
 
-Nothing is totalled on the way, and there is no axis: each figure that the command
+Nothing is totalled on the way, and there is no timeline: each figure that the command
 shows is summed by walking the segments that it is about.
 """
 
@@ -190,7 +190,7 @@ class Watcher:
     def _open_lives(
         self, end: datetime, window: timedelta | None
     ) -> Iterator[tuple[str, Life, datetime]]:
-        """Those that are listed, and where the stretch that is asked for begins."""
+        """Those that are listed, and where the segment that is asked for begins."""
         for point, life in self.lives.items():
             if life.listed:
                 yield point, life, life.opened if window is None else max(life.opened, end - window)

@@ -27,7 +27,7 @@ from chanfitness import (
 from chanfitness.core.saved_state import ClosedRow
 
 from .agenda import DAY, HOUR, MINUTE, Agenda
-from .simulated_peers import KINDS, Channel, Peer, Stretch, Window
+from .simulated_peers import KINDS, Channel, Peer, Segment, Window
 from .stores import WAIT
 from .values import outpoint, vertex
 
@@ -68,8 +68,8 @@ class Simulation(Agenda):
         self._moved: list[ChannelMovedEvent] = []  # of which the store was not told yet
         self._snapshot: list[OpenChannel] | None = None
         self._kept = kept
-        self._stretches: deque[Stretch] = deque()  # in which the store saw, the old ones
-        self._present = Stretch(0, 0, None)
+        self._segments: deque[Segment] = deque()  # in which the store saw, the old ones
+        self._present = Segment(0, 0, None)
         self.peers = [
             Peer(vertex(number + 1), *KINDS[number * 37 % 100], kept) for number in range(peers)
         ]
@@ -126,8 +126,8 @@ class Simulation(Agenda):
         """Of any channel that it sees and any time before now: how long, and what was then."""
         channel = self.rng.choice([each for each in self.channels.values() if each.counts])
         period = self.rng.randrange(self._kept)
-        stretches = [*self._stretches, self._present._replace(end=self.now)]
-        return channel.point, period, channel.window(self.now - period, self.now, stretches)
+        segments = [*self._segments, self._present._replace(end=self.now)]
+        return channel.point, period, channel.window(self.now - period, self.now, segments)
 
     # When.
 
@@ -226,10 +226,10 @@ class Simulation(Agenda):
     def _see(self, channels: list[Channel], missing: Channel | None = None) -> None:
         """From here on the store sees these, and no others: all but ``missing``, or none."""
         if self._is_seen:
-            self._stretches.append(self._present._replace(end=self.now))
-        while self._stretches and self._stretches[0].end < self.now - self._kept:
-            self._stretches.popleft()
-        self._present = Stretch(self.now, self.now, missing)
+            self._segments.append(self._present._replace(end=self.now))
+        while self._segments and self._segments[0].end < self.now - self._kept:
+            self._segments.popleft()
+        self._present = Segment(self.now, self.now, missing)
         for channel in self.channels.values():
             channel.sum_up(self.now)
             channel.counts = False

@@ -1,8 +1,8 @@
 """The peers and channels of a simulated node, and what is summed up of each.
 
 Times are whole microseconds since the start. A channel's lifetime and uptime are
-sums to which each stretch of time is added when it is over. A window is summed anew:
-the stretches in which the store saw, and the peer's changes in each of them.
+sums to which each segment of time is added when it is over. A window is summed anew:
+the segments in which the store saw, and the peer's changes in each of them.
 """
 
 from __future__ import annotations
@@ -99,19 +99,17 @@ class Channel:
         dates = BEGINNING + self.opened, BEGINNING + now
         return ClosedRow(str(self.point), bytes(self.peer.key), *dates, self.lifetime, self.uptime)
 
-    def window(self, begin: int, now: int, stretches: Iterable[Stretch]) -> Window:
+    def window(self, begin: int, now: int, segments: Iterable[Segment]) -> Window:
         """From ``begin``, or from when it opened, until now."""
         start = max(begin, self.opened)
-        seen = [
-            (max(each.begin, start), each.end) for each in stretches if each.missing is not self
-        ]
+        seen = [(max(each.begin, start), each.end) for each in segments if each.missing is not self]
         seen = [(since, until) for since, until in seen if since < until]
         lifetime = sum(until - since for since, until in seen)
         uptime = sum(self.peer.online_between(since, until) for since, until in seen)
         return Window(start, lifetime, uptime, now - start - lifetime)
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """In which the store saw all channels but, it may be, one that is ``missing``."""
 
     begin: int

@@ -22,7 +22,7 @@ from .paths import DATA
 DAY = timedelta(days=1)
 RECORDING = (DATA / "lnd-simnet-restarts.jsonl").read_bytes()
 _LINES = RECORDING.splitlines(keepends=True)
-_STORED = 47  # lines, with which a stretch ends
+_STORED = 47  # lines, with which a segment ends
 REST = b"".join(_LINES[_STORED:])
 THEN = parse_time(json.loads(_LINES[_STORED])["at"])
 """When those days are over, and the rest begins."""

@@ -30,8 +30,8 @@ from chanfitness import (
 from chanfitness.commands.watch import Node, View, watch
 from chanfitness.recording.format import read
 from chanfitness.reports.event_lines import Lines
-from chanfitness.terminal.nonblocking_output import Output
-from chanfitness.terminal.wakeup import Bell
+from chanfitness.terminal.nonblocking_output import NonblockingOutput
+from chanfitness.terminal.wakeup import Wakeup
 
 from .stores import WAIT, Call
 from .values import ALICE, CHANNEL_1, START, vertex
@@ -139,15 +139,15 @@ class Watching:
     """A watch in a thread of its own, and what it prints."""
 
     def __init__(self) -> None:
-        self.bell = Bell()
+        self.wakeup = Wakeup()
         self.output, self.errors = Pipe(), Pipe()
         self.call: Call[None]
         self.has_ended = False
 
     def end(self) -> None:
         """Let it end as a signal does; raises what it raises."""
-        self.bell.received = SIGTERM
-        self.bell.ring()
+        self.wakeup.received = SIGTERM
+        self.wakeup.ring()
         self.result()
 
     def result(self) -> None:
@@ -159,14 +159,17 @@ class Watching:
 @contextmanager
 def watching(
     node: Node,
-    view: Callable[[Output, Output], View] = Lines,
+    view: Callable[[NonblockingOutput, NonblockingOutput], View] = Lines,
     **options: Any,
 ) -> Iterator[Watching]:
     """Watch ``node``; whoever has not ended it by the end leaves that to us."""
     watching = Watching()
-    with watching.output, watching.errors, watching.bell:
-        outputs = Output(watching.output.writer), Output(watching.errors.writer)
-        watching.call = Call(partial(watch, node, view(*outputs), watching.bell, **options))
+    with watching.output, watching.errors, watching.wakeup:
+        outputs = (
+            NonblockingOutput(watching.output.writer),
+            NonblockingOutput(watching.errors.writer),
+        )
+        watching.call = Call(partial(watch, node, view(*outputs), watching.wakeup, **options))
         try:
             yield watching
         finally:
@@ -190,13 +193,13 @@ def events_of(path: Path) -> list[object]:
         return [line.event for line in read(file, path.name)]
 
 
-def happen(source: FakeSource, watched: Watching, *events: object) -> list[str]:
+def happen(source: FakeSource, session: Watching, *events: object) -> list[str]:
     """Each event a second after the one before; the lines that are printed of them."""
     lines = []
     for event in events:
         source.clock.advance(timedelta(seconds=1))
         source.put(event)
-        lines.append(watched.output.read_line())
+        lines.append(session.output.read_line())
     return lines
 
 

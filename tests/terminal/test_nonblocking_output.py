@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from chanfitness.terminal.nonblocking_output import Output
-from chanfitness.terminal.wakeup import Bell, Signals
+from chanfitness.terminal.nonblocking_output import NonblockingOutput
+from chanfitness.terminal.wakeup import Signals, Wakeup
 
 from ..support.stores import WAIT, Call, call_together
 from ..support.watch_sessions import Pipe
@@ -28,41 +28,41 @@ def pipe() -> Iterator[Pipe]:
 
 
 @pytest.fixture
-def bell() -> Iterator[Bell]:
-    with Bell() as bell:
-        yield bell
+def wakeup() -> Iterator[Wakeup]:
+    with Wakeup() as wakeup:
+        yield wakeup
 
 
-def write_all(output: Output, bell: Bell) -> None:
+def write_all(output: NonblockingOutput, wakeup: Wakeup) -> None:
     while output.pending:
-        bell.wait(WAIT, [output])
+        wakeup.wait(WAIT, [output])
 
 
-# Output.
+# NonblockingOutput.
 
 
-def test_what_is_added_is_written_in_order(pipe: Pipe, bell: Bell) -> None:
-    output = Output(pipe.writer)
+def test_what_is_added_is_written_in_order(pipe: Pipe, wakeup: Wakeup) -> None:
+    output = NonblockingOutput(pipe.writer)
     output.write("one\n")
     output.write("two \u20ac \udcff\n")
-    write_all(output, bell)
+    write_all(output, wakeup)
     assert [pipe.read_line(), pipe.read_line()] == ["one", "two \u20ac \\udcff"]
 
 
-def test_a_reader_that_reads_gets_all(pipe: Pipe, bell: Bell) -> None:
-    output = Output(pipe.writer)
+def test_a_reader_that_reads_gets_all(pipe: Pipe, wakeup: Wakeup) -> None:
+    output = NonblockingOutput(pipe.writer)
     reading = Call(pipe.read_all)
     output.write(MUCH)
-    write_all(output, bell)
+    write_all(output, wakeup)
     output.finish(0)
     assert reading.result() == MUCH
 
 
-def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, bell: Bell) -> None:
-    output = Output(pipe.writer)
+def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, wakeup: Wakeup) -> None:
+    output = NonblockingOutput(pipe.writer)
     output.write(MUCH)
     for _ in range(1000):
-        bell.wait(0, [output])
+        wakeup.wait(0, [output])
     output.go_on(select.POLLOUT)  # though there is no room
     assert output.pending
     output.finish(0.01)
@@ -72,7 +72,7 @@ def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, bell: Bell) -> None:
 
 
 def test_what_is_left_is_written_at_the_end(pipe: Pipe) -> None:
-    output = Output(pipe.writer)
+    output = NonblockingOutput(pipe.writer)
     output.write(MUCH)
     reading = Call(pipe.read_all)
     output.finish(WAIT)
@@ -80,19 +80,19 @@ def test_what_is_left_is_written_at_the_end(pipe: Pipe) -> None:
     assert reading.result() == MUCH
 
 
-def test_a_reader_who_goes_is_noticed_with_nothing_to_write(pipe: Pipe, bell: Bell) -> None:
-    output = Output(pipe.writer)
+def test_a_reader_who_goes_is_noticed_with_nothing_to_write(pipe: Pipe, wakeup: Wakeup) -> None:
+    output = NonblockingOutput(pipe.writer)
     pipe.stop_reading()
-    bell.wait(WAIT, [output])
+    wakeup.wait(WAIT, [output])
     assert isinstance(output.error, BrokenPipeError)
     output.write("more")
     assert not output.pending
-    bell.ring()
-    bell.wait(WAIT, [output])  # and is not waited for any more
+    wakeup.ring()
+    wakeup.wait(WAIT, [output])  # and is not waited for any more
 
 
 def test_a_reader_who_goes_is_noticed_by_a_write(pipe: Pipe) -> None:
-    output = Output(pipe.writer)
+    output = NonblockingOutput(pipe.writer)
     output.write("more")
     pipe.stop_reading()
     output.finish(WAIT)
@@ -102,7 +102,7 @@ def test_a_reader_who_goes_is_noticed_by_a_write(pipe: Pipe) -> None:
 
 def test_a_terminal_that_goes_is_as_a_reader_who_goes() -> None:
     ours, theirs = os.openpty()
-    output = Output(theirs)
+    output = NonblockingOutput(theirs)
     os.close(ours)
     output.write("more")
     output.finish(WAIT)
@@ -113,7 +113,7 @@ def test_a_terminal_that_goes_is_as_a_reader_who_goes() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 def test_what_else_fails_is_kept() -> None:
     with open("/dev/full", "wb") as full:
-        output = Output(full.fileno())
+        output = NonblockingOutput(full.fileno())
         output.write("more")
         output.finish(WAIT)
     assert output.error is not None
@@ -122,7 +122,7 @@ def test_what_else_fails_is_kept() -> None:
 
 
 def test_what_others_hold_open_is_not_made_non_blocking(pipe: Pipe) -> None:
-    Output(pipe.writer).finish(0)
+    NonblockingOutput(pipe.writer).finish(0)
     assert os.get_blocking(pipe.writer)
 
 
@@ -132,7 +132,7 @@ def test_a_socket_and_a_file_are_written_as_they_are(tmp_path: Path) -> None:
         file.write(b"before ")
         file.flush()
         for descriptor in (theirs.fileno(), file.fileno()):
-            output = Output(descriptor)
+            output = NonblockingOutput(descriptor)
             assert output.fileno() == descriptor
             output.write("more")
             output.finish(WAIT)
@@ -140,53 +140,53 @@ def test_a_socket_and_a_file_are_written_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"before more"
 
 
-def test_one_pipe_behind_two_outputs_holds_nobody(pipe: Pipe, bell: Bell) -> None:
-    outputs = Output(pipe.writer), Output(pipe.writer)
+def test_one_pipe_behind_two_outputs_holds_nobody(pipe: Pipe, wakeup: Wakeup) -> None:
+    outputs = NonblockingOutput(pipe.writer), NonblockingOutput(pipe.writer)
     for output in outputs:
         output.write(MUCH)
     for _ in range(1000):
-        bell.wait(0, outputs)
+        wakeup.wait(0, outputs)
     assert all(output.pending for output in outputs)
     for output in outputs:
         output.finish(0)
 
 
-# Bell.
+# Wakeup.
 
 
-def test_a_wait_ends_with_its_timeout(bell: Bell) -> None:
-    bell.wait(0)
-    bell.wait(0.001)
+def test_a_wait_ends_with_its_timeout(wakeup: Wakeup) -> None:
+    wakeup.wait(0)
+    wakeup.wait(0.001)
 
 
-def test_a_ring_ends_a_wait_also_if_it_was_before(bell: Bell) -> None:
-    waiting = Call(bell.wait, None)
-    bell.ring()
+def test_a_ring_ends_a_wait_also_if_it_was_before(wakeup: Wakeup) -> None:
+    waiting = Call(wakeup.wait, None)
+    wakeup.ring()
     waiting.result()
-    bell.ring()
-    Call(bell.wait, None).result()
+    wakeup.ring()
+    Call(wakeup.wait, None).result()
 
 
-def test_no_ring_is_lost(bell: Bell) -> None:
+def test_no_ring_is_lost(wakeup: Wakeup) -> None:
     """Whoever looks after a wait sees what was done before the ring."""
     done = [0, 0]
 
     def do(number: int) -> None:
         for _ in range(2000):
             done[number] += 1
-            bell.ring()
+            wakeup.ring()
 
     def look() -> None:
         while done != [2000, 2000]:
-            bell.wait(WAIT)
+            wakeup.wait(WAIT)
 
     call_together(lambda: do(0), lambda: do(1), look)
 
 
 def test_a_bell_may_be_rung_when_nobody_will_wait_any_more() -> None:
-    with Bell() as bell:
+    with Wakeup() as wakeup:
         pass
-    bell.ring()
+    wakeup.ring()
 
 
 # Signals.

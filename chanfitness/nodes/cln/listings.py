@@ -31,8 +31,8 @@ _CHANNEL_FIELDS = {
 }
 
 
-class Lists:
-    """Asks for lists. A failure is logged, once until there is an answer again.
+class ListingClient:
+    """Asks for listings. A failure is logged, once until there is an answer again.
 
     ``is_answered``: whether the last question was. For one thread.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 
-from ...checks import extra, quoted
+from ...checks import extra, printable, quoted
 
 with extra("cln"):
     from pyln.client import Plugin  # type: ignore[import-untyped]
@@ -52,4 +52,4 @@ def _one_line(record: logging.LogRecord) -> str:
         while traceback is not None:
             text += f" < {traceback.tb_frame.f_code.co_name}:{traceback.tb_lineno}"
             traceback = traceback.tb_next
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return printable(text)

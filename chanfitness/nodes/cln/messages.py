@@ -1,4 +1,4 @@
-"""What a lightningd says, read: its notifications, and its lists of peers and channels.
+"""What a lightningd says, read: its notifications, and its listings of peers and channels.
 
 What is missing or malformed in one entry of a list costs that entry, not the list.
 ``ValueError`` is raised for what cannot be used, and shows what it was. Pure.
@@ -14,7 +14,7 @@ from ...checks import quoted
 from ...events import OpenChannel
 from ...logs import Log
 from ...wire import OutPoint, Vertex
-from ..skipped_entries import LeftOut
+from ..skipped_entries import SkippedEntries
 
 logger = Log(__name__)
 
@@ -111,11 +111,11 @@ def parse_change(params: dict[str, object]) -> StateChange:
 def parse_listing(peers: object, channels: object) -> Listing:
     """What ``listpeers`` and then ``listpeerchannels`` answered."""
     online: dict[Vertex, bool] = {}
-    with LeftOut(logger) as left_out:
-        for entry in _entries(peers, "peers", left_out):
-            _note_online(online, entry.get("id"), entry.get("connected"), left_out)
-        for entry in _entries(channels, "channels", left_out):  # it is the newer one
-            _note_online(online, entry.get("peer_id"), entry.get("peer_connected"), left_out)
+    with SkippedEntries(logger) as skipped:
+        for entry in _entries(peers, "peers", skipped):
+            _note_online(online, entry.get("id"), entry.get("connected"), skipped)
+        for entry in _entries(channels, "channels", skipped):  # it is the newer one
+            _note_online(online, entry.get("peer_id"), entry.get("peer_connected"), skipped)
     return Listing(
         parse_channels(channels), [peer for peer, is_online in online.items() if is_online]
     )
@@ -124,14 +124,14 @@ def parse_listing(peers: object, channels: object) -> Listing:
 def parse_channels(channels: object) -> list[Listed]:
     """What ``listpeerchannels`` answered, less what has no channel point yet."""
     listed = []
-    with LeftOut(logger) as left_out:
-        for entry in _entries(channels, "channels", left_out):
+    with SkippedEntries(logger) as skipped:
+        for entry in _entries(channels, "channels", skipped):
             if None in (entry.get(name) for name in _OF_A_FUNDED_CHANNEL):
                 continue
             try:
                 listed.append(_listed(entry))
             except (ValueError, TypeError) as error:
-                left_out.because("cannot use a channel that lightningd lists: %s", error)
+                skipped.because("cannot use a channel that lightningd lists: %s", error)
     return listed
 
 
@@ -154,7 +154,7 @@ def first_generation_id(point: OutPoint) -> str | None:
     return name.hex()
 
 
-def _entries(result: object, name: str, left_out: LeftOut) -> Iterator[dict[str, object]]:
+def _entries(result: object, name: str, skipped: SkippedEntries) -> Iterator[dict[str, object]]:
     entries = result.get(name) if isinstance(result, dict) else None
     if not isinstance(entries, list):
         raise ValueError(f"expected an object with a list of {name}, got {quoted(result)}")
@@ -162,19 +162,19 @@ def _entries(result: object, name: str, left_out: LeftOut) -> Iterator[dict[str,
         if isinstance(entry, dict):
             yield entry
         else:
-            left_out.because(
+            skipped.because(
                 "cannot use one of the %s that lightningd lists: %s", name, quoted(entry)
             )
 
 
 def _note_online(
-    online: dict[Vertex, bool], peer: object, connected: object, left_out: LeftOut
+    online: dict[Vertex, bool], peer: object, connected: object, skipped: SkippedEntries
 ) -> None:
     if isinstance(connected, bool):
         try:
             online[_vertex(peer)] = connected
         except ValueError as error:
-            left_out.because("cannot use a peer that lightningd lists: %s", error)
+            skipped.because("cannot use a peer that lightningd lists: %s", error)
 
 
 def _listed(entry: dict[str, object]) -> Listed:

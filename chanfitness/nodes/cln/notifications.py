@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from ...events import PeerOfflineEvent, PeerOnlineEvent
 from ...logs import Log
 from .channels import Channels
-from .listings import Lists
+from .listings import ListingClient
 from .messages import Listed, StateChange, parse_change, parse_peer, payload
 
 logger = Log(__name__)
@@ -21,7 +21,7 @@ logger = Log(__name__)
 T = TypeVar("T")
 
 
-class Said(NamedTuple):
+class Notification(NamedTuple):
     """A notification, and when it came (UTC)."""
 
     topic: str
@@ -41,56 +41,58 @@ class Notifications:
     """Turns notifications into events. For one thread.
 
     ``put`` gets the events, ``publish`` is called after those of channels.
-    ``is_latest``: whether nothing was said since.
+    ``is_latest``: whether nothing came since.
     """
 
     def __init__(
         self,
         channels: Channels,
-        lists: Lists,
+        listings: ListingClient,
         put: Callable[[Sequence[object]], object],
-        is_latest: Callable[[Said], bool],
+        is_latest: Callable[[Notification], bool],
         publish: Callable[[], object],
     ) -> None:
         self._channels = channels
-        self._lists = lists
+        self._listings = listings
         self._put = put
         self._is_latest = is_latest
         self._publish = publish
         self._waiting: list[tuple[StateChange, datetime.datetime]] = []  # for a listing
 
-    def take(self, said: Said) -> None:
+    def take(self, notification: Notification) -> None:
         """Tell what it means, after what waits, if there is an answer now."""
-        self._resolve(said)
-        if said.topic == "channel_state_changed":
-            change = said.parsed(parse_change)
+        self._resolve(notification)
+        if notification.topic == "channel_state_changed":
+            change = notification.parsed(parse_change)
             if change is not None:
-                self._change(change, said)
+                self._change(change, notification)
         else:
-            peer = said.parsed(parse_peer)
+            peer = notification.parsed(parse_peer)
             if peer is not None:
-                online = said.topic == "connect"
-                self._put([(PeerOnlineEvent if online else PeerOfflineEvent)(peer, said.at)])
+                online = notification.topic == "connect"
+                self._put(
+                    [(PeerOnlineEvent if online else PeerOfflineEvent)(peer, notification.at)]
+                )
 
-    def _change(self, change: StateChange, said: Said) -> None:
+    def _change(self, change: StateChange, notification: Notification) -> None:
         waits = any(each.channel_id == change.channel_id for each, _ in self._waiting)
         if not waits and not self._channels.needs_listing(change):
-            self._tell(change, said.at, [])
+            self._tell(change, notification.at, [])
             return
-        self._waiting.append((change, said.at))
+        self._waiting.append((change, notification.at))
         if len(self._waiting) == 1:
-            self._resolve(said)
+            self._resolve(notification)
 
-    def _resolve(self, said: Said) -> None:
+    def _resolve(self, notification: Notification) -> None:
         """Tell what the changes mean that wait for a listing, as far as there is one.
 
-        A lightningd that does not answer is asked only at the latest of what it said.
+        A lightningd that does not answer is asked only at the latest of its notifications.
         """
-        while self._waiting and (self._lists.is_answered or self._is_latest(said)):
+        while self._waiting and (self._listings.is_answered or self._is_latest(notification)):
             change, at = self._waiting[0]
             listed: list[Listed] | None = []
             if self._channels.needs_listing(change):
-                listed = self._lists.channels_of(change.peer)
+                listed = self._listings.channels_of(change.peer)
             if listed is None:
                 return
             del self._waiting[0]

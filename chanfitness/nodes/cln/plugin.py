@@ -33,7 +33,7 @@ from ...store import ChannelEventStore
 from ...terminal.wakeup import InterruptedBySignalError, Signals
 from .log import log_to
 from .rpc_client import LightningRpc
-from .rpc_methods import CATCH_UP, WITHIN, Asked
+from .rpc_methods import ANSWER_TIMEOUT, CATCH_UP, Query
 from .watcher import TOPICS, Inbox, Watcher
 
 with extra("cln"):
@@ -45,7 +45,7 @@ logger = Log(__name__)
 _DATABASE = "chanfitness.db"
 _FAILED, _BAD_PARAMETERS = -1, -32602  # as lightningd and JSON-RPC number errors
 
-_Question = Callable[[Asked], dict[str, object]]
+_Question = Callable[[Query], dict[str, object]]
 
 
 class _ShutdownError(BaseException):
@@ -56,7 +56,7 @@ class WatchingPlugin:
     """Joins a pyln ``Plugin`` to a watcher, which its ``init`` starts.
 
     ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`; ``within``,
-    ``catch_up``: as for :class:`Asked`.
+    ``catch_up``: as for :class:`Query`.
     """
 
     def __init__(
@@ -66,18 +66,18 @@ class WatchingPlugin:
         clock: Clock | None = None,
         inbox: Inbox | None = None,
         on_event: OnEvent | None = None,
-        within: float = WITHIN,
+        timeout: float = ANSWER_TIMEOUT,
         catch_up: float = CATCH_UP,
     ) -> None:
         self._plugin = plugin
         self._clock = clock
         self._inbox = inbox
         self._on_event = on_event
-        self._within = within
+        self._timeout = timeout
         self._catch_up = catch_up
         self._watcher: Watcher | None = None
         self._exporter: Any = None  # what serves Prometheus, as far as it does
-        self._questions: queue.SimpleQueue[tuple[Request, Asked, _Question] | None]
+        self._questions: queue.SimpleQueue[tuple[Request, Query, _Question] | None]
         self._questions = queue.SimpleQueue()
         self._declare(plugin)
 
@@ -94,15 +94,15 @@ class WatchingPlugin:
 
         def chanfitness(request: Request) -> None:
             """Lifetime and uptime of each open channel."""
-            self._ask(request, Asked.all_channels)
+            self._ask(request, Query.all_channels)
 
         def chanfitness_peer(request: Request, id: object) -> None:  # noqa: A002
             """State, flaps and channels of the peer {id}."""
-            self._ask(request, lambda asked: asked.peer(id))
+            self._ask(request, lambda query: query.peer(id))
 
         def chanfitness_history(request: Request, channel: object, window: object = None) -> None:
             """Outages and sums of a {channel}, over its life or the last {window}, like 7d."""
-            self._ask(request, lambda asked: asked.history(channel, window))
+            self._ask(request, lambda query: query.history(channel, window))
 
         for method in (chanfitness, chanfitness_peer, chanfitness_history):
             name = method.__name__.replace("_", "-")
@@ -205,13 +205,13 @@ class WatchingPlugin:
     def _ask(self, request: Request, question: _Question) -> None:
         if self._watcher is None:
             raise RpcException("chanfitness was not started", _FAILED)
-        asked = Asked(self._watcher, self._within, self._catch_up)
-        self._questions.put((request, asked, question))
+        query = Query(self._watcher, self._timeout, self._catch_up)
+        self._questions.put((request, query, question))
 
     def _answer_all(self) -> None:
         while (entry := self._questions.get()) is not None:
-            request, asked, question = entry
-            result, refusal = _answer(asked, question)
+            request, query, question = entry
+            result, refusal = _answer(query, question)
             # Not where the refusal was raised: pyln would add a traceback to it.
             with suppress(OSError):  # nobody is there any more
                 if refusal is None:
@@ -253,10 +253,10 @@ def _shut_down(**_: object) -> None:
 
 
 def _answer(
-    asked: Asked, question: _Question
+    query: Query, question: _Question
 ) -> tuple[dict[str, object] | None, RpcException | None]:
     try:
-        return question(asked), None
+        return question(query), None
     except ChanFitnessError as error:
         return None, RpcException(str(error), _FAILED)
     except ValueError as error:

@@ -17,20 +17,20 @@ from ...wire import OutPoint, Vertex
 from .messages import is_short_id
 from .watcher import Watcher
 
-WITHIN = 10.0
+ANSWER_TIMEOUT = 10.0
 """Seconds for an answer in all."""
 CATCH_UP = 1.0
 """Seconds of it to wait for what lightningd said before the question."""
 
 
-class Asked:
+class Query:
     """One question to a watcher, from the moment at which it came; times in seconds."""
 
     def __init__(
-        self, watcher: Watcher, within: float = WITHIN, catch_up: float = CATCH_UP
+        self, watcher: Watcher, timeout: float = ANSWER_TIMEOUT, catch_up: float = CATCH_UP
     ) -> None:
         self._watcher = watcher
-        self._deadline = time.monotonic() + within
+        self._deadline = time.monotonic() + timeout
         self._catch_up = catch_up
         self._reached = watcher.reached()
 

@@ -11,7 +11,7 @@ They have settled
 - when nobody is missing any more, and nobody came for ``QUIET``. Missing are the
   peers with a channel that are not connected and were online when they were last
   seen (or were never seen): one that has been dead for months is not waited for.
-- when nobody came for ``PATIENCE``, whoever is missing: they are offline. A node with
+- when nobody came for ``MISSING_TIMEOUT``, whoever is missing: they are offline. A node with
   1,000 peers, which takes minutes to reach them all, is waited for as long as they
   keep coming, but not for longer than ``LIMIT``.
 - never, while no peer at all is connected and ``OWN_LINE`` or more are missing: then it
@@ -30,7 +30,7 @@ from ...clock import Moment
 from ...wire import Vertex
 
 QUIET = datetime.timedelta(seconds=0.25)
-PATIENCE = datetime.timedelta(seconds=5)
+MISSING_TIMEOUT = datetime.timedelta(seconds=5)
 LIMIT = datetime.timedelta(seconds=60)
 OWN_LINE = 3
 _ZERO = datetime.timedelta(0)
@@ -41,7 +41,7 @@ def _between(start: Any, end: Any) -> datetime.timedelta:
     return difference
 
 
-class Settling:
+class StartupGrace:
     """The wait after one start. ``begun``: when it was seen who is not there yet.
 
     ``away``: the peers with channels that are not connected; ``missing``: those of
@@ -71,5 +71,5 @@ class Settling:
         if not self._is_connected and len(self._missing) >= OWN_LINE:
             return None
         passed, since = _between(self._begun, now), _between(self._latest, now)
-        wanted = PATIENCE if self._missing else QUIET
+        wanted = MISSING_TIMEOUT if self._missing else QUIET
         return max(min(wanted - since, LIMIT - passed), _ZERO)

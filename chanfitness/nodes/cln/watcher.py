@@ -1,6 +1,6 @@
 """Between a lightningd and a store: one thread that asks the one and feeds the other.
 
-Whoever hears lightningd only puts what it said into this thread's inbox, with the
+Whoever hears lightningd only puts its notifications into this thread's inbox, with the
 time at which it came. The thread starts the store (blind), takes a snapshot, and
 turns what comes after it into events with those times. A lightningd that does not
 answer holds up this thread alone; what has to wait for its answer is asked for
@@ -29,18 +29,18 @@ from ...store import ChannelEventStore
 from ...subscribe import Server
 from ...wire import OutPoint
 from .channels import Channels
-from .listings import Lists
+from .listings import ListingClient
 from .messages import Listing, parse_peer
-from .notifications import Notifications, Said
+from .notifications import Notification, Notifications
 from .rpc_client import LightningRpc
-from .startup_grace import Settling
+from .startup_grace import StartupGrace
 
 logger = Log(__name__)
 
 TOPICS = ("connect", "disconnect", "channel_state_changed")
 
-_END_WITHIN = 0.25  # seconds for what is in the inbox, then as much without lightningd
-_STORE_WITHIN = 30.0  # seconds for an answer of our own store
+_END_TIMEOUT = 0.25  # seconds for what is in the inbox, then as much without lightningd
+_STORE_TIMEOUT = 30.0  # seconds for an answer of our own store
 
 
 class Inbox(Protocol):
@@ -86,7 +86,7 @@ class Watcher:
         self._now = reader(self._clock)
         self._inbox: Inbox = queue.SimpleQueue() if inbox is None else inbox
         self._rpc = rpc
-        self._lists = Lists(rpc)
+        self._listings = ListingClient(rpc)
         self._is_starting = startup
         self._after_start = after_start
         self._feed: Server[object] = Server()
@@ -108,11 +108,11 @@ class Watcher:
         self._started = threading.Event()
         self._failure: str | None = None  # why there is no store, once _started is set
         self._points: dict[str, OutPoint] = {}  # by short channel id; replaced, never changed
-        self._latest: Said | None = None
+        self._latest: Notification | None = None
         # What follows belongs to the thread.
         self._channels: Channels
         self._sees = False
-        self._settling: Settling | None = None
+        self._grace: StartupGrace | None = None
         self._notifications: Notifications
         self._known_already = 0  # so many items of the inbox are older than the snapshot
 
@@ -122,8 +122,8 @@ class Watcher:
 
     def tell(self, topic: str, params: object) -> None:
         """Note what lightningd says, and when."""
-        said = self._latest = Said(topic, params, self._clock.now())
-        self._inbox.put(said)
+        notification = self._latest = Notification(topic, params, self._clock.now())
+        self._inbox.put(notification)
 
     def reached(self) -> threading.Event:
         """Is set once all that was told before has reached the store."""
@@ -150,9 +150,9 @@ class Watcher:
             at = self._clock.now()
         self._inbox.put(_Stop(at))
         if self._thread.ident is not None:
-            self._thread.join(_END_WITHIN)
+            self._thread.join(_END_TIMEOUT)
             self._rpc.abort()
-            self._thread.join(_END_WITHIN)
+            self._thread.join(_END_TIMEOUT)
         self._store.stop()
 
     # The thread.
@@ -184,7 +184,7 @@ class Watcher:
         else:
             self._channels = channels = Channels(self._storage.channel_ids)
             self._notifications = Notifications(
-                channels, self._lists, self._put, self._is_latest, self._publish
+                channels, self._listings, self._put, self._is_latest, self._publish
             )
             if self._after_start is not None:
                 self._guarded(self._after_start, self._store)
@@ -193,11 +193,11 @@ class Watcher:
         self._started.set()
         return self._failure is None
 
-    def _next(self) -> Said | threading.Event | _Stop | None:
+    def _next(self) -> Notification | threading.Event | _Stop | None:
         """The next item; None when the connects have settled."""
-        wait = self._settling.wait(self._now()) if self._settling is not None else None
+        wait = self._grace.wait(self._now()) if self._grace is not None else None
         try:
-            item: Said | threading.Event | _Stop
+            item: Notification | threading.Event | _Stop
             item = self._inbox.get(timeout=None if wait is None else wait.total_seconds())
         except queue.Empty:
             return None
@@ -209,48 +209,48 @@ class Watcher:
         except Exception:
             logger.exception("could not handle %s", quoted(arguments))
 
-    def _take(self, said: Said | None) -> None:
-        if said is None or not self._sees:
-            self._take_blindly(said)
+    def _take(self, notification: Notification | None) -> None:
+        if notification is None or not self._sees:
+            self._take_blindly(notification)
         else:
-            self._notifications.take(said)
+            self._notifications.take(notification)
 
     # Before all is seen: what is told is in the snapshot that is to come.
 
-    def _take_blindly(self, said: Said | None) -> None:
-        if said is None:
-            self._settling = None
+    def _take_blindly(self, notification: Notification | None) -> None:
+        if notification is None:
+            self._grace = None
             self._look()
-        elif self._settling is None:
-            if self._is_latest(said):
+        elif self._grace is None:
+            if self._is_latest(notification):
                 self._look()
-        elif said.topic == "connect":
-            peer = said.parsed(parse_peer)
+        elif notification.topic == "connect":
+            peer = notification.parsed(parse_peer)
             if peer is not None:
-                self._settling.connected(peer, self._now())
+                self._grace.connected(peer, self._now())
 
     def _look(self) -> None:
         """Take the snapshot; right after a start of lightningd, see first who is to come."""
         told = self._inbox.qsize()
-        listing = self._lists.everything()
+        listing = self._listings.everything()
         if listing is None:
             return
-        overview = self._store.get_overview(timeout=_STORE_WITHIN)
+        overview = self._store.get_overview(timeout=_STORE_TIMEOUT)
         if self._is_starting:
             self._is_starting = False
-            self._settling = self._settle(listing, overview)
-        if self._settling is None:
+            self._grace = self._begin_grace(listing, overview)
+        if self._grace is None:
             self._resume(listing, overview)
             self._known_already = told
 
-    def _settle(self, listing: Listing, overview: Overview) -> Settling | None:
+    def _begin_grace(self, listing: Listing, overview: Overview) -> StartupGrace | None:
         """The wait for the connects; None if nobody is to come."""
         away = listing.peers_with_channels.difference(listing.online)
         if not away:
             return None
         were_offline = {peer.peer for peer in overview.peers if not peer.online}
         logger.info("peers with channels that are not connected yet: %d", len(away))
-        return Settling(self._now(), away, away - were_offline, bool(listing.online))
+        return StartupGrace(self._now(), away, away - were_offline, bool(listing.online))
 
     def _resume(self, listing: Listing, overview: Overview) -> None:
         remembered = [OpenChannel(each.channel_point, each.peer) for each in overview.channels]
@@ -263,8 +263,8 @@ class Watcher:
 
     # Events.
 
-    def _is_latest(self, said: Said) -> bool:
-        return said is self._latest
+    def _is_latest(self, notification: Notification) -> bool:
+        return notification is self._latest
 
     def _put(self, events: Sequence[object]) -> None:
         for event in events:

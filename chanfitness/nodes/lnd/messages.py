@@ -22,7 +22,7 @@ from ...events import (
 )
 from ...logs import Log
 from ...wire import OutPoint, Vertex
-from ..skipped_entries import LeftOut
+from ..skipped_entries import SkippedEntries
 
 with extra("lnd"):
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -119,12 +119,12 @@ def online_peers(raw: bytes) -> list[Vertex]:
 
 def _usable(decode: Callable[[Any], T], messages: Iterable[Any]) -> list[T]:
     values = []
-    with LeftOut(logger) as left_out:
+    with SkippedEntries(logger) as skipped:
         for message in messages:
             try:
                 values.append(decode(message))
             except ValueError as error:
-                left_out.because("left out of lnd's answer: %s", error)
+                skipped.because("left out of lnd's answer: %s", error)
     return values
 
 

@@ -17,7 +17,7 @@ PORT = "10009"
 NETWORKS = ("mainnet", "testnet", "testnet4", "regtest", "simnet", "signet")
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+(%\w+)?\]")
-_MOST_BYTES = 1_000_000
+_MAXIMUM_BYTES = 1_000_000
 _MACAROON_V2 = b"\x02"
 
 
@@ -136,6 +136,6 @@ def _split(address: str) -> tuple[str, str]:
 def _read(path: str, what: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(_MOST_BYTES)
+            return file.read(_MAXIMUM_BYTES)
     except OSError as error:
         raise NodeError(f"cannot read lnd's {what} {path!a}: {error.strerror}") from None

@@ -39,7 +39,7 @@ with extra("lnd"):
 
 logger = Log("chanfitness.nodes.lnd")
 
-MOST_TOLD = 100
+MAXIMUM_TOLD = 100
 """How many unknown error texts are remembered, so that each is logged once."""
 
 
@@ -229,7 +229,7 @@ class Watch:
         self, why: str, *, is_known: bool = False, exc_info: BaseException | None = None
     ) -> None:
         """Log that lnd cannot be seen, once; and each reason that is not known, once."""
-        is_new = not is_known and why not in self._told and len(self._told) < MOST_TOLD
+        is_new = not is_known and why not in self._told and len(self._told) < MAXIMUM_TOLD
         if is_new:
             self._told.add(why)
         if is_new or not self._is_loss_told:

@@ -55,8 +55,8 @@ def messages(notifications: list[Notification]) -> bytes:
     )
 
 
-def lists(notifications: list[Notification]) -> bytes:
-    return b"".join(json.dumps(each.lists).encode() + b"\n" for each in notifications)
+def listings(notifications: list[Notification]) -> bytes:
+    return b"".join(json.dumps(each.listings).encode() + b"\n" for each in notifications)
 
 
 def life(directory: Path, notifications: list[Notification], said: bytes, listed: bytes) -> None:
@@ -68,7 +68,7 @@ def life(directory: Path, notifications: list[Notification], said: bytes, listed
 
         def answer(method: str, params: dict[str, object]) -> object:
             try:
-                rpc.lists = json.loads(answers[0])
+                rpc.listings = json.loads(answers[0])
                 return rpc.listed(method, params) or answers[0]
             except (ValueError, LookupError, TypeError, RecursionError):
                 return answers[0]
@@ -96,7 +96,7 @@ def slowed(notifications: list[Notification], end: datetime) -> list[Notificatio
 def of_other_channels(notifications: list[Notification]) -> list[Notification]:
     """The same, but that each channel is another, of another transaction."""
     return [
-        each._replace(params=with_other_ids(each.params), lists=with_other_ids(each.lists))
+        each._replace(params=with_other_ids(each.params), listings=with_other_ids(each.listings))
         for each in notifications
     ]
 
@@ -109,10 +109,12 @@ def with_other_ids(value: dict[str, Any]) -> dict[str, Any]:
 
 def without(number: int, notifications: list[Notification]) -> list[Notification]:
     """The same, but that one channel is never listed."""
-    lists = deepcopy([each.lists for each in notifications])
-    for each in lists:
+    listings = deepcopy([each.listings for each in notifications])
+    for each in listings:
         del each["listpeerchannels"]["channels"][number]
-    return [each._replace(lists=fewer) for each, fewer in zip(notifications, lists, strict=True)]
+    return [
+        each._replace(listings=fewer) for each, fewer in zip(notifications, listings, strict=True)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     ]
     for each in lives:
         said = [notification for notification in each if notification.topic != "shutdown"]
-        life(directory, said, messages(said), lists(said))
+        life(directory, said, messages(said), listings(said))
     assert_much_is_stored(*read(directory / DATABASE))
     return (directory / DATABASE).read_bytes()
 
@@ -147,7 +149,7 @@ def test_a_plugin_that_is_told_nonsense_answers_and_forgets_nothing(
         database.write_bytes(stored)
         before = read(database)
         said = damaged(messages(TOLD), random_damages(rng, 20, WAYS_HERE))
-        listed = damaged(lists(TOLD), random_damages(rng, 40, WAYS_HERE))
+        listed = damaged(listings(TOLD), random_damages(rng, 40, WAYS_HERE))
 
         with replayable(seed), no_complaints():
             life(directory, TOLD, said, listed)

@@ -232,7 +232,7 @@ def test_notifications_may_be_nested_or_flat(wire: Wire, is_nested: bool) -> Non
 
 
 def test_a_channel_opens_and_closes(wire: Wire, rpc: RpcServer, clock: ManualClock) -> None:
-    rpc.lists["listpeerchannels"]["channels"].append(entry(channel_id(2), CHANNEL_2, BOB))
+    rpc.listings["listpeerchannels"]["channels"].append(entry(channel_id(2), CHANNEL_2, BOB))
     wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL, old_state="x"))
     assert ids(wire.result("chanfitness")) == [str(CHANNEL_1), str(CHANNEL_2)]
     wire.notify("channel_state_changed", change(channel_id(1), ALICE, "ONCHAIN", message=None))

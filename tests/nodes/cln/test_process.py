@@ -109,10 +109,10 @@ def test_of_two_plugins_one_has_the_database(tmp_path: Path, rpc: RpcServer) -> 
 def test_at_a_start_of_the_node_it_sees_when_the_connects_have_settled(
     tmp_path: Path, rpc: RpcServer
 ) -> None:
-    rpc.lists["listpeers"] = peers(offline=(ALICE,))
+    rpc.listings["listpeers"] = peers(offline=(ALICE,))
     with plugin_process(tmp_path, startup=True) as (wire, _):
         assert wire.wait_for_log("peers with channels that are not connected yet: 1") == "info"
-        rpc.lists["listpeers"] = peers(ALICE)
+        rpc.listings["listpeers"] = peers(ALICE)
         wire.notify("connect", {"id": str(ALICE)})
         wire.wait_for_log("watching: channels 1, peers online 1")
         peer = wire.result("chanfitness-peer", str(ALICE))

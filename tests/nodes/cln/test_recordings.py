@@ -25,7 +25,7 @@ def time(text: str) -> datetime:
     return parse_time(f"2026-11-22T{text}Z")
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """A start of the plugin, and its end if lightningd was killed."""
 
     at: datetime
@@ -33,17 +33,17 @@ class Stretch(NamedTuple):
     killed_at: datetime | None = None
 
 
-NEVER = Stretch(time("23:59:59"), startup=True)
-STRETCHES = {
+NEVER = Segment(time("23:59:59"), startup=True)
+SEGMENTS = {
     "cln-regtest": [
-        Stretch(time("11:27:33.681006"), startup=True),
-        Stretch(time("11:35:06.169934"), startup=False),
-        Stretch(time("11:35:43.788454"), startup=True),
+        Segment(time("11:27:33.681006"), startup=True),
+        Segment(time("11:35:06.169934"), startup=False),
+        Segment(time("11:35:43.788454"), startup=True),
     ],
     "cln-regtest-2": [
-        Stretch(time("11:38:30.744219"), startup=True),
-        Stretch(time("11:38:40.309588"), startup=False, killed_at=time("11:38:51.436872")),
-        Stretch(time("11:38:58.864606"), startup=True),
+        Segment(time("11:38:30.744219"), startup=True),
+        Segment(time("11:38:40.309588"), startup=False, killed_at=time("11:38:51.436872")),
+        Segment(time("11:38:58.864606"), startup=True),
     ],
 }
 
@@ -58,16 +58,16 @@ class Told:
         self._inbox = Inbox(self._clock)
         listed_first, *notifications = recorded(f"{name}.jsonl")
         with RpcServer(directory) as self._rpc:
-            self._rpc.lists = listed_first.lists
-            for stretch, following in pairwise([*STRETCHES[name], NEVER]):
-                of_it = [each for each in notifications if stretch.at <= each.at < following.at]
-                self._tell(stretch, of_it, directory)
+            self._rpc.listings = listed_first.listings
+            for segment, following in pairwise([*SEGMENTS[name], NEVER]):
+                of_it = [each for each in notifications if segment.at <= each.at < following.at]
+                self._tell(segment, of_it, directory)
 
-    def _tell(self, stretch: Stretch, notifications: list[Notification], directory: Path) -> None:
-        self._clock.set(stretch.at)
+    def _tell(self, segment: Segment, notifications: list[Notification], directory: Path) -> None:
+        self._clock.set(segment.at)
         with plugin_here(
             directory,
-            startup=stretch.startup,
+            startup=segment.startup,
             clock=self._clock,
             inbox=self._inbox,
             on_event=lambda event, utc: self.events.append((utc, event)),
@@ -75,13 +75,13 @@ class Told:
             self.answer = wire.result("chanfitness")
             for notification in notifications:
                 self._notify(wire, notification)
-            if stretch.killed_at is not None:
-                self._inbox.pass_until(stretch.killed_at)
+            if segment.killed_at is not None:
+                self._inbox.pass_until(segment.killed_at)
 
     def _notify(self, wire: Wire, notification: Notification) -> None:
-        at, topic, params, lists = notification
+        at, topic, params, listings = notification
         self._inbox.pass_until(at)
-        self._rpc.lists = lists
+        self._rpc.listings = listings
         if topic == "shutdown":
             self.answer = wire.result("chanfitness")
             wire.send({"method": topic, "params": params})
@@ -90,7 +90,7 @@ class Told:
             assert wire.result("chanfitness")["as_of"]  # it has all that was told
 
 
-@pytest.mark.parametrize("name", STRETCHES)
+@pytest.mark.parametrize("name", SEGMENTS)
 def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
     name: str, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from chanfitness import OpenChannel
 from chanfitness.nodes.cln import rpc_client as cln_rpc
-from chanfitness.nodes.cln.listings import Lists
+from chanfitness.nodes.cln.listings import ListingClient
 from chanfitness.nodes.cln.rpc_client import LightningRpc, RpcError
 
 from ...support.cln_messages import channel_id, channels, entry, peers
@@ -27,7 +27,7 @@ ALL = channels(entry(channel_id(1), CHANNEL_1, ALICE), entry(channel_id(2), CHAN
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RpcServer]:
     with RpcServer(tmp_path) as server:
-        server.lists = {"listpeers": peers(ALICE), "listpeerchannels": ALL}
+        server.listings = {"listpeers": peers(ALICE), "listpeerchannels": ALL}
         yield server
 
 
@@ -102,7 +102,7 @@ def test_a_socket_whose_name_is_long_is_reached_from_where_it_is(
     far = str(directory / "lightning-rpc")
     monkeypatch.chdir(directory)
     with RpcServer(Path()) as server:
-        server.lists = {"listpeers": peers(ALICE)}
+        server.listings = {"listpeers": peers(ALICE)}
         assert len(os.fsencode(far)) > 107
         assert ask(LightningRpc(far)) == peers(ALICE)
 
@@ -144,11 +144,11 @@ def test_ending_what_has_ended_does_nothing(server: RpcServer) -> None:
     client.abort()
 
 
-# Lists.
+# ListingClient.
 
 
 def test_everything_is_two_questions(server: RpcServer) -> None:
-    listing = Lists(rpc(server)).everything()
+    listing = ListingClient(rpc(server)).everything()
     assert listing is not None
     assert [each.channel for each in listing.channels] == [
         OpenChannel(CHANNEL_1, ALICE),
@@ -162,7 +162,7 @@ def test_everything_is_two_questions(server: RpcServer) -> None:
 
 
 def test_the_channels_of_one_peer_are_one_question(server: RpcServer) -> None:
-    listed = Lists(rpc(server)).channels_of(BOB)
+    listed = ListingClient(rpc(server)).channels_of(BOB)
     assert listed is not None
     assert [each.channel for each in listed] == [OpenChannel(CHANNEL_2, BOB)]
     assert server.asked.get(timeout=WAIT) == ("listpeerchannels", {"id": str(BOB)})
@@ -171,7 +171,7 @@ def test_the_channels_of_one_peer_are_one_question(server: RpcServer) -> None:
 def test_only_what_is_needed_is_asked_for(server: RpcServer) -> None:
     questions: list[dict[str, Any]] = []
     server.on_question = questions.append
-    Lists(rpc(server)).everything()
+    ListingClient(rpc(server)).everything()
     assert [json.dumps(question["filter"])[:20] for question in questions] == [
         '{"peers": [{"id": tr',
         '{"channels": [{"peer',
@@ -182,16 +182,16 @@ def test_a_lightningd_that_does_not_answer_is_logged_once_each_time(
     server: RpcServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    lists = Lists(rpc(server))
-    assert lists.everything() is not None
-    server.lists["listpeers"] = "nonsense"
+    listings = ListingClient(rpc(server))
+    assert listings.everything() is not None
+    server.listings["listpeers"] = "nonsense"
     for _ in range(3):
-        assert lists.everything() is None
-        assert not lists.is_answered
-    server.lists["listpeers"] = peers()
-    assert lists.everything() is not None
-    server.lists["listpeerchannels"] = {"channels": 5}
-    assert lists.everything() is None
+        assert listings.everything() is None
+        assert not listings.is_answered
+    server.listings["listpeers"] = peers()
+    assert listings.everything() is not None
+    server.listings["listpeerchannels"] = {"channels": 5}
+    assert listings.everything() is None
 
     texts = [record.getMessage() for record in caplog.records]
     assert [text.partition(" ")[0] for text in texts] == ["expected", "lightningd", "expected"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.startup_grace import PATIENCE
+from chanfitness.nodes.cln.startup_grace import MISSING_TIMEOUT
 from chanfitness.nodes.cln.watcher import Watcher
 from chanfitness.storage.sqlite import read
 
@@ -62,7 +62,7 @@ def test_without_an_answer_a_start_of_the_node_is_seen_later(node: Node, startup
         assert sees(store) is not startup
         node.is_silent()
         node.connect(BOB)
-        node.let_pass(PATIENCE)
+        node.let_pass(MISSING_TIMEOUT)
         node.is_silent(False)
         node.tell("connect", {"id": str(BOB)})
         assert sees(store)

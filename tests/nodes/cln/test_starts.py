@@ -8,7 +8,7 @@ from typing import Any
 
 from chanfitness import ChannelEventStore, OutPoint
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.startup_grace import LIMIT, PATIENCE, QUIET
+from chanfitness.nodes.cln.startup_grace import LIMIT, MISSING_TIMEOUT, QUIET
 from chanfitness.nodes.cln.watcher import Watcher
 
 from ...support.cln_messages import channel_id
@@ -85,7 +85,7 @@ def test_a_peer_that_does_not_come_back_is_offline(node: Node) -> None:
     node.set_state(ID_2, CHANNEL_2, BOB)
     with node.watched(startup=True) as store:
         node.connect(ALICE)
-        node.let_pass(PATIENCE - SECOND)
+        node.let_pass(MISSING_TIMEOUT - SECOND)
         assert not sees(store)
         node.let_pass(SECOND + HOUR)
         assert figures(store, CHANNEL_1) == (1, 1)
@@ -114,7 +114,7 @@ def test_while_the_own_line_is_down_nobody_is_judged(node: Node) -> None:
         node.let_pass(5 * HOUR)
         assert not sees(store)
         node.connect(BOB)
-        node.let_pass(PATIENCE)
+        node.let_pass(MISSING_TIMEOUT)
         assert sees(store)
         assert figures(store, OutPoint("ab" * 32, 0)) == (0, 0)
 

@@ -42,7 +42,7 @@ from ...support.fuzzing import (
     random_damages,
 )
 from ...support.lengths import length
-from ...support.lnd_nodes import Stretch, a_node, recorded, send
+from ...support.lnd_nodes import Segment, a_node, recorded, send
 from ...support.persistent_stores import nothing_is_lost
 from ...support.random_seeds import different_seeds, replayable, seeds
 from ...support.stored_days import THEN, store_the_days_before
@@ -52,8 +52,8 @@ from ...support.values import ALICE, CHANNEL_1, outpoint, vertex
 __all__ = ["bounded_memory"]
 
 ZERO, DAY = timedelta(0), timedelta(days=1)
-STRETCHES = recorded()
-REST = STRETCHES[1:]
+SEGMENTS = recorded()
+REST = SEGMENTS[1:]
 LAST = OpenChannel(outpoint(0), vertex(99))
 """That it closes, and its peer goes, tells that all has come."""
 
@@ -87,8 +87,8 @@ def made_worse(raw: bytes, rng: random.Random) -> bytes:
     return damaged(raw, random_damages(rng, 2, OF_BYTES)) if rng.random() < 0.5 else raw
 
 
-REAL = [each.message for stretch in STRETCHES for each in stretch.after]
-REAL += [raw for stretch in STRETCHES for raw in stretch.answers.values()]
+REAL = [each.message for segment in SEGMENTS for each in segment.after]
+REAL += [raw for segment in SEGMENTS for raw in segment.answers.values()]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def refusal_of(reading: Callable[[bytes], object], raw: bytes) -> str:
 
 
 def follow(
-    lnd: FakeLnd, directory: Path, stretches: list[Stretch], worse: Callable[[bytes], bytes]
+    lnd: FakeLnd, directory: Path, segments: list[Segment], worse: Callable[[bytes], bytes]
 ) -> None:
     """A store sees all that ``lnd`` said, made ``worse``, and at last the truth.
 
@@ -132,12 +132,12 @@ def follow(
     """
     clock = ManualClock(THEN)
     handled: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    lists = {
-        method: deque(worse(stretch.answers[method]) for stretch in stretches)
+    listings = {
+        method: deque(worse(segment.answers[method]) for segment in segments)
         for method in (LIST_CHANNELS, LIST_PEERS)
     }
-    lnd.answers = stretches[-1].answers
-    lnd.on = {method: partial(next_of, answers) for method, answers in lists.items()}
+    lnd.answers = segments[-1].answers
+    lnd.on = {method: partial(next_of, answers) for method, answers in listings.items()}
     with a_node(lnd, directory) as (node, _):
         config = node.config(
             clock=clock,
@@ -146,9 +146,9 @@ def follow(
             on_event=lambda event, _: handled.put(event),
         )
         with running(ChannelEventStore(config)) as store:
-            for stretch in stretches:  # each a connection, whether it lasts or not
+            for segment in segments:  # each a connection, whether it lasts or not
                 link = lnd.accept()
-                for each in [*stretch.before, *stretch.after]:
+                for each in [*segment.before, *segment.after]:
                     send(link, [each._replace(message=worse(each.message))])
                     clock.advance(timedelta(seconds=1))
                     check(store)

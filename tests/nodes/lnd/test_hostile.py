@@ -71,12 +71,12 @@ def lnd() -> Iterator[FakeLnd]:
 @pytest.mark.parametrize("cut", ["channels", "peers"])
 def test_a_cut_after_each_message(cut: str, status: Status, lnd: FakeLnd, tmp_path: Path) -> None:
     """lnd's own five minutes, again and again, each time a message longer."""
-    stretch = recorded()[0]
-    _, *lines, _ = stretch.lines
+    segment = recorded()[0]
+    _, *lines, _ = segment.lines
     with watching(lnd, tmp_path) as (watcher, first):
         link = first
-        for count in range(len(stretch.after)):
-            sent = stretch.after[:count]
+        for count in range(len(segment.after)):
+            sent = segment.after[:count]
             expected = [line.event for line in lines if sent and line.at <= sent[-1].at]
             send(link, sent)
             assert sorted(watcher.take_all(len(expected)), key=repr) == sorted(expected, key=repr)

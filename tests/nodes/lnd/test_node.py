@@ -36,12 +36,12 @@ from ...support.fake_lnd import (
     opened,
 )
 from ...support.fake_lnd import ENDED as STREAM_ENDED
-from ...support.lnd_nodes import Stretch, a_node, recorded, send, watching
+from ...support.lnd_nodes import Segment, a_node, recorded, send, watching
 from ...support.paths import DATA
 from ...support.stores import WAIT, running
 from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, SECOND
 
-STRETCHES = recorded()
+SEGMENTS = recorded()
 OF_CHANNELS = (OpenChannelEvent, ClosedChannelEvent)
 OF_PEERS = (PeerOnlineEvent, PeerOfflineEvent)
 
@@ -60,39 +60,39 @@ def of(kinds: tuple[type, ...], events: list[object]) -> list[object]:
 
 
 def test_the_recording_has_all_that_it_should() -> None:
-    assert len(STRETCHES) == 7
-    assert sum(len(each.before) + len(each.after) for each in STRETCHES) == 229
-    assert all(set(each.answers) == {LIST_CHANNELS, LIST_PEERS} for each in STRETCHES)
+    assert len(SEGMENTS) == 7
+    assert sum(len(each.before) + len(each.after) for each in SEGMENTS) == 229
+    assert all(set(each.answers) == {LIST_CHANNELS, LIST_PEERS} for each in SEGMENTS)
 
 
-@pytest.mark.parametrize("number", range(len(STRETCHES)))
+@pytest.mark.parametrize("number", range(len(SEGMENTS)))
 def test_what_lnd_sent_comes_out_as_it_was_recorded(
     number: int, lnd: FakeLnd, tmp_path: Path
 ) -> None:
-    stretch = STRETCHES[number]
-    resumed, *expected, paused = [line.event for line in stretch.lines]
+    segment = SEGMENTS[number]
+    resumed, *expected, paused = [line.event for line in segment.lines]
     assert isinstance(resumed, MonitoringResumedEvent)
-    lnd.answers = stretch.answers
+    lnd.answers = segment.answers
     links: list[Link] = []
 
     def early(_: object) -> None:
         lnd.on = {}
         links.append(lnd.accept())
-        send(links[0], stretch.before)
+        send(links[0], segment.before)
 
     lnd.on = {LIST_CHANNELS: early}
     with a_node(lnd, tmp_path) as (node, _):
         updates = node.subscribe_channel_events().updates
         assert updates.get(timeout=WAIT) == resumed
-        send(links[0], stretch.after)
+        send(links[0], segment.after)
         events = all_that_comes(updates, links[0])
-        links[0].end(stretch.statuses[0])
+        links[0].end(segment.statuses[0])
         assert updates.get(timeout=WAIT) == paused
     for kinds in (OF_CHANNELS, OF_PEERS):
         came, wanted = of(kinds, events), of(kinds, expected)
         contained = came[: len(came) - len(wanted)]
         assert came == contained + wanted
-        check_contained(contained, resumed, stretch)
+        check_contained(contained, resumed, segment)
     assert len(events) == len(of(OF_CHANNELS, events)) + len(of(OF_PEERS, events))
 
 
@@ -107,39 +107,39 @@ def all_that_comes(updates: queue.Queue[Any], link: Link) -> list[object]:
     return [event for event in events if event not in last]
 
 
-def check_contained(events: list[Any], resumed: MonitoringResumedEvent, stretch: Stretch) -> None:
+def check_contained(events: list[Any], resumed: MonitoringResumedEvent, segment: Segment) -> None:
     """What came before the snapshot may follow it, if it changes nothing."""
-    assert len(events) <= len(stretch.before)
+    assert len(events) <= len(segment.before)
     for event in events:
         assert isinstance(event, PeerOnlineEvent)
         assert event.peer in resumed.online_peers
 
 
-@pytest.mark.parametrize("number", range(len(STRETCHES)))
+@pytest.mark.parametrize("number", range(len(SEGMENTS)))
 def test_a_store_says_what_it_says_of_the_recording(
     number: int, lnd: FakeLnd, tmp_path: Path
 ) -> None:
-    stretch = STRETCHES[number]
+    segment = SEGMENTS[number]
     lines = (DATA / "lnd-simnet-restarts.jsonl").read_bytes().splitlines(keepends=True)
-    first, last = stretch.lines[0], stretch.lines[-1]
-    expected = replay(lines[first.number - 1 : last.number], "stretch")
+    first, last = segment.lines[0], segment.lines[-1]
+    expected = replay(lines[first.number - 1 : last.number], "segment")
     clock = ManualClock(first.at)
     handled: queue.SimpleQueue[object] = queue.SimpleQueue()
-    lnd.answers = stretch.answers
-    wanted = [line for line in stretch.lines if not isinstance(line.event, MonitoringResumedEvent)]
+    lnd.answers = segment.answers
+    wanted = [line for line in segment.lines if not isinstance(line.event, MonitoringResumedEvent)]
     with a_node(lnd, tmp_path) as (node, _):
         config = node.config(clock=clock, on_event=lambda event, _: handled.put(event))
         with running(ChannelEventStore(config)) as store:
             assert handled.get(timeout=WAIT) == first.event
             link = lnd.accept()
-            for sent in stretch.after:
+            for sent in segment.after:
                 clock.set(sent.at)
                 send(link, [sent])
                 if wanted[0].at == sent.at:
                     assert handled.get(timeout=WAIT) == wanted.pop(0).event
             clock.set(last.at)
-            lnd.refuse(stretch.statuses[0])
-            link.end(stretch.statuses[0])
+            lnd.refuse(segment.statuses[0])
+            link.end(segment.statuses[0])
             assert handled.get(timeout=WAIT) == MonitoringPausedEvent() == wanted.pop(0).event
             assert store.list_channels(timeout=WAIT) == expected.channels
     assert wanted == []

@@ -178,6 +178,6 @@ def test_an_unknown_error_is_logged_once_and_escaped(
 def test_how_many_texts_are_remembered_is_limited(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr(lnd_watch, "MOST_TOLD", 3)
+    monkeypatch.setattr(lnd_watch, "MAXIMUM_TOLD", 3)
     tell(lnd, tmp_path, [f"number {number}" for number in range(10)])
     assert len(caplog.records) == 3
