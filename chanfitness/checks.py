@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from .errors import ChanFitnessError
 
 QUOTED_CHARACTERS = 80
 
@@ -42,3 +45,21 @@ def require(value: object, kind: type) -> None:
     """Raise a ``TypeError`` that shows ``value`` unless it is a ``kind``."""
     if not isinstance(value, kind):
         raise TypeError(f"expected {kind.__name__}, got {quoted(value)}")
+
+
+def refuse_green_threads() -> None:
+    """Raise a ``ChanFitnessError`` if gevent or eventlet has replaced threads or queues.
+
+    Their threads are not run by the system: one that waits for the loop would keep the
+    loop from running.
+    """
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    replaced_by_gevent = gevent is not None and any(
+        gevent.is_module_patched(name) for name in ("threading", "queue")
+    )
+    if replaced_by_gevent or (eventlet is not None and eventlet.is_monkey_patched("thread")):
+        name = "gevent" if replaced_by_gevent else "eventlet"
+        raise ChanFitnessError(
+            f"{name} has replaced threads and queues (its monkey patching), and a store needs"
+            " real ones: patch with thread=False and queue=False, or run it in a process of its own"
+        )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from .checks import quoted
 from .clock import Clock, SystemClock
 from .core.flaps import FACTOR, PERIOD
 from .events import OnEvent, OpenChannel
@@ -103,3 +104,26 @@ class Config:
             raise ValueError(
                 f"bad own_outage {self.own_outage!r}: expected a period of time, or None"
             )
+
+
+def checked_updates(subscription: object) -> queue.Queue[Any]:
+    """The queue of a subscription; ``TypeError`` for an object that is none."""
+    updates = getattr(subscription, "updates", None)
+    if updates is None or not callable(getattr(subscription, "cancel", None)):
+        raise TypeError(
+            f"subscribed, and got {quoted(subscription)}: expected an object with a queue.Queue"
+            " as `updates` and a method `cancel()`"
+        )
+    return updates  # type: ignore[no-any-return]
+
+
+def checked_channels(snapshot: Iterable[OpenChannel]) -> list[OpenChannel]:
+    """The channels of a snapshot; ``TypeError`` for one that is no pair."""
+    channels = list(snapshot)
+    for channel in channels:
+        if not isinstance(channel, tuple) or len(channel) != 2:
+            raise TypeError(
+                f"get_open_channels returned {quoted(channel)} among the channels: expected"
+                " OpenChannel(OutPoint.parse(...), Vertex.parse(...))"
+            )
+    return channels

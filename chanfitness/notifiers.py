@@ -4,9 +4,16 @@ and ``peernotifier`` do.
 
 from __future__ import annotations
 
+import functools
+
+from .checks import require
 from .events import ClosedChannelEvent, OpenChannelEvent, PeerOfflineEvent, PeerOnlineEvent
 from .subscribe import Client, Server
 from .wire import OutPoint, Vertex
+
+# Without the check of a time of its own, of which there is none here.
+_online = functools.partial(tuple.__new__, PeerOnlineEvent)
+_offline = functools.partial(tuple.__new__, PeerOfflineEvent)
 
 
 class ChannelNotifier(Server[object]):
@@ -18,10 +25,12 @@ class ChannelNotifier(Server[object]):
 
     def notify_open_channel(self, channel_point: OutPoint, peer: Vertex) -> None:
         """A channel with ``peer`` is open now."""
+        _check(channel_point, peer)
         self.send_update(OpenChannelEvent(channel_point, peer))
 
     def notify_closed_channel(self, channel_point: OutPoint, peer: Vertex) -> None:
         """The channel with ``peer`` is closed now."""
+        _check(channel_point, peer)
         self.send_update(ClosedChannelEvent(channel_point, peer))
 
     def subscribe_channel_events(self) -> Client[object]:
@@ -38,12 +47,21 @@ class PeerNotifier(Server[object]):
 
     def notify_peer_online(self, peer: Vertex) -> None:
         """``peer`` is online now."""
-        self.send_update(PeerOnlineEvent(peer))
+        if type(peer) is not Vertex:
+            require(peer, Vertex)
+        self.send_update(_online((peer, None)))
 
     def notify_peer_offline(self, peer: Vertex) -> None:
         """``peer`` is offline now."""
-        self.send_update(PeerOfflineEvent(peer))
+        if type(peer) is not Vertex:
+            require(peer, Vertex)
+        self.send_update(_offline((peer, None)))
 
     def subscribe_peer_events(self) -> Client[object]:
         """A subscription, as ``Config(subscribe_peer_events=...)`` wants it."""
         return self.subscribe()
+
+
+def _check(channel_point: OutPoint, peer: Vertex) -> None:
+    require(channel_point, OutPoint)
+    require(peer, Vertex)

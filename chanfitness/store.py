@@ -18,13 +18,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
 
-from .checks import quoted
-from .clock import Moment, reader
-from .config import NOT_YET_KNOWN, Config, Subscription
+from .checks import quoted, refuse_green_threads
+from .clock import Clock, Moment, reader
+from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
 from .core.flaps import Cooldown
 from .core.history import ChannelHistory
 from .core.ledger import Ledger
@@ -33,7 +33,7 @@ from .core.peerlog import ChannelInfo, PeerInfo
 from .core.queries import Overview, RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved
-from .core.selector import ENDED, Selector
+from .core.selector import Selector
 from .core.timeline import Timeline
 from .errors import (
     AlreadyStartedError,
@@ -56,6 +56,40 @@ T = TypeVar("T")
 _NEW, _STARTING, _RUNNING, _STOPPED = "new", "starting", "running", "stopped"
 
 
+class _Session:
+    """What one start makes, and takes back in the end: once, by the loop or by that start."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.selector = Selector(reader(clock))
+        self.undo = ExitStack()
+        self.quit = threading.Event()  # set when no question will be answered any more
+        self.thread: threading.Thread | None = None
+        self.ident: int | None = None  # of the loop's thread
+        self.has_started = False
+        self.has_storage = False
+        self.is_abandoned = False  # by a start that failed
+        self._claims = [self.undo]
+        # What follows belongs to the loop.
+        self.timeline: Timeline
+        self.ledger: Ledger
+
+    def open(self, storage: SqliteStorage) -> Saved | None:
+        """Open the storage; only an interrupt leaves it open and raises."""
+        self.has_storage = True
+        try:
+            return storage.open()
+        except Exception:
+            self.has_storage = False
+            raise
+
+    def claim(self) -> ExitStack | None:
+        """What takes everything back, for the first who asks; None for all others."""
+        try:
+            return self._claims.pop()
+        except IndexError:
+            return None
+
+
 class ChannelEventStore:
     """Knows how long each channel was open, and for how much of it its peer was up.
 
@@ -67,21 +101,14 @@ class ChannelEventStore:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._lock = threading.Lock()  # guards changes of _state and of _thread
+        # Guards changes of what follows. A signal's handler may stop() while its thread holds it.
+        self._lock = threading.RLock()
         self._state = _NEW
+        self._session: _Session | None = None  # the latest
+        self._why_stopped = "the store has stopped"
         self._joining = threading.RLock()  # one at a time: Thread.join() of two may raise
         self._is_joining = False  # guarded by _joining
-        self._quit = threading.Event()  # set when no question will be answered any more
-        self._why_stopped = "the store has stopped"
-        self._thread: threading.Thread | None = None
-        self._ident: int | None = None
-        self._hooks = ExitStack()  # takes off what start() hooked
         _stores.add(self)
-        # What follows is made by start(), and then belongs to the loop.
-        self._read: Callable[[], Moment]
-        self._selector: Selector
-        self._timeline: Timeline
-        self._ledger: Ledger
 
     # Starting and stopping.
 
@@ -92,53 +119,61 @@ class ChannelEventStore:
         ``ShuttingDownError`` after ``stop()`` or if that is called meanwhile,
         ``TypeError`` for a subscription whose ``updates`` is no ``queue.Queue``,
         ``ValueError`` for one that another store watches or for a naive clock,
-        and whatever the callables of the config raise. After any failure what
-        was subscribed is cancelled, and unless the store was stopped
+        ``StorageError`` for a database that cannot be used, ``ChanFitnessError`` if
+        gevent or eventlet has replaced threads and queues,
+        and whatever the callables of the config raise. After any failure, an interrupt
+        among them, what was subscribed is cancelled, and unless the store was stopped
         ``start()`` may be called again.
         """
-        with self._lock:
-            if self._state in (_STARTING, _RUNNING):
-                raise AlreadyStartedError("the store was started already")
-            if self._state is _STOPPED:
-                raise ShuttingDownError(self._why_stopped)
-            self._state = _STARTING
+        session = _Session(self._config.clock)
         try:
-            with ExitStack() as undo:
-                self._open(undo)
-                self._launch(undo)
-            if self._config.storage is not None:
-                self._begin_to_save(self._config.storage)
-        finally:
+            refuse_green_threads()
             with self._lock:
-                if self._state is _STARTING:
-                    self._state = _NEW
+                if self._state in (_STARTING, _RUNNING):
+                    raise AlreadyStartedError("the store was started already")
+                if self._state is _STOPPED:
+                    raise ShuttingDownError(self._why_stopped)
+                self._session, self._state = session, _STARTING
+            self._open(session)
+            session.thread = threading.Thread(
+                target=self._run, args=[session], name="chanfitness", daemon=True
+            )
+            session.thread.start()
+            if self._config.storage is not None:
+                self._begin_to_save(self._config.storage, session)
+            with self._lock:  # the last thing: nothing that is called after it can fail
+                if self._state is _STOPPED:
+                    raise ShuttingDownError("the store was stopped while it started")
+                session.has_started, self._state = True, _RUNNING
+        except BaseException:
+            if self._session is session:
+                self._undo_start(session)
+            raise
 
-    def _open(self, undo: ExitStack) -> None:
-        """Subscribe and take the snapshot; ``undo`` gets what takes that back."""
-        config = self._config
+    def _open(self, session: _Session) -> None:
+        """Subscribe and take the snapshot."""
+        config, undo = self._config, session.undo
         saved = None
         if config.storage is not None:
-            saved = config.storage.open()
-            undo.callback(self._close, config.storage)
+            undo.callback(self._close, config.storage, session)
+            saved = session.open(config.storage)
         channel_events = config.subscribe_channel_events()
         undo.callback(_cancel, channel_events)
         peer_events = config.subscribe_peer_events()
         if peer_events is not channel_events:
             undo.callback(_cancel, peer_events)
+        updates = [checked_updates(channel_events), checked_updates(peer_events)]
         snapshot = config.get_open_channels()
-        open_channels = [] if snapshot is NOT_YET_KNOWN else list(snapshot)
+        open_channels = [] if snapshot is NOT_YET_KNOWN else checked_channels(snapshot)
         online = self._online_peers(open_channels)
 
-        self._read = reader(config.clock)
-        self._selector = Selector(self._read)
-        self._hooks.callback(self._selector.unwatch)
-        undo.callback(self._hooks.close)
-        start = self._selector.watch([channel_events.updates, peer_events.updates], ENDED)
-        self._timeline, self._ledger = self._accounts(start, saved)
+        undo.callback(session.selector.close)
+        start = session.selector.watch(updates)
+        session.timeline, session.ledger = self._accounts(start, saved)
         if snapshot is NOT_YET_KNOWN:
-            self._ledger.pause()
+            session.ledger.pause()
         else:
-            self._ledger.resume(open_channels, online)
+            session.ledger.resume(open_channels, online)
 
     def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Timeline, Ledger]:
         config = self._config
@@ -162,29 +197,23 @@ class ChannelEventStore:
         peers = dict.fromkeys(peer for _, peer in open_channels)
         return [peer for peer in peers if is_peer_online(peer)]
 
-    def _launch(self, undo: ExitStack) -> None:
-        with self._lock:
-            if self._state is _STOPPED:
-                raise ShuttingDownError("the store was stopped while it started")
-            undo_at_end = undo.pop_all()
-            thread = threading.Thread(
-                target=self._run, args=[undo_at_end], name="chanfitness", daemon=True
-            )
-            try:
-                thread.start()
-                self._thread, self._state = thread, _RUNNING
-            except BaseException:
-                self._selector.end()  # interrupted, the thread may run all the same
-                undo_at_end.close()
-                raise
-
-    def _begin_to_save(self, storage: SqliteStorage) -> None:
+    def _begin_to_save(self, storage: SqliteStorage, session: _Session) -> None:
         atexit.register(self.stop)
-        try:
-            storage.start(lambda everything: self._ask(None, Ledger.unsaved, everything))
-        except BaseException:
-            self.stop()
-            raise
+        storage.start(lambda everything: self._answer(session, None, Ledger.unsaved, (everything,)))
+
+    def _undo_start(self, session: _Session) -> None:
+        """Take back a start that failed, wherever it was, and let another one be made."""
+        session.is_abandoned = True
+        undo = session.claim()
+        if undo is not None:  # the loop has not begun, and if it does, it ends at once
+            undo.close()
+            session.quit.set()
+        else:
+            session.selector.end()
+            self._join(session)
+        with self._lock:
+            if self._state is not _STOPPED:
+                self._state = _NEW
 
     def stop(self) -> None:
         """Handle what was put before, then end. Final; never raises.
@@ -192,30 +221,35 @@ class ChannelEventStore:
         Also before ``start()``, during it, twice, and by many threads at once;
         each call returns when the loop has ended, except on the loop's own
         thread or the storage's writer (in a log handler, say), during ``start()``,
-        and in a signal's handler that interrupts another call of it, where it
-        returns at once.
+        and in a signal's handler that interrupts another call of it or an update that is
+        being sent, where it returns at once.
         """
         with self._lock:
-            self._state = _STOPPED
-        if self._thread is not None:
-            self._selector.end()
-            if not self._waits_for(threading.get_ident()):
-                self._join(self._thread)
+            self._state, session = _STOPPED, self._session
+        if session is not None and session.has_started:
+            session.selector.end()
+            if not self._waits_for(session):
+                self._join(session)
 
-    def _join(self, thread: threading.Thread) -> None:
+    def _join(self, session: _Session) -> None:
         with self._joining:
             if self._is_joining:  # by this thread, whose join() a signal's handler interrupted
                 return
             self._is_joining = True
             try:
-                thread.join()
+                assert session.thread is not None
+                session.thread.join()
             finally:
                 self._is_joining = False
 
-    def _waits_for(self, ident: int) -> bool:
+    def _waits_for(self, session: _Session) -> bool:
         """Whether the loop does not end before this thread goes on."""
-        storage = self._config.storage
-        return ident == self._ident or (storage is not None and storage.is_written_by(ident))
+        storage, ident = self._config.storage, threading.get_ident()
+        return (
+            ident == session.ident
+            or session.selector.is_held_here()
+            or (storage is not None and storage.is_written_by(ident))
+        )
 
     def __enter__(self) -> Self:
         self.start()
@@ -300,24 +334,38 @@ class ChannelEventStore:
             timeout = min(timeout, threading.TIMEOUT_MAX)
         if self._state is not _RUNNING:
             self._refuse()
-        if self._ident == threading.get_ident():
+        session = self._session
+        assert session is not None
+        if session.ident == threading.get_ident():
             raise ChanFitnessError("the loop's own thread cannot wait for an answer of the loop")
+        return self._answer(session, timeout, answer, arguments)  # type: ignore[no-any-return]
+
+    def _answer(
+        self,
+        session: _Session,
+        timeout: float | None,
+        answer: Callable[..., Any],
+        arguments: tuple[object, ...],
+    ) -> Any:
         question = Question(answer, arguments)
-        self._selector.post(question)
+        session.selector.post(question)
         # The loop sets quit and then fails what is left; here the question was
         # put and then quit is looked at: one of the two sees the other.
         try:
-            if self._quit.is_set():
+            if session.quit.is_set():
                 result, error = question.response.get_nowait()
             else:
                 result, error = question.response.get(timeout=timeout)
         except queue.Empty:
-            if self._quit.is_set():
+            if session.quit.is_set():
                 self._refuse()
             raise RequestTimeoutError(f"no answer within {timeout} seconds") from None
-        if error is not None:
-            raise type(error)(*error.args)  # one of its own for each caller's thread
-        return result  # type: ignore[no-any-return]
+        if error is None:
+            return result
+        try:
+            raise error  # with the loop's frames; this caller alone has it
+        finally:
+            del error  # which refers to this frame
 
     def _refuse(self) -> NoReturn:
         """Say why this store does not answer."""
@@ -326,43 +374,50 @@ class ChannelEventStore:
         raise NotStartedError("the store has not started yet")
 
     def _end_in_a_child(self) -> None:
-        self._lock = threading.Lock()  # another thread may have held it
+        self._lock = threading.RLock()  # another thread may have held it
         self._why_stopped = f"this store runs in process {os.getppid()}, not in a child of it"
         self._state = _STOPPED
-        self._thread = None
-        self._hooks.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.selector.abandon()
 
     # The loop's thread.
 
-    def _run(self, undo: ExitStack) -> None:
-        self._ident = threading.get_ident()
+    def _run(self, session: _Session) -> None:
+        session.ident = threading.get_ident()
+        undo = session.claim()
+        if undo is None:  # start() was interrupted, and has undone everything
+            return
+        selector, fault = session.selector, None
         with undo:
-            fault: BaseException | None = None
             try:
-                Loop(self._selector, self._timeline, self._ledger, self._config.on_event).run()
+                Loop(selector, session.timeline, session.ledger, self._config.on_event).run()
             except BaseException as error:
                 fault = error
                 self._why_stopped = f"the store's loop died of {quoted(error)}"
-            self._hooks.close()
+            left = selector.close()
             with self._lock:
-                self._state = _STOPPED
-            self._quit.set()
-            for item in self._selector.leftovers():
+                if not session.is_abandoned:
+                    self._state = _STOPPED
+            session.quit.set()
+            for item in [*left, *selector.close()]:
                 if isinstance(item, Question):
                     item.response.put((None, ShuttingDownError(self._why_stopped)))
             if fault is not None:
                 logger.critical("%s", self._why_stopped, exc_info=fault)
 
-    def _close(self, storage: SqliteStorage) -> None:
+    def _close(self, storage: SqliteStorage, session: _Session) -> None:
         """Save for the last time; after a start that failed there is nothing to save."""
-        if self._ident is None:
+        atexit.unregister(self.stop)
+        if not session.has_storage:
+            return
+        if session.ident is None or session.is_abandoned:
             storage.close()
             return
-        atexit.unregister(self.stop)
-        at, _ = self._timeline.instant()
-        if self._selector.ended_at is not None:
-            at = self._timeline.position(self._selector.ended_at)
-        storage.close(lambda everything: self._ledger.last_flush(at, everything))
+        at, _ = session.timeline.instant()
+        if session.selector.ended_at is not None:
+            at = session.timeline.position(session.selector.ended_at)
+        storage.close(lambda everything: session.ledger.last_flush(at, everything))
 
 
 def _cancel(subscription: Subscription) -> None:

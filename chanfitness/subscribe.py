@@ -7,12 +7,15 @@ queues are filled in the thread that sends.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
+import time
+import weakref
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from .core.selector import ENDED, WatchableQueue
+from .core.watchable_queue import ENDED, WatchableQueue
 from .errors import ShuttingDownError
 
 __all__ = ["ENDED", "Client", "Server"]
@@ -28,8 +31,8 @@ class Client(Generic[T]):
     ``threading.Event``, set when either end has ended the subscription.
     """
 
-    def __init__(self, server: Server[T]) -> None:
-        self.updates: queue.Queue[Any] = WatchableQueue(last=ENDED)
+    def __init__(self, server: Server[T], updates: WatchableQueue) -> None:
+        self.updates: queue.Queue[Any] = updates
         self.quit = threading.Event()
         self._server = server
 
@@ -39,41 +42,59 @@ class Client(Generic[T]):
 
 
 class Server(Generic[T]):
-    """Sends each update to all clients, in one order. Safe from any thread."""
+    """Sends each update to all clients, in one order. Safe from any thread.
+
+    A server is not carried over ``fork``: in the child sending and subscribing raise
+    ``ShuttingDownError``.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards changes of what follows
+        # Guards what follows, and is the mutex of the clients' queues. A signal's handler
+        # may take it again while its thread sends.
+        self._lock = threading.RLock()
         self._clients: tuple[Client[T], ...] = ()
-        self._stopped = False
+        self._queues: tuple[WatchableQueue, ...] = ()
+        self._why_stopped: str | None = None
+        _servers.add(self)
 
     def subscribe(self) -> Client[T]:
         """A new client, or ``ShuttingDownError`` after :meth:`stop`."""
-        client = Client(self)
+        updates = WatchableQueue(self._lock)
+        client = Client(self, updates)
         with self._lock:
-            self._refuse_if_stopped()
+            if self._why_stopped is not None:
+                raise ShuttingDownError(self._why_stopped)
             self._clients += (client,)
+            self._queues += (updates,)
         return client
 
     def send_update(self, update: T) -> None:
         """Give ``update`` to every client; ``ShuttingDownError`` after :meth:`stop`.
 
         If a client's queue refuses it (its store's clock raised), the others
-        still get it, and then the error is raised.
+        still get it, and then the error is raised. Never waits; but a publisher that
+        is thousands of updates ahead of a store leaves the processor to it.
         """
-        clients = self._clients
-        if len(clients) == 1:
-            clients[0].updates.put(update)  # its mutex makes the one order
-        else:
-            with self._lock:
-                self._refuse_if_stopped()
-                _put_in_each(self._clients, update)
+        refused, is_ahead = None, False
+        with self._lock:
+            if self._why_stopped is not None:
+                raise ShuttingDownError(self._why_stopped)
+            for updates in self._queues:
+                try:
+                    if updates.accept(update):
+                        is_ahead = True
+                except Exception as error:
+                    refused = error
+        if is_ahead:
+            time.sleep(0)
+        if refused is not None:
+            raise refused
 
     def stop(self) -> None:
         """End all subscriptions. A second call does nothing."""
         with self._lock:
-            self._stopped = True
-            clients = self._clients
-        self._end(clients)
+            self._why_stopped = self._why_stopped or "this server has stopped"
+            self._end(self._clients)
 
     def _end(self, clients: Iterable[Client[T]]) -> None:
         with self._lock:
@@ -81,19 +102,23 @@ class Server(Generic[T]):
             self._clients = tuple(each for each in self._clients if each not in ending)
             for client in ending:
                 client.quit.set()
-            _put_in_each(ending, ENDED)
+                client.updates.put(ENDED)
+            self._queues = tuple(each for each in self._queues if not each.has_ended)
 
-    def _refuse_if_stopped(self) -> None:
-        if self._stopped:
-            raise ShuttingDownError("this server has stopped")
+    def _end_in_a_child(self) -> None:
+        self._lock = threading.RLock()  # another thread may have held it
+        self._why_stopped = f"this server runs in process {os.getppid()}, not in a child of it"
+        for updates in self._queues:
+            updates.reset(self._lock)
+        self._end(self._clients)
 
 
-def _put_in_each(clients: Iterable[Client[T]], item: object) -> None:
-    refused: Exception | None = None
-    for client in clients:
-        try:
-            client.updates.put(item)
-        except Exception as error:
-            refused = error
-    if refused is not None:
-        raise refused
+_servers: weakref.WeakSet[Server[Any]] = weakref.WeakSet()
+
+
+def _end_all_in_a_child() -> None:
+    for server in list(_servers):
+        server._end_in_a_child()
+
+
+os.register_at_fork(after_in_child=_end_all_in_a_child)

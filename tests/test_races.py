@@ -172,12 +172,12 @@ def test_a_question_put_right_after_stop_is_left_to_be_refused() -> None:
     selector.end()
     selector.post("after")
 
-    taken = [item for item, _ in selector.take()]
+    taken = [item for item, _, _ in selector.take()]
     selector.done()
 
     assert taken == ["before"]
     assert selector.ended
-    assert "after" in selector.leftovers()
+    assert "after" in selector.close()
 
 
 class FreshSources:

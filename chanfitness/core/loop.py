@@ -44,8 +44,9 @@ from ..events import (
 )
 from ..logs import Log
 from .ledger import Ledger
-from .selector import ENDED, Selector
+from .selector import Selector
 from .timeline import Timeline
+from .watchable_queue import ENDED, Barrier
 
 logger = Log(__name__)
 
@@ -88,6 +89,7 @@ class Loop:
             MonitoringPausedEvent: self._pause,
             MonitoringResumedEvent: self._resume,
             type(ENDED): self._ended,
+            Barrier: self._reach,
         }
         if on_event is not None:
             self._handlers |= {
@@ -99,8 +101,9 @@ class Loop:
     def run(self) -> None:
         """Handle what is put, until the end. Raises what a queue raised."""
         selector, handlers, unknown = self._selector, self._handlers, self._unknown
+        selector.begin()
         while not selector.ended:
-            for item, moment in selector.take():
+            for item, moment, _ in selector.take():
                 try:
                     handlers.get(type(item), unknown)(item, moment)
                 except Exception:
@@ -141,6 +144,9 @@ class Loop:
     def _resume(self, event: MonitoringResumedEvent, moment: Moment) -> None:
         self._position(moment, event.at)
         self._ledger.resume(event.open_channels, event.online_peers)
+
+    def _reach(self, barrier: Barrier, _: Moment) -> None:
+        barrier.reached.set()
 
     def _ended(self, _: object, __: Moment) -> None:
         logger.info("a stream of events has ended: nothing more comes from it")

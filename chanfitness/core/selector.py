@@ -1,96 +1,47 @@
-"""Waiting on many ``queue.Queue`` objects at once, in order and without polling.
+"""Waiting on many queues at once, in order and without polling.
 
-``queue.Queue`` has no ``select``. While a queue is *watched*, its ``_put`` (the
-documented override hook, called with the queue's mutex held) also *notes* the
-put in one ready list: this queue, this moment. The ready list is a
-``queue.SimpleQueue``, so one blocking ``get()`` on it waits for all queues, its
-order is the order of the puts, and each note carries the moment of its put.
-What needs no queue of its own is *posted* straight into the ready list.
+All that is put comes into one *ready list*, a ``queue.SimpleQueue``: one blocking
+``get()`` on it waits for everything, and its order is the order of the puts. Each entry
+carries the moment of its put. What needs no queue is *posted* there. A
+:class:`WatchableQueue` of our own hands its items over to it directly.
 
-A note does not hold the item: that stays in its queue until it is taken, so a
-bounded queue keeps its bound and an item that is not taken is still there.
+A plain ``queue.Queue`` has no ``select``. While it is watched, its ``_put`` (the
+documented override hook, called with the queue's mutex held) *notes* the put in the
+ready list. A note does not hold the item: that stays in its queue until it is taken, so
+a bounded queue keeps its bound and an item that is not taken is still there.
 """
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from operator import itemgetter
-from typing import Any, Final
-
-from typing_extensions import final
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext, suppress
+from operator import length_hint
+from typing import Any
 
 from ..clock import Moment
+from .watchable_queue import ENDED, WatchableQueue
 
 _HOOKS = ("_put", "shutdown")
 _END = object()
+_NEXT = object()
 _GONE = object()
 
-_Entry = tuple[Any, Any]
-"""(a _Source, moment): the next item of that queue; (anything else, moment): that."""
-
-_what = itemgetter(0)
-
-
-@final
-class _Ended:
-    def __repr__(self) -> str:
-        return "subscribe.ENDED"
-
-
-ENDED: Final = _Ended()
-"""The last item of a subscription that was cancelled, or whose server stopped."""
-
-
-class WatchableQueue(queue.Queue[Any]):
-    """An unbounded queue that is made to be watched, which is faster than a hook.
-
-    A put never waits, and takes the lock with a plain ``with``, which an
-    interrupt cannot leave locked. While there is a watcher the put is noted
-    there; otherwise it wakes whoever waits in ``get``. After the item ``last``
-    nothing more is put, and nothing after a shutdown.
-    """
-
-    is_shutdown = False  # as in Python 3.13 and newer
-
-    def __init__(self, last: object) -> None:
-        super().__init__()
-        self._last = last
-        self._ended = False
-        self.watcher: _Source | None = None  # guarded, as all else here, by the mutex
-
-    def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
-        """Add ``item``, unless nothing more is to be put."""
-        with self.mutex:
-            if self._ended or self.is_shutdown:
-                return
-            watcher = self.watcher
-            self._ended = item is self._last
-            if watcher is None:
-                self.not_empty.notify()
-            else:
-                watcher.note((watcher, None if self._ended else watcher.read()))
-            self.queue.append(item)
-            self.unfinished_tasks += 1
+_Entry = tuple[Any, Any, Any]
+"""(item, moment, source): an item of a watchable queue; (_NEXT, moment, source): the next
+item of a plain one; (item, moment, None): it was posted."""
 
 
 class _Source:
-    """A watched queue: its hooks, and how items are taken and acknowledged."""
+    """A queue that is watched: its hooks, and how noted items are taken and acknowledged."""
 
-    def __init__(
-        self,
-        updates: queue.Queue[Any],
-        note: Callable[[_Entry], None],
-        read: Callable[[], Moment],
-        at_shutdown: object,
-    ) -> None:
+    def __init__(self, updates: queue.Queue[Any], selector: Selector) -> None:
         self.queue = updates
-        self.note = note
-        self.read = read
         self.taken: list[Any] = []
+        self._selector = selector
+        self._note, self._read = selector.note, selector.read
         self._to_acknowledge = 0
-        self._at_shutdown = at_shutdown
         self._told_of_shutdown = False
         self._before = {name: vars(updates)[name] for name in _HOOKS if name in vars(updates)}
         self._plain_put, self._plain_get = _put_and_get(updates)
@@ -102,11 +53,11 @@ class _Source:
         What is in the queue already counts as put ``now``.
         """
         for _ in range(self.queue._qsize()):
-            self.note((self, now))
+            self._note((_NEXT, now, self))
         if isinstance(self.queue, WatchableQueue):
-            self.queue.watcher = self
-        else:
-            self.queue._put = self._put  # type: ignore[method-assign]
+            self.queue.watcher = self._selector
+            return
+        self.queue._put = self._put  # type: ignore[method-assign]
         if self._plain_shutdown is not None:
             self.queue.shutdown = self._shutdown  # type: ignore[attr-defined]
             if self.queue.is_shutdown:  # type: ignore[attr-defined]
@@ -116,6 +67,7 @@ class _Source:
         """Leave the queue as it was. Needs no mutex: each step is atomic."""
         if isinstance(self.queue, WatchableQueue):
             self.queue.watcher = None
+            return
         for name in _HOOKS:
             vars(self.queue).pop(name, None)
         vars(self.queue).update(self._before)
@@ -123,7 +75,7 @@ class _Source:
     def _put(self, item: object) -> None:
         # The note first: an interrupt between the two leaves a note without an
         # item, which is skipped, and never an item that nobody knows of.
-        self.note((self, self.read()))
+        self._note((_NEXT, self._read(), self))
         self._plain_put(item)
 
     def _shutdown(self, immediate: bool = False) -> None:
@@ -135,17 +87,15 @@ class _Source:
     def _tell_of_shutdown(self) -> None:
         if not self._told_of_shutdown:
             self._told_of_shutdown = True
-            self.note((self._at_shutdown, None))
+            self._note((ENDED, None, None))
 
-    def take(self, whats: list[Any], end: int | None) -> BaseException | None:
-        """Take the items of the notes in ``whats[:end]``; the mutex is held.
+    def take(self, noted: int, wanted: int) -> BaseException | None:
+        """Take the items of ``wanted`` of the ``noted`` notes; the mutex is held.
 
         The newest notes count: if there are fewer items than notes, the oldest
-        notes are without. ``taken`` then holds one entry a note, the first last.
+        notes have no item. ``taken`` then holds one entry a note, the first last.
         If the queue raises, that is returned, and ``taken`` ends where it did.
         """
-        noted = whats.count(self)
-        wanted = noted if end is None else whats[:end].count(self)
         gone = min(max(noted - self.queue._qsize(), 0), wanted)
         taken: list[Any] = [_GONE] * gone
         fault = None
@@ -192,133 +142,194 @@ class Selector:
     """One consumer's view of several queues and of what is posted beside them.
 
     ``read`` is called once for each put and each post, in the thread that puts.
-    ``post`` and ``end`` are for any thread, all else is for the one consumer.
+    ``note``, ``post`` and ``end`` are for any thread, all else is for the one consumer.
     """
 
     def __init__(self, read: Callable[[], Moment]) -> None:
-        self._read = read
+        self.read = read
         self._ready: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
+        self.note, self.backlog = self._ready.put, self._ready.qsize
         self._sources: list[_Source] = []
-        self._entries: list[_Entry] = []  # of the batch at hand
-        self._held: list[_Source] = []  # the queues that they name
-        self._end: int | None = None  # where the end is among them
+        self._may_be_noted = True  # whether there may be notes among the entries
+        self._consumer: int | None = None
+        self._entries: list[_Entry] = []  # taken from the ready list, and in no batch yet
+        self._handled: list[_Entry] = []  # the batch in hand, and how far it is handled
+        self._batch: Iterator[_Entry] = iter(self._handled)
+        self._noted: list[_Source] = []  # those of the notes in the batch
         self.ended = False
         self.ended_at: Moment | None = None
         self._ending = False
         self._fault: BaseException | None = None
 
-    def watch(self, updates: list[queue.Queue[Any]], at_shutdown: object) -> Moment:
+    def watch(self, updates: Iterable[queue.Queue[Any]]) -> Moment:
         """Watch these queues from now on, and return what the clock says now.
 
-        ``at_shutdown`` is delivered when a queue is shut down (Python 3.13).
+        :data:`ENDED` is delivered when a queue is shut down (Python 3.13).
         Raises ``TypeError`` for what cannot be watched and ``ValueError`` for a
-        queue that is watched already; then none of them is.
+        queue that is watched already. After any error :meth:`close` undoes the rest.
         """
+        distinct = {}
         for candidate in updates:
             if not isinstance(candidate, queue.Queue):
                 raise TypeError(
                     f"cannot watch a {type(candidate).__module__}.{type(candidate).__qualname__}:"
                     " pass a queue.Queue (or a subclass of it)"
                 )
-        distinct = {id(each): each for each in updates}
-        with ExitStack() as mutexes:
-            # All at once: no put can fall between the reading and the hooks.
-            for _, each in sorted(distinct.items()):
-                mutexes.enter_context(each.mutex)
-                if _is_watched(each):
+            distinct[id(candidate)] = candidate
+        # In one order, or two stores that start on the same queues could wait for each other.
+        return self._watch_all(sorted(distinct.values(), key=lambda each: id(each.mutex)))
+
+    def _watch_all(self, updates: list[queue.Queue[Any]], held: int = 0) -> Moment:
+        """Hook all at once, so that no put falls between the reading and the hooks.
+
+        Each mutex is taken by a plain ``with``, which an interrupt cannot leave locked.
+        """
+        if held < len(updates):
+            with updates[held].mutex:
+                if _is_watched(updates[held]):
                     raise ValueError("this queue is watched already, by another store")
-            now = self._read()
-            for each in distinct.values():
-                source = _Source(each, self._ready.put, self._read, at_shutdown)
-                self._sources.append(source)
-                source.hook(now)
+                return self._watch_all(updates, held + 1)
+        now = self.read()
+        for each in updates:
+            self._sources.append(_Source(each, self))
+            self._sources[-1].hook(now)
         return now
 
-    def unwatch(self) -> None:
-        """Leave the queues as they were before :meth:`watch`."""
+    def close(self) -> list[Any]:
+        """Leave the queues as they were before :meth:`watch`; return what was posted.
+
+        What was put into a watchable queue and not handled is in it again.
+        """
+        rest = length_hint(self._batch)
+        in_hand = self._handled[-rest - 1 :]  # the first of them is what the consumer died of
+        posted = [what for what, _, source in in_hand[:1] if source is None]
+        self._entries = in_hand[1:] + self._entries
+        while self._sources:
+            source = self._sources.pop()
+            if isinstance(source.queue, WatchableQueue):
+                with source.queue.mutex:
+                    self._drain_ready()
+                    items = [what for what, _, queue in self._entries if queue is source.queue]
+                    source.queue.give_back(items)
+            source.unhook()
+        self._drain_ready()
+        posted += [what for what, _, source in self._entries if source is None]
+        self._entries.clear()
+        return posted
+
+    def is_held_here(self) -> bool:
+        """Whether this thread is in the middle of a put that :meth:`close` would wait for."""
+        return any(
+            isinstance(source.queue, WatchableQueue) and source.queue.is_held_here()
+            for source in list(self._sources)
+        )
+
+    def abandon(self) -> None:
+        """Leave the queues, in a child of ``fork``, where their mutexes may be held for good."""
         while self._sources:
             self._sources.pop().unhook()
 
     def post(self, item: object) -> None:
         """Put ``item`` straight into the ready list."""
-        self._ready.put((item, self._read()))
+        self.note((item, self.read(), None))
 
     def end(self) -> None:
         """Let :meth:`take` hand out what was put until now, and then no more."""
         self._ending = True
         moment = None
         with suppress(Exception):  # a clock that fails is no reason not to end
-            moment = self._read()
-        self._ready.put((_END, moment))
+            moment = self.read()
+        self.note((_END, moment, None))
 
-    def take(self) -> Iterator[tuple[Any, Moment]]:
+    def is_here(self) -> bool:
+        """Whether this is the consumer's thread."""
+        return threading.get_ident() == self._consumer
+
+    def take(self) -> Iterator[_Entry]:
         """Wait for something to be put, and take all that was: a batch.
 
-        Yields (item, moment) in the order of the puts; the moment of
-        ``at_shutdown`` is None. ``ended`` then says whether these are the last.
+        Iterates over (item, moment, source) in the order of the puts; the moment of
+        :data:`ENDED` is None. ``ended`` then says whether these are the last.
         Raises what a queue raised while an item was taken from it, once all
         items before that one were handed out.
         """
         if self._fault is not None:
             raise self._fault
-        entry = self._ready.get()
-        self._entries.append(entry)
-        self._held = []
-        if type(entry[0]) is not _Source and not self._ending and self._ready.empty():
-            return iter(self._entries)  # a question alone, the common case: no queue to look at
-        try:
-            whats = self._drain()
-            end = whats.index(_END) if self._ending and _END in whats else None
-            for source in self._held:
-                self._fault = source.take(whats, end) or self._fault
-            if end is not None and self._fault is None:
-                self.ended, self.ended_at = True, self._entries[end][1]
-        finally:
-            for source in self._held:
-                source.queue.mutex.release()
-        self._end = end
-        return self._in_order(end)
+        self._entries.append(self._ready.get())
+        self._drain_ready()
+        if self._may_be_noted or self._ending:
+            self._resolve()
+        else:
+            self._handled, self._entries = self._entries, []
+        self._batch = iter(self._handled)
+        return self._batch
 
     def done(self) -> None:
         """Acknowledge the last batch: it was handled."""
-        for source in self._held:
+        for source in self._noted:
             source.acknowledge()
-        if self._fault is None:
-            del self._entries[: self._end]  # what was posted after the end is left over
+        self._noted, self._handled = [], []
 
-    def leftovers(self) -> list[Any]:
-        """What was posted and is not known to be handled.
+    def begin(self) -> None:
+        """The thread that calls this is the consumer."""
+        self._consumer = threading.get_ident()
 
-        That is of the ready list, and of a batch that was handled in part.
+    def _drain_ready(self) -> None:
+        get = self._ready.get
+        self._entries += [get() for _ in range(self._ready.qsize())]
+
+    def _resolve(self) -> None:
+        """Make a batch of the entries as far as the end, with each note's item in its place."""
+        held, noted = self._hold()
+        try:
+            end = self._where_the_end_is() if self._ending else None
+            wanted = [source for what, _, source in self._entries[:end] if what is _NEXT]
+            for source in self._noted:
+                with source.queue.mutex if source not in held else nullcontext():
+                    fault = source.take(noted.count(source), wanted.count(source))
+                self._fault = fault or self._fault
+        finally:
+            for source in held:
+                source.queue.mutex.release()
+        entries = self._entries[:end]
+        self._entries = [] if end is None else self._entries[end:]
+        self._handled = []
+        for index, (what, moment, source) in enumerate(entries):
+            if what is not _NEXT:
+                self._handled.append((what, moment, source))
+            elif not source.taken:  # the queue raised here: the consumer is to die of it
+                self._entries = entries[index + 1 :] + self._entries
+                return
+            elif (item := source.taken.pop()) is not _GONE:
+                self._handled.append((item, moment, None))
+        if end is not None:
+            self.ended, self.ended_at = True, self._entries[0][1]
+
+    def _hold(self) -> tuple[list[_Source], list[_Source]]:
+        """Take the mutex of each plain queue that a note names; return these, and all notes.
+
+        So each queue's notes and items are as many. Where notes are more, an item was
+        taken by someone else, or its put was interrupted. What is noted of a watchable queue
+        was in it before, and becomes no more.
         """
-        entries = self._entries + [self._ready.get() for _ in range(self._ready.qsize())]
-        return [what for what, _ in entries if not isinstance(what, _Source)]
+        held: list[_Source] = []
+        noted: list[_Source] = []
+        looked_at = 0
+        while looked_at < len(self._entries):
+            fresh = self._entries[looked_at:]
+            looked_at += len(fresh)
+            noted += [source for what, _, source in fresh if what is _NEXT]
+            for source in dict.fromkeys(noted):
+                if source not in held and not isinstance(source.queue, WatchableQueue):
+                    source.queue.mutex.acquire()
+                    held.append(source)
+            self._drain_ready()
+        self._noted = list(dict.fromkeys(noted))
+        self._may_be_noted = any(
+            not isinstance(source.queue, WatchableQueue) for source in self._sources
+        )
+        return held, noted
 
-    def _drain(self) -> list[Any]:
-        """Move all of the ready list to ``_entries``, with the mutex of each
-        queue that they name held: so each queue's notes and items are as many.
-
-        Where notes are more, an item was taken by someone else, or its put was
-        interrupted.
-        """
-        get, qsize = self._ready.get, self._ready.qsize
-        whats: list[Any] = []
-        while True:
-            self._entries += [get() for _ in range(qsize())]
-            fresh = list(map(_what, self._entries[len(whats) :]))
-            whats += fresh
-            new = set(self._sources).intersection(fresh).difference(self._held)
-            if not new:
-                return whats
-            for source in new:
-                source.queue.mutex.acquire()
-                self._held.append(source)
-
-    def _in_order(self, end: int | None) -> Iterator[tuple[Any, Moment]]:
-        for what, moment in self._entries[:end]:
-            if type(what) is not _Source:
-                yield what, moment
-            elif not what.taken:
-                return  # the queue raised here: what comes later is lost with the loop
-            elif (item := what.taken.pop()) is not _GONE:
-                yield item, moment
+    def _where_the_end_is(self) -> int | None:
+        whats = [what for what, _, _ in self._entries]
+        return next((index for index, what in enumerate(whats) if what is _END), None)

@@ -43,6 +43,11 @@ def segments(path: Path) -> int:
         return int(count)
 
 
+def timeline_of(store: ChannelEventStore) -> Timeline:
+    assert store._session is not None
+    return store._session.timeline
+
+
 def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, ChannelHistory]:
     """A channel that opened long ago, and one peer that flaps now and then."""
     old = node.open_channel(node.new_peer(online=True))
@@ -67,7 +72,7 @@ def expected(monkeypatch: pytest.MonkeyPatch) -> tuple[Overview, ChannelHistory]
         node = FakeNode(history=3 * DAY)
         with running(node.store) as store:
             found = cut_often(node, store)
-            assert len(store._timeline.anchors()) == CUTS + 1
+            assert len(timeline_of(store).anchors()) == CUTS + 1
             return found
 
 
@@ -78,7 +83,7 @@ def test_what_is_kept_is_bounded_and_all_dates_stand(
     with watching(node, tmp_path / "db", history=3 * DAY) as store:
         overview, history = cut_often(node, store)
         assert (overview, history) == expected(monkeypatch)
-        assert len(store._timeline.anchors()) < 260
+        assert len(timeline_of(store).anchors()) < 260
         opened = store.get_history(overview.channels[0].channel_point).start
     assert opened == FakeNode().clock.now()
     assert segments(tmp_path / "db") < 260
@@ -97,7 +102,7 @@ def test_without_history_only_what_dates_something_is_kept() -> None:
         for _ in range(CUTS):
             cut(node, [])
         overview = store.get_overview()
-        assert len(store._timeline.anchors()) < 260
+        assert len(timeline_of(store).anchors()) < 260
     assert overview.blind == CUTS * HOUR
     assert overview.channels[0].lifetime == CUTS * HOUR
 

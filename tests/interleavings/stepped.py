@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from chanfitness import ChannelEventStore, PeerNotifier
-from chanfitness.core.selector import Selector, WatchableQueue
+from chanfitness.core.selector import Selector
+from chanfitness.core.watchable_queue import WatchableQueue
 
 from .stepping import CHANGE, ENABLE, LOOK, Party, Touches, here
 
@@ -62,6 +63,28 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+class RLock(Lock):
+    """As ``threading.RLock``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._owner: Party | None = None
+        self._times = 0
+
+    def acquire(self) -> bool:
+        if self.held and self._owner is here().current:
+            self._times += 1
+            return True
+        super().acquire()
+        self._owner, self._times = here().current, 1
+        return True
+
+    def release(self) -> None:
+        self._times -= 1
+        if not self._times:
+            super().release()
 
 
 class Condition:
@@ -306,7 +329,7 @@ def stepped() -> Iterator[None]:
     with ExitStack() as stack:
         for name, stepped_one in {
             "threading.Lock": Lock,
-            "threading.RLock": Lock,  # which no party takes twice
+            "threading.RLock": RLock,
             "threading.Condition": Condition,
             "threading.Event": Event,
             "threading.Thread": Thread,

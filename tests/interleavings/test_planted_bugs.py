@@ -10,7 +10,8 @@ import pytest
 
 from chanfitness import ChannelEventStore
 from chanfitness.core.loop import Loop, Question
-from chanfitness.core.selector import Selector, WatchableQueue, _Source
+from chanfitness.core.selector import Selector, _Source
+from chanfitness.core.watchable_queue import WatchableQueue
 
 from .cases import (
     ASK_AND_STOP,

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...checks import extra, quoted
 from ...config import NOT_YET_KNOWN, NotYetKnown
-from ...core.selector import ENDED, WatchableQueue
+from ...core.watchable_queue import ENDED, WatchableQueue
 from ...errors import NodeError, ShuttingDownError
 from ...events import (
     ClosedChannelEvent,
@@ -52,7 +52,7 @@ class Watch:
     """
 
     def __init__(self, settings: Settings, backoff: Backoff) -> None:
-        self.updates: queue.Queue[Any] = WatchableQueue(last=ENDED)
+        self.updates: queue.Queue[Any] = WatchableQueue(threading.RLock())
         self.fault: NodeError | None = None
         self.online: set[Vertex] = set()  # as far as is known
         self._settings = settings
