@@ -22,6 +22,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
 
+from . import threads
 from .checks import quoted, refuse_green_threads
 from .clock import Clock, Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
@@ -65,7 +66,8 @@ class _Session:
         self.quit = threading.Event()  # set when no question will be answered any more
         self.thread: threading.Thread | None = None
         self.ident: int | None = None  # of the loop's thread
-        self.has_started = False
+        self.is_launched = False  # the thread was started
+        self.has_started = False  # and so was the store
         self.has_storage = False
         self.is_abandoned = False  # by a start that failed
         self._claims = [self.undo]
@@ -138,7 +140,8 @@ class ChannelEventStore:
             session.thread = threading.Thread(
                 target=self._run, args=[session], name="chanfitness", daemon=True
             )
-            session.thread.start()
+            threads.start(session.thread)
+            session.is_launched = True
             if self._config.storage is not None:
                 self._begin_to_save(self._config.storage, session)
             with self._lock:  # the last thing: nothing that is called after it can fail
@@ -210,6 +213,7 @@ class ChannelEventStore:
             session.quit.set()
         else:
             session.selector.end()
+        if session.is_launched or undo is None:  # else there may be no thread to join
             self._join(session)
         with self._lock:
             if self._state is not _STOPPED:
@@ -384,10 +388,10 @@ class ChannelEventStore:
     # The loop's thread.
 
     def _run(self, session: _Session) -> None:
-        session.ident = threading.get_ident()
         undo = session.claim()
-        if undo is None:  # start() was interrupted, and has undone everything
+        if undo is None:  # start() failed, and has undone everything
             return
+        session.ident = threading.get_ident()
         selector, fault = session.selector, None
         with undo:
             try:

@@ -50,7 +50,9 @@ def check_in_child():
     assert refusal(store.list_channels) == why
     store.stop()
     source.updates.put("left alone")
-    notifier.notify_peer_online(ALICE)
+    elsewhere = f"this server runs in process {parent}, not in a child of it"
+    assert refusal(notifier.notify_peer_online, ALICE) == elsewhere
+    assert refusal(notifier.subscribe_peer_events) == elsewhere
     assert source.updates.get_nowait() == "left alone"
     assert source.updates.qsize() == 0
     with make_store(source, clock=clock) as of_the_child:

@@ -313,18 +313,20 @@ class Selector:
         was in it before, and becomes no more.
         """
         held: list[_Source] = []
-        noted: list[_Source] = []
-        looked_at = 0
-        while looked_at < len(self._entries):
-            fresh = self._entries[looked_at:]
-            looked_at += len(fresh)
-            noted += [source for what, _, source in fresh if what is _NEXT]
-            for source in dict.fromkeys(noted):
-                if source not in held and not isinstance(source.queue, WatchableQueue):
-                    source.queue.mutex.acquire()
-                    held.append(source)
+        while True:
+            noted = [source for what, _, source in self._entries if what is _NEXT]
+            self._noted = list(dict.fromkeys(noted))
+            fresh = [
+                source
+                for source in self._noted
+                if source not in held and not isinstance(source.queue, WatchableQueue)
+            ]
+            if not fresh:
+                break
+            for source in fresh:
+                source.queue.mutex.acquire()
+                held.append(source)
             self._drain_ready()
-        self._noted = list(dict.fromkeys(noted))
         self._may_be_noted = any(
             not isinstance(source.queue, WatchableQueue) for source in self._sources
         )

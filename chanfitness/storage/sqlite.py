@@ -24,6 +24,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 
+from .. import threads
 from ..checks import quoted
 from ..core.saved_state import ClosedRow, Flush, Saved
 from ..errors import (
@@ -137,7 +138,7 @@ class SqliteStorage:
         writer = threading.Thread(
             target=self._write_on, args=[ask], name="chanfitness-writer", daemon=True
         )
-        writer.start()
+        threads.start(writer)
         self._writer = writer
 
     def is_written_by(self, ident: int) -> bool:

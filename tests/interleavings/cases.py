@@ -85,3 +85,4 @@ START_AND_STOP = hand_over(0, 0, 1, is_running=False)
 START_NOTIFY_AND_STOP = hand_over(
     0, 1, 1, is_running=False, notifier=SteppedNotifier, witnessed=True
 )
+ASK_NOTIFY_AND_STOP = hand_over(1, 1, 1, notifier=SteppedNotifier)

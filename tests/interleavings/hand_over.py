@@ -25,6 +25,8 @@ from chanfitness import (
     ShuttingDownError,
 )
 from chanfitness.core.loop import Question
+from chanfitness.core.selector import _END, _NEXT
+from chanfitness.core.watchable_queue import WatchableQueue
 from chanfitness.subscribe import ENDED
 
 from ..support.model import Model
@@ -110,6 +112,7 @@ class HandOver:
         self._witnessed = witnessed
         self._dies = dies
         self._seen: dict[Party, int] = {}
+        self._sent = self._reached = 0  # sent, and surely to a client that was not cancelled
         self._timeout = timeout
 
     # What parties do.
@@ -130,13 +133,16 @@ class HandOver:
         for event in EVENTS[:number]:
             with suppress(ShuttingDownError):  # of the notifier
                 self._send(event)
+                self._sent += 1
+                self._reached += not self._is_cancelled()
             self.clock.advance()
 
     def stop(self) -> None:
-        """Nothing is answered after it, and the loop has ended."""
+        """Nothing is answered after it, and the loop has ended, or start() is to end it."""
         self._witness()
         self.store.stop()
-        assert all(loop.ended for loop in _loops()), "the loop goes on after stop()"
+        is_starting = any(party.name == "start" and not party.ended for party in here().parties)
+        assert is_starting or all(loop.ended for loop in _loops()), "the loop goes on after stop()"
         try:
             self.store.list_channels()
         except ShuttingDownError:
@@ -155,7 +161,7 @@ class HandOver:
 
     @property
     def accepted(self) -> list[Accepted]:
-        """What the source accepted, and from whom."""
+        """What the source accepted in its queue, and from whom."""
         accepted: list[Accepted] = self.source.updates.queue.accepted
         return accepted
 
@@ -184,12 +190,12 @@ class HandOver:
         """Each moment was read by who put it, for that; and no event is before another's."""
         given: dict[Party, list[datetime]] = {}
         events: list[datetime] = []
-        for party, (what, moment) in self._noted():
+        for party, (what, moment, _) in self._noted():
             if moment is None:
                 continue  # of ENDED, which has no time
-            if party is not None and party.name != "start":
+            if party is not None and party.name not in ("start", "loop"):
                 given.setdefault(party, []).append(moment)
-            if not _is_end(party) and not isinstance(what, Question):
+            if what is not _END and not isinstance(what, Question):
                 events.append(moment)
         for party, moments in given.items():
             read = [moment for reader, moment in self.clock.readings if reader is party]
@@ -202,18 +208,21 @@ class HandOver:
         model = Model(start)
         model.put(OpenChannelEvent(CHANNEL_1, ALICE), start)
         answers: dict[Party, list[ChannelInfo]] = {}
-        handled = 0
-        for party, (what, moment) in self._ready():
-            if _is_end(party) or isinstance(what, Question):
+        handled = noted = 0
+        for party, (what, moment, _) in self._ready():
+            if what is _END or isinstance(what, Question):
                 assert party is not None, "a question of nobody"
                 assert handled >= self._seen.get(party, 0), f"{party.name} is handled too early"
-                if _is_end(party):
+                if what is _END:
                     break
                 answers[party] = model.list_all(_reading(moment))
             else:
                 if self._dies:
                     break
-                event = self.accepted[handled]
+                event = Accepted(party, what)
+                if what is _NEXT:
+                    event = self.accepted[noted]
+                    noted += 1
                 assert _is_note_of(event, party), "an event has the time of another"
                 handled += 1
                 if event.item is not ENDED:
@@ -222,26 +231,37 @@ class HandOver:
 
     def _noted(self) -> list[Accepted]:
         """What the ready list accepted."""
-        if not self.clock.readings:
+        if self.store._session is None:
             return []  # there is none: start() did not come so far
-        ready: Any = self.store._selector._ready
+        ready: Any = self.store._session.selector._ready
         accepted: list[Accepted] = ready.accepted
         return accepted
 
     def _ready(self) -> list[Accepted]:
         """What the loop has to handle; without a loop that is nothing."""
-        return self._noted() if _loops() else []
+        session = self.store._session
+        return self._noted() if session is not None and session.ident is not None else []
 
     def _check_source(self, handled: int) -> None:
         """What was put later is left there, counted, and nothing watches any more."""
         updates = self.source.updates
         left = [each.item for each in self.accepted[handled:]]
+        if isinstance(updates, WatchableQueue):
+            put = [what for _, (what, _, source) in self._noted() if source is not None]
+            left = list(updates.queue)
+            unhandled = [what for what in put[handled:] if what is not _NEXT]
+            assert left[: len(unhandled)] == unhandled, f"{updates.queue} begins otherwise"
+            events = [what for what in put[:handled] + left if what is not ENDED]
+            assert self._reached <= len(events) <= self._sent, f"of {self._sent} sent: {events}"
         assert list(updates.queue) == left, f"{updates.queue} is left, not {left}"
         assert updates.unfinished_tasks == len(left), "the source miscounts what is unfinished"
         assert not updates.maxsize or updates.queue.most <= updates.maxsize, "more than its bound"
         assert "_put" not in vars(updates), "the source is still hooked"
         assert getattr(updates, "watcher", None) is None, "the source is still watched"
         assert self._cancels() == bool(self.clock.readings), "cancelled, or not"
+
+    def _is_cancelled(self) -> bool:
+        return not isinstance(self.source, QueueSubscription) and self.source.quit.is_set()
 
     def _cancels(self) -> int:
         source = self.source
@@ -251,11 +271,6 @@ class HandOver:
 def _loops() -> list[Party]:
     """The thread of the store, if it was started."""
     return [party for party in here().parties if party.name == "loop"]
-
-
-def _is_end(party: Party | None) -> bool:
-    """Whether what this party put is the end: those that stop the store put nothing else."""
-    return party is not None and party.name.startswith("stop")
 
 
 def _is_note_of(event: Accepted, party: Party | None) -> bool:

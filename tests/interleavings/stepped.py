@@ -21,6 +21,7 @@ from unittest import mock
 from chanfitness import ChannelEventStore, PeerNotifier
 from chanfitness.core.selector import Selector
 from chanfitness.core.watchable_queue import WatchableQueue
+from chanfitness.store import _Session
 
 from .stepping import CHANGE, ENABLE, LOOK, Party, Touches, here
 
@@ -49,6 +50,9 @@ class Lock:
     def is_free(self) -> bool:
         return not self.held
 
+    def is_owned(self) -> bool:
+        return self.held
+
     def acquire(self) -> bool:
         here().step(f"acquires {self.name}", ((self.name, CHANGE),), self.is_free)
         self.held = True
@@ -73,8 +77,11 @@ class RLock(Lock):
         self._owner: Party | None = None
         self._times = 0
 
+    def is_owned(self) -> bool:
+        return self.held and self._owner is here().current
+
     def acquire(self) -> bool:
-        if self.held and self._owner is here().current:
+        if self.is_owned():
             self._times += 1
             return True
         super().acquire()
@@ -113,7 +120,8 @@ class Condition:
         lock.held = True
 
     def notify(self, n: int = 1) -> None:
-        assert self._lock.held
+        if not self._lock.is_owned():
+            raise RuntimeError("cannot notify on un-acquired lock")
         for _ in range(min(n, len(self._waiters))):
             self._waiters.popleft().append("notified")
 
@@ -274,6 +282,12 @@ class SteppedStore(Stepped, ChannelEventStore):
     pass
 
 
+class SteppedSession(Stepped, _Session):
+    def claim(self) -> ExitStack | None:
+        here().step("claims what is to be undone", (("claim", CHANGE),))
+        return super().claim()
+
+
 class SteppedSelector(Stepped, Selector):
     pass
 
@@ -334,8 +348,10 @@ def stepped() -> Iterator[None]:
             "threading.Event": Event,
             "threading.Thread": Thread,
             "threading.get_ident": get_ident,
+            "chanfitness.threads.start": Thread.start,
             "queue.SimpleQueue": SimpleQueue,
             "chanfitness.store.Selector": SteppedSelector,
+            "chanfitness.store._Session": SteppedSession,
             "chanfitness.subscribe.WatchableQueue": SteppedWatchableQueue,
         }.items():
             stack.enter_context(mock.patch(name, stepped_one))

@@ -22,6 +22,7 @@ from ..support.lengths import STRESS, Record
 from .cases import (
     ASK_AND_STOP,
     ASK_AND_TWO_STOPS,
+    ASK_NOTIFY_AND_STOP,
     ASK_PUT_AND_DIE,
     ASK_PUT_AND_STOP,
     START_AND_STOP,
@@ -43,31 +44,31 @@ notified = partial(hand_over, notifier=SteppedNotifier)
 starting = partial(hand_over, is_running=False)
 
 SHORT: dict[str, tuple[Case, int]] = {
-    "a caller, a stop": (ASK_AND_STOP, 14),
-    "a caller, a stop, every moment another": (ticking(1, 0, 1), 24),
-    "a caller, two stops": (ASK_AND_TWO_STOPS, 460),
-    "two callers, a stop, every moment another": (TWO_ASK_AND_STOP_TICKING, 600),
-    "a caller, a producer, a stop": (ASK_PUT_AND_STOP, 1_000),
-    "a caller, a producer, a stop, every moment another": (ticking(1, 1, 1, witnessed=True), 1_050),
-    "a caller in no time, a producer, a stop": (hand_over(1, 1, 1, timeout=0), 600),
+    "a caller, a stop": (ASK_AND_STOP, 16),
+    "a caller, a stop, every moment another": (ticking(1, 0, 1), 29),
+    "a caller, two stops": (ASK_AND_TWO_STOPS, 833),
+    "two callers, a stop, every moment another": (TWO_ASK_AND_STOP_TICKING, 882),
+    "a caller, a producer, a stop": (ASK_PUT_AND_STOP, 1_258),
+    "a caller, a producer, a stop, every moment another": (ticking(1, 1, 1, witnessed=True), 1_456),
+    "a caller in no time, a producer, a stop": (hand_over(1, 1, 1, timeout=0), 743),
     "two callers with a timeout, a stop, every moment another": (
         ticking(2, 0, 1, timeout=1),
-        1_850,
+        2_493,
     ),
     "two producers, then a stop, every moment another": (TWO_PUT_AND_STOP, 13),
-    "two at a notifier, then a stop, every moment another": (TWO_NOTIFY_AND_STOP, 13),
-    "a caller, a producer, a dying loop": (ASK_PUT_AND_DIE, 22),
-    "a caller, a notifier, a stop": (notified(1, 1, 1), 370),
-    "a caller, a producer on a bounded queue": (bounded(1, 1, 1, events=2), 700),
-    "a caller, a producer, a stop, a dying loop": (dying(1, 1, 1), 520),
-    "a start, a stop": (START_AND_STOP, 7),
-    "a start, a caller, a stop": (starting(1, 0, 1), 175),
-    "a start, two stops": (starting(0, 0, 2), 260),
+    "two at a notifier, then a stop, every moment another": (TWO_NOTIFY_AND_STOP, 26),
+    "a caller, a producer, a dying loop": (ASK_PUT_AND_DIE, 29),
+    "a caller, a notifier, a stop": (ASK_NOTIFY_AND_STOP, 1_616),
+    "a caller, a producer on a bounded queue": (bounded(1, 1, 1, events=2), 809),
+    "a caller, a producer, a stop, a dying loop": (dying(1, 1, 1), 1_007),
+    "a start, a stop": (START_AND_STOP, 4),
+    "a start, a caller, a stop": (starting(1, 0, 1), 80),
+    "a start, two stops": (starting(0, 0, 2), 105),
     "a start, a producer, a stop, every moment another": (
         starting(0, 1, 1, clock=TickingClock),
-        79,
+        56,
     ),
-    "a start, a notifier, a stop": (START_NOTIFY_AND_STOP, 175),
+    "a start, a notifier, a stop": (START_NOTIFY_AND_STOP, 164),
 }
 
 FULL: dict[str, tuple[Case, int]] = {

@@ -12,21 +12,22 @@ from chanfitness import ChannelEventStore
 from chanfitness.core.loop import Loop, Question
 from chanfitness.core.selector import Selector, _Source
 from chanfitness.core.watchable_queue import WatchableQueue
+from chanfitness.subscribe import Server
 
 from .cases import (
     ASK_AND_STOP,
     ASK_AND_TWO_STOPS,
+    ASK_NOTIFY_AND_STOP,
     ASK_PUT_AND_DIE,
     ASK_PUT_AND_STOP,
     START_AND_STOP,
-    START_NOTIFY_AND_STOP,
     TWO_ASK_AND_STOP_TICKING,
     TWO_NOTIFY_AND_STOP,
     TWO_PUT_AND_STOP,
 )
 from .planted_bugs import BugPlanter, Edits, found
 from .schedules import Case
-from .stepped import Event, stepped
+from .stepped import Event, SteppedSession, stepped
 from .stepping import CHANGE, LOOK, here
 
 
@@ -74,22 +75,26 @@ def test_the_loop_answers_as_go_s_does(plant: BugPlanter) -> None:
     plant(Question, "__init__", {"queue.SimpleQueue()": "Channel()"}, Channel=Channel)
     plant(
         ChannelEventStore,
-        "_ask",
+        "_answer",
         {
-            "        if self._quit.is_set():\n"
+            "        if session.quit.is_set():\n"
             "            result, error = question.response.get_nowait()\n"
             "        else:\n"
             "            result, error = question.response.get(timeout=timeout)\n": (
-                "        result, error = question.response.take_unless(self._quit)\n"
+                "        result, error = question.response.take_unless(session.quit)\n"
             )
         },
     )
     plant(
         ChannelEventStore,
         "stop",
-        {"self._state = _STOPPED\n": "self._state = _STOPPED\n        self._quit.set()\n"},
+        {
+            "        session.selector.end()\n": (
+                "        session.quit.set()\n        session.selector.end()\n"
+            )
+        },
     )
-    plant(ChannelEventStore, "_run", {"in self._selector.leftovers()": "in []"})
+    plant(ChannelEventStore, "_run", {"in [*left, *selector.close()]": "in []"})
 
     wrong = found(ASK_AND_STOP)
 
@@ -116,9 +121,9 @@ BUGS = {
         ChannelEventStore,
         "_run",
         {
-            "        self._quit.set()\n": "",
+            "        session.quit.set()\n": "",
             "        if fault is not None:\n": (
-                "        self._quit.set()\n        if fault is not None:\n"
+                "        session.quit.set()\n        if fault is not None:\n"
             ),
         },
         ASK_AND_STOP,
@@ -127,40 +132,43 @@ BUGS = {
     "what is left is not refused": Bug(
         ChannelEventStore,
         "_run",
-        {"in self._selector.leftovers()": "in []"},
+        {"in [*left, *selector.close()]": "in []"},
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
     "what is left of a batch is not refused": Bug(
-        Selector,
-        "leftovers",
-        {"self._entries + ": ""},
+        ChannelEventStore,
+        "_run",
+        {"in [*left, *selector.close()]": "in selector.close()"},
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
     "what was posted after the end is forgotten": Bug(
         Selector,
-        "done",
-        {"del self._entries[: self._end]": "self._entries.clear()"},
+        "_resolve",
+        {
+            "self._entries = [] if end is None else self._entries[end:]": "self._entries = []",
+            "self._entries[0][1]": "None",
+        },
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
     "a caller looks at quit before it posts": Bug(
         ChannelEventStore,
-        "_ask",
+        "_answer",
         {
-            "    self._selector.post(question)\n": (
-                "    over = self._quit.is_set()\n    self._selector.post(question)\n"
+            "    session.selector.post(question)\n": (
+                "    over = session.quit.is_set()\n    session.selector.post(question)\n"
             ),
-            "if self._quit.is_set():\n            result": "if over:\n            result",
+            "if session.quit.is_set():\n            result": "if over:\n            result",
         },
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
     "a caller does not look at quit": Bug(
         ChannelEventStore,
-        "_ask",
-        {"if self._quit.is_set():\n            result": "if False:\n            result"},
+        "_answer",
+        {"if session.quit.is_set():\n            result": "if False:\n            result"},
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
@@ -169,8 +177,8 @@ BUGS = {
         "end",
         {
             "    self._ending = True\n": "",
-            "self._ready.put((_END, moment))": (
-                "self._ready.put((_END, moment))\n    self._ending = True"
+            "self.note((_END, moment, None))": (
+                "self.note((_END, moment, None))\n    self._ending = True"
             ),
         },
         ASK_AND_STOP,
@@ -179,7 +187,7 @@ BUGS = {
     "stop() does not wait": Bug(
         ChannelEventStore,
         "stop",
-        {"self._join(self._thread)": "pass"},
+        {"self._join(session)": "pass"},
         ASK_AND_STOP,
         "the loop goes on after stop()",
     ),
@@ -192,25 +200,28 @@ BUGS = {
     ),
     "start() does not see that it was stopped": Bug(
         ChannelEventStore,
-        "_launch",
-        {"if self._state is _STOPPED": "if False"},
+        "start",
+        {
+            "            if self._state is _STOPPED:\n"
+            '                raise ShuttingDownError("the store was stopped': (
+                "            if False:\n"
+                '                raise ShuttingDownError("the store was stopped'
+            )
+        },
         START_AND_STOP,
         "loop never takes",
     ),
-    "stop() looks for the thread too early": Bug(
-        ChannelEventStore,
-        "stop",
-        {
-            "    with self._lock:\n": "    thread = self._thread\n    with self._lock:\n",
-            "if self._thread is not None": "if thread is not None",
-        },
+    "a start that failed is undone by its loop as well": Bug(
+        SteppedSession,
+        "claim",
+        {"return super().claim()": "return self.undo"},
         START_AND_STOP,
-        "the loop goes on after stop()",
+        "loop never takes",
     ),
     "the time is that of the answer": Bug(
         Loop,
         "_answer",
-        {"self._position(moment)": "self._position(self._selector._read())"},
+        {"self._position(moment)": "self._position(self._selector.read())"},
         ASK_PUT_AND_STOP,
         "caller 1 is told",
     ),
@@ -220,39 +231,53 @@ BUGS = {
         {
             "self.queue._put = self._put": (
                 "self.queue.put = lambda item: ("
-                "type(self.queue).put(self.queue, item), self.note((self, self.read())))"
+                "type(self.queue).put(self.queue, item), self._note((_NEXT, self._read(), self)))"
             )
         },
         ASK_PUT_AND_STOP,
         "is handled too early",
     ),
     "a watcher is looked for before the mutex is held": Bug(
-        WatchableQueue,
-        "put",
+        Server,
+        "send_update",
         {
-            "        watcher = self.watcher\n": "",
-            "    with self.mutex:\n": "    watcher = self.watcher\n    with self.mutex:\n",
+            "    with self._lock:\n": (
+                "    watchers = [each.watcher for each in self._queues]\n    with self._lock:\n"
+            ),
+            "if updates.accept(update)": (
+                "if not watchers or watchers[0] is None: updates._keep(update)\n"
+                "                elif watchers[0].note((update, watchers[0].read(), updates))"
+            ),
         },
-        START_NOTIFY_AND_STOP,
-        "stop 1 is handled too early",
+        ASK_NOTIFY_AND_STOP,
+        "begins otherwise",
     ),
     "the clock is read before the mutex is held": Bug(
-        WatchableQueue,
-        "put",
+        Server,
+        "send_update",
         {
-            "    with self.mutex:\n": "    now = self.watcher.read()\n    with self.mutex:\n",
-            "watcher.read()))": "now))",
+            "    with self._lock:\n": (
+                "    now = self._queues[0].watcher.read()\n    with self._lock:\n"
+            ),
+            "if updates.accept(update)": "if updates.watcher.note((update, now, updates))",
         },
         TWO_NOTIFY_AND_STOP,
         "an event is given an earlier time",
+    ),
+    "what was not handled is not given back": Bug(
+        WatchableQueue,
+        "give_back",
+        {"for item in items": "for item in []"},
+        ASK_NOTIFY_AND_STOP,
+        "begins otherwise",
     ),
     "an event has the moment of the put before it": Bug(
         _Source,
         "_put",
         {
-            "    self.note((self, self.read()))\n": (
-                "    before, self.now = vars(self).get('now'), self.read()\n"
-                "    self.note((self, before or self.now))\n"
+            "    self._note((_NEXT, self._read(), self))\n": (
+                "    before, self.now = vars(self).get('now'), self._read()\n"
+                "    self._note((_NEXT, before or self.now, self))\n"
             )
         },
         TWO_PUT_AND_STOP,
@@ -261,7 +286,7 @@ BUGS = {
     "every question has the moment of the first one": Bug(
         Selector,
         "post",
-        {"self._read()": "vars(self).setdefault('first', self._read())"},
+        {"self.read()": "vars(self).setdefault('first', self.read())"},
         TWO_ASK_AND_STOP_TICKING,
         " puts at ",
     ),
@@ -269,9 +294,9 @@ BUGS = {
         ChannelEventStore,
         "_run",
         {
-            "        self._quit.set()\n": "",
-            "        self._hooks.close()\n": (
-                "        self._hooks.close()\n        self._quit.set()\n"
+            "        session.quit.set()\n": "",
+            "        left = selector.close()\n": (
+                "        left = selector.close()\n        session.quit.set()\n"
             ),
         },
         ASK_PUT_AND_DIE,
@@ -288,7 +313,7 @@ def test_the_bug_is_found(plant: BugPlanter, bug: Bug) -> None:
 
 
 def test_items_are_taken_without_the_mutex(plant: BugPlanter) -> None:
-    plant(Selector, "_drain", {"            source.queue.mutex.acquire()\n": ""})
-    plant(Selector, "take", {"source.queue.mutex.release()": "pass"})
+    plant(Selector, "_hold", {"            source.queue.mutex.acquire()\n": ""})
+    plant(Selector, "_resolve", {"source.queue.mutex.release()": "pass"})
 
     assert "is left, not []" in found(ASK_PUT_AND_STOP)

@@ -1,0 +1,31 @@
+"""Starting threads in a way that an interrupt cannot leave half done."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+
+
+def start(thread: threading.Thread) -> None:
+    """Start ``thread``, and return when it runs. Raises ``RuntimeError`` if it cannot.
+
+    ``Thread.start()`` waits for the new thread under a lock that an interrupt (Ctrl-C)
+    can leave locked, and then the new thread hangs for good. So it is called in a bare
+    thread, where no interrupt is raised; here one can only end the wait.
+    """
+    failures: list[BaseException] = []
+    is_over = _thread.allocate_lock()
+    is_over.acquire()
+
+    def start() -> None:
+        try:
+            thread.start()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            is_over.release()
+
+    _thread.start_new_thread(start, ())
+    is_over.acquire()
+    if failures:
+        raise failures.pop()
