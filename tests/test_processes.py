@@ -187,6 +187,95 @@ def test_a_child_of_multiprocessing_is_refused_and_the_parent_goes_on() -> None:
     assert printed == "1 0\n"
 
 
+@needs_fork
+def test_a_child_publishes_to_nobody_though_a_thread_was_in_the_middle_of_a_put() -> None:
+    """Promise 4: the notifier's lock is taken for good in the child."""
+    run(
+        STORE,
+        FORK,
+        """
+        import threading
+        inside, go_on = threading.Event(), threading.Event()
+
+        class SlowClock(ManualClock):
+            def now(self):
+                if threading.current_thread() is putting:
+                    inside.set()
+                    go_on.wait()
+                return super().now()
+
+        putting = threading.Thread(target=notifier.notify_peer_online, args=[ALICE])
+        client = notifier.subscribe_peer_events()
+        slow = make_store(client, clock=SlowClock(START))
+        with slow:
+            putting.start()
+            inside.wait()
+            child = os.fork()
+            if child == 0:
+                signal.alarm(50)
+                why = f"this server runs in process {parent}, not in a child of it"
+                assert refusal(notifier.notify_peer_online, ALICE) == why
+                assert client.quit.is_set()
+                assert repr(client.updates.get_nowait()) == "subscribe.ENDED"
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            go_on.set()
+            putting.join()
+            assert slow.get_peer_info(ALICE, timeout=30).online
+        """,
+    )
+
+
+@pytest.mark.parametrize("patch", ["patch_all()", "patch_all(queue=False)"])
+def test_gevent_s_threads_are_refused(patch: str) -> None:
+    """They would wait for the loop on the thread on which it is to run."""
+    pytest.importorskip("gevent")
+    printed = run(
+        f"""
+        import gevent.monkey
+        gevent.monkey.{patch}
+        from chanfitness import ChanFitnessError
+        from chanfitness.testing import FakeNode
+        try:
+            FakeNode().store.start()
+        except ChanFitnessError as error:
+            print(error)
+        """
+    )
+    assert printed.startswith("gevent has replaced threads and queues")
+
+
+def test_gevent_that_has_replaced_nothing_is_no_hindrance() -> None:
+    pytest.importorskip("gevent")
+    run(
+        """
+        import gevent.monkey
+        from chanfitness.testing import FakeNode
+        with FakeNode() as node:
+            assert node.store.list_channels(timeout=30) == []
+        """
+    )
+
+
+def test_eventlet_s_threads_are_refused() -> None:
+    """By what eventlet says of itself: it need not be there."""
+    printed = run(
+        """
+        import sys, types
+        sys.modules["eventlet.patcher"] = types.SimpleNamespace(
+            is_monkey_patched=lambda name: name == "thread"
+        )
+        from chanfitness import ChanFitnessError
+        from chanfitness.testing import FakeNode
+        try:
+            FakeNode().store.start()
+        except ChanFitnessError as error:
+            print(error)
+        """
+    )
+    assert printed.startswith("eventlet has replaced threads and queues")
+
+
 INTERRUPT = f"""
 import itertools
 
