@@ -34,7 +34,7 @@ from .core.queries import Overview, RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved
 from .core.selector import ENDED, Selector
-from .core.timeline import Timeline
+from .core.timeline import Instant, Timeline
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
@@ -136,9 +136,9 @@ class ChannelEventStore:
         start = self._selector.watch([channel_events.updates, peer_events.updates], ENDED)
         self._timeline, self._ledger = self._accounts(start, saved)
         if snapshot is NOT_YET_KNOWN:
-            self._ledger.pause()
+            self._ledger.pause(self._timeline.instant())
         else:
-            self._ledger.resume(open_channels, online)
+            self._ledger.resume(self._timeline.instant(), open_channels, online)
 
     def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Timeline, Ledger]:
         config = self._config
@@ -181,7 +181,7 @@ class ChannelEventStore:
     def _begin_to_save(self, storage: SqliteStorage) -> None:
         atexit.register(self.stop)
         try:
-            storage.start(lambda everything: self._ask(None, Ledger.unsaved, everything))
+            storage.start(lambda everything: self._ask(None, Ledger.flush, everything))
         except BaseException:
             self.stop()
             raise
@@ -289,7 +289,7 @@ class ChannelEventStore:
     def _ask(
         self,
         timeout: float | None,
-        answer: Callable[Concatenate[Ledger, datetime.timedelta, P], T],
+        answer: Callable[Concatenate[Ledger, Instant, P], T],
         *arguments: P.args,
         **_: P.kwargs,
     ) -> T:
@@ -359,10 +359,10 @@ class ChannelEventStore:
             storage.close()
             return
         atexit.unregister(self.stop)
-        at, _ = self._timeline.instant()
+        now = self._timeline.instant()
         if self._selector.ended_at is not None:
-            at = self._timeline.position(self._selector.ended_at)
-        storage.close(lambda everything: self._ledger.last_flush(at, everything))
+            now = self._timeline.advance(self._selector.ended_at)
+        storage.close(lambda everything: self._ledger.last_flush(now, everything))
 
 
 def _cancel(subscription: Subscription) -> None:

@@ -172,7 +172,7 @@ class History:
         number = self._last_change(start // MICROSECOND) - self._first
         return range(number + self._was_online(self._first + number), len(self), 2)
 
-    def unsaved(self, key: bytes, everything: bool, end: int) -> HistoryRows:
+    def flush(self, key: bytes, everything: bool, end: int) -> HistoryRows:
         """What was not saved yet, of the first ``end`` changes; it then counts as saved."""
         first = self._cut + self._first
         online = self.online ^ bool((self.count - end) % 2)

@@ -209,7 +209,7 @@ BUGS = {
     "the time is that of the answer": Bug(
         Loop,
         "_answer",
-        {"self._position(moment)": "self._position(self._selector._read())"},
+        {"self._advance(moment)": "self._advance(self._selector._read())"},
         ASK_PUT_AND_STOP,
         "caller 1 is told",
     ),
