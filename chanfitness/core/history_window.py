@@ -57,7 +57,7 @@ def _start(
     start, position = max((timeline.date(instant), instant[0]) for instant in instants)
     if window is not None:
         begun = before(end, window)
-        if begun > start:
+        if begun >= start:
             return begun, max(position, timeline.locate(begun))
     return start, position
 

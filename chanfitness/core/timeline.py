@@ -155,7 +155,7 @@ class Timeline:
 
     def _end_segment(self) -> None:
         self._earlier = self._dated()
-        self._earlier.append(Anchor(self._began, self._present_date(self._began)))
+        self._earlier.append(Anchor(self._began, self._begun()))
         self._moved_back = None
         self._numbers.append(self.segment)
         self.segment += 1
@@ -186,13 +186,15 @@ class Timeline:
         position, segment = instant
         if segment >= self.segment:
             return self._present_date(position)
-        return self._dated()[bisect_left(self._numbers, segment)].date(position)
+        anchors, index = self._dated(), bisect_left(self._numbers, segment)
+        following = anchors[index + 1].utc if index + 1 < len(anchors) else self._begun()
+        return min(anchors[index].date(position), following)  # it may be cut where dates begin
 
     def locate(self, date: datetime.datetime) -> datetime.timedelta:
         """The position at ``date``; in blind time, where the timeline stood."""
-        begun = self._present_date(self._began)
-        if date >= begun:
-            return min(self._began + (date - begun), self.instant()[0])
+        if date >= self._begun():  # which may be cut, so counted back from the latest date
+            position = self._last - (self._present_date(self._last) - date)
+            return min(max(position, self._began), self.instant()[0])
         dated = self._dated()
         following = bisect_right(dated, date, key=_anchor_utc)
         if not following:
@@ -203,7 +205,7 @@ class Timeline:
 
     def anchors(self) -> list[Anchor]:
         """The anchors of all segments, the present one last."""
-        return [*self._dated(), Anchor(self._began, self._present_date(self._began))]
+        return [*self._dated(), Anchor(self._began, self._begun())]
 
     def numbers(self) -> list[int]:
         """The numbers of the segments that :meth:`anchors` are of."""
@@ -227,12 +229,16 @@ class Timeline:
 
     def _dated(self) -> list[Anchor]:
         """The anchors of the earlier segments, none of which overlaps the next."""
-        begun = self._present_date(self._began)
+        begun = self._begun()
         if not self._earlier or self._earlier[-1].date(self._began) <= begun:
             return self._earlier
         if self._moved_back is None or self._moved_back[0] != begun:
             self._moved_back = begun, _apart(self._earlier, self._began, begun)
         return self._moved_back[1]
+
+    def _begun(self) -> datetime.datetime:
+        """The date at which the present segment began."""
+        return self._present_date(self._began)
 
     def _present_date(self, position: datetime.timedelta) -> datetime.datetime:
         latest = self._latest
