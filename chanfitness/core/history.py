@@ -46,7 +46,8 @@ class ChannelHistory(NamedTuple):
 
     ``lifetime`` and ``uptime`` in it were seen, ``blind`` time was not:
     ``lifetime + blind == end - start``, and the durations of ``outages`` add up
-    to ``lifetime - uptime``. ``start`` is the latest of: the channel's opening,
+    to ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` is
+    zero or more all the same.) ``start`` is the latest of: the channel's opening,
     the window's beginning, and, only if changes of this peer were dropped, the
     oldest that is kept.
     """

@@ -17,7 +17,8 @@ What it promises. An *item* is an event, a question, or the snapshot that
 7. Memory follows what is open now: channels that are open, and peers that have
    a channel or are online.
 8. Nothing is dropped in silence. What cannot be handled is logged with what was
-   wrong, and the loop goes on.
+   wrong, and the loop goes on. A repeat, which tells what is so already, changes
+   nothing and is in the debug log.
 
 1 and 2 hold for FIFO queues that only the store reads.
 """
