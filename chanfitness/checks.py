@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,3 +64,42 @@ def refuse_green_threads() -> None:
             f"{name} has replaced threads and queues (its monkey patching), and a store needs"
             " real ones: patch with thread=False and queue=False, or run it in a process of its own"
         )
+
+
+def require_callable(name: str, function: object, such_as: str) -> None:
+    """Raise a ``TypeError`` that shows one unless ``function`` can be called."""
+    if not callable(function):
+        raise TypeError(f"bad {name} {quoted(function)}: expected a function, such as {such_as}")
+
+
+def require_aware(time: object, what: str = "a time") -> None:
+    """Raise ``TypeError`` unless ``time`` is a datetime, ``ValueError`` if it is a naive one."""
+    if isinstance(time, datetime.datetime) and time.utcoffset() is not None:
+        return
+    expected = f"{what} must be an aware datetime, such as datetime.now(timezone.utc)"
+    if not isinstance(time, datetime.datetime):
+        raise TypeError(f"no time: {quoted(time)}: {expected}")
+    raise ValueError(f"naive time {quoted(time)}: {expected}")
+
+
+def require_timedelta(name: str, period: object, unit: str) -> None:
+    """Raise a ``TypeError`` that shows how to make one unless ``period`` is a timedelta.
+
+    A bare number was probably meant in ``unit``, such as "days".
+    """
+    if not isinstance(period, datetime.timedelta):
+        number = period if type(period) in (int, float) else 1
+        raise TypeError(
+            f"bad {name} {quoted(period)}: expected a timedelta, such as timedelta({unit}={number})"
+        )
+
+
+def require_period(name: str, period: datetime.timedelta | None, unit: str) -> None:
+    """Raise unless ``period`` is a timedelta of zero or more, or None.
+
+    A ``TypeError`` as of :func:`require_timedelta`, or a ``ValueError``.
+    """
+    if period is not None:
+        require_timedelta(name, period, unit)
+        if period < datetime.timedelta(0):
+            raise ValueError(f"bad {name} {period!r}: expected a period of time, or None")

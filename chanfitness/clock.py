@@ -12,13 +12,16 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from typing_extensions import Self
 
-from .checks import quoted
+from .checks import require_aware, require_callable, require_timedelta
 
 _UTC = datetime.timezone.utc
+_ZERO = datetime.timedelta(0)
+_FIRST_DATE = datetime.datetime.min.replace(tzinfo=_UTC)
+_LAST_DATE = datetime.datetime.max.replace(tzinfo=_UTC)
 
 
 class Clock(Protocol):
@@ -63,6 +66,11 @@ class Reading(_ReadingFields):
         if asleep is not None:
             self.asleep = asleep
         return self
+
+    def _replace(self, **fields: Any) -> Self:
+        return type(self)(**{"utc": self.utc, "seen": self.seen, "asleep": self.asleep, **fields})
+
+    __replace__ = _replace  # for copy.replace() of Python 3.13
 
     def __sub__(self, other: Reading) -> datetime.timedelta:
         """The time between two readings, as two datetimes are subtracted."""
@@ -117,6 +125,9 @@ class SteadyClock:
         monotonic: Callable[[], float] = time.monotonic,
         boottime: Callable[[], float] = _boottime,
     ) -> None:
+        require_callable("utc", utc, "datetime.now(timezone.utc)")
+        require_callable("monotonic", monotonic, "time.monotonic()")
+        require_callable("boottime", boottime, "time.clock_gettime(time.CLOCK_BOOTTIME)")
         self._utc = utc
         self._monotonic = monotonic
         self._boottime = boottime
@@ -155,6 +166,7 @@ class ManualClock:
 
     def advance(self, by: datetime.timedelta) -> None:
         """Move by ``by``; a negative timedelta moves back."""
+        require_timedelta("by", by, "seconds")
         with self._lock:
             self._now += by
 
@@ -166,16 +178,42 @@ class ManualClock:
 
 
 def to_utc(time: datetime.datetime) -> datetime.datetime:
-    """``time`` in UTC; ``ValueError`` for a naive one.
+    """``time`` in UTC; ``ValueError`` for a naive one, ``TypeError`` for no datetime.
 
     Times are converted on entry, because Python subtracts two times of one
     zone by their faces: across a change of summer time an hour would be lost.
+    ``OverflowError`` for what UTC has no date for, at the ends of the calendar.
     """
-    if time.tzinfo is _UTC:
+    if getattr(time, "tzinfo", None) is _UTC:
         return time
-    if time.utcoffset() is None:
-        raise ValueError(f"naive time {quoted(time)}: expected an aware datetime")
+    require_aware(time)
     return time.astimezone(_UTC)
+
+
+def nearest_utc(time: datetime.datetime) -> datetime.datetime:
+    """:func:`to_utc`, or the first or the last date that there is."""
+    if getattr(time, "tzinfo", None) is _UTC:
+        return time  # most often so, and one call less
+    try:
+        return to_utc(time)
+    except OverflowError:
+        return _FIRST_DATE if time.year == datetime.MINYEAR else _LAST_DATE
+
+
+def shifted(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+    """``date + by`` of a date in UTC, or the first or the last date that there is."""
+    try:
+        return date + by
+    except OverflowError:
+        return _LAST_DATE if by > _ZERO else _FIRST_DATE
+
+
+def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
+    """``date - by`` of a date in UTC and a period, or the first date that there is."""
+    try:
+        return date - by
+    except OverflowError:  # also for periods that have no negative, so not shifted()
+        return _FIRST_DATE
 
 
 Moment = datetime.datetime | Reading
@@ -189,11 +227,11 @@ def reader(clock: Clock) -> Callable[[], Moment]:
 
     def read_utc() -> datetime.datetime:
         utc = now()
-        return utc if utc.tzinfo is _UTC else to_utc(utc)
+        return utc if getattr(utc, "tzinfo", None) is _UTC else nearest_utc(utc)
 
     def read_both(read: Callable[[], Reading]) -> Reading:
         reading = read()
-        return Reading(to_utc(reading.utc), reading.seen, reading.asleep)
+        return Reading(nearest_utc(reading.utc), reading.seen, reading.asleep)
 
     if type(clock) in (SystemClock, ManualClock):
         return now  # in UTC already

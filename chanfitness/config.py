@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from .checks import quoted
+from .checks import quoted, require_callable, require_period, require_timedelta
 from .clock import Clock, SystemClock
 from .core.flaps import FACTOR, PERIOD
 from .events import OnEvent, OpenChannel
@@ -92,17 +92,29 @@ class Config:
     on_event: OnEvent | None = None
 
     def __post_init__(self) -> None:
-        if self.history is not None and self.history < datetime.timedelta(0):
-            raise ValueError(f"bad history {self.history!r}: expected a period of time, or None")
-        if not isinstance(self.history_limit, int) or self.history_limit < 1:
-            raise ValueError(f"bad history_limit {self.history_limit!r}: expected 1 or more")
-        if not 0 <= self.flap_factor <= 1:
-            raise ValueError(f"bad flap_factor {self.flap_factor!r}: expected 0 to 1")
+        for name in ("subscribe_channel_events", "subscribe_peer_events", "get_open_channels"):
+            require_callable(name, getattr(self, name), f"node.{name}")
+        for name in ("is_peer_online", "on_event"):
+            if getattr(self, name) is not None:
+                require_callable(name, getattr(self, name), f"node.{name}, or None")
+        _require_clock(self.clock)
+        require_period("history", self.history, "days")
+        require_period("own_outage", self.own_outage, "seconds")
+        require_timedelta("flap_period", self.flap_period, "hours")
         if self.flap_period <= datetime.timedelta(0):
             raise ValueError(f"bad flap_period {self.flap_period!r}: expected more than zero")
-        if self.own_outage is not None and self.own_outage < datetime.timedelta(0):
-            raise ValueError(
-                f"bad own_outage {self.own_outage!r}: expected a period of time, or None"
+        if not isinstance(self.flap_factor, (int, float)):
+            raise TypeError(f"bad flap_factor {quoted(self.flap_factor)}: expected 0 to 1")
+        if not 0 <= self.flap_factor <= 1:
+            raise ValueError(f"bad flap_factor {self.flap_factor!r}: expected 0 to 1")
+        if not isinstance(self.history_limit, int) or self.history_limit < 1:
+            limit = quoted(self.history_limit)
+            raise ValueError(f"bad history_limit {limit}: expected a whole number, 1 or more")
+        if self.storage is not None and not isinstance(self.storage, SqliteStorage):
+            path = self.storage if isinstance(self.storage, str) else "chanfitness.db"
+            raise TypeError(
+                f"bad storage {quoted(self.storage)}: expected a SqliteStorage, such as"
+                f" SqliteStorage({quoted(path)}), or None"
             )
 
 
@@ -127,3 +139,12 @@ def checked_channels(snapshot: Iterable[OpenChannel]) -> list[OpenChannel]:
                 " OpenChannel(OutPoint.parse(...), Vertex.parse(...))"
             )
     return channels
+
+
+def _require_clock(clock: object) -> None:
+    if isinstance(clock, type):
+        raise TypeError(f"bad clock {quoted(clock)}: expected a clock, such as {clock.__name__}()")
+    if not callable(getattr(clock, "now", None)):
+        raise TypeError(
+            f"bad clock {quoted(clock)}: expected a clock, which has now(), such as SystemClock()"
+        )

@@ -2,8 +2,9 @@
 
 Events are immutable values. Each may carry ``at``, the time of the event as an
 aware datetime, for sources that know it better than the clock at the moment of
-the put; a naive one is refused with ``ValueError``. Other types are not checked
-here, for speed: the loop logs what it cannot handle.
+the put; a naive one is refused with ``ValueError``, what is no datetime with
+``TypeError``. Other fields are not checked here, for speed: the loop logs what it
+cannot handle.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import NamedTuple
 
 from typing_extensions import Self, final
 
-from .checks import quoted
+from .checks import require_aware
 from .wire import OutPoint, Vertex
 
 _new_tuple = tuple.__new__
+_AT = "an event's `at`"
 
 
 class OpenChannel(NamedTuple):
@@ -60,7 +62,7 @@ class _ChannelEvent(_Event, _ChannelFields):
         cls, channel_point: OutPoint, peer: Vertex, at: datetime.datetime | None = None
     ) -> Self:
         if at is not None:
-            _refuse_naive(at)
+            require_aware(at, _AT)
         return _new_tuple(cls, (channel_point, peer, at))
 
 
@@ -69,7 +71,7 @@ class _PeerEvent(_Event, _PeerFields):
 
     def __new__(cls, peer: Vertex, at: datetime.datetime | None = None) -> Self:
         if at is not None:
-            _refuse_naive(at)
+            require_aware(at, _AT)
         return _new_tuple(cls, (peer, at))
 
 
@@ -125,7 +127,7 @@ class ChannelMovedEvent(_Event, _MovedFields):
         at: datetime.datetime | None = None,
     ) -> Self:
         if at is not None:
-            _refuse_naive(at)
+            require_aware(at, _AT)
         return _new_tuple(cls, (channel_point, new_channel_point, peer, at))
 
 
@@ -151,7 +153,7 @@ class MonitoringPausedEvent(_Event, _PausedFields):
 
     def __new__(cls, at: datetime.datetime | None = None) -> Self:
         if at is not None:
-            _refuse_naive(at)
+            require_aware(at, _AT)
         return _new_tuple(cls, (at,))
 
 
@@ -171,7 +173,7 @@ class MonitoringResumedEvent(_Event, _ResumedFields):
         at: datetime.datetime | None = None,
     ) -> Self:
         if at is not None:
-            _refuse_naive(at)
+            require_aware(at, _AT)
         return _new_tuple(cls, (tuple(open_channels), tuple(online_peers), at))
 
 
@@ -188,8 +190,3 @@ EVENTS = (
 
 OnEvent = Callable[[object, datetime.datetime], object]
 """Is told of an event, and of its time in UTC."""
-
-
-def _refuse_naive(at: datetime.datetime) -> None:
-    if isinstance(at, datetime.datetime) and at.utcoffset() is None:
-        raise ValueError(f"naive time {quoted(at)}: an event's `at` must be an aware datetime")

@@ -21,7 +21,8 @@ class Log:
 
     def debug(self, text: str, *arguments: object) -> None:
         """Log at this level; ``text`` is a format for ``arguments``."""
-        self._log(logging.DEBUG, text, arguments)
+        if self._logger.isEnabledFor(logging.DEBUG):  # most often not, so at once
+            self._log(logging.DEBUG, text, arguments)
 
     def info(self, text: str, *arguments: object) -> None:
         """As :meth:`debug`."""

@@ -23,7 +23,7 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from typing_extensions import Self
 
 from . import threads
-from .checks import quoted, refuse_green_threads
+from .checks import quoted, refuse_green_threads, require_period
 from .clock import Clock, Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
 from .core.flaps import Cooldown
@@ -35,7 +35,7 @@ from .core.queries import Overview, RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved
 from .core.selector import Selector
-from .core.timeline import Timeline
+from .core.timeline import Instant, Timeline
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
@@ -174,9 +174,9 @@ class ChannelEventStore:
         start = session.selector.watch(updates)
         session.timeline, session.ledger = self._accounts(start, saved)
         if snapshot is NOT_YET_KNOWN:
-            session.ledger.pause()
+            session.ledger.pause(session.timeline.instant())
         else:
-            session.ledger.resume(open_channels, online)
+            session.ledger.resume(session.timeline.instant(), open_channels, online)
 
     def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Timeline, Ledger]:
         config = self._config
@@ -202,7 +202,7 @@ class ChannelEventStore:
 
     def _begin_to_save(self, storage: SqliteStorage, session: _Session) -> None:
         atexit.register(self.stop)
-        storage.start(lambda everything: self._answer(session, None, Ledger.unsaved, (everything,)))
+        storage.start(lambda everything: self._answer(session, None, Ledger.flush, (everything,)))
 
     def _undo_start(self, session: _Session) -> None:
         """Take back a start that failed, wherever it was, and let another one be made."""
@@ -320,14 +320,13 @@ class ChannelEventStore:
         long to keep it, ``ValueError`` for a negative window; ``timeout`` and
         other errors as for :meth:`get_chan_info`.
         """
-        if window is not None and window < datetime.timedelta(0):
-            raise ValueError(f"bad window {window!r}: expected a period of time, or None")
+        require_period("window", window, "days")
         return self._ask(timeout, Ledger.channel_history, channel_point, window)
 
     def _ask(
         self,
         timeout: float | None,
-        answer: Callable[Concatenate[Ledger, datetime.timedelta, P], T],
+        answer: Callable[Concatenate[Ledger, Instant, P], T],
         *arguments: P.args,
         **_: P.kwargs,
     ) -> T:
@@ -418,10 +417,10 @@ class ChannelEventStore:
         if session.ident is None or session.is_abandoned:
             storage.close()
             return
-        at, _ = session.timeline.instant()
+        now = session.timeline.instant()
         if session.selector.ended_at is not None:
-            at = session.timeline.position(session.selector.ended_at)
-        storage.close(lambda everything: session.ledger.last_flush(at, everything))
+            now = session.timeline.advance(session.selector.ended_at)
+        storage.close(lambda everything: session.ledger.last_flush(now, everything))
 
 
 def _cancel(subscription: Subscription) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -176,6 +179,36 @@ def test_an_event_s_own_time_counts_back_from_the_steady_clock() -> None:
         source.updates.put(PeerOnlineEvent(ALICE, at=machine.utc - 4 * SECOND))
         machine.run(SECOND)
         assert lifetime_and_uptime(store) == (11 * SECOND, 5 * SECOND)
+
+
+# Reading
+
+
+SLEPT = Reading(START, HOUR, 8 * HOUR)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        copy.copy,
+        copy.deepcopy,
+        lambda reading: pickle.loads(pickle.dumps(reading)),
+        lambda reading: reading._replace(),
+        lambda reading: reading.__replace__(),
+    ],
+)
+def test_a_copy_of_a_reading_slept_as_long(make: Callable[[Reading], Reading]) -> None:
+    twin = make(SLEPT)
+    assert (type(twin), twin, twin.asleep) == (Reading, SLEPT, 8 * HOUR)
+
+
+def test_each_part_of_a_reading_can_be_replaced_alone() -> None:
+    for name, value in {"utc": START + HOUR, "seen": SECOND, "asleep": SECOND}.items():
+        parts = {"utc": START, "seen": HOUR, "asleep": 8 * HOUR, name: value}
+        replaced = SLEPT._replace(**{name: value})
+        assert (*replaced, replaced.asleep) == tuple(parts.values())
+    with pytest.raises(TypeError):
+        SLEPT._replace(awake=SECOND)
 
 
 # ManualClock

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import pickle
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from chanfitness import (
+    ChannelMovedEvent,
     ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
     PeerOfflineEvent,
@@ -135,18 +138,36 @@ def test_a_time_of_a_zone_without_an_offset_is_as_naive() -> None:
         PeerOnlineEvent(ALICE, NAIVE.replace(tzinfo=Nowhere()))
 
 
-@pytest.mark.parametrize("kind", CHANNEL_EVENTS)
-def test_fields_of_other_types_are_not_checked_by_a_channel_event(kind: Any) -> None:
-    event = kind("a channel", 7, at="noon")
+@pytest.mark.parametrize("at", ["noon", 0, 1767225600.0, date(2026, 1, 1), SECOND])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda at: OpenChannelEvent(CHANNEL_1, ALICE, at),
+        lambda at: ClosedChannelEvent(CHANNEL_1, ALICE, at),
+        lambda at: ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE, at),
+        lambda at: PeerOnlineEvent(ALICE, at),
+        lambda at: PeerOfflineEvent(ALICE, at),
+        lambda at: MonitoringPausedEvent(at),
+        lambda at: MonitoringResumedEvent([], [], at),
+    ],
+)
+def test_what_is_no_time_is_refused_with_what_to_pass(make: Any, at: Any) -> None:
+    with pytest.raises(TypeError, match=r"no time: .*: an event's `at` must be an aware") as caught:
+        make(at)
+    assert repr(at) in str(caught.value)
+    assert "such as datetime.now(timezone.utc)" in str(caught.value)
 
-    assert (event.channel_point, event.peer, event.at) == ("a channel", 7, "noon")
+
+@pytest.mark.parametrize("kind", CHANNEL_EVENTS)
+def test_other_fields_are_not_checked_by_a_channel_event(kind: Any) -> None:
+    event = kind("a channel", 7)
+
+    assert (event.channel_point, event.peer) == ("a channel", 7)
 
 
 @pytest.mark.parametrize("kind", PEER_EVENTS)
-def test_fields_of_other_types_are_not_checked_by_a_peer_event(kind: Any) -> None:
-    event = kind(None, at=0)
-
-    assert (event.peer, event.at) == (None, 0)
+def test_other_fields_are_not_checked_by_a_peer_event(kind: Any) -> None:
+    assert kind(None).peer is None
 
 
 @pytest.mark.parametrize("kind", [*CHANNEL_EVENTS, *PEER_EVENTS])

@@ -46,7 +46,8 @@ class ChannelHistory(NamedTuple):
 
     ``lifetime`` and ``uptime`` in it were seen, ``blind`` time was not:
     ``lifetime + blind == end - start``, and the durations of ``outages`` add up
-    to ``lifetime - uptime``. ``start`` is the latest of: the channel's opening,
+    to ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` is
+    zero or more all the same.) ``start`` is the latest of: the channel's opening,
     the window's beginning, and, only if changes of this peer were dropped, the
     oldest that is kept.
     """
@@ -172,7 +173,7 @@ class History:
         number = self._last_change(start // MICROSECOND) - self._first
         return range(number + self._was_online(self._first + number), len(self), 2)
 
-    def unsaved(self, key: bytes, everything: bool, end: int) -> HistoryRows:
+    def flush(self, key: bytes, everything: bool, end: int) -> HistoryRows:
         """What was not saved yet, of the first ``end`` changes; it then counts as saved."""
         first = self._cut + self._first
         online = self.online ^ bool((self.count - end) % 2)

@@ -8,36 +8,23 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
+from ..clock import before
 from .history import ChannelHistory, History, Outage
 from .peerlog import Channel
 from .timeline import Instant, Timeline
 
-_FIRST_DATE = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
-
-
-def drop_old(
-    timeline: Timeline, history: History, period: datetime.timedelta, limit: int, least: int = 1
-) -> None:
-    """Drop what ended before the period that is kept, and what is too much.
-
-    The change that gives the state at the period's beginning is kept, and
-    ``least`` changes in any case.
-    """
-    count = len(history)
-    if count > max(limit, least):
-        history.drop(count - max(limit, least))
-    while len(history) > least and timeline.ago(history.instant(1)) >= period:
-        history.drop(1)
+_ZERO = datetime.timedelta(0)
 
 
 def channel_history(
-    timeline: Timeline, channel: Channel, at: datetime.timedelta, window: datetime.timedelta | None
+    timeline: Timeline, now: Instant, channel: Channel, window: datetime.timedelta | None
 ) -> ChannelHistory:
-    """Outages and sums of one channel as of ``at``, which is where the timeline is."""
+    """Outages and sums of one channel as of ``now``, which is where the timeline is."""
     history = channel.log.history
     assert history is not None
-    start, position = _start(timeline, channel, history, window)
-    end = timeline.now()
+    at, _ = now
+    end = timeline.latest_date()
+    start, position = _start(timeline, channel, history, window, end)
     lifetime = at - position
     uptime = history.uptime(position, at)
     for left, back in channel.absent_within(position, at):
@@ -47,7 +34,8 @@ def channel_history(
         Outage(max(timeline.date(gone), start), None if back is None else timeline.date(back), seen)
         for gone, back, seen in _seen_outages(channel, history, position, at)
     )
-    return ChannelHistory(start, end, lifetime, uptime, end - start - lifetime, outages)
+    blind = max(end - start - lifetime, _ZERO)  # less where a date is beyond all dates
+    return ChannelHistory(start, end, lifetime, uptime, blind, outages)
 
 
 def outage_count(channel: Channel) -> int:
@@ -58,14 +46,18 @@ def outage_count(channel: Channel) -> int:
 
 
 def _start(
-    timeline: Timeline, channel: Channel, history: History, window: datetime.timedelta | None
+    timeline: Timeline,
+    channel: Channel,
+    history: History,
+    window: datetime.timedelta | None,
+    end: datetime.datetime,
 ) -> tuple[datetime.datetime, datetime.timedelta]:
     """The date and the position at which a channel's history starts."""
     instants = [channel.opened, history.instant(0)] if history.dropped else [channel.opened]
     start, position = max((timeline.date(instant), instant[0]) for instant in instants)
     if window is not None:
-        begun = before(timeline.now(), window)
-        if begun > start:
+        begun = before(end, window)
+        if begun >= start:
             return begun, max(position, timeline.locate(begun))
     return start, position
 
@@ -81,11 +73,3 @@ def _seen_outages(
             seen -= returned - left
         if seen:
             yield gone, back, seen
-
-
-def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
-    """``date - by``, or the first date that there is."""
-    try:
-        return date - by
-    except OverflowError:
-        return _FIRST_DATE

@@ -17,7 +17,8 @@ What it promises. An *item* is an event, a question, or the snapshot that
 7. Memory follows what is open now: channels that are open, and peers that have
    a channel or are online.
 8. Nothing is dropped in silence. What cannot be handled is logged with what was
-   wrong, and the loop goes on.
+   wrong, and the loop goes on. A repeat, which tells what is so already, changes
+   nothing and is in the debug log.
 
 1 and 2 hold for FIFO queues that only the store reads.
 """
@@ -76,8 +77,8 @@ class Loop:
         on_event: OnEvent | None = None,
     ) -> None:
         self._selector = selector
-        self._now = timeline.now
-        self._position = timeline.position
+        self._latest_date = timeline.latest_date
+        self._advance = timeline.advance
         self._ledger = ledger
         self._handlers: dict[type, Callable[[Any, Moment], None]] = {
             PeerOnlineEvent: self._peer_online,
@@ -115,35 +116,34 @@ class Loop:
     ) -> None:
         handler(event, moment)
         try:
-            on_event(event, self._now())
+            on_event(event, self._latest_date())
         except Exception:
             logger.exception("on_event failed, of %s", quoted(event))
 
     def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
-        self._ledger.peer_online(event.peer, self._position(moment, event.at))
+        self._ledger.peer_online(self._advance(moment, event.at), event.peer)
 
     def _peer_offline(self, event: PeerOfflineEvent, moment: Moment) -> None:
-        self._ledger.peer_offline(event.peer, self._position(moment, event.at))
+        self._ledger.peer_offline(self._advance(moment, event.at), event.peer)
 
     def _open_channel(self, event: OpenChannelEvent, moment: Moment) -> None:
-        at = self._position(moment, event.at)
-        self._ledger.open_channel(event.channel_point, event.peer, at)
+        now = self._advance(moment, event.at)
+        self._ledger.open_channel(now, event.channel_point, event.peer)
 
     def _close_channel(self, event: ClosedChannelEvent, moment: Moment) -> None:
-        self._position(moment, event.at)
-        self._ledger.close_channel(event.channel_point, event.peer)
+        now = self._advance(moment, event.at)
+        self._ledger.close_channel(now, event.channel_point, event.peer)
 
     def _move_channel(self, event: ChannelMovedEvent, moment: Moment) -> None:
-        self._position(moment, event.at)
-        self._ledger.move_channel(event.channel_point, event.new_channel_point, event.peer)
+        now = self._advance(moment, event.at)
+        self._ledger.move_channel(now, event.channel_point, event.new_channel_point, event.peer)
 
     def _pause(self, event: MonitoringPausedEvent, moment: Moment) -> None:
-        self._position(moment, event.at)
-        self._ledger.pause()
+        self._ledger.pause(self._advance(moment, event.at))
 
     def _resume(self, event: MonitoringResumedEvent, moment: Moment) -> None:
-        self._position(moment, event.at)
-        self._ledger.resume(event.open_channels, event.online_peers)
+        now = self._advance(moment, event.at)
+        self._ledger.resume(now, event.open_channels, event.online_peers)
 
     def _reach(self, barrier: Barrier, _: Moment) -> None:
         barrier.reached.set()
@@ -156,7 +156,7 @@ class Loop:
 
     def _answer(self, question: Question, moment: Moment) -> None:
         try:
-            at = self._position(moment)
-            question.response.put((question.answer(self._ledger, at, *question.arguments), None))
+            now = self._advance(moment)
+            question.response.put((question.answer(self._ledger, now, *question.arguments), None))
         except Exception as error:
             question.response.put((None, error))

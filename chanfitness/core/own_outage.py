@@ -9,60 +9,29 @@ online, or the period is over, or all have gone. If all have gone, it is undone.
 As peers go one after the other the first event moves along: those that are
 older than the period were outages of their own.
 
-Pure: the timeline is given.
+Pure: the instants are arguments.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections import deque
-from typing import NamedTuple
 
-from .history import History
-from .peerlog import Absence, Channel, PeerLog, PeerState
-from .timeline import Instant, Timeline
-from .unsaved import UnsavedChanges
+from .rollback import Closed, Opened, Record, Went
+from .timeline import Instant
 
 FEWEST = 3
-
-
-class Went(NamedTuple):
-    """A peer went offline; ``state`` is how its log was before."""
-
-    at: Instant
-    log: PeerLog
-    state: PeerState
-
-
-class Opened(NamedTuple):
-    """A channel opened, or came back from an ``absence``.
-
-    ``began``: if its peer's history began with it, whether the peer was online.
-    """
-
-    at: Instant
-    channel: Channel
-    absence: Absence | None
-    began: bool | None
-
-
-class Closed(NamedTuple):
-    """A channel closed."""
-
-    at: Instant
-    channel: Channel
 
 
 class OutageDetector:
     """What is undecided. Not thread-safe: the loop owns it."""
 
-    def __init__(self, timeline: Timeline, period: datetime.timedelta) -> None:
-        self._timeline = timeline
+    def __init__(self, period: datetime.timedelta) -> None:
         self._period = period
         self.online = 0  # how many peers are
-        self._records: deque[Went | Opened | Closed] = deque()  # the first is a Went
+        self._records: deque[Record] = deque()  # the first is a Went
 
-    def note(self, record: Went | Opened | Closed) -> None:
+    def note(self, record: Record) -> None:
         """Something happened that may have to be undone, now or never."""
         self._forget_old(record.at)
         if self._records or isinstance(record, Went):
@@ -77,10 +46,9 @@ class OutageDetector:
         """Whether all have gone, and so it was this node's own network."""
         return not self.online and len(self.went) >= FEWEST
 
-    @property
-    def is_open(self) -> bool:
+    def is_open(self, now: Instant) -> bool:
         """Whether what happened since :attr:`first` may yet have to be undone."""
-        self._forget_old(self._timeline.instant())
+        self._forget_old(now)
         return bool(self.online and self._records) and self.online + len(self.went) >= FEWEST
 
     @property
@@ -98,20 +66,11 @@ class OutageDetector:
         """The channels that opened or closed since the first peer went."""
         return [record for record in self._records if not isinstance(record, Went)]
 
-    def undo(self, unsaved_changes: UnsavedChanges | None) -> None:
-        """Go back to when the first peer went: from there on nothing was seen."""
-        first = self.first
-        self._timeline.go_back(first[0])
-        for _, log, state in self.went:
-            log.go_back(state, first)
-            if unsaved_changes is not None:
-                unsaved_changes.touch(log)
-        for record in self.of_channels:
-            if isinstance(record, Opened):
-                _open_at(first, record)
-            elif unsaved_changes is not None:
-                unsaved_changes.close_earlier(record.channel)
+    def take(self) -> tuple[Instant, list[Record]]:
+        """When the first peer went, and all that happened since; it is decided then."""
+        first, records = self.first, list(self._records)
         self.clear()
+        return first, records
 
     def _forget_old(self, now: Instant) -> None:
         """Forget what was too long ago, or before the machine slept."""
@@ -125,14 +84,3 @@ class OutageDetector:
             ):
                 break
             self._records.popleft()
-
-
-def _open_at(first: Instant, opened: Opened) -> None:
-    """Let a channel that opened begin, unseen, where the timeline went back to."""
-    _, channel, absence, online = opened
-    position, segment = first
-    begin, log = (position, segment + 1), channel.log
-    channel.begin_at(begin, absence)
-    log.since = min(log.since, first)
-    if online is not None and log.history is not None:
-        log.history = History(begin, online)

@@ -8,15 +8,17 @@ but with totals in place of logs: a peer has one running uptime, a channel the
 value it had when the channel opened, and an answer is a difference of two. So
 a question costs O(1) and an event leaves nothing behind.
 
-Pure: no thread, no lock, no clock. ``at`` is always a position on the store's
-timeline (:mod:`chanfitness.core.timeline`), and never before the last one given. What
-blind time is, a log never hears of: the timeline stands still in it.
+Pure: no thread, no lock, no clock. ``at`` is a position on the store's timeline
+(:mod:`chanfitness.core.timeline`), ``now`` an instant; neither is ever before the last
+one given. Blind time needs no rule here: the timeline stands still in it.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+from bisect import bisect_left, bisect_right
+from operator import itemgetter
 from typing import NamedTuple
 
 from typing_extensions import Self
@@ -27,6 +29,7 @@ from .saved_state import MICROSECOND, ChannelRow, HistoryRows, PeerRow, microsec
 from .timeline import Instant
 
 _ZERO = datetime.timedelta(0)
+_left, _back = itemgetter(0), itemgetter(1)
 _new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
 
 
@@ -82,6 +85,7 @@ class PeerLog:
     __slots__ = (
         "_online_since",
         "_uptime",
+        "absent",
         "channels",
         "flap_count",
         "had_channel",
@@ -96,7 +100,8 @@ class PeerLog:
         self.had_channel = False
         self._uptime = _ZERO
         self._online_since: datetime.timedelta | None = None
-        self.channels: dict[OutPoint, Channel] = {}
+        self.channels: dict[Channel, None] = {}  # that are open, in order of opening
+        self.absent = 0  # how many of its channels are closed by absence
         self.since = since  # when the present state began
         self.flap_count = 0  # as of last_flap
         self.last_flap: Instant | None = None
@@ -106,19 +111,20 @@ class PeerLog:
     def is_online(self) -> bool:
         return self._online_since is not None
 
-    def online(self, at: datetime.timedelta) -> bool:
+    def online(self, now: Instant) -> bool:
         """The peer is online. Returns whether that is a change."""
         if self._online_since is not None:
             return False
-        self._online_since = at
+        self._online_since, _ = self.since = now
         return True
 
-    def offline(self, at: datetime.timedelta) -> bool:
+    def offline(self, now: Instant) -> bool:
         """The peer is offline. Returns whether that is a change."""
         if self._online_since is None:
             return False
-        self._uptime += at - self._online_since
+        self._uptime += now[0] - self._online_since
         self._online_since = None
+        self.since = now
         return True
 
     def uptime(self, at: datetime.timedelta) -> datetime.timedelta:
@@ -141,8 +147,7 @@ class PeerLog:
     def go_back(self, state: PeerState, at: Instant) -> None:
         """It was online at ``state``, and offline, unseen, from ``at`` on."""
         self._uptime, self._online_since, _, self.flap_count, self.last_flap, changes = state
-        self.offline(at[0])
-        self.since = at
+        self.offline(at)
         if self.history is not None and changes is not None and self.history.count > changes:
             self.history.undo()
 
@@ -163,7 +168,7 @@ class PeerLog:
         """The changes that were not saved yet, as of ``state``."""
         if self.history is None or state.changes is None:
             return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)
-        return self.history.unsaved(bytes(self.peer), everything, state.changes)
+        return self.history.flush(bytes(self.peer), everything, state.changes)
 
     @classmethod
     def of_row(cls, row: PeerRow) -> Self:
@@ -263,8 +268,9 @@ class Channel:
         self, start: datetime.timedelta, end: datetime.timedelta
     ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
         """Its gaps, as far as they lie between two positions."""
-        clipped = [(max(left, start), min(back, end)) for left, back in self.gaps]
-        return [(left, back) for left, back in clipped if left < back]
+        first = bisect_right(self.gaps, start, key=_back)
+        last = bisect_left(self.gaps, end, key=_left)
+        return [(max(left, start), min(back, end)) for left, back in self.gaps[first:last]]
 
     def row(self) -> ChannelRow:
         """What is saved of it."""

@@ -1,6 +1,7 @@
 """All that is known of peers and channels, and what it answers.
 
-Pure: the timeline is given, and each method's ``at`` is a position on it.
+Pure: the timeline is given. Each question takes the instant of its put, ``now``,
+which is where the timeline is.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from ..errors import ChannelNotFoundError, HistoryDisabledError, PeerNotFoundErr
 from ..wire import OutPoint, Vertex
 from .flaps import Cooldown
 from .history import ChannelHistory, History
-from .history_window import channel_history, drop_old, outage_count
+from .history_window import channel_history, outage_count
 from .own_outage import OutageDetector
 from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
-from .timeline import Timeline
+from .timeline import Instant, Timeline
 
 
 class RetentionSettings(NamedTuple):
@@ -59,60 +60,60 @@ class Queries:
         self._timeline = timeline
         self._retention = retention
         self._peers: dict[Vertex, PeerLog] = {}
-        self._channels: dict[OutPoint, Channel] = {}  # in order of opening
+        self._channels: dict[OutPoint, Channel] = {}  # those that are open
+        self._in_order: dict[Channel, None] = {}  # the same, in order of opening
         self._detector: OutageDetector | None = None
         if retention.own_outage is not None:
-            self._detector = OutageDetector(timeline, retention.own_outage)
+            self._detector = OutageDetector(retention.own_outage)
 
-    def channel_info(
-        self, at: datetime.timedelta, point: OutPoint, peer: Vertex | None
-    ) -> ChannelInfo:
+    def channel_info(self, now: Instant, point: OutPoint, peer: Vertex | None) -> ChannelInfo:
         """What is known of one channel, with ``peer`` or with anyone."""
-        return self._channel(point, peer).info(at)
+        return self._channel(point, peer).info(now[0])
 
-    def list_channels(self, at: datetime.timedelta) -> list[ChannelInfo]:
+    def list_channels(self, now: Instant) -> list[ChannelInfo]:
         """What is known of every channel, in order of opening."""
-        return [channel.info(at) for channel in self._channels.values()]
+        at, _ = now
+        return [channel.info(at) for channel in self._in_order]
 
-    def peer_info(self, at: datetime.timedelta, peer: Vertex) -> PeerInfo:
+    def peer_info(self, now: Instant, peer: Vertex) -> PeerInfo:
         """What is known of one peer."""
         log = self._peers.get(peer)
         if log is None:
             require(peer, Vertex)
             raise PeerNotFoundError(f"peer {peer} is not known")
-        return self._info(peer, log)
+        return self._info(log, now)
 
-    def list_peers(self, at: datetime.timedelta) -> list[PeerInfo]:
+    def list_peers(self, now: Instant) -> list[PeerInfo]:
         """What is known of every peer."""
-        return [self._info(peer, log) for peer, log in self._peers.items()]
+        return [self._info(log, now) for log in self._peers.values()]
 
-    def overview(self, at: datetime.timedelta) -> Overview:
+    def overview(self, now: Instant) -> Overview:
         """What is known of all."""
         outages = None
         if self._retention.history is not None:
             for log in self._peers.values():
                 if log.history is not None:
-                    self._drop_old(log.history)
-            outages = tuple(outage_count(channel) for channel in self._channels.values())
+                    self._drop_old(log.history, now)
+            outages = tuple(outage_count(channel) for channel in self._in_order)
         return Overview(
-            self._timeline.now(),
+            self._timeline.latest_date(),
             not self._timeline.paused,
-            self._timeline.blind(),
-            tuple(self.list_channels(at)),
+            self._timeline.blind(now),
+            tuple(self.list_channels(now)),
             outages,
-            tuple(self.list_peers(at)),
+            tuple(self.list_peers(now)),
         )
 
     def channel_history(
-        self, at: datetime.timedelta, point: OutPoint, window: datetime.timedelta | None
+        self, now: Instant, point: OutPoint, window: datetime.timedelta | None
     ) -> ChannelHistory:
         """Outages and sums of one channel, over its life or the window before now."""
         if self._retention.history is None:
             raise HistoryDisabledError("no history is kept: see Config(history=...)")
         channel = self._channel(point, None)
         assert channel.log.history is not None
-        self._drop_old(channel.log.history)
-        return channel_history(self._timeline, channel, at, window)
+        self._drop_old(channel.log.history, now)
+        return channel_history(self._timeline, now, channel, window)
 
     def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
         channel = self._channels.get(point)
@@ -126,24 +127,33 @@ class Queries:
             raise PeerNotFoundError(f"peer {peer} is not known")
         raise ChannelNotFoundError(f"no channel {point} with {peer} is open")
 
-    def _flaps(self, log: PeerLog) -> int:
+    def _flaps(self, log: PeerLog, now: Instant) -> int:
         """The flap count as of now."""
         if log.last_flap is None:
             return 0
-        return self._retention.cooldown.cooled(log.flap_count, self._timeline.ago(log.last_flap))
+        ago = self._timeline.ago(log.last_flap, now)
+        return self._retention.cooldown.cooled(log.flap_count, ago)
 
-    def _info(self, peer: Vertex, log: PeerLog) -> PeerInfo:
+    def _info(self, log: PeerLog, now: Instant) -> PeerInfo:
         return PeerInfo(
-            peer,
+            log.peer,
             log.is_online,
             self._timeline.date(log.since),
-            self._flaps(log),
+            self._flaps(log, now),
             None if log.last_flap is None else self._timeline.date(log.last_flap),
-            tuple(log.channels),
+            tuple(channel.point for channel in log.channels),
         )
 
-    def _drop_old(self, history: History) -> None:
-        period, limit = self._retention.history, self._retention.history_limit
+    def _drop_old(self, history: History, now: Instant) -> None:
+        """Drop what ended before the period that is kept, and what is too much.
+
+        The change that gives the state at the period's beginning is kept.
+        """
+        period = self._retention.history
         assert period is not None
         least = 1 if self._detector is None else 2  # the last change may have to be undone
-        drop_old(self._timeline, history, period, limit, least)
+        excess = len(history) - max(self._retention.history_limit, least)
+        if excess > 0:
+            history.drop(excess)
+        while len(history) > least and self._timeline.ago(history.instant(1), now) >= period:
+            history.drop(1)

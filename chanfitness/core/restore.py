@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from ..clock import Moment
+import datetime
+
+from ..clock import Moment, Reading, shifted
 from .ledger import Ledger
 from .queries import RetentionSettings
 from .saved_state import MICROSECOND, Saved, check, int_to_date
-from .timeline import Anchor, Timeline
+from .timeline import Anchor, Instant, Timeline
+
+_ZERO = datetime.timedelta(0)
 
 
 def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[Timeline, Ledger]:
@@ -24,17 +28,19 @@ def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
     return anchors, [number for number, _, _ in saved.anchors]
 
 
-def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> Ledger:
-    """The accounts that were saved, as they were then."""
+def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> tuple[Ledger, Instant]:
+    """The accounts that were saved, as they were then, and that instant."""
     check(saved)
-    _, position, date = saved.anchors[-1]
     anchors, numbers = _anchors(saved)
-    timeline = Timeline(int_to_date(date), anchors[:-1], position * MICROSECOND, numbers[:-1])
-    seen_until = int_to_date(date) + (saved.position - position) * MICROSECOND
-    timeline.position(seen_until)
-    if seen_until < int_to_date(saved.heartbeat):
-        timeline.pause()
-        timeline.position(int_to_date(saved.heartbeat))
+    begun, heartbeat = anchors[-1], int_to_date(saved.heartbeat)
+    seen = saved.position * MICROSECOND - begun.position
+    seen_until = shifted(begun.utc, seen)
+    # Readings, because their dates need not be as far apart as what was seen.
+    timeline = Timeline(Reading(begun.utc, _ZERO), anchors[:-1], begun.position, numbers[:-1])
+    now = timeline.advance(Reading(seen_until, seen))
+    if seen_until < heartbeat:
+        timeline.pause(now)
+        timeline.advance(Reading(heartbeat, heartbeat - begun.utc))
     ledger = Ledger(timeline, retention)
     ledger.restore(saved)
-    return ledger
+    return ledger, now

@@ -81,6 +81,7 @@ class Flush(NamedTuple):
 
     ``anchors``: number, position and date of segments, of all if ``anchors_anew``.
     ``moved``: old and new channel points, which come before all else.
+    ``everything``: it has all that there is, and nothing that was saved before counts.
     """
 
     heartbeat: int
@@ -93,6 +94,7 @@ class Flush(NamedTuple):
     gone: Sequence[str]
     closed: Sequence[ClosedRow]
     histories: Sequence[HistoryRows]
+    everything: bool
 
 
 class Saved(NamedTuple):

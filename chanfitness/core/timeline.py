@@ -15,6 +15,9 @@ moves. Earlier segments keep their dates, but one that would overlap the next is
 moved back until it does not. Segments that nothing refers to any more can be
 forgotten; the others keep their numbers.
 
+Python's dates end with the years 1 and 9999: a date beyond is shown as the first or
+the last that there is. No position moves for it.
+
 Pure: the moments are arguments.
 """
 
@@ -25,7 +28,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
-from ..clock import Moment, Reading, to_utc
+from ..clock import Moment, Reading, nearest_utc, shifted
 
 _ZERO = datetime.timedelta(0)
 _SHORTEST_SUSPEND = datetime.timedelta(seconds=1)  # below it is the jitter of two readings
@@ -43,7 +46,18 @@ class Anchor(NamedTuple):
 
     def date(self, position: datetime.timedelta) -> datetime.datetime:
         """The date of a position in this segment."""
-        return self.utc + (position - self.position)
+        return shifted(self.utc, position - self.position)
+
+
+class _Origin:
+    """Position zero where it lies before all dates; else a date does, which is quicker."""
+
+    def __init__(self, date: datetime.datetime, position: datetime.timedelta) -> None:
+        self._date = date
+        self._position = position
+
+    def __rsub__(self, date: datetime.datetime) -> datetime.timedelta:
+        return date - self._date + self._position
 
 
 class Timeline:
@@ -60,104 +74,108 @@ class Timeline:
         end: datetime.timedelta = _ZERO,
         numbers: Sequence[int] | None = None,
     ) -> None:
-        self._zero: Any  # the Moment that lies at position zero
+        self._start: Any  # the Moment at which the present segment began
+        self._began: datetime.timedelta  # and the position
+        self._zero: Any  # of a plain clock: what is subtracted from a date for its position
         self._latest: Moment
         self.paused = False
         self._numbers = list(range(len(earlier)) if numbers is None else numbers)
         self.segment = self._numbers[-1] + 1 if earlier else 0  # the present one's number
-        self._asleep = _ZERO  # what a Reading said of it when the present segment began
         self._earlier = _apart(earlier, end)
+        self._moved_back: tuple[datetime.datetime, list[Anchor]] | None = None  # of _dated()
         self._last = end  # the latest position, or what it would be if the timeline did not stand
         self._standing = end  # where it stands while paused
         self._begin(start, end)
 
     # Positions.
 
-    def position(self, moment: Moment, at: datetime.datetime | None = None) -> datetime.timedelta:
-        """Where on the timeline something lies that was put at ``moment``.
+    def advance(self, moment: Moment, at: datetime.datetime | None = None) -> Instant:
+        """Go on to where something lies that was put at ``moment``.
 
         An event's own time ``at`` may only be earlier than the put: one stray
         stamp of the far future would stop time for good. And nothing is ever
-        before what was asked for last.
+        before what came last.
         """
-        position: datetime.timedelta = moment - self._zero
-        if type(moment) is Reading:
-            self._follow(moment, position)
-            position = moment - self._zero
+        position: datetime.timedelta
+        position = self._follow(moment) if type(moment) is Reading else moment - self._zero
         if at is not None:
-            position -= max(_utc(moment) - to_utc(at), _ZERO)
+            position -= max(_utc(moment) - nearest_utc(at), _ZERO)
         if position > self._last:
             self._last = position
-        return self._standing if self.paused else self._last
-
-    def pause(self) -> None:
-        """Stand still, at the latest position."""
-        self._standing = self._last
-        self.paused = True
-
-    def go_back(self, position: datetime.timedelta) -> None:
-        """Stand still at an earlier position of the present segment."""
-        self._standing = position
-        self.paused = True
-
-    def resume(self) -> None:
-        """Go on from where the timeline stands, as of what was asked for last."""
-        now = self._latest_moment()
-        self._end_segment()
-        self._begin(now, self._standing)
-        self._last = self._standing
-        self.paused = False
-
-    def _follow(self, reading: Reading, position: datetime.timedelta) -> None:
-        self._latest = reading
-        if self._slept(reading) and not self.paused:
-            self._last = max(position, self._last)
-            now = self._latest_moment()  # not the reading itself, which may have been overtaken
-            self._end_segment()
-            self._begin(now, self._last)
-
-    def _slept(self, reading: Reading) -> datetime.timedelta:
-        """For how long the machine was suspended since the present segment began."""
-        slept = reading.asleep - self._asleep
-        return slept if slept >= _SHORTEST_SUSPEND else _ZERO
-
-    def _begin(self, moment: Moment, position: datetime.timedelta) -> None:
-        """Begin a segment at ``position``, which is where ``moment`` lies."""
-        self._began = position
-        self._latest = moment
-        if isinstance(moment, Reading):
-            self._zero = Reading(moment.utc, moment.seen - position)
-            self._asleep = moment.asleep
-        else:
-            self._zero = moment - position
-
-    def _end_segment(self) -> None:
-        self._earlier = self._dated()
-        self._earlier.append(Anchor(self._began, self._present_date(self._began)))
-        self._numbers.append(self.segment)
-        self.segment += 1
-
-    # Dates.
+        return self._standing if self.paused else self._last, self.segment
 
     def instant(self) -> Instant:
         """Where the timeline is."""
         return self._standing if self.paused else self._last, self.segment
 
-    def now(self) -> datetime.datetime:
-        """The date of what was asked for last; it goes on while the timeline stands."""
+    def pause(self, at: Instant) -> None:
+        """Stand still where the timeline is, or at an earlier instant of the present segment."""
+        self._standing, _ = at
+        self.paused = True
+
+    def resume(self) -> Instant:
+        """Go on from where the timeline stands, as of the latest moment."""
+        now = self._latest_moment()
+        self._end_segment()
+        self._begin(now, self._standing)
+        self._last = self._standing
+        self.paused = False
+        return self._last, self.segment
+
+    def _follow(self, reading: Reading) -> datetime.timedelta:
+        """Date the present segment by ``reading``, and return the position at which that lies."""
+        self._latest = reading
+        position = self._position_of(reading)
+        if self._slept(reading) and not self.paused:
+            self._last = max(position, self._last)
+            now = self._latest_moment()  # not the reading itself, which may have been overtaken
+            self._end_segment()
+            self._begin(now, self._last)
+            position = self._position_of(reading)
+        return position
+
+    def _position_of(self, reading: Reading) -> datetime.timedelta:
+        position: datetime.timedelta = reading.seen - self._start.seen + self._began
+        return position
+
+    def _slept(self, reading: Reading) -> datetime.timedelta:
+        """For how long the machine was suspended since the present segment began."""
+        slept: datetime.timedelta = reading.asleep - self._start.asleep
+        return slept if slept >= _SHORTEST_SUSPEND else _ZERO
+
+    def _begin(self, moment: Moment, position: datetime.timedelta) -> None:
+        """Begin a segment at ``position``, which is where ``moment`` lies."""
+        self._start = self._latest = moment
+        self._began = position
+        if not isinstance(moment, Reading):
+            try:
+                self._zero = moment - position
+            except OverflowError:
+                self._zero = _Origin(moment, position)
+
+    def _end_segment(self) -> None:
+        self._earlier = self._dated()
+        self._earlier.append(Anchor(self._began, self._begun()))
+        self._moved_back = None
+        self._numbers.append(self.segment)
+        self.segment += 1
+
+    # Dates.
+
+    def latest_date(self) -> datetime.datetime:
+        """The date of what came last; it goes on while the timeline stands."""
         return _utc(self._latest_moment())
 
-    def blind(self) -> datetime.timedelta:
+    def blind(self, now: Instant) -> datetime.timedelta:
         """How long the timeline stood, or was not there, since it first began."""
         first = self.anchors()[0]
-        return self.now() - first.utc - (self.instant()[0] - first.position)
+        return max(self.latest_date() - first.utc - (now[0] - first.position), _ZERO)
 
-    def ago(self, instant: Instant) -> datetime.timedelta:
-        """How long ago ``instant`` was, by the dates."""
-        position, segment = instant
-        if segment == self.segment and not self.paused:
-            return self._last - position  # the same, and quicker
-        return self.now() - self.date(instant)
+    def ago(self, then: Instant, now: Instant) -> datetime.timedelta:
+        """How long ago ``then`` was, by the dates."""
+        if then[1] == now[1] and not self.paused:
+            return now[0] - then[0]  # the same, and quicker
+        return self.latest_date() - self.date(then)
 
     def date(self, instant: Instant) -> datetime.datetime:
         """The date of something that was seen at ``instant``.
@@ -168,13 +186,15 @@ class Timeline:
         position, segment = instant
         if segment >= self.segment:
             return self._present_date(position)
-        return self._dated()[bisect_left(self._numbers, segment)].date(position)
+        anchors, index = self._dated(), bisect_left(self._numbers, segment)
+        following = anchors[index + 1].utc if index + 1 < len(anchors) else self._begun()
+        return min(anchors[index].date(position), following)  # it may be cut where dates begin
 
     def locate(self, date: datetime.datetime) -> datetime.timedelta:
         """The position at ``date``; in blind time, where the timeline stood."""
-        begun = self._present_date(self._began)
-        if date >= begun:
-            return min(self._began + (date - begun), self.instant()[0])
+        if date >= self._begun():  # which may be cut, so counted back from the latest date
+            position = self._last - (self._present_date(self._last) - date)
+            return min(max(position, self._began), self.instant()[0])
         dated = self._dated()
         following = bisect_right(dated, date, key=_anchor_utc)
         if not following:
@@ -185,7 +205,7 @@ class Timeline:
 
     def anchors(self) -> list[Anchor]:
         """The anchors of all segments, the present one last."""
-        return [*self._dated(), Anchor(self._began, self._present_date(self._began))]
+        return [*self._dated(), Anchor(self._began, self._begun())]
 
     def numbers(self) -> list[int]:
         """The numbers of the segments that :meth:`anchors` are of."""
@@ -204,28 +224,34 @@ class Timeline:
             if index in (0, len(ends)) or ends[index] >= before or number in needed
         ]
         self._earlier = [self._earlier[index] for index in keep]
+        self._moved_back = None
         self._numbers = [self._numbers[index] for index in keep]
 
     def _dated(self) -> list[Anchor]:
         """The anchors of the earlier segments, none of which overlaps the next."""
-        begun = self._present_date(self._began)
-        if self._earlier and self._earlier[-1].date(self._began) > begun:
-            return _apart(self._earlier, self._began, begun)
-        return self._earlier
+        begun = self._begun()
+        if not self._earlier or self._earlier[-1].date(self._began) <= begun:
+            return self._earlier
+        if self._moved_back is None or self._moved_back[0] != begun:
+            self._moved_back = begun, _apart(self._earlier, self._began, begun)
+        return self._moved_back[1]
+
+    def _begun(self) -> datetime.datetime:
+        """The date at which the present segment began."""
+        return self._present_date(self._began)
 
     def _present_date(self, position: datetime.timedelta) -> datetime.datetime:
         latest = self._latest
         if isinstance(latest, Reading):
-            ago: datetime.timedelta = latest - self._zero - position
-            return latest.utc - self._slept(latest) - ago
-        dated: datetime.datetime = self._zero + position
-        return dated
+            ago = self._position_of(latest) - position
+            return shifted(latest.utc, -self._slept(latest) - ago)
+        return shifted(self._start, position - self._began)
 
     def _latest_moment(self) -> Moment:
         latest = self._latest
         if isinstance(latest, Reading):
-            ahead = latest - self._zero - self._last
-            return Reading(latest.utc - ahead, latest.seen - ahead, latest.asleep)
+            ahead = self._position_of(latest) - self._last
+            return Reading(shifted(latest.utc, -ahead), latest.seen - ahead, latest.asleep)
         return self._present_date(self._last)
 
 
@@ -248,6 +274,6 @@ def _apart(
     for number in reversed(range(len(apart))):
         anchor = apart[number]
         if before is not None and anchor.date(end) > before:
-            apart[number] = anchor._replace(utc=before - (end - anchor.position))
+            apart[number] = anchor._replace(utc=shifted(before, anchor.position - end))
         end, before = apart[number]
     return apart

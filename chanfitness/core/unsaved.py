@@ -23,8 +23,9 @@ class UnsavedChanges:
     def _begin(self) -> None:
         self._segment = self._timeline.segment  # the first whose anchor may have changed
         self._anchors_anew = False
+        self._everything = False
         self._logs: dict[PeerLog, None] = {}
-        self._channels: dict[OutPoint, None] = {}
+        self._channels: dict[Channel, None] = {}
         self._moved: list[tuple[str, str]] = []
         self._closed: dict[Channel, ClosedRow] = {}
 
@@ -32,78 +33,76 @@ class UnsavedChanges:
         """Something of this peer, and of this channel of it, changed."""
         self._logs[log] = None
         if channel is not None:
-            self._channels.pop(channel.point, None)  # the last to change is the last in order
-            self._channels[channel.point] = None
+            self._channels.pop(channel, None)  # the last to change is the last in order
+            self._channels[channel] = None
+
+    def touch_everything(self, logs: Iterable[PeerLog], channels: Iterable[Channel]) -> None:
+        """All that there is, in order, is to be saved anew."""
+        self._everything = True
+        self._logs = dict.fromkeys(logs)
+        self._channels = dict.fromkeys(channels)
 
     def move(self, point: OutPoint, new_point: OutPoint) -> None:
         """A channel has a new channel point."""
         self._moved.append((str(point), str(new_point)))
-        self._channels.pop(new_point, None)  # of one that was there before, and closed
-        self._channels = {new_point if each == point else each: None for each in self._channels}
 
     def forget_segments(self) -> None:
         """The timeline forgot some."""
         self._anchors_anew = True
 
-    def close(self, channel: Channel) -> None:
+    def close(self, channel: Channel, now: Instant) -> None:
         """The channel closed for good: its final figures are to be saved."""
-        at, _ = self._timeline.instant()
-        info = channel.final_info(at)
+        info = channel.final_info(now[0])
         self._closed[channel] = ClosedRow(
             str(channel.point),
             bytes(channel.peer),
             date_to_int(self._timeline.date(channel.opened)),
-            date_to_int(self._timeline.now()),
+            date_to_int(self._timeline.latest_date()),
             microseconds(info.lifetime),
             microseconds(info.uptime),
         )
         self.touch(channel.log, channel)
 
-    def close_earlier(self, channel: Channel) -> None:
+    def close_earlier(self, channel: Channel, at: Instant) -> None:
         """The timeline went back to before the channel closed; when it did is still so."""
         closed = self._closed[channel].closed
-        self.close(channel)
+        self.close(channel, at)
         self._closed[channel] = self._closed[channel]._replace(closed=closed)
 
-    def unsaved(
+    def flush(
         self,
         instant: Instant,
         present: Mapping[OutPoint, Channel],
-        everything_of: Iterable[PeerLog] | None,
         undecided: Mapping[PeerLog, PeerState],
     ) -> Flush:
         """What is to be saved as of ``instant``; it then counts as saved.
 
-        ``present``: the channels that are not closed for good. ``everything_of``:
-        all peers to save, changed or not, with all channels; None: what changed.
-        ``undecided``: how peers were at ``instant`` that changed since.
+        ``present``: the channels that are not closed for good. ``undecided``: how
+        peers were at ``instant`` that changed since.
         """
-        everything = everything_of is not None
-        logs = [log for log in self._logs if log.had_channel]
-        if everything_of is not None:
-            logs = list(everything_of)
-        channels = present if everything else self._channels
+        timeline, everything = self._timeline, self._everything
         anchors_anew = everything or self._anchors_anew
-        states = [undecided.get(log) or log.state() for log in logs]
-        unsaved = Flush(
-            date_to_int(self._timeline.date(instant) if undecided else self._timeline.now()),
+        states = {log: undecided.get(log) or log.state() for log in self._logs if log.had_channel}
+        flush = Flush(
+            date_to_int(timeline.date(instant) if undecided else timeline.latest_date()),
             microseconds(instant[0]),
             [
                 (number, microseconds(position), date_to_int(utc))
                 for number, (position, utc) in zip(
-                    self._timeline.numbers(), self._timeline.anchors(), strict=True
+                    timeline.numbers(), timeline.anchors(), strict=True
                 )
                 if anchors_anew or number >= self._segment
             ],
             anchors_anew,
-            [log.row(state) for log, state in zip(logs, states, strict=True)],
+            [log.row(state) for log, state in states.items()],
             self._moved,
-            [present[point].row() for point in channels if point in present],
-            [str(point) for point in self._channels if point not in present],
+            [each.row() for each in self._channels if present.get(each.point) is each],
+            [str(each.point) for each in self._channels if each.point not in present],
             list(self._closed.values()),
-            [log.flush_history(everything, state) for log, state in zip(logs, states, strict=True)],
+            [log.flush_history(everything, state) for log, state in states.items()],
+            everything,
         )
         self._begin()
         for log in undecided:
             self.touch(log)
-        return unsaved
+        return flush

@@ -129,11 +129,10 @@ def report_of_database(path: str, view: str, window: datetime.timedelta | None) 
     if saved is None:
         raise StorageError(f"{path}: nothing was saved yet")
     with typed_errors(path):
-        ledger = as_of_the_heartbeat(
+        ledger, at = as_of_the_heartbeat(
             saved, RetentionSettings(history=_EVER, history_limit=sys.maxsize, stored=True)
         )
         as_of = int_to_date(saved.heartbeat)
-        at = saved.position * MICROSECOND
         if view == "closed":
             return _closed(as_of, closed)
         peers = {info.peer: info for info in ledger.list_peers(at)}

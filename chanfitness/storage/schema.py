@@ -138,10 +138,8 @@ def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) 
     )
 
 
-def save(
-    database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow], everything: bool
-) -> None:
-    """Write what changed; ``everything``: ``unsaved`` has all that there is."""
+def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) -> None:
+    """Write what changed."""
     write = database.executemany
     write("REPLACE INTO state VALUES (1, ?, ?)", [(unsaved.heartbeat, unsaved.position)])
     if unsaved.anchors_anew:
@@ -153,7 +151,7 @@ def save(
         f" ON CONFLICT (key) DO UPDATE SET {updates}",
         unsaved.peers,
     )
-    if everything:
+    if unsaved.everything:
         database.execute("DELETE FROM channels")
     write(
         "UPDATE OR REPLACE channels SET channel_point = ? WHERE channel_point = ?",

@@ -182,7 +182,7 @@ class SqliteStorage:
         self._closed_rows += unsaved.closed
         try:
             with transaction(self._database):
-                save(self._database, unsaved, self._closed_rows, everything=self._failed)
+                save(self._database, unsaved, self._closed_rows)
                 if ids is not None:
                     save_channel_ids(self._database, ids)
         except Exception as error:

@@ -68,7 +68,7 @@ def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, Chann
 def expected(monkeypatch: pytest.MonkeyPatch) -> tuple[Overview, ChannelHistory]:
     """The same, of a store that forgets nothing."""
     with monkeypatch.context() as patch:
-        patch.setattr("chanfitness.core.ledger._MANY_SEGMENTS", 10**9)
+        patch.setattr("chanfitness.core.accounts._MANY_SEGMENTS", 10**9)
         node = FakeNode(history=3 * DAY)
         with running(node.store) as store:
             found = cut_often(node, store)
@@ -144,8 +144,8 @@ def test_the_first_the_last_and_what_is_needed_are_kept() -> None:
         date(27),
         date(30),
     ]
-    assert timeline.blind() == 20 * SECOND
-    timeline.pause()
+    assert timeline.blind(timeline.instant()) == 20 * SECOND
+    timeline.pause(timeline.instant())
     timeline.resume()
     assert timeline.numbers() == [0, 4, 9, 10, 11]
 
@@ -169,4 +169,4 @@ def test_nothing_is_forgotten_twice() -> None:
     for _ in range(2):
         timeline.forget(date(1000), {4})
     assert timeline.numbers() == [0, 4, 9, 10]
-    assert timeline.blind() == 20 * SECOND > ZERO
+    assert timeline.blind(timeline.instant()) == 20 * SECOND > ZERO

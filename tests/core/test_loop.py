@@ -29,7 +29,7 @@ from ..support.stores import (
     running,
     stop,
 )
-from ..support.values import ALICE, CHANNEL_1, CHANNEL_2
+from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2
 
 OPEN_ALREADY = [OpenChannel(CHANNEL_1, ALICE)]
 
@@ -281,7 +281,7 @@ def test_promise_8_a_log_handler_that_fails_once_does_not_end_the_loop(
         running(make_store(source, open_channels=OPEN_ALREADY)) as store,
         OnRecord("is open already", fail),
     ):
-        source.updates.put(OpenChannelEvent(CHANNEL_1, ALICE))
+        source.updates.put(OpenChannelEvent(CHANNEL_1, BOB))
         assert open_points(store) == [CHANNEL_1]
 
     assert "OSError: disk full" in caplog.text

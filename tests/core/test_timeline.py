@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from chanfitness import Reading
+from chanfitness.clock import Moment
 from chanfitness.core.timeline import Anchor, Timeline
 
 from ..support.values import SECOND, START
@@ -28,13 +29,18 @@ def reading(seen: float, *, wrong: timedelta = ZERO, asleep: timedelta = ZERO) -
     return Reading(utc(seen) + asleep + wrong, s(1000 + seen), asleep)
 
 
+def position(timeline: Timeline, moment: Moment, at: datetime | None = None) -> timedelta:
+    """Where the timeline goes on to."""
+    return timeline.advance(moment, at)[0]
+
+
 # Positions
 
 
 def test_a_timeline_begins_at_zero() -> None:
     timeline = Timeline(START)
 
-    assert timeline.position(START) == ZERO
+    assert position(timeline, START) == ZERO
     assert timeline.instant() == (ZERO, 0)
     assert timeline.anchors() == [(ZERO, START)]
 
@@ -42,19 +48,19 @@ def test_a_timeline_begins_at_zero() -> None:
 def test_a_position_is_never_before_the_one_before_it() -> None:
     timeline = Timeline(START)
 
-    positions = [timeline.position(utc(each)) for each in (10, 4, 12)]
+    positions = [position(timeline, utc(each)) for each in (10, 4, 12)]
 
     assert positions == [s(10), s(10), s(12)]
-    assert timeline.now() == utc(12)
+    assert timeline.latest_date() == utc(12)
 
 
-@pytest.mark.parametrize(("at", "position"), [(4, 5), (7, 7), (10, 10), (11, 10)])
-def test_an_events_own_time_may_only_be_earlier(at: float, position: float) -> None:
+@pytest.mark.parametrize(("at", "expected"), [(4, 5), (7, 7), (10, 10), (11, 10)])
+def test_an_events_own_time_may_only_be_earlier(at: float, expected: float) -> None:
     timeline = Timeline(START)
-    timeline.position(utc(5))
+    timeline.advance(utc(5))
 
-    assert timeline.position(utc(10), utc(at)) == s(position)
-    assert timeline.now() == utc(position)
+    assert position(timeline, utc(10), utc(at)) == s(expected)
+    assert timeline.latest_date() == utc(expected)
 
 
 # Blind time
@@ -63,24 +69,24 @@ def test_an_events_own_time_may_only_be_earlier(at: float, position: float) -> N
 def two_segments() -> Timeline:
     """10 seconds seen, 20 blind, 30 seen."""
     timeline = Timeline(START)
-    timeline.position(utc(10))
-    timeline.pause()
-    timeline.position(utc(30))
+    timeline.advance(utc(10))
+    timeline.pause(timeline.instant())
+    timeline.advance(utc(30))
     timeline.resume()
-    timeline.position(utc(60))
+    timeline.advance(utc(60))
     return timeline
 
 
 def test_while_paused_the_timeline_stands_and_the_date_goes_on() -> None:
     timeline = Timeline(START)
-    timeline.position(utc(10))
-    timeline.pause()
+    timeline.advance(utc(10))
+    timeline.pause(timeline.instant())
 
     assert timeline.paused
-    assert timeline.position(utc(30)) == s(10)
+    assert position(timeline, utc(30)) == s(10)
     assert timeline.instant() == (s(10), 0)
     assert timeline.date(timeline.instant()) == utc(10)
-    assert timeline.now() == utc(30)
+    assert timeline.latest_date() == utc(30)
 
 
 def test_a_resume_goes_on_from_where_the_timeline_stood() -> None:
@@ -88,22 +94,27 @@ def test_a_resume_goes_on_from_where_the_timeline_stood() -> None:
 
     assert not timeline.paused
     assert timeline.instant() == (s(40), 1)
-    assert timeline.now() == utc(60)
+    assert timeline.latest_date() == utc(60)
     assert timeline.anchors() == [(ZERO, START), (s(10), utc(30))]
 
 
 def test_how_long_ago_something_was_counts_blind_time_too() -> None:
     timeline = two_segments()
-    end = timeline.now()
+    end = timeline.latest_date()
     instants = [(s(4), 0), (s(10), 0), (s(10), 1), (s(25), 1)]
 
-    assert [timeline.ago(each) for each in instants] == [s(56), s(50), s(30), s(15)]
-    timeline.pause()
-    assert [timeline.ago(each) for each in instants] == [
+    assert [timeline.ago(each, timeline.instant()) for each in instants] == [
+        s(56),
+        s(50),
+        s(30),
+        s(15),
+    ]
+    timeline.pause(timeline.instant())
+    assert [timeline.ago(each, timeline.instant()) for each in instants] == [
         end - timeline.date(each) for each in instants
     ]
-    timeline.position(end + HOUR)
-    assert timeline.ago((s(25), 1)) == s(15) + HOUR
+    timeline.advance(end + HOUR)
+    assert timeline.ago((s(25), 1), timeline.instant()) == s(15) + HOUR
 
 
 def test_one_position_has_two_dates_where_two_segments_meet() -> None:
@@ -125,9 +136,9 @@ def test_a_date_in_blind_time_is_where_the_timeline_stood(date: float, position:
 
 def test_a_date_after_the_pause_is_where_the_timeline_stands() -> None:
     timeline = Timeline(START)
-    timeline.position(utc(10))
-    timeline.pause()
-    timeline.position(utc(30))
+    timeline.advance(utc(10))
+    timeline.pause(timeline.instant())
+    timeline.advance(utc(30))
 
     assert [timeline.locate(utc(each)) for each in (9, 10, 20, 30)] == [s(9), s(10), s(10), s(10)]
 
@@ -138,7 +149,7 @@ def test_a_date_after_the_pause_is_where_the_timeline_stands() -> None:
 def test_a_timeline_goes_on_after_earlier_segments() -> None:
     timeline = Timeline(utc(100), [Anchor(ZERO, START), Anchor(s(10), utc(50))], s(15))
 
-    assert timeline.position(utc(101)) == s(16)
+    assert position(timeline, utc(101)) == s(16)
     assert timeline.instant() == (s(16), 2)
     assert timeline.date((s(10), 0)) == utc(10)
     assert timeline.locate(utc(99)) == s(15)
@@ -159,22 +170,22 @@ def test_a_correction_dates_the_present_segment_anew_and_moves_no_position(
     wrong: timedelta,
 ) -> None:
     timeline = Timeline(reading(0))
-    timeline.position(reading(10))
+    timeline.advance(reading(10))
 
-    assert timeline.position(reading(20, wrong=wrong)) == s(20)
+    assert position(timeline, reading(20, wrong=wrong)) == s(20)
     assert timeline.anchors() == [(ZERO, START + wrong)]
     assert timeline.date((s(5), 0)) == utc(5) + wrong
     assert timeline.locate(utc(5) + wrong) == s(5)
-    assert timeline.now() == utc(20) + wrong
+    assert timeline.latest_date() == utc(20) + wrong
 
 
 @pytest.mark.parametrize("wrong", STEPS)
 def test_a_correction_while_paused_dates_the_present_segment_anew(wrong: timedelta) -> None:
     timeline = Timeline(reading(0))
-    timeline.position(reading(10))
-    timeline.pause()
+    timeline.advance(reading(10))
+    timeline.pause(timeline.instant())
 
-    assert timeline.position(reading(30, wrong=wrong)) == s(10)
+    assert position(timeline, reading(30, wrong=wrong)) == s(10)
     assert timeline.date((s(10), 0)) == utc(10) + wrong
     timeline.resume()
     assert timeline.anchors() == [(ZERO, START + wrong), (s(10), utc(30) + wrong)]
@@ -194,17 +205,17 @@ def test_an_earlier_segment_is_moved_back_only_as_far_as_it_would_overlap(
     wrong: timedelta, first: timedelta
 ) -> None:
     timeline = Timeline(reading(0))
-    timeline.position(reading(10))
-    timeline.pause()
-    timeline.position(reading(30))
+    timeline.advance(reading(10))
+    timeline.pause(timeline.instant())
+    timeline.advance(reading(30))
     timeline.resume()
 
-    assert timeline.position(reading(60, wrong=wrong)) == s(40)
+    assert position(timeline, reading(60, wrong=wrong)) == s(40)
     assert timeline.anchors() == [(ZERO, START + first), (s(10), utc(30) + wrong)]
     assert timeline.date((s(10), 0)) == utc(10) + first
     assert timeline.locate(utc(10) + first) == s(10)
 
-    timeline.position(reading(61))  # corrected again
+    timeline.advance(reading(61))  # corrected again
     assert timeline.anchors() == [(ZERO, START), (s(10), utc(30))]
 
 
@@ -213,52 +224,52 @@ def test_an_earlier_segment_is_moved_back_only_as_far_as_it_would_overlap(
 
 def test_a_suspend_is_blind_and_begins_a_segment() -> None:
     timeline = Timeline(reading(0))
-    timeline.position(reading(10))
+    timeline.advance(reading(10))
 
-    assert timeline.position(reading(11, asleep=8 * HOUR)) == s(11)
+    assert position(timeline, reading(11, asleep=8 * HOUR)) == s(11)
     assert timeline.anchors() == [(ZERO, START), (s(11), utc(11) + 8 * HOUR)]
     assert timeline.locate(START + HOUR) == s(11)
-    assert timeline.position(reading(12, asleep=8 * HOUR)) == s(12)
+    assert position(timeline, reading(12, asleep=8 * HOUR)) == s(12)
     assert timeline.instant() == (s(12), 1)
 
 
 def test_the_jitter_of_two_readings_is_no_suspend() -> None:
     timeline = Timeline(reading(0))
 
-    timeline.position(reading(10, asleep=timedelta(milliseconds=999)))
+    timeline.advance(reading(10, asleep=timedelta(milliseconds=999)))
     assert len(timeline.anchors()) == 1
-    timeline.position(reading(20, asleep=SECOND))
+    timeline.advance(reading(20, asleep=SECOND))
     assert timeline.anchors() == [(ZERO, START), (s(20), utc(21))]
 
 
 @pytest.mark.parametrize("jitter", [-0.01, -0.000001, 0.000001, 0.5])
 def test_the_jitter_of_two_readings_moves_no_date(jitter: float) -> None:
     timeline = Timeline(reading(0))
-    at = timeline.position(Reading(utc(10), s(1010), s(jitter)))
+    now = timeline.advance(Reading(utc(10), s(1010), s(jitter)))
 
-    assert timeline.date((at, 0)) == timeline.now() == utc(10)
+    assert timeline.date(now) == timeline.latest_date() == utc(10)
     assert timeline.locate(utc(10)) == s(10)
     assert timeline.anchors() == [(ZERO, START)]
 
 
 def test_a_suspend_while_paused_is_part_of_the_pause() -> None:
     timeline = Timeline(reading(0))
-    timeline.position(reading(10))
-    timeline.pause()
+    timeline.advance(reading(10))
+    timeline.pause(timeline.instant())
 
-    assert timeline.position(reading(12, asleep=8 * HOUR)) == s(10)
+    assert position(timeline, reading(12, asleep=8 * HOUR)) == s(10)
     assert timeline.date((s(10), 0)) == utc(10)
     timeline.resume()
-    timeline.position(reading(13, asleep=8 * HOUR))
+    timeline.advance(reading(13, asleep=8 * HOUR))
     assert timeline.anchors() == [(ZERO, START), (s(10), utc(12) + 8 * HOUR)]
     assert timeline.instant() == (s(11), 1)
 
 
 def test_a_reading_that_was_overtaken_over_a_suspend_makes_no_time() -> None:
     timeline = Timeline(reading(0))
-    timeline.pause()
-    timeline.position(reading(12, asleep=2 * HOUR))
-    timeline.position(reading(10, asleep=HOUR))
+    timeline.pause(timeline.instant())
+    timeline.advance(reading(12, asleep=2 * HOUR))
+    timeline.advance(reading(10, asleep=HOUR))
     timeline.resume()
-    timeline.position(reading(11, asleep=2 * HOUR))
-    assert timeline.position(reading(13, asleep=2 * HOUR)) == SECOND
+    timeline.advance(reading(11, asleep=2 * HOUR))
+    assert position(timeline, reading(13, asleep=2 * HOUR)) == SECOND

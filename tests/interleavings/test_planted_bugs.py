@@ -221,7 +221,7 @@ BUGS = {
     "the time is that of the answer": Bug(
         Loop,
         "_answer",
-        {"self._position(moment)": "self._position(self._selector.read())"},
+        {"self._advance(moment)": "self._advance(self._selector.read())"},
         ASK_PUT_AND_STOP,
         "caller 1 is told",
     ),
