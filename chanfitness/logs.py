@@ -1,7 +1,12 @@
-"""Logging that harms nobody: a handler that raises costs its record, and nothing else.
+"""Loggers that raise nothing: a handler that raises costs its record, and nothing else.
 
 Handlers are other people's code. One that asks the store, say, raises where it runs on
 the loop's own thread; what was being done there goes on all the same.
+
+It is not enough that each change is complete before it is logged. The loop, the
+storage's writer and the threads of nodes and servers log where nothing above them
+catches: a handler that raises there would end the thread, and with it the accounts,
+or what is written of them.
 """
 
 from __future__ import annotations
