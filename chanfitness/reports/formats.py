@@ -81,8 +81,7 @@ class Report(NamedTuple):
     def render(self, form: str, width: int | None) -> str:
         """As "json", "csv" or "text" (for a terminal of so many columns, or None)."""
         if form == "json":
-            text = json.dumps(self.as_object(), indent=2)
-            return text.replace("\x7f", "\\u007f")  # the one that JSON leaves raw
+            return json.dumps(self.as_object(), indent=2)
         return self._csv() if form == "csv" else self._text(width)
 
     def as_object(self) -> dict[str, object]:
