@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_replay(command: argparse.ArgumentParser) -> None:
     command.description = (
         "Feed a recording through the store and print each open channel's lifetime, uptime and"
-        " ratio as of its last line."
+        " share online as of its last line, the worst first."
     )
     command.add_argument("file", metavar="FILE", help="a recording; - for standard input")
     command.add_argument(

@@ -26,7 +26,9 @@ from ..recording.format import MAX_LINE_BYTES
 from ..recording.recorder import Recorder
 from ..recording.replay import replay
 from ..reports.event_lines import Lines
-from ..reports.views import Report, report_of_database, report_of_replay
+from ..reports.formats import Report, report
+from ..reports.loading import load_database
+from ..reports.tables import CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
@@ -69,9 +71,9 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def _print(report: Report, form: str) -> None:
+def _print(printed: Report, form: str) -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(report.render(form, columns), flush=True)
+    print(printed.render(form, columns), flush=True)
 
 
 def _replay(options: argparse.Namespace) -> None:
@@ -82,7 +84,7 @@ def _replay(options: argparse.Namespace) -> None:
     with io.BufferedReader(raw, CHUNK) as recording, signals:
         lines = iter(lambda: recording.readline(MAX_LINE_BYTES + 1), b"")
         try:
-            replayed = replay(
+            overview = replay(
                 lines,
                 name,
                 options.at,
@@ -92,14 +94,15 @@ def _replay(options: argparse.Namespace) -> None:
             )
         finally:
             raw.clear_progress()
-    _print(report_of_replay(replayed), options.format)
+    _print(report(TOTALS, overview), options.format)
 
 
 def _show(options: argparse.Namespace) -> None:
-    report = report_of_database(options.path, options.view, options.window)
-    if options.limit is not None:
-        report = report.limited(options.limit)
-    _print(report, options.format)
+    table = _VIEWS[options.view]
+    overview = load_database(
+        options.path, options.window, histories=table in (CHANNELS, OUTAGES), closed=table is CLOSED
+    )
+    _print(report(table, overview).limited(options.limit), options.format)
 
 
 def _watch_lnd(options: argparse.Namespace) -> None:
@@ -182,6 +185,8 @@ def _bad_values_named() -> Iterator[None]:
     except ValueError as error:
         raise ChanFitnessError(str(error)) from None
 
+
+_VIEWS = {"channels": CHANNELS, "closed": CLOSED, "outages": OUTAGES, "peers": PEERS}
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "replay": _replay,

@@ -35,14 +35,38 @@ class RetentionSettings(NamedTuple):
     own_outage: datetime.timedelta | None = None
 
 
+class ClosedChannel(NamedTuple):
+    """A channel that closed for good, with its final figures; dates are in UTC.
+
+    ``channel_point`` is text as it was stored: nothing checks it.
+    """
+
+    channel_point: str
+    peer: Vertex
+    lifetime: datetime.timedelta
+    uptime: datetime.timedelta
+    opened: datetime.datetime
+    closed: datetime.datetime
+
+    @property
+    def uptime_ratio(self) -> float | None:
+        """As :attr:`ChannelInfo.uptime_ratio`."""
+        return self.uptime / self.lifetime if self.lifetime else None
+
+
 class Overview(NamedTuple):
-    """What the store knows of all channels and peers, as of one moment.
+    """A snapshot: what is known of all channels and peers, as of one moment.
 
     ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
     much blind time there was since the store first began, the present included.
     ``channels``: in order of opening. ``outages``: of each channel, how many of
     its peer's outages are kept; None if the store keeps no history. ``peers``:
     all that are online or have a channel.
+
+    A snapshot of a database may have more. ``histories``: of each channel, over
+    the window that was asked for (the sums in ``channels`` are of that window,
+    too), None for a channel whose peer's changes were not kept; None if it was
+    not loaded. ``closed``: in order of closing; empty if it was not loaded.
     """
 
     as_of: datetime.datetime
@@ -51,6 +75,8 @@ class Overview(NamedTuple):
     channels: tuple[ChannelInfo, ...]
     outages: tuple[int, ...] | None
     peers: tuple[PeerInfo, ...]
+    histories: tuple[ChannelHistory | None, ...] | None = None
+    closed: tuple[ClosedChannel, ...] = ()
 
 
 class Queries:

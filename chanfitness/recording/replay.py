@@ -6,11 +6,11 @@ import datetime
 import os
 import queue
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..clock import ManualClock
 from ..config import Config
-from ..core.peerlog import ChannelInfo
+from ..core.queries import Overview
 from ..core.saved_state import int_to_date
 from ..errors import RecordingError
 from ..events import MonitoringResumedEvent
@@ -22,11 +22,8 @@ from .format import Line, format_time, read
 _BACKLOG = 4096
 
 
-class Replayed(NamedTuple):
-    """What the store said at the end: ``as_of`` is in UTC."""
-
-    as_of: datetime.datetime
-    channels: list[ChannelInfo]
+Replayed = Overview
+"""What the store said at the end."""
 
 
 class _Feed:
@@ -47,7 +44,7 @@ def replay(
     storage: SqliteStorage | None = None,
     history: datetime.timedelta | None = None,
     own_outage: datetime.timedelta | None = None,
-) -> Replayed:
+) -> Overview:
     """Feed a recording through a store, and ask it as of the last line.
 
     ``lines`` and ``file`` as for :func:`chanfitness.recording.format.read`. ``at``: ask
@@ -85,7 +82,7 @@ def replay(
                 )
         if at is not None:
             clock.set(at)
-        return Replayed(clock.now(), store.list_channels())
+        return store.get_overview()
 
 
 def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> None:

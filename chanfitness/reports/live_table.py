@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple, cast
 
 from ..checks import extra, printable
-from ..core.peerlog import ChannelInfo
 from ..core.queries import Overview
-from ..terminal.formatting import cut, cut_point, duration, percentage
+from ..terminal.formatting import cut, cut_point, duration
 from ..terminal.nonblocking_output import NonblockingOutput
 from .event_lines import FINISH_TIMEOUT, counted, parts_of
+from .formats import report
+from .tables import LIVE
 
 with extra("cli"):
     from rich.console import Console, ConsoleDimensions
@@ -25,43 +26,7 @@ _NEWEST = 5  # so many of what happened last are shown
 _MESSAGES = 20  # so many are printed again when the table is gone
 _SMALLEST = 12  # a name has so many characters, however narrow the terminal is
 _GAP = 2
-_HEADS = ("CHANNEL POINT", "PEER", "STATE", "UPTIME", "OUTAGES", "FLAPS", "LIFETIME")
-
-
-class Row(NamedTuple):
-    """One channel's figures, as they are shown; two names come first."""
-
-    point: str
-    peer: str
-    state: str
-    uptime: str
-    outages: str
-    flaps: str
-    lifetime: str
-
-
-def rows_of(overview: Overview, count: int) -> list[Row]:
-    """The ``count`` worst channels."""
-    peers = {info.peer: info for info in overview.peers}
-    outages = overview.outages or [None] * len(overview.channels)
-
-    def badness(one: tuple[ChannelInfo, int | None]) -> tuple[object, ...]:
-        ratio = one[0].uptime_ratio
-        return ratio is None, ratio, one[0].channel_point
-
-    worst = sorted(zip(overview.channels, outages, strict=True), key=badness)
-    return [
-        Row(
-            str(info.channel_point),
-            str(info.peer),
-            "online" if peers[info.peer].online else "offline",
-            percentage(info.uptime_ratio),
-            "-" if number is None else str(number),
-            str(peers[info.peer].flap_count),
-            duration(info.lifetime),
-        )
-        for info, number in worst[:count]
-    ]
+_WORDS = 3  # so many columns come first that are words and not figures: two names, a state
 
 
 class LiveTable:
@@ -124,7 +89,7 @@ class LiveTable:
         picture = [
             self._heading(overview),
             Text(_summary(overview)),
-            *_table(rows_of(overview, rows), columns, sees=overview.sees),
+            *_table(report(LIVE, overview).limited(rows).text_rows(), columns, sees=overview.sees),
         ]
         more = len(overview.channels) - rows
         if more:
@@ -182,25 +147,25 @@ def _summary(overview: Overview) -> str:
     return f"{channels}, {up} of them online; blind for {duration(overview.blind)} in all"
 
 
-def _table(rows: Sequence[Row], columns: int, *, sees: bool) -> list[Text]:
+def _table(rows: Sequence[Sequence[str]], columns: int, *, sees: bool) -> list[Text]:
     """The heads and a line for each row, as wide as they have to be."""
-    widths = [max(map(len, column)) for column in zip(_HEADS, *rows, strict=True)]
-    widths[:2] = _rooms(columns - sum(widths[2:]) - _GAP * (len(_HEADS) - 1), *widths[:2])
-    heads = [head[:width] for head, width in zip(_HEADS, widths, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[:2] = _rooms(columns - sum(widths[2:]) - _GAP * (len(widths) - 1), *widths[:2])
+    heads = [head[:width] for head, width in zip(rows[0], widths, strict=True)]
     lines = [Text(_aligned(heads, widths), "bold")]
-    for row in rows:
+    for row in rows[1:]:
         line = Text(_aligned(row, widths), "" if sees else "dim")
-        line.highlight_words([f" {row.state} "], "green" if row.state == "online" else "red")
+        line.highlight_words([" online "], "green")
+        line.highlight_words([" offline "], "red")
         lines.append(line)
     return lines
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    names = [
-        _fit(name, width).ljust(width) for name, width in zip(row[:3], widths[:3], strict=True)
-    ]
-    figures = [cell.rjust(width) for cell, width in zip(row[3:], widths[3:], strict=True)]
-    return (" " * _GAP).join([*names, *figures])
+    return (" " * _GAP).join(
+        _fit(cell, width).ljust(width) if number < _WORDS else cell.rjust(width)
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+    )
 
 
 def _rooms(room: int, *widths: int) -> tuple[int, int]:

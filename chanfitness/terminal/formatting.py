@@ -9,7 +9,7 @@ own if it must. The peer needs to be recognised: it may be cut in its middle.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _INDENT = "  "
 _RECOGNISED = 16  # so many characters tell one peer from another
@@ -36,16 +36,30 @@ def percentage(ratio: float | None) -> str:
     return f"{whole}.{hundredths:02}%" if whole < 100 or ratio == 1 else "99.99%"
 
 
-def table(rows: Sequence[Sequence[str]], columns: int | None, names: int) -> list[str]:
+def table(
+    rows: Sequence[Sequence[str]], columns: int | None, names: int, spare: Collection[int] = ()
+) -> list[str]:
     """The lines of a table that fits ``columns``; None: as wide as it has to be.
 
     The first row has the heads, the first ``names`` cells of each (one or two)
-    name what it is about. If it does not fit, the first name stands on a line of
-    its own, whole, and a second one is cut in its middle.
+    name what it is about. If a row does not fit a line, the cells of the columns
+    with the numbers ``spare`` are left out. If that is not enough, the first name
+    stands on a line of its own, whole, and a second one is cut in its middle.
     """
-    one_line = _aligned(rows, left=names)
-    if columns is None or max(map(len, one_line)) <= columns:
-        return one_line
+    needed = [[cell for at, cell in enumerate(row) if at not in spare] for row in rows]
+    if columns is None:
+        return _aligned(rows, names)
+    layouts = [
+        _aligned(rows, names),
+        _aligned(needed, names),
+        _two_lines(rows, columns, names),
+        _two_lines(needed, columns, names),
+    ]
+    fitting = (lines for lines in layouts if max(map(len, lines)) <= columns)
+    return next(fitting, layouts[-1])
+
+
+def _two_lines(rows: Sequence[Sequence[str]], columns: int, names: int) -> list[str]:
     figures = _aligned([["", *row[names:]] for row in rows], left=0)
     room = max(columns - max(map(len, figures)), _RECOGNISED) - len(_INDENT)
     lines = []

@@ -27,6 +27,7 @@ def test_replay_prints_aligned_text_when_piped() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert lines[0] == "6 open channels as of 2026-11-22T11:23:43.419816Z"
     assert len(lines) == 8
+    assert lines[1].split() == ["CHANNEL", "POINT", "PEER", "LIFETIME", "UPTIME", "ONLINE"]
     assert len({len(line) for line in lines[1:]}) == 1
 
 
@@ -39,7 +40,9 @@ def test_json_is_one_object_with_exact_seconds() -> None:
     answer = json.loads(run("replay", RECORDING, "--json").stdout)
     assert set(answer) == {"as_of", "channels"}
     assert answer["as_of"] == "2026-11-22T11:23:43.419816Z"
-    assert answer["channels"][1] == {
+    ratios = [channel["uptime_ratio"] for channel in answer["channels"]]
+    assert ratios == sorted(ratios)
+    assert answer["channels"][0] == {
         "channel_point": "235efc02ee51774623cc199281b4d8532e540e300479fdb6e44f6186ecf11814:0",
         "peer": "0374668574154ab89af2188c1465e6bb423215760464d31c870f7bc08c10e97e20",
         "lifetime_seconds": 299.76027,

@@ -75,7 +75,7 @@ def test_it_is_read_while_a_store_has_it(tmp_path: Path) -> None:
     with running(store_of(node, path)):
         node.advance(hours=1)
         assert run("show", path).stdout == saved
-    assert b"    3h 0m  100.00% " in run("show", path).stdout
+    assert b"    3h 0m   3h 0m  100.00% " in run("show", path).stdout
 
 
 def test_a_half_written_state_is_not_shown(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_what_a_store_says_a_replay_of_the_recording_says(source: FakeSource, pa
     assert [
         {name: shown[row["channel_point"]][name] for name in row} for row in replayed["channels"]
     ] == replayed["channels"]
-    (first, _) = replayed["channels"]
+    (_, first) = replayed["channels"]
     assert (first["lifetime_seconds"], first["uptime_seconds"]) == (7206, 7202)
 
 

@@ -84,4 +84,4 @@ def test_what_was_stored_before_a_damaged_recording_is_still_there(
 
     after, closed = read(path)
     nothing_is_lost(before, closed_before, after, closed)
-    assert found is None or is_as_stored(found.channels, after)
+    assert found is None or is_as_stored(list(found.channels), after)

@@ -30,7 +30,7 @@ from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START, ou
 from ..support.watch_sessions import Pipe
 
 ZERO = timedelta(0)
-HEADS = "CHANNEL POINT PEER STATE UPTIME OUTAGES FLAPS LIFETIME"
+HEADS = "CHANNEL POINT PEER STATE LIFETIME ONLINE OUTAGES FLAPS"
 
 
 class Looking:
@@ -98,9 +98,9 @@ def test_each_channel_has_a_line_and_the_worst_is_first(looking: Looking) -> Non
     picture = looking.picture(three._replace(channels=three.channels[::-1], outages=(2, 1, 0)))
     assert " ".join(picture[2].split()) == HEADS
     assert [line.split()[2:] for line in picture[3:6]] == [
-        ["online", "33.33%", "0", "0", "1h", "0m"],
-        ["offline", "66.66%", "1", "3", "1h", "0m"],
-        ["online", "100.00%", "2", "6", "1h", "0m"],
+        ["online", "1h", "0m", "33.33%", "0", "0"],
+        ["offline", "1h", "0m", "66.66%", "1", "3"],
+        ["online", "1h", "0m", "100.00%", "2", "6"],
     ]
     assert picture[6:] == [""] * 18
 
@@ -110,12 +110,12 @@ def test_channels_without_a_lifetime_come_last(looking: Looking) -> None:
     begun = infos[0]._replace(lifetime=ZERO, uptime=ZERO)
     another = begun._replace(channel_point=CHANNEL_1)
     picture = looking.picture(overview(3)._replace(channels=(begun, another, *infos[1:2])))
-    assert [line.split()[3] for line in picture[3:6]] == ["66.66%", "-", "-"]
+    assert [line.split()[-3] for line in picture[3:6]] == ["66.66%", "-", "-"]
 
 
 def test_without_history_outages_are_not_known(looking: Looking) -> None:
     picture = looking.picture(overview(1)._replace(outages=None))
-    assert picture[3].split()[2:] == ["online", "100.00%", "-", "0", "1h", "0m"]
+    assert picture[3].split()[2:] == ["online", "1h", "0m", "100.00%", "-", "0"]
 
 
 def test_no_channel_at_all(looking: Looking) -> None:
@@ -132,7 +132,7 @@ def test_what_a_store_says_can_be_shown(looking: Looking) -> None:
         node.advance(hours=1)
         picture = looking.picture(node.store.get_overview())
     assert picture[0] == "2020-01-01 04:00:00 UTC  watching"
-    assert picture[3].split()[2:] == ["offline", "75.00%", "1", "2", "4h", "0m"]
+    assert picture[3].split()[2:] == ["offline", "4h", "0m", "75.00%", "1", "2"]
 
 
 # Sizes.
@@ -170,7 +170,7 @@ def test_the_height_decides_how_many_channels_fit(looking: Looking) -> None:
 
 def test_as_many_as_just_fit_are_shown(looking: Looking) -> None:
     picture = looking.picture(overview(21))
-    assert picture[-1].split()[3] == "100.00%"
+    assert picture[-1].split()[5] == "100.00%"
 
 
 @pytest.mark.parametrize("columns", [1, 20, 60])
@@ -191,7 +191,7 @@ def test_a_terminal_may_change_its_size(looking: Looking) -> None:
         looking.show(overview(300))
     drawn = pictures(looking.end()[0])
     assert [len(picture) for picture in drawn] == [24, 50, 10]
-    assert [max(map(len, picture)) for picture in drawn] == [80, 177, 59]
+    assert [max(map(len, picture)) for picture in drawn] == [80, 177, 60]
 
 
 def test_the_size_is_that_of_the_terminal() -> None:

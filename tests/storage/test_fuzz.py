@@ -18,7 +18,9 @@ import pytest
 
 from chanfitness import ChannelInfo, OpenChannel, StorageError
 from chanfitness.core.saved_state import MICROSECOND
-from chanfitness.reports.views import report_of_database
+from chanfitness.reports.formats import report
+from chanfitness.reports.loading import load_database
+from chanfitness.reports.tables import CHANNELS, CLOSED, OUTAGES, PEERS
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
@@ -122,9 +124,10 @@ def answers(path: Path, stored: Stored) -> Figures | None:
     for channel in stored.channels:
         node.open_channel(channel.peer, channel.channel_point)
     before = files_at(path)
-    for view in ("channels", "outages", "peers", "closed"):
-        with suppress(StorageError):
-            assert report_of_database(str(path), view, HOUR).render("text", None)
+    with suppress(StorageError):
+        overview = load_database(str(path), HOUR)
+        for table in (CHANNELS, OUTAGES, PEERS, CLOSED):
+            assert report(table, overview).render("text", None)
     try:
         infos = {info.channel_point: info for info in Call(ask_everything, node, path).result()}
     except StorageError as error:

@@ -7,12 +7,15 @@ import select
 import signal
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from chanfitness.terminal.nonblocking_output import NonblockingOutput
+from chanfitness.terminal import nonblocking_output
+from chanfitness.terminal.nonblocking_output import LIMIT, NonblockingOutput, left_out_notice
 from chanfitness.terminal.wakeup import Signals, Wakeup
 
 from ..support.stores import WAIT, Call, call_together
@@ -69,6 +72,76 @@ def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, wakeup: Wakeup) -> None:
     assert output.pending
     assert output.error is None
     assert 2**12 <= len(pipe.read_all()) < len(MUCH)
+
+
+def test_what_is_not_read_is_kept_to_a_limit_and_then_counted(pipe: Pipe, wakeup: Wakeup) -> None:
+    """As of a pager that nobody pages, for a week."""
+    output = NonblockingOutput(pipe.writer)
+    lines = [f"line {number}\n" for number in range(400_000)]
+    with bounded_growth(4 * LIMIT):
+        for number, line in enumerate(lines):
+            output.write(line)
+            if number % 1000 == 0:
+                wakeup.wait(0, [output])
+    assert output.full
+    reading = Call(pipe.read_all)
+    write_all(output, wakeup)
+    assert not output.full
+    output.write("after\n")
+    output.finish(WAIT)
+    *kept, notice, after = reading.result().splitlines(keepends=True)
+    assert kept == lines[: len(kept)]
+    assert LIMIT <= len("".join(kept)) <= 2 * LIMIT
+    assert (notice, after) == (left_out_notice(len(lines) - len(kept)), "after\n")
+
+
+def test_a_slow_reader_is_told_of_each_gap_where_it_is(
+    pipe: Pipe, wakeup: Wakeup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonblocking_output, "LIMIT", 100)
+    output = NonblockingOutput(pipe.writer)
+    for number in range(100):
+        output.write(f"{number}\n")
+        if number % 50 == 49:
+            write_all(output, wakeup)
+    output.finish(WAIT)
+    assert pipe.read_all().splitlines() == [
+        *map(str, range(37)),
+        "... and 13 more, left out: the reader did not keep up",
+        *map(str, range(50, 84)),
+        "... and 16 more, left out: the reader did not keep up",
+    ]
+
+
+def test_a_full_buffer_with_nothing_left_out_says_nothing(pipe: Pipe, wakeup: Wakeup) -> None:
+    output = NonblockingOutput(pipe.writer)
+    reading = Call(pipe.read_all)
+    output.write("x" * LIMIT + "\n")
+    assert output.full
+    write_all(output, wakeup)
+    output.finish(0)
+    assert reading.result() == "x" * LIMIT + "\n"
+
+
+def test_what_a_reader_who_is_gone_does_not_read_is_not_kept(pipe: Pipe) -> None:
+    output = NonblockingOutput(pipe.writer)
+    pipe.stop_reading()
+    output.go_on(select.POLLERR)
+    with bounded_growth(4 * LIMIT):
+        for _ in range(100):
+            output.write(MUCH)
+
+
+@contextmanager
+def bounded_growth(limit: int) -> Iterator[None]:
+    """Fails if more than ``limit`` bytes more are held at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
 
 
 def test_what_is_left_is_written_at_the_end(pipe: Pipe) -> None:

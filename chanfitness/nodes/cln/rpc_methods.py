@@ -6,12 +6,11 @@ import time
 
 from ...checks import quoted
 from ...core.history import ChannelHistory
-from ...core.peerlog import PeerInfo
 from ...errors import ChannelNotFoundError
 from ...periods import parse_period
 from ...recording.format import format_time
-from ...recording.replay import Replayed
-from ...reports.views import report_of_replay
+from ...reports.formats import json_object, report
+from ...reports.tables import BLIND, PEER_STATE, SPAN, SUMS, TOTALS, Row
 from ...store import ChannelEventStore
 from ...wire import OutPoint, Vertex
 from .messages import is_short_id
@@ -37,12 +36,14 @@ class Query:
     def all_channels(self) -> dict[str, object]:
         """As ``chanfitness replay --json``."""
         overview = self._store().get_overview(timeout=self._left())
-        return report_of_replay(Replayed(overview.as_of, list(overview.channels))).as_object()
+        return report(TOTALS, overview).as_object()
 
     def peer(self, text: object) -> dict[str, object]:
         """What is known of the peer with this public key."""
         peer = Vertex.parse(_text(text, "a peer's public key"))
-        return _peer_object(self._store().get_peer_info(peer, timeout=self._left()))
+        info = self._store().get_peer_info(peer, timeout=self._left())
+        channels = [str(point) for point in info.channels]
+        return json_object(PEER_STATE, Row(peer=info)) | {"channels": channels}
 
     def history(self, text: object, window: object) -> dict[str, object]:
         """Outages and sums of one channel, by its channel point or short channel id."""
@@ -72,32 +73,8 @@ def _text(value: object, expected: str) -> str:
     return value
 
 
-def _peer_object(info: PeerInfo) -> dict[str, object]:
-    return {
-        "peer": str(info.peer),
-        "online": info.online,
-        "since": format_time(info.since),
-        "flap_count": info.flap_count,
-        "last_flap": None if info.last_flap is None else format_time(info.last_flap),
-        "channels": [str(point) for point in info.channels],
-    }
-
-
 def _history_object(point: OutPoint, history: ChannelHistory) -> dict[str, object]:
-    return {
-        "channel_point": str(point),
-        "start": format_time(history.start),
-        "end": format_time(history.end),
-        "lifetime_seconds": history.lifetime.total_seconds(),
-        "uptime_seconds": history.uptime.total_seconds(),
-        "uptime_ratio": history.uptime_ratio,
-        "blind_seconds": history.blind.total_seconds(),
-        "outages": [
-            {
-                "start": format_time(outage.start),
-                "end": None if outage.end is None else format_time(outage.end),
-                "duration_seconds": outage.duration.total_seconds(),
-            }
-            for outage in history.outages
-        ],
-    }
+    span = {"start": format_time(history.start), "end": format_time(history.end)}
+    sums = json_object([*SUMS, BLIND], Row(channel=history, history=history))
+    outages = [json_object(SPAN, Row(outage=outage)) for outage in history.outages]
+    return {"channel_point": str(point), **span, **sums, "outages": outages}

@@ -13,7 +13,8 @@ from chanfitness import ManualClock
 from chanfitness.nodes.cln.watcher import TOPICS
 from chanfitness.recording.format import parse_time, read
 from chanfitness.recording.replay import replay
-from chanfitness.reports.views import report_of_replay
+from chanfitness.reports.formats import report
+from chanfitness.reports.tables import TOTALS
 
 from ...support.fake_lightningd import Inbox, Notification, RpcServer, Wire, recorded
 from ...support.paths import DATA
@@ -102,4 +103,4 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
 
     assert [(utc, event._replace(at=None)) for utc, event in told.events] == written
     with expected.open("rb") as lines:
-        assert told.answer == report_of_replay(replay(lines, expected.name)).as_object()
+        assert told.answer == report(TOTALS, replay(lines, expected.name)).as_object()

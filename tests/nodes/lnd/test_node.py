@@ -141,7 +141,7 @@ def test_a_store_says_what_it_says_of_the_recording(
             lnd.refuse(segment.statuses[0])
             link.end(segment.statuses[0])
             assert handled.get(timeout=WAIT) == MonitoringPausedEvent() == wanted.pop(0).event
-            assert store.list_channels(timeout=WAIT) == expected.channels
+            assert store.list_channels(timeout=WAIT) == list(expected.channels)
     assert wanted == []
 
 

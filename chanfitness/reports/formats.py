@@ -1,0 +1,120 @@
+"""Formats of a table: text, JSON and CSV.
+
+Each format has one function through which every cell goes (:func:`text_cell`,
+:func:`json_cell`, :func:`csv_cell`). Some cells are text that a stranger chose, or that a
+damaged database holds: what these functions return can neither command a terminal nor
+be a formula of a spreadsheet.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ..checks import printable
+from ..core.queries import Overview
+from ..recording.format import format_time
+from ..terminal.formatting import duration, percentage, table
+from ..wire import OutPoint, Vertex
+from .tables import Column, Row, Table
+
+_FORMULAS = ("=", "+", "-", "@")  # a tab or a carriage return may begin one, but is escaped
+
+
+def text_cell(column: Column, row: Row, as_of: datetime.datetime) -> str:
+    """What a person reads: periods in two units, dates as time since, shares in percent."""
+    value = column.get(row)
+    if value is None:
+        return "-"
+    if column.text is not None:
+        return printable(column.text(value))
+    if isinstance(value, datetime.timedelta):
+        return duration(value)
+    if isinstance(value, datetime.datetime):
+        return "now" if value == as_of else f"{duration(as_of - value)} ago"
+    if isinstance(value, float):
+        return percentage(value)
+    return printable(str(value))
+
+
+def json_cell(column: Column, row: Row) -> object:
+    """What a program reads: periods in seconds, dates as in recordings, names as text."""
+    value = column.get(row)
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime.datetime):
+        return format_time(value)
+    return str(value) if isinstance(value, (OutPoint, Vertex)) else value
+
+
+def csv_cell(column: Column, row: Row) -> object:
+    """As in JSON; text is escaped as for a person, and what a spreadsheet computes is quoted."""
+    value = json_cell(column, row)
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULAS) else text
+
+
+def json_object(columns: Iterable[Column], row: Row) -> dict[str, object]:
+    """The object that JSON makes of a row."""
+    return {column.name: json_cell(column, row) for column in columns}
+
+
+class Report(NamedTuple):
+    """Rows of a table, as of one moment; ``more``: how many are left out at the end."""
+
+    table: Table
+    as_of: datetime.datetime
+    rows: Sequence[Row]
+    more: int = 0
+
+    def limited(self, count: int | None) -> Report:
+        """The first ``count`` rows of it; None: all."""
+        rows = self.rows[:count]
+        return self._replace(rows=rows, more=len(self.rows) - len(rows))
+
+    def render(self, form: str, width: int | None) -> str:
+        """As "json", "csv" or "text" (for a terminal of so many columns, or None)."""
+        if form == "json":
+            return json.dumps(self.as_object(), indent=2)
+        return self._csv() if form == "csv" else self._text(width)
+
+    def as_object(self) -> dict[str, object]:
+        """The object that JSON is made of."""
+        objects = [json_object(self.table.columns, row) for row in self.rows]
+        return {"as_of": format_time(self.as_of), self.table.kind: objects}
+
+    def text_rows(self) -> list[list[str]]:
+        """The heads, and the cells of each row."""
+        columns = self._columns_with_heads()
+        cells = [[text_cell(column, row, self.as_of) for column in columns] for row in self.rows]
+        return [[column.head for column in columns], *cells]
+
+    def _columns_with_heads(self) -> list[Column]:
+        return [column for column in self.table.columns if column.head]
+
+    def _csv(self) -> str:
+        columns, text = self.table.columns, io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(column.name for column in columns)
+        writer.writerows([csv_cell(column, row) for column in columns] for row in self.rows)
+        return text.getvalue().rstrip("\n")
+
+    def _text(self, width: int | None) -> str:
+        count = len(self.rows) + self.more
+        noun = self.table.noun + ("s" if count != 1 else "")
+        heading = f"{count} {noun} as of {format_time(self.as_of)}"
+        spare = [number for number, column in enumerate(self._columns_with_heads()) if column.spare]
+        lines = table(self.text_rows(), width, self.table.names, spare) if self.rows else []
+        skipped = [f"... and {self.more} more"] if self.more else []
+        return "\n".join([heading, *lines, *skipped])
+
+
+def report(table: Table, overview: Overview) -> Report:
+    """The rows of a table, of a snapshot, wherever that is from."""
+    return Report(table, overview.as_of, table.rows(overview))

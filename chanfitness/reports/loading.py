@@ -1,0 +1,83 @@
+"""Loader of a database's figures, as the snapshot that a running store answers with."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Iterable, Iterator
+
+from ..checks import require
+from ..core.history import ChannelHistory
+from ..core.queries import ClosedChannel, Overview, RetentionSettings
+from ..core.restore import as_of_the_heartbeat
+from ..core.saved_state import MICROSECOND, ClosedRow, int_to_date
+from ..errors import StorageError
+from ..storage.sqlite import read, typed_errors
+from ..wire import Vertex
+
+_KEEP_ALL = RetentionSettings(
+    history=datetime.timedelta.max, history_limit=sys.maxsize, stored=True
+)
+
+
+def load_database(
+    path: str,
+    window: datetime.timedelta | None = None,
+    *,
+    histories: bool = True,
+    closed: bool = True,
+) -> Overview:
+    """Load what a database remembers, as of its last heartbeat; also while a store writes it.
+
+    Args:
+        path: The file, which is left as it is.
+        window: How much time before the heartbeat the figures of open channels are
+            of; None: all. A channel whose peer's changes were not kept has those of all.
+        histories: Whether to load the history of each open channel. A window needs it.
+        closed: Whether to load the channels that closed.
+
+    Raises:
+        StorageError: The file cannot be used, or nothing was saved in it.
+    """
+    saved, closed_rows = read(path)
+    if saved is None:
+        raise StorageError(f"{path}: nothing was saved yet")
+    with typed_errors(path):
+        ledger, now = as_of_the_heartbeat(saved, _KEEP_ALL)
+        overview = ledger.overview(now)._replace(outages=None)  # some are of peers without history
+        if closed:
+            overview = overview._replace(closed=tuple(_closed(closed_rows)))
+        if not histories:
+            return overview
+        kept = {row.key for row in saved.histories}
+        found = [
+            ledger.channel_history(now, info.channel_point, window)
+            if bytes(info.peer) in kept
+            else None
+            for info in overview.channels
+        ]
+        if window is not None:
+            overview = _with_sums_of(found, overview)
+        return overview._replace(histories=tuple(found))
+
+
+def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:
+    """The snapshot, with its channels' sums over the window of their ``histories``."""
+    channels = [
+        info if history is None else info._replace(lifetime=history.lifetime, uptime=history.uptime)
+        for info, history in zip(overview.channels, histories, strict=True)
+    ]
+    return overview._replace(channels=tuple(channels))
+
+
+def _closed(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:
+    for row in rows:
+        require(row.channel_point, str)
+        yield ClosedChannel(
+            row.channel_point,
+            Vertex(row.key),
+            row.lifetime * MICROSECOND,
+            row.uptime * MICROSECOND,
+            int_to_date(row.opened),
+            int_to_date(row.closed),
+        )

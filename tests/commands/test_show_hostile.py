@@ -1,0 +1,175 @@
+"""Text of strangers, and of whoever can write the database, in each view and format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from chanfitness import SqliteStorage
+from chanfitness.commands.main import main
+from chanfitness.core.queries import ClosedChannel, Overview
+from chanfitness.reports.formats import report
+from chanfitness.reports.tables import CLOSED, LIVE, PEERS, Column
+from chanfitness.testing import FakeNode
+
+from ..support.values import ALICE, START
+
+VIEWS = ["", "--closed", "--outages", "--peers"]
+FORMATS = ["", "--csv", "--json"]
+ESCAPES = "\x1b]0;title\x07\x1b[2J"
+HOSTILE = [
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1+1",
+    "\r=1+1",
+    ESCAPES,
+    "one\ntwo\r\nthree\u2028four\x85five",
+    "right\u202eto left\u200f\u2066",
+    "\x9b2J\x00\x7f\x08",
+    '",=1+1,"',
+    "\ufeff=1+1",
+]
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+Printed = pytest.CaptureFixture[str]
+
+
+class Cell(NamedTuple):
+    """A column of the database, and whether it is one of text."""
+
+    table: str
+    column: str
+    is_text: bool
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with a row in each table."""
+    path = tmp_path_factory.mktemp("hostile") / "fitness.db"
+    storage = SqliteStorage(path)
+    with FakeNode(storage=storage, history=timedelta(days=9)) as node:
+        channel = node.open_channel(node.new_peer(online=True))
+        storage.channel_ids = {"a name": channel.channel_point}
+        node.advance(hours=1)
+        node.peer_offline(channel.peer)
+        node.advance(hours=1)
+        node.close_channel(node.open_channel(channel.peer))
+    return path
+
+
+def cells(path: Path) -> Iterator[Cell]:
+    with closing(sqlite3.connect(path)) as database:
+        tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for _, name, kind, *_ in database.execute(f"PRAGMA table_info({table})"):
+                yield Cell(table, name, kind == "TEXT")
+
+
+def test_no_text_of_a_database_commands_a_terminal_or_a_spreadsheet(
+    untouched: Path, tmp_path: Path, capsys: Printed
+) -> None:
+    """Each column of text with each text, and each other one with one: it may be refused."""
+    path = tmp_path / "fitness.db"
+    shown = []  # in every view and format, in spite of it
+    for cell in cells(untouched):
+        for text in HOSTILE if cell.is_text else [ESCAPES]:
+            if put(untouched, path, cell, text) and all_is_harmless(path, capsys):
+                shown.append((cell.table, cell.column, text))
+    assert {("closed_channels", "channel_point", text) for text in HOSTILE} <= set(shown)
+
+
+def put(untouched: Path, path: Path, cell: Cell, text: str) -> bool:
+    """A database with ``text`` in that column; returns whether it can be there."""
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(untouched)) as old, closing(sqlite3.connect(path)) as new:
+        old.backup(new)
+        try:
+            new.execute(f"UPDATE {cell.table} SET {cell.column} = ?", [text])
+        except sqlite3.IntegrityError:
+            return False
+        new.commit()
+    return True
+
+
+def all_is_harmless(path: Path, capsys: Printed) -> bool:
+    """Each view in each format is; returns whether none was refused."""
+    refused = 0
+    for view in VIEWS:
+        for form in FORMATS:
+            status = main(["show", str(path), *filter(None, [view, form])])
+            out, err = capsys.readouterr()
+            assert is_harmless(out), out
+            assert is_harmless(err), err
+            assert status == (2 if err else 0)
+            if not err and form == "--csv":
+                assert not any(cell.startswith(FORMULAS) for cell in csv_cells(out))
+            refused += status
+    return not refused
+
+
+def is_harmless(text: str) -> bool:
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+def csv_cells(text: str) -> list[str]:
+    return [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+
+
+# The gate of each format.
+
+
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+
+def snapshot_of(text: str) -> Overview:
+    """One whose only text that is not ours is that."""
+    hour = timedelta(hours=1)
+    channel = ClosedChannel(text, ALICE, hour, hour, START, START + hour)
+    return Overview(NOW, True, timedelta(0), (), None, (), closed=(channel,))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_each_row_is_a_line_of_text_in_which_what_was_hostile_can_be_read(text: str) -> None:
+    heading, heads, row = report(CLOSED, snapshot_of(text)).render("text", None).split("\n")
+    assert (heading.split()[0], heads.split()[0]) == ("1", "CHANNEL")
+    assert row.isprintable()
+    readable = [part for part in text.split() if part.isprintable()]
+    assert all(part in row for part in readable)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_program_gets_the_very_text_in_json(text: str) -> None:
+    printed = report(CLOSED, snapshot_of(text)).render("json", None)
+    assert is_harmless(printed)
+    assert json.loads(printed)["closed_channels"][0]["channel_point"] == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_spreadsheet_computes_nothing(text: str) -> None:
+    printed = report(CLOSED, snapshot_of(text)).render("csv", None)
+    _, row = printed.split("\n")
+    assert is_harmless(printed)
+    assert not any(cell.startswith(FORMULAS) for cell in csv_cells(row))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_columns_own_words_are_escaped_too(text: str) -> None:
+    """In every table, of whatever a column shows."""
+    column = Column("closed", lambda row: row.channel.closed, "CLOSED", lambda _: text)
+    for table in (CLOSED, LIVE, PEERS):
+        shown = table._replace(columns=[column], rows=CLOSED.rows, names=1)
+        _, (cell,) = report(shown, snapshot_of("")).text_rows()
+        assert cell.isprintable()

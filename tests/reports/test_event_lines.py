@@ -1,0 +1,209 @@
+"""Events as lines of a recording, for a reader that stalls."""
+
+from __future__ import annotations
+
+import random
+import select
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from chanfitness import (
+    ChannelMovedEvent,
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    OutPoint,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    Vertex,
+)
+from chanfitness.recording.format import read
+from chanfitness.recording.replay import replay
+from chanfitness.reports.event_lines import Lines
+from chanfitness.terminal import nonblocking_output
+from chanfitness.terminal.nonblocking_output import NonblockingOutput
+
+from ..support.stores import WAIT, Call
+from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START, outpoint, vertex
+from ..support.watch_sessions import Pipe, flap
+
+HOUR = timedelta(hours=1)
+SNAPSHOT = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
+
+
+class Stalling:
+    """Lines of a recording for a reader that reads when a test says so."""
+
+    def __init__(self) -> None:
+        self.output, self.errors = Pipe(), Pipe()
+        self.stream = NonblockingOutput(self.output.writer)
+        self.lines = Lines(self.stream, NonblockingOutput(self.errors.writer), json=True)
+        self.now = START
+        self._reading = Call(self.output.read_all)  # of what the stream was told to write
+
+    def happen(self, *events: object) -> None:
+        """Each event a second after the one before."""
+        for event in events:
+            self.now += SECOND
+            self.lines.event(event, self.now)
+
+    def stall(self) -> None:
+        """So much happens that the next lines are left out, which is nothing for the figures."""
+        number = 0
+        while not self.stream.full:
+            self.happen(*flap(1000 + number % 9))
+            number += 1
+
+    def read(self) -> None:
+        """Read all that there is."""
+        while self.stream.pending:
+            _, ready, _ = select.select([], [self.stream], [], WAIT)
+            assert ready
+            self.stream.go_on(select.POLLOUT)
+        assert not self.stream.full
+
+    def end(self) -> tuple[list[bytes], str]:
+        """All that was written: the lines, and as errors."""
+        for output in self.lines.outputs:
+            output.finish(WAIT)
+        return self._reading.result().encode().splitlines(keepends=True), self.errors.read_all()
+
+
+@pytest.fixture
+def stalling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stalling]:
+    monkeypatch.setattr(nonblocking_output, "LIMIT", 2000)
+    stalling = Stalling()
+    with stalling.output, stalling.errors:
+        yield stalling
+
+
+def events_of(lines: list[bytes]) -> list[object]:
+    return [line.event for line in read(lines, "stdout")]
+
+
+def test_what_was_left_out_is_blind_time_in_a_recording(stalling: Stalling) -> None:
+    stalling.happen(SNAPSHOT)
+    stalling.stall()
+    seen = stalling.now - START - SECOND
+    stalling.now += HOUR
+    stalling.happen(PeerOfflineEvent(ALICE), OpenChannelEvent(CHANNEL_2, BOB))
+    stalling.read()
+    stalling.happen(PeerOnlineEvent(ALICE), MonitoringPausedEvent())
+    lines, errors = stalling.end()
+    assert events_of(lines)[-4:] == [
+        MonitoringPausedEvent(),
+        MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_2, BOB)], []),
+        PeerOnlineEvent(ALICE),
+        MonitoringPausedEvent(),
+    ]
+    overview = replay(lines, "stdout")
+    assert overview.blind == HOUR + 2 * SECOND
+    infos = {info.channel_point: info for info in overview.channels}
+    assert (infos[CHANNEL_1].lifetime, infos[CHANNEL_1].uptime) == (
+        seen + 2 * SECOND,
+        seen + SECOND,
+    )
+    assert errors == (
+        "chanfitness: 2 lines left out of the output, whose reader did not keep up:"
+        " blind time in it\n"
+    )
+
+
+def test_a_stop_that_was_left_out_is_told_and_nothing_is_made_up(stalling: Stalling) -> None:
+    stalling.happen(SNAPSHOT)
+    stalling.stall()
+    stalling.happen(MonitoringPausedEvent())
+    stalling.read()
+    stalling.happen(SNAPSHOT)
+    lines, _ = stalling.end()
+    assert events_of(lines)[-2:] == [MonitoringPausedEvent(), SNAPSHOT]
+
+
+def test_a_start_that_was_left_out_is_made_up_for(stalling: Stalling) -> None:
+    stalling.happen(SNAPSHOT)
+    stalling.stall()
+    stalling.read()
+    stalling.happen(MonitoringPausedEvent())
+    while not stalling.stream.full:  # what comes while nothing is seen has a line if it moved
+        stalling.happen(ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE))
+    stalling.happen(MonitoringResumedEvent([OpenChannel(CHANNEL_2, BOB)], [BOB]))
+    stalling.read()
+    lines, _ = stalling.end()
+    last = events_of(lines)[-1]
+    assert last == MonitoringResumedEvent([OpenChannel(CHANNEL_2, BOB)], [BOB])
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_whatever_happens_the_lines_are_a_recording_that_ends_as_it_is(
+    seed: int, stalling: Stalling
+) -> None:
+    draw = random.Random(seed)
+    node = Node(draw)
+    stalling.happen(node.snapshot())
+    for _ in range(300):
+        stalling.happen(node.event())
+        if draw.random() < 0.02:
+            stalling.read()
+    stalling.read()
+    stalling.happen(*([] if node.sees else [node.snapshot()]))
+    lines, _ = stalling.end()
+    overview = replay(lines, "stdout")
+    assert {info.channel_point: info.peer for info in overview.channels} == node.channels
+    assert {info.peer for info in overview.peers if info.online} == node.online
+
+
+class Node:
+    """A node to which anything happens."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._opened = 0
+        self.sees = False
+        self.channels: dict[OutPoint, Vertex] = {}
+        self.online: set[Vertex] = set()
+
+    def snapshot(self) -> MonitoringResumedEvent:
+        self.sees = True
+        channels = [OpenChannel(*channel) for channel in self.channels.items()]
+        return MonitoringResumedEvent(channels, sorted(self.online))
+
+    def event(self) -> object:
+        if not self.sees:
+            return self.snapshot()
+        if self._draw.random() < 0.1:
+            self.sees = False
+            return MonitoringPausedEvent()
+        kinds = [self._opens, self._flaps, self._flaps]
+        return self._draw.choice([*kinds, self._closes, self._moves] if self.channels else kinds)()
+
+    def _opens(self) -> object:
+        return OpenChannelEvent(*self._new_channel(self._peer()))
+
+    def _closes(self) -> object:
+        return ClosedChannelEvent(*self.channels.popitem())
+
+    def _moves(self) -> object:
+        point, peer = self.channels.popitem()
+        new_point, _ = self._new_channel(peer)
+        return ChannelMovedEvent(point, new_point, peer)
+
+    def _flaps(self) -> object:
+        peer = self._peer()
+        if peer in self.online:
+            self.online.remove(peer)
+            return PeerOfflineEvent(peer)
+        self.online.add(peer)
+        return PeerOnlineEvent(peer)
+
+    def _peer(self) -> Vertex:
+        return vertex(self._draw.randrange(6))
+
+    def _new_channel(self, peer: Vertex) -> tuple[OutPoint, Vertex]:
+        self._opened += 1
+        point = outpoint(self._opened)
+        self.channels[point] = peer
+        return point, peer

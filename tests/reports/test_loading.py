@@ -1,0 +1,170 @@
+"""The one snapshot: of a database, of a running store, of a replay."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from chanfitness import (
+    MonitoringPausedEvent,
+    OpenChannel,
+    Overview,
+    SqliteStorage,
+    StorageCorruptError,
+)
+from chanfitness.recording.replay import replay
+from chanfitness.reports.formats import report
+from chanfitness.reports.loading import load_database
+from chanfitness.reports.tables import CHANNELS, CLOSED, LIVE, OUTAGES, PEERS, TOTALS, Table
+from chanfitness.testing import FakeNode
+
+from ..support.paths import DATA
+from ..support.persistent_stores import DAY, HOUR, ZERO, watching
+from ..support.stores import WAIT
+
+TABLES = [TOTALS, CHANNELS, LIVE, OUTAGES, PEERS, CLOSED]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fitness.db"
+
+
+def a_day(node: FakeNode) -> list[OpenChannel]:
+    """Three channels: of a peer that was away, of one that is, of one that never was there."""
+    channels = [node.open_channel(node.new_peer(online=True)) for _ in range(2)]
+    channels.append(node.open_channel(node.new_peer()))
+    for online in (False, True):
+        node.advance(hours=8)
+        (node.peer_online if online else node.peer_offline)(channels[0].peer)
+    node.peer_offline(channels[1].peer)
+    node.advance(hours=8)
+    return channels
+
+
+@pytest.mark.parametrize("table", [TOTALS, LIVE, PEERS])
+def test_a_database_says_what_its_store_said(table: Table, path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path) as store:
+        a_day(node)
+        said = store.get_overview(timeout=WAIT)
+    loaded = load_database(str(path))
+    assert report(table, loaded).render("text", 200) == report(table, said).render("text", 200)
+    assert report(table, loaded).as_object() == report(table, said).as_object()
+    assert (loaded.sees, loaded.blind) == (said.sees, said.blind) == (True, ZERO)
+
+
+@pytest.mark.parametrize("table", [TOTALS, LIVE, PEERS])
+def test_a_database_says_what_the_replay_said_that_filled_it(table: Table, path: Path) -> None:
+    with (DATA / "lnd-simnet-restarts.jsonl").open("rb") as lines:
+        said = replay(lines, "r", storage=SqliteStorage(path), history=90 * DAY)
+    loaded = load_database(str(path))
+    assert report(table, loaded).as_object() == report(table, said).as_object()
+
+
+def test_a_store_that_saw_nothing_in_the_end_is_shown_so(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path):
+        a_day(node)
+        node.peer_notifier.send_update(MonitoringPausedEvent())
+        node.advance(hours=2)
+    loaded = load_database(str(path))
+    assert (loaded.sees, loaded.blind, loaded.as_of) == (False, 2 * HOUR, node.clock.now())
+
+
+def test_sums_and_histories_are_of_the_window_that_is_asked_for(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path):
+        a_day(node)
+    loaded = load_database(str(path), 12 * HOUR)
+    assert [(info.lifetime, info.uptime) for info in loaded.channels] == [
+        (12 * HOUR, 8 * HOUR),
+        (12 * HOUR, 4 * HOUR),
+        (12 * HOUR, ZERO),
+    ]
+    assert loaded.histories is not None
+    lengths = [[outage.duration for outage in each.outages] for each in loaded.histories if each]
+    assert lengths == [[4 * HOUR], [8 * HOUR], [12 * HOUR]]
+
+
+def test_where_no_history_was_kept_sums_are_of_all_and_outages_not_known(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path, history=None):
+        a_day(node)
+    loaded = load_database(str(path), HOUR)
+    assert loaded.histories == (None, None, None)
+    assert [info.lifetime for info in loaded.channels] == [24 * HOUR] * 3
+    outages, longest = (
+        [row[name] for row in rows_of(CHANNELS, loaded)]
+        for name in ("outages", "longest_outage_seconds")
+    )
+    assert (outages, longest, rows_of(OUTAGES, loaded)) == ([None] * 3, [None] * 3, [])
+
+
+def test_only_what_is_asked_for_is_loaded(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path):
+        node.close_channel(a_day(node)[0])
+    loaded = load_database(str(path))
+    assert (len(loaded.histories or ()), len(loaded.closed)) == (2, 1)
+    bare = load_database(str(path), histories=False, closed=False)
+    assert (bare.histories, bare.closed) == (None, ())
+    assert bare.channels == loaded.channels
+
+
+@pytest.mark.parametrize(
+    "damage", ["channel_point = x'00'", "key = x'00'", "lifetime = 'much'", "closed = 1e300"]
+)
+def test_a_damaged_closed_channel_is_refused_where_it_is_asked_for(damage: str, path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path):
+        node.close_channel(a_day(node)[0])
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"UPDATE closed_channels SET {damage}")
+        database.commit()
+    with pytest.raises(StorageCorruptError, match=str(path)):
+        load_database(str(path))
+    assert len(load_database(str(path), closed=False).channels) == 2
+
+
+def rows_of(table: Table, overview: Overview) -> list[dict[str, object]]:
+    rows = report(table, overview).as_object()[table.kind]
+    assert isinstance(rows, list)
+    return rows
+
+
+# The columns.
+
+
+def test_what_is_one_figure_for_programs_has_one_head_and_the_other_way_round() -> None:
+    pairs = {
+        (column.name, column.head) for table in TABLES for column in table.columns if column.head
+    }
+    assert len({name for name, _ in pairs}) == len({head for _, head in pairs}) == len(pairs)
+
+
+def test_columns_stand_in_one_order_in_every_table() -> None:
+    orders = [[column.name for column in table.columns] for table in TABLES]
+    for first in orders:
+        for second in orders:
+            shared = set(first) & set(second)
+            assert [name for name in first if name in shared] == [
+                name for name in second if name in shared
+            ]
+
+
+def test_a_period_is_named_for_its_unit_and_is_read_in_it(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path):
+        node.close_channel(a_day(node)[0])
+    loaded = load_database(str(path))
+    for table in TABLES:
+        rows = table.rows(loaded)
+        assert rows
+        for column in table.columns:
+            is_period = {isinstance(column.get(row), timedelta) for row in rows}
+            assert (True in is_period) == column.name.endswith("_seconds")
