@@ -46,13 +46,36 @@ from ..wire import OutPoint, Vertex
 
 MAX_LINE_BYTES = 2**26
 
+_WHITESPACE = " \t\n\r"  # as JSON has it
+# json.loads costs three times as much: it looks for an encoding and for whitespace.
+_raw_decode = json.JSONDecoder().raw_decode
+
+_OUR_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d:\d\d))?", re.ASCII
 )
 
+_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
+
 # A recording names the same few peers and channels over and over.
-_vertex = lru_cache(maxsize=2**16)(Vertex.parse)
-_outpoint = lru_cache(maxsize=2**16)(OutPoint.parse)
+_cached = lru_cache(maxsize=2**16)
+_vertex = _cached(Vertex.parse)
+_outpoint = _cached(OutPoint.parse)
+
+
+@_cached
+def _open_channel(point: str, peer: str) -> OpenChannel:
+    return OpenChannel(_outpoint(point), _vertex(peer))
+
+
+@_cached
+def _peer_online(peer: str) -> PeerOnlineEvent:
+    return PeerOnlineEvent(_vertex(peer))
+
+
+@_cached
+def _peer_offline(peer: str) -> PeerOfflineEvent:
+    return PeerOfflineEvent(_vertex(peer))
 
 
 class Line(NamedTuple):
@@ -74,33 +97,40 @@ def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
     stopped = False
     for number, text in enumerate(lines, 1):
         try:
-            line = Line(number, *parse_line(text))
-            _check_order(before, line, stopped)
+            at, event = parse_line(text)
+            line = _new_tuple(Line, (number, at, event))
+            kind = type(event)
+            if before is None or at < before.at or (kind is MonitoringResumedEvent) is not stopped:
+                _check_order(before, line, stopped)
         except ValueError as error:
             raise RecordingError(file, number, str(error)) from None
         yield line
         before = line
-        if not isinstance(line.event, ChannelMovedEvent):
-            stopped = isinstance(line.event, MonitoringPausedEvent)
+        stopped = kind is MonitoringPausedEvent or (stopped and kind is ChannelMovedEvent)
     if before is None:
         raise RecordingError(file, number + 1, "empty: expected a monitoring_started")
 
 
 def parse_time(text: object) -> datetime.datetime:
     """An aware ISO 8601 time, converted to UTC; ``ValueError`` for anything else."""
+    if isinstance(text, str) and _OUR_TIME.fullmatch(text):
+        in_full = f"{text[:-1]}+00:00"
+    else:
+        in_full = _in_full(text)
+    try:
+        return to_utc(datetime.datetime.fromisoformat(in_full))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"bad time {quoted(text)}: {error}") from None
+
+
+def _in_full(text: object) -> str:
+    """An aware time as every Python reads it: with microseconds and an offset."""
     if not isinstance(text, str) or (match := _TIME.fullmatch(text)) is None:
         raise ValueError(f"bad time {quoted(text)}: expected one like 2026-11-22T11:18:33.608000Z")
     seconds, fraction, offset = match.groups()
     if not text.endswith("Z") and offset is None:
         raise ValueError(f"naive time {quoted(text)}: expected a Z or an offset from UTC")
-    try:
-        return to_utc(
-            datetime.datetime.fromisoformat(
-                f"{seconds}.{(fraction or '').ljust(6, '0')}{offset or '+00:00'}"
-            )
-        )
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"bad time {quoted(text)}: {error}") from None
+    return f"{seconds}.{(fraction or '').ljust(6, '0')}{offset or '+00:00'}"
 
 
 def format_time(time: datetime.datetime) -> str:
@@ -140,15 +170,7 @@ def parse_line(text: bytes) -> tuple[datetime.datetime, object]:
     """The time and the event of one line; ``ValueError`` for what is no such line."""
     if len(text) > MAX_LINE_BYTES:
         raise ValueError(f"a line of more than {MAX_LINE_BYTES} bytes: {quoted(text)}")
-    try:
-        record = json.loads(text.decode())
-    except UnicodeDecodeError:
-        raise ValueError(f"not UTF-8: {quoted(text)}") from None
-    except (ValueError, RecursionError):
-        what = (
-            "not JSON" if text.endswith(b"\n") else "not JSON, or cut off in the middle of a line"
-        )
-        raise ValueError(f"{what}: {quoted(text.decode())}") from None
+    record = _decode(text)
     if not isinstance(record, dict):
         raise ValueError(f"expected a JSON object, got {quoted(record)}")
     at = parse_time(_field(record, "at"))
@@ -157,6 +179,20 @@ def parse_line(text: bytes) -> tuple[datetime.datetime, object]:
     if parse is None:
         raise ValueError(f"unknown event {quoted(kind)}: expected one of {', '.join(_EVENTS)}")
     return at, parse(record)
+
+
+def _decode(text: bytes) -> Any:
+    try:
+        line = text.decode().strip(_WHITESPACE)
+        value, end = _raw_decode(line)
+        if end == len(line):
+            return value
+    except UnicodeDecodeError:
+        raise ValueError(f"not UTF-8: {quoted(text)}") from None
+    except (ValueError, RecursionError):
+        pass
+    what = "not JSON" if text.endswith(b"\n") else "not JSON, or cut off in the middle of a line"
+    raise ValueError(f"{what}: {quoted(text.decode())}")
 
 
 def _field(record: dict[str, Any], name: str) -> Any:
@@ -173,38 +209,38 @@ def _list(record: dict[str, Any], name: str) -> list[Any]:
     return value
 
 
-def _text(value: object) -> str:
+def _text(record: dict[str, Any], name: str) -> str:
+    return _as_text(_field(record, name))
+
+
+def _as_text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"expected text, got {quoted(value)}")
     return value
 
 
-def _peer(record: dict[str, Any]) -> Vertex:
-    return _vertex(_text(_field(record, "peer")))
-
-
 def _channel(record: object) -> OpenChannel:
     if not isinstance(record, dict):
         raise ValueError(f"expected a channel as a JSON object, got {quoted(record)}")
-    return OpenChannel(_outpoint(_text(_field(record, "channel_point"))), _peer(record))
+    return _open_channel(_text(record, "channel_point"), _text(record, "peer"))
 
 
 def _moved(record: dict[str, Any]) -> ChannelMovedEvent:
     point, peer = _channel(record)
-    return ChannelMovedEvent(point, _outpoint(_text(_field(record, "new_channel_point"))), peer)
+    return ChannelMovedEvent(point, _outpoint(_text(record, "new_channel_point")), peer)
 
 
 def _monitoring_started(record: dict[str, Any]) -> MonitoringResumedEvent:
     return MonitoringResumedEvent(
         [_channel(channel) for channel in _list(record, "open_channels")],
-        [_vertex(_text(peer)) for peer in _list(record, "online_peers")],
+        [_vertex(_as_text(peer)) for peer in _list(record, "online_peers")],
     )
 
 
 _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "monitoring_started": _monitoring_started,
-    "peer_online": lambda record: PeerOnlineEvent(_peer(record)),
-    "peer_offline": lambda record: PeerOfflineEvent(_peer(record)),
+    "peer_online": lambda record: _peer_online(_text(record, "peer")),
+    "peer_offline": lambda record: _peer_offline(_text(record, "peer")),
     "channel_opened": lambda record: OpenChannelEvent(*_channel(record)),
     "channel_closed": lambda record: ClosedChannelEvent(*_channel(record)),
     "channel_moved": _moved,

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import datetime
 import os
-import queue
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..clock import ManualClock
-from ..config import Config
+from ..config import NOT_YET_KNOWN, Config
 from ..core.peerlog import ChannelInfo
 from ..core.saved_state import int_to_date
 from ..errors import RecordingError
-from ..events import MonitoringResumedEvent
 from ..storage.sqlite import SqliteStorage
 from ..storage.sqlite import read as read_database
 from ..store import ChannelEventStore
+from ..subscribe import Server
 from .format import Line, format_time, read
 
-_BACKLOG = 4096
+_BATCH = 4096  # lines that wait to be handled, at most
 
 
 class Replayed(NamedTuple):
@@ -27,16 +27,6 @@ class Replayed(NamedTuple):
 
     as_of: datetime.datetime
     channels: list[ChannelInfo]
-
-
-class _Feed:
-    """Both subscriptions of the store: one bounded queue."""
-
-    def __init__(self) -> None:
-        self.updates: queue.Queue[Any] = queue.Queue(_BACKLOG)
-
-    def cancel(self) -> None:
-        pass
 
 
 def replay(
@@ -67,17 +57,17 @@ def replay(
         )
     if storage is not None:
         _refuse_what_was_counted(storage, file, first)
-    clock, feed = ManualClock(first.at), _Feed()
-    with _store(
-        first, clock, feed, storage=storage, history=history, own_outage=own_outage
-    ) as store:
+    clock, source = ManualClock(first.at), Server[object]()
+    with _store(source, clock, storage=storage, history=history, own_outage=own_outage) as store:
         last = first
-        for line in recording:
+        for line in chain([first], recording):
             if at is not None and line.at > at:
                 break
             clock.set(line.at)
-            feed.updates.put(line.event)
+            source.send_update(line.event)
             last = line
+            if not line.number % _BATCH:
+                store.list_channels()  # waits until all is handled; raises if it cannot be
         else:
             if at is not None and last.at < at:
                 raise RecordingError(
@@ -101,17 +91,13 @@ def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> 
             )
 
 
-def _store(first: Line, clock: ManualClock, feed: _Feed, **settings: Any) -> ChannelEventStore:
-    snapshot = first.event
-    assert isinstance(snapshot, MonitoringResumedEvent)
-    feed.updates.put(snapshot)  # tells of all peers, also of those without a channel
-    online = set(snapshot.online_peers)
+def _store(source: Server[object], clock: ManualClock, **settings: Any) -> ChannelEventStore:
+    subscription = source.subscribe()
     return ChannelEventStore(
         Config(
-            subscribe_channel_events=lambda: feed,
-            subscribe_peer_events=lambda: feed,
-            get_open_channels=lambda: snapshot.open_channels,
-            is_peer_online=lambda peer: peer in online,
+            subscribe_channel_events=lambda: subscription,
+            subscribe_peer_events=lambda: subscription,
+            get_open_channels=lambda: NOT_YET_KNOWN,  # the first line says it
             clock=clock,
             **settings,
         )
