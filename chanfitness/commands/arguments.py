@@ -38,10 +38,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_replay(command: argparse.ArgumentParser) -> None:
     command.description = (
-        "Feed a recording through the store and print each open channel's lifetime, uptime and"
-        " ratio as of its last line."
+        "Feed recordings through the store and print each open channel's lifetime, uptime and"
+        " ratio as of the last line."
     )
-    command.add_argument("file", metavar="FILE", help="a recording; - for standard input")
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="recordings, the oldest first, gzipped or not; - for standard input",
+    )
     command.add_argument(
         "--at",
         type=_time,
