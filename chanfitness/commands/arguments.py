@@ -38,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_replay(command: argparse.ArgumentParser) -> None:
     command.description = (
-        "Feed recordings through the store and print each open channel's lifetime, uptime and"
-        " ratio as of the last line."
+        "Feed a recording through the store and print each open channel's lifetime, uptime and"
+        " ratio as of its last line."
     )
     command.add_argument(
         "files",
