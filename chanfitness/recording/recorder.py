@@ -104,7 +104,7 @@ class Recorder:
         self._written = RecordedState()
         self._warned = False
         self._torn = False  # whether a part of a line may be at the end
-        self._file = _open(self._place)
+        self._file = _open(self._path)
         try:
             _take_lock(self._file, self._path)
             end = _find_end(self._file, self._path)
