@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from itertools import repeat
+from pathlib import Path
 
-from chanfitness import ChannelEventStore, PeerNotifier, PeerOfflineEvent, PeerOnlineEvent
+from chanfitness import (
+    ChannelEventStore,
+    PeerNotifier,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    SqliteStorage,
+)
+from chanfitness.periods import KEPT
 from chanfitness.recording.replay import replay
+from tests.support.simulated_recording import simulated_recording
 
 from . import floors
 from .measure import PER_SECOND, Figure, figure, take_turns, timed
 from .sizes import Sizes
-from .stores import ALICE, PEERS, Plain, channels, fed_by, running
+from .stores import ALICE, Plain, channels, fed_by, running
 
 
 def burst(store: ChannelEventStore, notifier: PeerNotifier, count: int) -> float:
@@ -50,17 +61,23 @@ def plain_event(count: int) -> float:
 
 
 def recording(count: int) -> bytes:
-    """A recording with so many events of a thousand peers."""
-    first = '{"at": "2026-01-01T00:00:00Z", "event": "monitoring_started", '
-    first += '"open_channels": [], "online_peers": []}\n'
-    line = '{{"at": "2026-01-01T00:00:{:02}.{:06}Z", "event": "peer_online", "peer": "{}"}}\n'
-    lines = [line.format(n // 10**6, n % 10**6, PEERS[n % 1000]) for n in range(count)]
-    return "".join([first, *lines]).encode()
+    """The first lines of a routing node's recording: a mixture as they come."""
+    lines = simulated_recording(days=1 + count // 1000).splitlines(keepends=True)
+    assert len(lines) >= count
+    return b"".join(lines[:count])
 
 
-def replayed(text: bytes, count: int = 1) -> float:
-    """Seconds that it takes to replay a recording, or each of so many events in it."""
-    return timed(count, lambda: replay(io.BytesIO(text), "benchmark"))
+def replayed(text: bytes, count: int = 1, *, stored: bool = False) -> float:
+    """Seconds that it takes to replay a recording, or each of so many lines of it.
+
+    ``stored``: with a database that is written at the end, as the command does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        storage = SqliteStorage(Path(folder, "db"), timedelta.max) if stored else None
+        history = KEPT if stored else None
+        return timed(
+            count, lambda: replay(io.BytesIO(text), "benchmark", storage=storage, history=history)
+        )
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
@@ -75,9 +92,16 @@ def figures(sizes: Sizes) -> Iterator[Figure]:
         yield figure(name, f"{count:,} events", costs, "queue.Queue hop", below)
     lines = sizes.of(100_000)
     text = recording(lines)
-    below, costs = take_turns(
+    below, costs, stored = take_turns(
         sizes.rounds(5),
-        [partial(floors.json_lines, text), partial(replayed, text, lines)],
+        [
+            partial(floors.json_lines, text),
+            partial(replayed, text, lines),
+            partial(replayed, text, lines, stored=True),
+        ],
     )
     size = f"{lines:,} lines"
-    yield figure("replay, events", size, costs, "json.loads a line", below, unit=PER_SECOND)
+    yield figure("replay, lines", size, costs, "json.loads a line", below, unit=PER_SECOND)
+    yield figure(
+        "replay, with a database", size, stored, "without a database", costs, unit=PER_SECOND
+    )

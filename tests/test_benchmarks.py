@@ -40,7 +40,8 @@ from .support.paths import ROOT
 FIGURES = [
     "event through a notifier beside queue.Queue hop",
     "event through a plain queue.Queue beside queue.Queue hop",
-    "replay, events beside json.loads a line",
+    "replay, lines beside json.loads a line",
+    "replay, with a database beside without a database",
     "question beside SimpleQueue round trip",
     "question beside SimpleQueue round trip",
     *[f"question, p{each} beside SimpleQueue round trip" for each in ("50", "99", "99.9")],

@@ -41,7 +41,12 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
         "Feed a recording through the store and print each open channel's lifetime, uptime and"
         " share online as of its last line, the worst first."
     )
-    command.add_argument("file", metavar="FILE", help="a recording; - for standard input")
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="recordings, the oldest first, gzipped or not; - for standard input",
+    )
     command.add_argument(
         "--at",
         type=_time,

@@ -9,7 +9,7 @@ done: a signal is how it ends well, and its exit status is 0 then.
 from __future__ import annotations
 
 import argparse
-import io
+import datetime
 import logging
 import os
 import shutil
@@ -18,11 +18,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Any
 
 from ..checks import printable
 from ..errors import ChanFitnessError
 from ..periods import KEPT
-from ..recording.format import MAX_LINE_BYTES
+from ..recording.files import lines_of
 from ..recording.recorder import Recorder
 from ..recording.replay import replay
 from ..reports.event_lines import Lines
@@ -77,24 +78,32 @@ def _print(printed: Report, form: str) -> None:
 
 
 def _replay(options: argparse.Namespace) -> None:
-    name = "<stdin>" if options.file == "-" else options.file
-    storage = _storage(options)
+    # Written once, at the end: what breaks off leaves the database as it was.
+    storage = _storage(options, flush_interval=datetime.timedelta.max)
     signals = Signals()
-    raw = InterruptibleInput(options.file, signals)
-    with io.BufferedReader(raw, CHUNK) as recording, signals:
-        lines = iter(lambda: recording.readline(MAX_LINE_BYTES + 1), b"")
-        try:
-            overview = replay(
-                lines,
-                name,
-                options.at,
-                storage=storage,
-                history=KEPT if storage is not None else None,
-                own_outage=options.own_outage,
-            )
-        finally:
-            raw.clear_progress()
+    with ExitStack() as at_end:
+        (lines, file), *following = [
+            _open_recording(path, signals, at_end) for path in options.files
+        ]
+        at_end.enter_context(signals)
+        overview = replay(
+            lines,
+            file,
+            options.at,
+            following=following,
+            storage=storage,
+            history=KEPT if storage is not None else None,
+            own_outage=options.own_outage,
+        )
     _print(report(TOTALS, overview), options.format)
+
+
+def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Iterator[bytes], str]:
+    """Its lines, and what errors call it."""
+    raw = at_end.enter_context(InterruptibleInput(path, signals))
+    at_end.callback(raw.clear_progress)
+    name = "<stdin>" if path == "-" else path
+    return lines_of(raw, name, CHUNK), name
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -144,9 +153,9 @@ def _are_one_file(path: str, other: str) -> bool:
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def _storage(options: argparse.Namespace) -> SqliteStorage | None:
+def _storage(options: argparse.Namespace, **settings: Any) -> SqliteStorage | None:
     with _bad_values_named():
-        return None if options.db is None else SqliteStorage(options.db)
+        return None if options.db is None else SqliteStorage(options.db, **settings)
 
 
 def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, NonblockingOutput], View]:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from ..clock import Clock, SteadyClock, to_utc
 from ..config import Config
 from ..core.queries import Overview
-from ..errors import NodeError
+from ..errors import ChanFitnessError, NodeError
 from ..events import MonitoringPausedEvent, MonitoringResumedEvent
 from ..logs import Log
 from ..periods import KEPT, OWN_OUTAGE
@@ -218,7 +218,7 @@ class _Watch:
     def _record(self, recorder: Recorder, event: object, at: datetime.datetime) -> None:
         try:
             recorder.write(event, at)
-        except OSError as error:
+        except (OSError, ChanFitnessError) as error:
             if not self._recording_fails:
                 logger.error("cannot record, going on in memory: %s", error)
             self._recording_fails = True

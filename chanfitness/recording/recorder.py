@@ -21,12 +21,25 @@ from ..errors import ChanFitnessError, RecordingError
 from ..events import ChannelMovedEvent, MonitoringPausedEvent, MonitoringResumedEvent
 from ..logs import Log
 from .format import MAX_LINE_BYTES, format_event, parse_line
+from .recorded_state import RecordedState
 
 logger = Log(__name__)
 
 _BEGINNING = b'{"at": "'  # of every line that is written here
 _CHUNK = 2**20
 _NOTABLE = datetime.timedelta(seconds=1)  # below it, a clock was merely set right
+
+
+class Entry(NamedTuple):
+    """A line, the event that it says, and its time."""
+
+    event: object
+    at: datetime.datetime
+    line: bytes
+
+
+def _entry(event: object, at: datetime.datetime) -> Entry:
+    return Entry(event, at, format_event(event, at).encode() + b"\n")
 
 
 class RecordingEncoder:
@@ -46,10 +59,14 @@ class RecordingEncoder:
 
     def lines(self, event: object, at: datetime.datetime) -> list[bytes]:
         """The lines for ``event``, handled ``at`` (in UTC)."""
+        return [entry.line for entry in self.entries(event, at)]
+
+    def entries(self, event: object, at: datetime.datetime) -> list[Entry]:
+        """The same, each with the event that it says and its time."""
         events = self._course(event)
         if events and (self.last is None or at > self.last):
             self.last = at
-        return [format_event(each, self.last or at).encode() + b"\n" for each in events]
+        return [_entry(each, self.last or at) for each in events]
 
     def _course(self, event: object) -> list[object]:
         before = self.started
@@ -69,6 +86,11 @@ class Recorder:
     last line says that monitoring was on, a ``monitoring_stopped`` is added at
     that line's time.
 
+    If the file is moved, removed or truncated (log rotation does that), that is noticed
+    at the next line: the recording goes on in a new file at the same path, or in the
+    truncated one from its beginning, with a ``monitoring_started`` of what the lines until
+    then add up to, at the last line's time.
+
     Raises ``RecordingError`` if the last complete line is no line of a
     recording (the file is then left as it was), ``ChanFitnessError`` if someone
     else records there or if it is no regular file, and ``OSError``. For one thread.
@@ -76,10 +98,13 @@ class Recorder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
-        self._unwritten: deque[bytes] = deque()
+        self._place = os.path.abspath(self._path)  # also if the process changes its directory
+        self._unwritten: deque[Entry] = deque()
+        self._beginning: deque[bytes] = deque()  # of a new file: comes before the others
+        self._written = RecordedState()
         self._warned = False
         self._torn = False  # whether a part of a line may be at the end
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = _open(self._path)
         try:
             _take_lock(self._file, self._path)
             end = _find_end(self._file, self._path)
@@ -97,17 +122,25 @@ class Recorder:
         """Record ``event``, handled ``at`` (in UTC): each line of it is one write.
 
         A line is never earlier than the one before. If the file cannot be
-        written, that raises ``OSError``; the file is as it was then, and the next
-        call writes the lines that are missing first.
+        written, that raises ``OSError``, or ``ChanFitnessError`` if it is not ours any
+        more; the file is as it was then, and the next call writes the lines that are
+        missing first.
         """
         last = self._encoder.last
         if last is not None and last - at >= _NOTABLE and not self._warned:
             self._warned = True
             logger.warning("%s: ends at %s: until then, its lines get that time", self._path, last)
-        self._unwritten += self._encoder.lines(event, at)
+        self._unwritten += self._encoder.entries(event, at)
         while self._unwritten:
-            self._write(self._unwritten[0])
+            self._follow_the_path()
+            while self._beginning:
+                self._write(self._beginning[0])
+                self._beginning.popleft()
+            event, at, line = self._unwritten[0]
+            if self._size or isinstance(event, MonitoringResumedEvent):  # with which it begins
+                self._write(line)
             self._unwritten.popleft()
+            self._written.apply(event, at)
 
     def close(self, at: datetime.datetime | None = None) -> None:
         """End the recording, ``at`` this time or at the last line's, and release the file.
@@ -130,6 +163,28 @@ class Recorder:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def _follow_the_path(self) -> None:
+        """Begin anew if the file was moved, removed or truncated."""
+        if not self._is_in_place():
+            file = _open_empty(self._place)
+            os.close(self._file)
+            self._file = file
+        elif os.fstat(self._file).st_size < self._size:
+            os.ftruncate(self._file, 0)
+        else:
+            return
+        logger.warning(
+            "%s: was moved, removed or truncated: beginning anew there with a snapshot", self._path
+        )
+        self._size, self._torn = 0, False
+        self._beginning = deque(_entry(event, at).line for event, at in self._written.beginning())
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._place), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
 
     def _write(self, line: bytes) -> None:
         if self._torn:
@@ -155,6 +210,22 @@ class _End(NamedTuple):
     last: datetime.datetime | None = None
     started: bool = False
     is_whole: bool = True
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def _open_empty(path: str) -> int:
+    file = _open(path)
+    try:
+        _take_lock(file, path)
+        if os.fstat(file).st_size:
+            raise ChanFitnessError(f"{path}: another file is there now, and it is not empty")
+    except BaseException:
+        os.close(file)
+        raise
+    return file
 
 
 def _take_lock(file: int, path: str) -> None:

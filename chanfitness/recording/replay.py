@@ -1,39 +1,26 @@
-"""Recordings as a source: a real store, fed by a file and with the file's clock."""
+"""Recordings as a source: a real store, fed by files and with the files' clock."""
 
 from __future__ import annotations
 
 import datetime
 import os
-import queue
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from ..clock import ManualClock
-from ..config import Config
+from ..config import NOT_YET_KNOWN, Config
 from ..core.queries import Overview
 from ..core.saved_state import int_to_date
 from ..errors import RecordingError
-from ..events import MonitoringResumedEvent
+from ..events import MonitoringPausedEvent, MonitoringResumedEvent
 from ..storage.sqlite import SqliteStorage
 from ..storage.sqlite import read as read_database
 from ..store import ChannelEventStore
+from ..subscribe import Server
 from .format import Line, format_time, read
 
-_BACKLOG = 4096
-
-
-Replayed = Overview
-"""What the store said at the end."""
-
-
-class _Feed:
-    """Both subscriptions of the store: one bounded queue."""
-
-    def __init__(self) -> None:
-        self.updates: queue.Queue[Any] = queue.Queue(_BACKLOG)
-
-    def cancel(self) -> None:
-        pass
+_BATCH = 4096  # lines that wait to be handled, at most
 
 
 def replay(
@@ -41,6 +28,7 @@ def replay(
     file: str,
     at: datetime.datetime | None = None,
     *,
+    following: Iterable[tuple[Iterable[bytes], str]] = (),
     storage: SqliteStorage | None = None,
     history: datetime.timedelta | None = None,
     own_outage: datetime.timedelta | None = None,
@@ -49,12 +37,14 @@ def replay(
 
     ``lines`` and ``file`` as for :func:`chanfitness.recording.format.read`. ``at``: ask
     as of this moment instead (an aware datetime; lines at exactly that time
-    count, later ones are not read). ``storage``, ``history``, ``own_outage``: as in
-    ``Config``; the last heartbeat is the last line's time.
+    count, later ones are not read). ``following``: the recordings that come after this
+    one, in order; what lies between two is blind time. ``storage``, ``history``,
+    ``own_outage``: as in ``Config``; the last heartbeat is the last line's time.
 
     Raises ``RecordingError`` for a line that cannot be used, for an ``at`` before
     the first line or after the last, and for a recording that begins before the
-    storage's last heartbeat.
+    storage's last heartbeat or before the one that it follows ends;
+    ``ShuttingDownError`` if the store's loop dies.
     """
     recording = read(lines, file)
     first = next(recording)
@@ -64,25 +54,78 @@ def replay(
         )
     if storage is not None:
         _refuse_what_was_counted(storage, file, first)
-    clock, feed = ManualClock(first.at), _Feed()
-    with _store(
-        first, clock, feed, storage=storage, history=history, own_outage=own_outage
-    ) as store:
-        last = first
-        for line in recording:
-            if at is not None and line.at > at:
+    clock, source = ManualClock(first.at), Server[object]()
+    with _store(source, clock, storage=storage, history=history, own_outage=own_outage) as store:
+        feed = _Feed(store, source, clock, at)
+        feed.all_of(file, chain([first], recording))
+        for next_lines, next_file in following:
+            if feed.is_over:
                 break
-            clock.set(line.at)
-            feed.updates.put(line.event)
-            last = line
-        else:
-            if at is not None and last.at < at:
-                raise RecordingError(
-                    file, last.number, f"ends at {format_time(last.at)}, before the time asked for"
-                )
+            feed.go_on_with(next_file, read(next_lines, next_file))
         if at is not None:
-            clock.set(at)
+            feed.end_at(at)
         return store.get_overview()
+
+
+class _Feed:
+    """Tells a store of lines until the end, or ``until`` a moment; ``is_over``: it was reached."""
+
+    def __init__(
+        self,
+        store: ChannelEventStore,
+        source: Server[object],
+        clock: ManualClock,
+        until: datetime.datetime | None,
+    ) -> None:
+        self._store, self._source, self._clock, self._until = store, source, clock, until
+        self._file = ""
+        self._last: Line
+        self._sees = False
+        self.is_over = False
+
+    def all_of(self, file: str, lines: Iterable[Line]) -> None:
+        """The lines of one recording. Raises ``ShuttingDownError`` if the loop has died."""
+        self._file = file
+        move_clock, tell, until = self._clock.set, self._source.send_update, self._until
+        for line in lines:
+            number, at, event = line
+            if until is not None and at > until:
+                self.is_over = True
+                return
+            move_clock(at)
+            tell(event)
+            self._last = line
+            kind = type(event)
+            if kind is MonitoringPausedEvent or kind is MonitoringResumedEvent:
+                self._sees = kind is MonitoringResumedEvent
+            if number % _BATCH == 0:
+                self._store.list_channels()  # waits until all is handled, or says why it is not
+
+    def go_on_with(self, file: str, lines: Iterable[Line]) -> None:
+        """The lines of a recording that follows: until it begins, nothing is seen."""
+        lines = iter(lines)
+        first = next(lines)
+        if first.at < self._last.at:
+            raise RecordingError(
+                file,
+                first.number,
+                f"begins at {format_time(first.at)}, and {self._file} before it ends at"
+                f" {format_time(self._last.at)}",
+            )
+        if self._sees:
+            self._source.send_update(MonitoringPausedEvent())
+            self._sees = False
+        self.all_of(file, chain([first], lines))
+
+    def end_at(self, at: datetime.datetime) -> None:
+        """The moment that is asked for, if the lines went so far."""
+        if not self.is_over and self._last.at < at:
+            raise RecordingError(
+                self._file,
+                self._last.number,
+                f"ends at {format_time(self._last.at)}, before the time asked for",
+            )
+        self._clock.set(at)
 
 
 def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> None:
@@ -98,17 +141,13 @@ def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> 
             )
 
 
-def _store(first: Line, clock: ManualClock, feed: _Feed, **settings: Any) -> ChannelEventStore:
-    snapshot = first.event
-    assert isinstance(snapshot, MonitoringResumedEvent)
-    feed.updates.put(snapshot)  # tells of all peers, also of those without a channel
-    online = set(snapshot.online_peers)
+def _store(source: Server[object], clock: ManualClock, **settings: Any) -> ChannelEventStore:
+    subscription = source.subscribe()
     return ChannelEventStore(
         Config(
-            subscribe_channel_events=lambda: feed,
-            subscribe_peer_events=lambda: feed,
-            get_open_channels=lambda: snapshot.open_channels,
-            is_peer_online=lambda peer: peer in online,
+            subscribe_channel_events=lambda: subscription,
+            subscribe_peer_events=lambda: subscription,
+            get_open_channels=lambda: NOT_YET_KNOWN,  # the first line says it
             clock=clock,
             **settings,
         )

@@ -113,6 +113,25 @@ def test_the_stores_settings(source: FakeSource) -> None:
     assert hasattr(source.options["clock"], "read")
 
 
+def test_where_someone_else_records_it_says_so_once_and_loses_nothing(
+    source: FakeSource, path: Path
+) -> None:
+    with watching(source, recorder=Recorder(path)) as session:
+        session.output.read_line()
+        path.unlink()
+        with Recorder(path):
+            happen(source, session, OFFLINE, ONLINE)
+            refusal = session.errors.read_line()
+        happen(source, session, OFFLINE)
+        lines = [session.errors.read_line(), session.errors.read_line()]
+    assert refusal == (
+        f"chanfitness: cannot record, going on in memory: {path}: someone else is recording there"
+    )
+    assert lines[0].startswith(f"chanfitness: {path}: was moved, removed or truncated: ")
+    assert lines[1] == "chanfitness: recording again, nothing is missing"
+    assert events_of(path) == [source.snapshot, OFFLINE, ONLINE, OFFLINE, PAUSED]
+
+
 # Logs.
 
 

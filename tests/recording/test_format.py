@@ -20,7 +20,7 @@ from chanfitness import (
     PeerOnlineEvent,
     RecordingError,
 )
-from chanfitness.recording.format import MAX_LINE_BYTES, format_time, parse_time, read
+from chanfitness.recording.format import MAX_LINE_BYTES, format_time, parse_line, parse_time, read
 from chanfitness.recording.replay import replay
 
 from ..support.values import ALICE, BOB, CHANNEL_1, outpoint, vertex
@@ -68,6 +68,24 @@ def test_each_kind_of_line_is_read() -> None:
     ]
 
 
+def test_a_line_may_be_any_json() -> None:
+    """As a recorder writes it, and as anyone else might."""
+    for event in ("peer_online", "peer_offline"):
+        record = {"at": T, "event": event, "peer": str(ALICE)}
+        expected = parse_line(encode(record))
+        for text in (
+            json.dumps(record, indent=1).replace("\n", " \r\t"),
+            f" \t{json.dumps(record)} \r\n",
+            json.dumps(record, separators=(",", ":")),
+            json.dumps({name: record[name] for name in sorted(record, reverse=True)}),
+            json.dumps(record | {"more": "ignored"}),
+            json.dumps(record | {"peer": str(ALICE).upper()}),
+            json.dumps(record).replace("Z", "+00:00"),
+            json.dumps(record).replace("p", "\\u0070"),
+        ):
+            assert parse_line(text.encode()) == expected
+
+
 def test_a_last_line_without_a_newline_is_read() -> None:
     assert len(list(read([encode(STARTED).rstrip()], "r.jsonl"))) == 1
 
@@ -101,6 +119,15 @@ BAD_SECOND_LINES: dict[str, tuple[bytes, str]] = {
         encode({"at": "2026-02-30T12:00:00Z", "event": "monitoring_stopped"}),
         "bad time '2026-02-30T12:00:00Z'",
     ),
+    "time of a recorder's line that is none": (
+        encode({"at": "2026-02-30T12:00:00.000000Z", "event": "peer_online", "peer": str(ALICE)}),
+        "bad time '2026-02-30T12:00:00.000000Z'",
+    ),
+    "key of a recorder's line that is none": (
+        encode({"at": T, "event": "peer_online", "peer": "ab" * 33}),
+        "bad public key 'abab",
+    ),
+    "more than one value": (encode(STARTED).rstrip() + b" {}\n", "not JSON: '{"),
     "time out of range": (
         encode({"at": "0001-01-01T00:00:00+10:00", "event": "monitoring_stopped"}),
         "bad time '0001-01-01T00:00:00+10:00'",

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chanfitness import RecordingError, SqliteStorage
-from chanfitness.recording.replay import Replayed, replay
+from chanfitness import Overview, RecordingError, SqliteStorage
+from chanfitness.recording.replay import replay
 from chanfitness.storage.sqlite import read
 
 from ..support.fuzzing import DAMAGES, Damage, bounded_memory, damaged, no_complaints
@@ -34,7 +34,7 @@ ZERO, DAY = timedelta(0), timedelta(days=1)
 AT = st.one_of(st.none(), st.none(), st.timedeltas(ZERO, LAST - FIRST).map(FIRST.__add__))
 
 
-def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Replayed | None:
+def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Overview | None:
     """What the recording says, or None if it is refused."""
     try:
         found = Call(partial(replay, **how), io.BytesIO(data), "r.jsonl", at).result()

@@ -9,16 +9,27 @@ from typing import Any
 
 import pytest
 
-from chanfitness import OutPoint, RecordingError
-from chanfitness.recording.format import parse_time
-from chanfitness.recording.replay import Replayed, replay
+from chanfitness import (
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    OutPoint,
+    Overview,
+    PeerOnlineEvent,
+    RecordingError,
+    ShuttingDownError,
+)
+from chanfitness.recording.format import format_event, parse_time
+from chanfitness.recording.replay import replay
 
 from ..support.paths import DATA
+from ..support.stores import Call, OnRecord
+from ..support.values import ALICE, BOB, CHANNEL_1, START
 
 TOLERANCE = timedelta(seconds=0.5)  # the node's answer travelled
 
 
-def bundled(at: datetime | None = None) -> Replayed:
+def bundled(at: datetime | None = None) -> Overview:
     recording = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
     with recording.open("rb") as lines:
         return replay(lines, "lnd-simnet.jsonl", at)
@@ -100,3 +111,32 @@ def test_what_counts_as_the_nodes_own_outage_is_a_setting_of_the_store() -> None
     recording = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
     with recording.open("rb") as lines, pytest.raises(ValueError, match="bad own_outage"):
         replay(lines, "lnd-simnet.jsonl", own_outage=-TOLERANCE)
+
+
+# The store's loop.
+
+
+def die() -> None:
+    raise SystemExit("nobody expected this")
+
+
+@pytest.mark.parametrize("before", [0, 1, 5_000, 20_000])
+@pytest.mark.parametrize("after", [0, 20_000])
+def test_a_loop_that_dies_ends_the_replay(before: int, after: int) -> None:
+    """More lines than may wait are before and behind the one that it dies of."""
+    flap = format_event(PeerOnlineEvent(ALICE), START).encode() + b"\n"
+    snapshot = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [])
+    fatal = format_event(OpenChannelEvent(CHANNEL_1, BOB), START).encode() + b"\n"
+    first = format_event(snapshot, START).encode() + b"\n"
+    lines = [first, *[flap] * before, fatal, *[flap] * after]
+    with OnRecord("is open already", die):
+        replaying = Call(replay, lines, "r.jsonl")
+        with pytest.raises(ShuttingDownError, match=r"loop died of SystemExit.*nobody expected"):
+            replaying.result()
+
+
+def test_the_first_snapshot_is_applied_once(caplog: pytest.LogCaptureFixture) -> None:
+    twice = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_1, BOB)], [])
+    (info,) = replay([format_event(twice, START).encode()], "r.jsonl").channels
+    assert info.peer == ALICE
+    assert len([text for text in caplog.messages if "is open already" in text]) == 1
