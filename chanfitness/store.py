@@ -66,8 +66,10 @@ class _Session:
         self.quit = threading.Event()  # set when no question will be answered any more
         self.thread: threading.Thread | None = None
         self.ident: int | None = None  # of the loop's thread
-        self.is_launched = False  # the thread was started
-        self.has_started = False  # and so was the store
+        self.starter: int | None = threading.get_ident()  # the thread in start()
+        self.is_launching = False  # what is left of start() takes no time
+        self.is_launched = False  # the thread runs, or has run
+        self.launched = threads.Latch()  # is set when that is known
         self.has_storage = False
         self.is_abandoned = False  # by a start that failed
         self._claims = [self.undo]
@@ -140,14 +142,16 @@ class ChannelEventStore:
             session.thread = threading.Thread(
                 target=self._run, args=[session], name="chanfitness", daemon=True
             )
+            session.is_launching = True
             threads.start(session.thread)
             session.is_launched = True
+            session.launched.set()
             if self._config.storage is not None:
                 self._begin_to_save(self._config.storage, session)
             with self._lock:  # the last thing: nothing that is called after it can fail
                 if self._state is _STOPPED:
                     raise ShuttingDownError("the store was stopped while it started")
-                session.has_started, self._state = True, _RUNNING
+                session.starter, self._state = None, _RUNNING
         except BaseException:
             if self._session is session:
                 self._undo_start(session)
@@ -206,16 +210,19 @@ class ChannelEventStore:
 
     def _undo_start(self, session: _Session) -> None:
         """Take back a start that failed, wherever it was, and let another one be made."""
-        session.is_abandoned = True
+        session.is_abandoned = self._state is not _STOPPED
         undo = session.claim()
         if undo is not None:  # the loop has not begun, and if it does, it ends at once
             undo.close()
             session.quit.set()
         else:
             session.selector.end()
-        if session.is_launched or undo is None:  # else there may be no thread to join
-            self._join(session)
+        if not session.is_launched:
+            session.is_launched = undo is None  # else there may be no thread to join
+            session.launched.set()
+        self._join(session)
         with self._lock:
+            session.starter = None
             if self._state is not _STOPPED:
                 self._state = _NEW
 
@@ -224,15 +231,16 @@ class ChannelEventStore:
 
         Also before ``start()``, during it, twice, and by many threads at once;
         each call returns when the loop has ended, except on the loop's own
-        thread or the storage's writer (in a log handler, say), during ``start()``,
-        and in a signal's handler that interrupts another call of it or an update that is
-        being sent, where it returns at once.
+        thread or the storage's writer (in a log handler, say), while ``start()`` calls
+        what the config gave, and in a signal's handler that interrupts ``start()``, another
+        call of it, or an update that is being sent: there it returns at once.
         """
         with self._lock:
             self._state, session = _STOPPED, self._session
-        if session is not None and session.has_started:
+        if session is not None and session.is_launching:
             session.selector.end()
             if not self._waits_for(session):
+                session.launched.wait()
                 self._join(session)
 
     def _join(self, session: _Session) -> None:
@@ -241,8 +249,8 @@ class ChannelEventStore:
                 return
             self._is_joining = True
             try:
-                assert session.thread is not None
-                session.thread.join()
+                if session.is_launched and session.thread is not None:
+                    session.thread.join()
             finally:
                 self._is_joining = False
 
@@ -250,7 +258,7 @@ class ChannelEventStore:
         """Whether the loop does not end before this thread goes on."""
         storage, ident = self._config.storage, threading.get_ident()
         return (
-            ident == session.ident
+            ident in (session.ident, session.starter)
             or session.selector.is_held_here()
             or (storage is not None and storage.is_written_by(ident))
         )

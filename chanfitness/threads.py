@@ -6,6 +6,29 @@ import _thread
 import threading
 
 
+class Latch:
+    """An event that is set once, and can be waited for in a handler that interrupts a wait for it.
+
+    ``threading.Event`` takes a lock to wait, which such a handler would wait for.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Let all go on that wait. For one thread, once."""
+        self._is_set = True
+        self._lock.release()
+
+    def wait(self) -> None:
+        """Return when it is set."""
+        if not self._is_set:
+            self._lock.acquire()
+            self._lock.release()
+
+
 def start(thread: threading.Thread) -> None:
     """Start ``thread``, and return when it runs. Raises ``RuntimeError`` if it cannot.
 

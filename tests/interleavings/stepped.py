@@ -140,6 +140,9 @@ class Event:
         here().step(f"looks at {self.name}", ((self.name, LOOK),))
         return self.was_set
 
+    def wait(self) -> None:
+        here().step(f"waits for {self.name}", ((self.name, LOOK),), lambda: self.was_set)
+
     def set(self) -> None:
         here().step(f"sets {self.name}", lambda: ((self.name, LOOK if self.was_set else CHANGE),))
         self.was_set = True
@@ -349,6 +352,7 @@ def stepped() -> Iterator[None]:
             "threading.Thread": Thread,
             "threading.get_ident": get_ident,
             "chanfitness.threads.start": Thread.start,
+            "chanfitness.threads.Latch": Event,
             "queue.SimpleQueue": SimpleQueue,
             "chanfitness.store.Selector": SteppedSelector,
             "chanfitness.store._Session": SteppedSession,

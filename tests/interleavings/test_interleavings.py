@@ -61,17 +61,17 @@ SHORT: dict[str, tuple[Case, int]] = {
     "a caller, a notifier, a stop": (ASK_NOTIFY_AND_STOP, 1_616),
     "a caller, a producer on a bounded queue": (bounded(1, 1, 1, events=2), 809),
     "a caller, a producer, a stop, a dying loop": (dying(1, 1, 1), 1_007),
-    "a start, a stop": (START_AND_STOP, 4),
-    "a start, a caller, a stop": (starting(1, 0, 1), 80),
-    "a start, two stops": (starting(0, 0, 2), 105),
-    "a start, a producer, a stop, every moment another": (
-        starting(0, 1, 1, clock=TickingClock),
-        56,
-    ),
-    "a start, a notifier, a stop": (START_NOTIFY_AND_STOP, 164),
+    "a start, a stop": (START_AND_STOP, 112),
+    "a start, a caller, a stop": (starting(1, 0, 1), 728),
 }
 
 FULL: dict[str, tuple[Case, int]] = {
+    "a start, two stops": (starting(0, 0, 2), 19_200),
+    "a start, a producer, a stop, every moment another": (
+        starting(0, 1, 1, clock=TickingClock),
+        5_700,
+    ),
+    "a start, a notifier, a stop": (START_NOTIFY_AND_STOP, 11_100),
     "two callers, a producer, two stops": (hand_over(2, 1, 2), 480_000),
     "a caller, a producer, two stops, every moment another": (ticking(1, 1, 2), 86_000),
     "two callers, two stops, every moment another": (ticking(2, 0, 2), 75_000),

@@ -209,7 +209,7 @@ BUGS = {
             )
         },
         START_AND_STOP,
-        "loop never takes",
+        "NotStartedError",
     ),
     "a start that failed is undone by its loop as well": Bug(
         SteppedSession,

@@ -7,6 +7,7 @@ call has returned: these are the events of a profiler.
 from __future__ import annotations
 
 import _weakrefset
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -29,11 +30,13 @@ class SignalPoints:
 
     def run(self, function: Callable[[], object]) -> None:
         self._frame = sys._getframe()
+        gc.disable()  # errors in what a collection calls go nowhere either
         sys.setprofile(self._on_event)
         try:
             function()
         finally:
             sys.setprofile(None)
+            gc.enable()
 
     def _on_event(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_back is self._frame:
