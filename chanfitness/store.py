@@ -118,7 +118,7 @@ class ChannelEventStore:
         config = self._config
         saved = None
         if config.storage is not None:
-            saved = config.storage.open()
+            saved = config.storage.open(lambda: self._state is _STOPPED)
             undo.callback(self._close, config.storage)
         channel_events = config.subscribe_channel_events()
         undo.callback(_cancel, channel_events)

@@ -1,6 +1,6 @@
 """The command ``chanfitness``.
 
-Exit status: 0; 2 for bad arguments, a recording, database or node that cannot be
+Exit status: 0; 1 if what was seen could not be saved at the end; 2 for bad arguments, a recording, database or node that cannot be
 used, or an extra that is not installed; 128 and the signal's number when SIGINT or
 SIGTERM ended it before it was done, as a shell would say. A ``watch`` is never
 done: a signal is how it ends well, and its exit status is 0 then.
@@ -9,6 +9,7 @@ done: a signal is how it ends well, and its exit status is 0 then.
 from __future__ import annotations
 
 import argparse
+import datetime
 import io
 import logging
 import os
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Any
 
 from ..checks import printable
 from ..errors import ChanFitnessError
@@ -27,6 +29,7 @@ from ..recording.recorder import Recorder
 from ..recording.replay import replay
 from ..reports.event_lines import Lines
 from ..reports.views import Report, report_of_database, report_of_replay
+from ..storage.reading import back_up
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
@@ -36,6 +39,8 @@ from .arguments import parse
 from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT = datetime.timedelta(seconds=5)  # of a command that ends by itself
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + interrupt.signal
     except KeyboardInterrupt:  # before our handlers were there
         return 128 + signal.SIGINT
+    except _UnsavedError:  # the log has why
+        return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
@@ -76,7 +83,7 @@ def _print(report: Report, form: str) -> None:
 
 def _replay(options: argparse.Namespace) -> None:
     name = "<stdin>" if options.file == "-" else options.file
-    storage = _storage(options)
+    storage = _storage(options, lock_timeout=_LOCK_TIMEOUT)
     signals = Signals()
     raw = InterruptibleInput(options.file, signals)
     with io.BufferedReader(raw, CHUNK) as recording, signals:
@@ -93,6 +100,7 @@ def _replay(options: argparse.Namespace) -> None:
         finally:
             raw.clear_progress()
     _print(report_of_replay(replayed), options.format)
+    _check_saved(storage)
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -134,6 +142,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
             recorder=recorder,
             serve=serve,
         )
+    _check_saved(storage)
 
 
 def _are_one_file(path: str, other: str) -> bool:
@@ -141,9 +150,23 @@ def _are_one_file(path: str, other: str) -> bool:
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def _storage(options: argparse.Namespace) -> SqliteStorage | None:
+def _storage(options: argparse.Namespace, **settings: Any) -> SqliteStorage | None:
     with _bad_values_named():
-        return None if options.db is None else SqliteStorage(options.db)
+        return None if options.db is None else SqliteStorage(options.db, **settings)
+
+
+class _UnsavedError(Exception):
+    """What a store saw could not be saved at the end."""
+
+
+def _check_saved(storage: SqliteStorage | None) -> None:
+    if storage is not None and storage.unsaved_since is not None:
+        raise _UnsavedError
+
+
+def _backup(options: argparse.Namespace) -> None:
+    back_up(options.path, options.target)
+    logger.info("%s: a copy of %s", options.target, options.path)
 
 
 def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, NonblockingOutput], View]:
@@ -184,6 +207,7 @@ def _bad_values_named() -> Iterator[None]:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "backup": _backup,
     "replay": _replay,
     "show": _show,
     "watch lnd": _watch_lnd,
