@@ -1,9 +1,10 @@
 """The command ``chanfitness``.
 
-Exit status: 0; 1 if what was seen could not be saved at the end; 2 for bad arguments, a recording, database or node that cannot be
-used, or an extra that is not installed; 128 and the signal's number when SIGINT or
-SIGTERM ended it before it was done, as a shell would say. A ``watch`` is never
-done: a signal is how it ends well, and its exit status is 0 then.
+Exit status: 0; 1 if what was seen could not be saved at the end; 2 for bad arguments, a
+recording, database or node that cannot be used, or an extra that is not installed; 128
+and the signal's number when SIGINT or SIGTERM ended it before it was done, as a shell
+would say. A ``watch`` is never done: a signal is how it ends well, and its exit status is
+0 then.
 """
 
 from __future__ import annotations

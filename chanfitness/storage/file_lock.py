@@ -69,7 +69,8 @@ class FileLock:
         with _access:
             for file in self._made if discard else ():
                 if file in _held and _leads_to(file, _held[file]):
-                    os.unlink(file)
+                    with suppress(OSError):
+                        os.unlink(file)
             if self._transaction is not None:
                 self._transaction.close()
             for file in self._files:

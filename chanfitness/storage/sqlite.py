@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
+from ..checks import quoted
 from ..core.saved_state import ClosedRow, Flush, Saved, int_to_date
 from ..errors import ChanFitnessError, ShuttingDownError, StorageError, StorageInUseError
 from ..logs import Log
@@ -61,8 +62,8 @@ class SqliteStorage:
         if flush_interval <= datetime.timedelta(0):
             raise ValueError(f"bad flush_interval {flush_interval!r}: expected more than zero")
         self._path = os.fspath(path)
-        if not self._path:
-            raise ValueError("bad path '': expected a file's name")
+        if not self._path or "\0" in self._path:
+            raise ValueError(f"bad path {quoted(self._path)}: expected a file's name")
         self._interval = min(flush_interval.total_seconds(), threading.TIMEOUT_MAX)
         self._lock_timeout = lock_timeout
         self._file: DatabaseFile | None = None  # from open() to close()
@@ -192,7 +193,7 @@ class SqliteStorage:
         try:
             if last is not None:
                 file.wait_for_others(_HELD_AT_STOP)
-                self._flush(file, last)
+                self.write(last)
                 if self._failure is not None:
                     self._tell_what_is_lost(last(True))
         finally:
@@ -212,12 +213,10 @@ class SqliteStorage:
 
     def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
         self._writer_ident = threading.get_ident()
-        file = self._file
-        assert file is not None
         while not self._stopping.wait(self._interval):
             failed_before = self._failure is not None
             try:
-                self._flush(file, ask)
+                self.write(ask)
             except ChanFitnessError:
                 break  # the store stops, and writes what is left itself
             except Exception:  # of its clock
@@ -229,25 +228,29 @@ class SqliteStorage:
                 )
         self._writer_ident = None  # another thread may have it next
 
-    def _flush(self, file: DatabaseFile, ask: Callable[[bool], Flush | None]) -> None:
-        """Write what is unsaved in one transaction; what failed before is in it, too.
+    def write(self, ask: Callable[[bool], Flush | None]) -> bool:
+        """Write in one transaction what ``ask(everything)`` returns; False if it is None.
 
-        If that fails, :attr:`failure` says why. Raises what ``ask`` raises.
+        What failed before is in it, too. If this fails, :attr:`failure` says why. Raises what
+        ``ask`` raises. For one thread at a time.
         """
+        file = self._file
+        assert file is not None
         ids = self._channel_ids  # those of what is put after the question are too new
         trouble = self._regain(file)
         unsaved = ask(self._everything)
         if unsaved is None:
-            return
+            return False
         self._closed_rows += unsaved.closed
         try:
             if trouble is not None:
                 raise trouble
-            self._write(file, unsaved, ids)
+            self._commit(file, unsaved, ids)
         except Exception as error:
             self._failed(error, unsaved)
         else:
             self._succeeded(unsaved, ids)
+        return True
 
     def _failed(self, error: Exception, unsaved: Flush) -> None:
         self._everything = True
@@ -265,7 +268,7 @@ class SqliteStorage:
         self._closed_rows.clear()
         self._written_ids = ids
 
-    def _write(self, file: DatabaseFile, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
+    def _commit(self, file: DatabaseFile, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
         try:
             with transaction(file.database) as database:
                 save(database, unsaved, self._closed_rows, everything=self._everything)
