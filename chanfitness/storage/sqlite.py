@@ -180,7 +180,7 @@ class SqliteStorage:
     def close(self, last: Callable[[bool], Flush] | None = None) -> None:
         """Write the ``last`` state, and release the file. Logs what fails.
 
-        Without a last state, as after a start that failed, files that were not there
+        If nothing was ever saved, as after a start that failed, files that were not there
         before :meth:`open` are removed.
         """
         file = self._file
@@ -198,7 +198,7 @@ class SqliteStorage:
                     self._tell_what_is_lost(last(True))
         finally:
             self._file = None
-            file.close(discard=last is None)
+            file.close(discard=self._heartbeat is None)
 
     def _tell_what_is_lost(self, everything: Flush) -> None:
         logger.error(
