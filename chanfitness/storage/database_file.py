@@ -32,7 +32,8 @@ from .schema import (
 
 logger = Log(__name__)
 
-_HELD = 1.0  # seconds that a flush waits for another program
+_HELD_AT_START = 0.1  # seconds that one try of a start waits for another program
+_HELD = 1.0  # seconds that a flush does
 _MAGIC = b"SQLite format 3\0"
 _BESIDE = ("-wal", "-shm")  # what SQLite keeps beside a database, while it is open
 
@@ -82,8 +83,9 @@ class DatabaseFile:
         """
         with typed_errors(self._path):
             self._disconnect()
-            self._database = connect(self._path, self._lock.file, timeout=_HELD)
+            self._database = connect(self._path, self._lock.file, timeout=_HELD_AT_START)
             saved = self._prepare(self._database)
+            self.wait_for_others(_HELD)
             self._note_files()
             return saved
 

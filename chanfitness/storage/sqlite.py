@@ -22,7 +22,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 
 from ..checks import quoted
 from ..core.saved_state import ClosedRow, Flush, Saved, int_to_date
@@ -128,8 +127,7 @@ class SqliteStorage:
             raise StorageInUseError(f"{self._path}: this storage is in use by a store")
         with typed_errors(self._path):
             file = DatabaseFile(self._path)
-        with ExitStack() as undo:
-            undo.callback(self._discard, file)
+        try:
             file.lock()
             saved = self._load(file, is_stopped)
             self._stopping.clear()
@@ -139,12 +137,11 @@ class SqliteStorage:
             self._closed_rows.clear()
             self._channel_ids = self._written_ids = file.channel_ids
             self._file = file
-            undo.pop_all()
-        return saved
-
-    def _discard(self, file: DatabaseFile) -> None:
-        self._file = None
-        file.close(discard=True)
+            return saved
+        except BaseException:
+            self._file = None
+            file.close(discard=True)
+            raise
 
     def _load(self, file: DatabaseFile, is_stopped: Callable[[], bool]) -> Saved | None:
         waiting_since = None
