@@ -17,7 +17,7 @@ from pathlib import Path
 from ..core.saved_state import ClosedRow, Saved
 from ..logs import Log
 from ..wire import OutPoint
-from .connection import connect, is_held, typed_errors
+from .connection import connect, is_damage, is_held, typed_errors
 from .file_lock import FileLock
 from .schema import (
     VERSION,
@@ -34,7 +34,7 @@ logger = Log(__name__)
 
 _HELD_AT_START = 0.1  # seconds that one try of a start waits for another program
 _HELD = 1.0  # seconds that a flush does
-_MAGIC = b"SQLite format 3\0"
+_HEADER = 100  # bytes
 _BESIDE = ("-wal", "-shm")  # what SQLite keeps beside a database, while it is open
 
 Identity = tuple[int, int]
@@ -44,8 +44,8 @@ Identity = tuple[int, int]
 class DatabaseFile:
     """The database at ``path``, with its lock. For one thread at a time.
 
-    ``channel_ids``: what was read when it was opened last. ``is_damaged``: set by the
-    writer when SQLite says so.
+    ``channel_ids``, ``closed``: what was read when it was opened last. ``heartbeat``: the
+    last that is in it; ``is_damaged``: whether SQLite says so. The writer sets these.
     """
 
     def __init__(self, path: str) -> None:
@@ -56,8 +56,10 @@ class DatabaseFile:
         self._beside: list[Identity | None] = []
         self._size = 0
         self._is_lost = False  # whether what was written is not at the path
+        self.heartbeat: int | None = None
         self.is_damaged = False
         self.channel_ids: dict[str, OutPoint] = {}
+        self.closed: list[ClosedRow] = []
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +87,7 @@ class DatabaseFile:
             self._disconnect()
             self._database = connect(self._path, self._lock.file, timeout=_HELD_AT_START)
             saved = self._prepare(self._database)
+            self.heartbeat = None if saved is None else saved.heartbeat
             self.wait_for_others(_HELD)
             self._note_files()
             return saved
@@ -108,6 +111,7 @@ class DatabaseFile:
                 self._path,
             )
         self.channel_ids = load_channel_ids(database)
+        self.closed = load_closed(database)
         return load(database) if version < VERSION else saved
 
     def wait_for_others(self, seconds: float) -> None:
@@ -132,10 +136,7 @@ class DatabaseFile:
         if self._database is None:
             return False
         with typed_errors(self._path):
-            size = self._lock.size()
-            if size < self._size or self._lock.read(len(_MAGIC)) != _MAGIC:
-                self.is_damaged = True
-            self._size = size
+            self.is_damaged = self.is_damaged or self._is_cut() or self._is_overwritten()
         return (
             not self.is_damaged
             and self._lock.is_current()
@@ -143,31 +144,39 @@ class DatabaseFile:
             and self._identities() == self._beside
         )
 
-    def leave(self) -> list[ClosedRow]:
-        """Close what is not in place any more. Returns what the new file needs of it.
+    def _is_cut(self) -> bool:
+        """Whether the file is shorter than it was, and not because SQLite made it so."""
+        size, before = self._lock.size(), self._size
+        self._size = size
+        return size < before and size < _size_by(self._lock.read(_HEADER))
 
-        That is the channels that closed for good: all else is in memory.
-        """
+    def _is_overwritten(self) -> bool:
+        """Whether the file has not what was written, as when another is copied over it."""
+        self.database.execute("PRAGMA shrink_memory")  # what is cached says nothing of the file
+        try:
+            state = self.database.execute("SELECT heartbeat FROM state").fetchone()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                return True
+            raise
+        return bool(state != (None if self.heartbeat is None else (self.heartbeat,)))
+
+    def leave(self) -> bool:
+        """Close what is not in place any more. Returns whether it is lost."""
         if not self.is_damaged and self._lock.is_current():
             logger.warning("%s: a file beside it was removed or replaced: opened again", self._path)
             self.close(discard=False)
-            return []
+            return False
         self._is_lost = True
-        what = "is damaged" if self.is_damaged else "was removed, moved or replaced"
-        logger.error("%s: %s while it was written: everything is written anew", self._path, what)
-        closed = self._closed_before()
+        what = "damaged or overwritten" if self.is_damaged else "removed, moved or replaced"
+        logger.error(
+            "%s: was %s while it was written: everything is written anew", self._path, what
+        )
         with suppress(OSError):  # begin_anew() tries again
             self._set_aside(keep=self._beside)
         self.close(discard=False)
         self._remove_ours()
-        return closed
-
-    def _closed_before(self) -> list[ClosedRow]:
-        try:
-            return load_closed(self.database)
-        except (sqlite3.Error, ValueError) as error:
-            logger.error("%s: the channels that had closed are lost: %s", self._path, error)
-            return []
+        return True
 
     def _remove_ours(self) -> None:
         """Remove what SQLite leaves beside a database that was moved away from it."""
@@ -214,6 +223,12 @@ class DatabaseFile:
 
     def _identities(self) -> list[Identity | None]:
         return [_identity(self._lock.file + suffix) for suffix in _BESIDE]
+
+
+def _size_by(header: bytes) -> int:
+    """The size that a database's header says it has."""
+    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
+    return page * pages
 
 
 def _identity(file: str) -> Identity | None:

@@ -28,7 +28,7 @@ from ..core.saved_state import ClosedRow, Flush, Saved, int_to_date
 from ..errors import ChanFitnessError, ShuttingDownError, StorageError, StorageInUseError
 from ..logs import Log
 from ..wire import OutPoint
-from .connection import HeldError, is_damage, is_held, typed_errors
+from .connection import HeldError, is_held, typed_errors
 from .database_file import DatabaseFile
 from .reading import read
 from .schema import save, save_channel_ids, transaction
@@ -73,7 +73,8 @@ class SqliteStorage:
         self._failure: str | None = None
         self._unsaved_since: datetime.datetime | None = None
         self._heartbeat: int | None = None  # the last that was written
-        self._closed_rows: list[ClosedRow] = []  # not written yet
+        self._closed: list[ClosedRow] = []  # all that closed for good
+        self._closed_written = 0  # so many of them
         self._channel_ids: dict[str, OutPoint] = {}
         self._written_ids: dict[str, OutPoint] | None = None  # as the writer wrote them last
 
@@ -134,7 +135,7 @@ class SqliteStorage:
             self._everything = False
             self._failure = self._unsaved_since = None
             self._heartbeat = None if saved is None else saved.heartbeat
-            self._closed_rows.clear()
+            self._closed, self._closed_written = file.closed, len(file.closed)
             self._channel_ids = self._written_ids = file.channel_ids
             self._file = file
             return saved
@@ -199,10 +200,11 @@ class SqliteStorage:
 
     def _tell_what_is_lost(self, everything: Flush) -> None:
         logger.error(
-            "%s: could not be written at the end: what %d channels did since %s is lost: %s",
+            "%s: could not be written at the end: what happened since %s is lost"
+            " (channels: %d): %s",
             self._path,
-            len(everything.channels),
             f"{self._unsaved_since:%Y-%m-%dT%H:%M:%SZ}",
+            len(everything.channels),
             self._failure,
         )
 
@@ -238,7 +240,7 @@ class SqliteStorage:
         unsaved = ask(self._everything)
         if unsaved is None:
             return False
-        self._closed_rows += unsaved.closed
+        self._closed += unsaved.closed
         try:
             if trouble is not None:
                 raise trouble
@@ -246,35 +248,38 @@ class SqliteStorage:
         except Exception as error:
             self._failed(error, unsaved)
         else:
+            file.heartbeat = unsaved.heartbeat
             self._succeeded(unsaved, ids)
         return True
 
     def _failed(self, error: Exception, unsaved: Flush) -> None:
         self._everything = True
-        self._failure = str(error).removeprefix(f"{self._path}: ")
+        self._failure = str(error).removeprefix(f"{self._path}: ") or quoted(error)
         if self._unsaved_since is None:
             first = unsaved.anchors[0][2] if self._heartbeat is None else self._heartbeat
             self._unsaved_since = int_to_date(first)
 
     def _succeeded(self, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
-        if self._failure is not None:
-            logger.warning("%s: written again, nothing is missing", self._path)
+        failed_before = self._failure is not None
         self._everything = False
         self._failure = self._unsaved_since = None
         self._heartbeat = unsaved.heartbeat
-        self._closed_rows.clear()
+        self._closed_written = len(self._closed)
         self._written_ids = ids
+        if failed_before:
+            logger.warning("%s: written again, nothing is missing", self._path)
 
     def _commit(self, file: DatabaseFile, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
         try:
             with transaction(file.database) as database:
-                save(database, unsaved, self._closed_rows, everything=self._everything)
+                closed = self._closed[self._closed_written :]
+                save(database, unsaved, closed, everything=self._everything)
                 if ids is not self._written_ids:
                     save_channel_ids(database, ids)
         except sqlite3.Error as error:
             if is_held(error):
                 raise HeldError(f"{self._path}: another program holds it") from error
-            file.is_damaged = is_damage(error)
+            file.is_damaged = type(error) is sqlite3.DatabaseError  # malformed, or no database
             raise
 
     def _regain(self, file: DatabaseFile) -> StorageError | None:
@@ -285,7 +290,8 @@ class SqliteStorage:
             if file.is_open:
                 self._everything = True
                 self._written_ids = None
-                self._closed_rows[:0] = file.leave()
+                if file.leave():
+                    self._closed_written = 0
             file.begin_anew()
         except StorageError as error:
             return error

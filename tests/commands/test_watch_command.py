@@ -148,7 +148,7 @@ def test_what_cannot_be_saved_at_the_end_is_said_and_is_its_exit_status(
         output.read_line()
         directory.rename(tmp_path / "away")
         assert child.end() == 1
-    assert "could not be written at the end: what 1 channels did" in errors.read_all()
+    assert "could not be written at the end: what happened since" in errors.read_all()
     assert output.read_all().endswith("  monitoring stopped\n")
 
 

@@ -105,7 +105,7 @@ def test_what_could_not_be_saved_is_said_and_is_its_exit_status(database: str) -
         backup.execute("BEGIN EXCLUSIVE")
         done = run("replay", "-", "--db", database, stdin=b"".join(LINES[STOPS[0] :]))
     assert done.returncode == 1
-    assert "is lost: another program holds it" in done.stderr.decode()
+    assert "since 2026-11-22T11:23:43Z is lost (channels: " in done.stderr.decode()
     assert b"open channels as of 2026-11-22T11:50:07" in done.stdout
 
 

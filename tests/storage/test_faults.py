@@ -18,9 +18,9 @@ from chanfitness import (
     StorageInUseError,
     StorageUnwritableError,
 )
-from chanfitness.core.saved_state import ChannelRow, ClosedRow, PeerRow
+from chanfitness.core.saved_state import ChannelRow, ClosedRow, PeerRow, Saved
 from chanfitness.storage.sqlite import read, typed_errors
-from chanfitness.storage.validation import typed_rows
+from chanfitness.storage.validation import check_saved, typed_rows
 from chanfitness.testing import FakeNode
 
 from ..support.persistent_stores import watching
@@ -138,10 +138,9 @@ def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
             return  # SQLite does not take it
         database.commit()
     store = ChannelEventStore(replace(FakeNode().config, storage=SqliteStorage(path)))
-    if table != "closed_channels":  # which only a reader reads
-        with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as one:
-            store.start()
-        assert one.value.__cause__ is not None
+    with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as one:
+        store.start()
+    assert one.value.__cause__ is not None
     if table != "channel_ids":  # which only a store reads
         with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as two:
             read(path)
@@ -154,8 +153,6 @@ def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
         "DELETE FROM peers WHERE id = 1",
         "DELETE FROM changes",
         "UPDATE channels SET key = x'03' || zeroblob(32)",
-        "UPDATE stretches SET number = number - 7",
-        "UPDATE stretches SET number = number + 4294967296",
         "UPDATE stretches SET utc = 253402300799999999",
         "UPDATE state SET heartbeat = 9000000000000000000",
         "UPDATE closed_channels SET opened = 9000000000000000000",
@@ -176,6 +173,12 @@ def test_what_does_not_fit_together_is_damage_with_its_cause(path: Path, damage:
     with pytest.raises(StorageCorruptError) as raised:
         read(path)
     assert isinstance(raised.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("number", [-1, 2**32])
+def test_a_segment_that_no_store_numbered_is_refused(number: int) -> None:
+    with pytest.raises(ValueError, match=f"a segment with the number {number}"):
+        check_saved(Saved(1_000, 20, [(number, 0, 1_000)], [], [], []))
 
 
 @pytest.mark.parametrize(

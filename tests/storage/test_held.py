@@ -224,8 +224,8 @@ def test_a_stop_says_what_is_lost_of_what_is_held_for_too_long(
         node.advance(hours=1)
     assert storage.unsaved_since == saved_until
     assert logged(caplog)[-1] == (
-        f"{path}: could not be written at the end: what 2 channels did since"
-        f" {saved_until:%Y-%m-%dT%H:%M:%SZ} is lost: another program holds it"
+        f"{path}: could not be written at the end: what happened since"
+        f" {saved_until:%Y-%m-%dT%H:%M:%SZ} is lost (channels: 2): another program holds it"
     )
     assert caplog.records[-1].levelno == logging.ERROR
 

@@ -110,6 +110,33 @@ def test_a_store_is_refused_what_another_process_has_until_that_ends(path: Path,
         storage.close()
 
 
+FORKED = """
+import os, sys
+from chanfitness import SqliteStorage
+storage = SqliteStorage(sys.argv[1])
+storage.open()
+if os.fork() == 0:
+    print("the child lives", flush=True)
+    sys.stdin.read()
+os._exit(0)
+"""
+
+
+def test_a_child_of_fork_that_lives_on_keeps_nobody_out(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKED, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert said_by(parent) == "the child lives\n"
+        assert parent.wait(WAIT) == 0
+        storage = SqliteStorage(path)
+        assert storage.open() is not None
+        storage.close()
+
+
 @pytest.mark.parametrize("way", [hard_link, lock_removed])
 def test_of_two_processes_that_start_at_once_one_has_it(path: Path, way: Way) -> None:
     with ExitStack() as stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import shutil
 import sqlite3
@@ -269,8 +271,9 @@ def test_a_directory_that_is_gone_at_the_stop_is_what_is_lost(
         node.some_hours()
     assert node.storage.unsaved_since == saved_until
     assert logged(caplog)[-1] == (
-        f"{node.path}: could not be written at the end: what 5 channels did since"
-        f" {saved_until:%Y-%m-%dT%H:%M:%SZ} is lost: cannot be used: No such file or directory"
+        f"{node.path}: could not be written at the end: what happened since"
+        f" {saved_until:%Y-%m-%dT%H:%M:%SZ} is lost (channels: 5): cannot be used: No such file"
+        " or directory"
     )
 
 
@@ -294,31 +297,55 @@ def test_a_mounted_file_that_lost_its_last_name_is_noticed(
     assert "is lost" in logged(caplog)[-1]
 
 
-def test_closed_channels_that_cannot_be_read_any_more_are_said_to_be_lost(
-    node: Node, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damage_that_sqlite_finds_while_it_writes_is_set_aside(node: Node) -> None:
     with running(node.running):
         node.some_hours()
         node.storage.flush()
         with closing(sqlite3.connect(node.path)) as database:
-            database.execute("UPDATE closed_channels SET lifetime = -1")
-            database.commit()
-        node.path.unlink()
-        node.storage.flush()
-        assert node.storage.failure is None
-    assert "the channels that had closed are lost" in caplog.text
-
-
-def test_damage_that_sqlite_finds_while_it_writes_is_set_aside(node: Node) -> None:
-    with running(node.running):
+            pages = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'peers'")
+            (page,) = pages.fetchone()
+        with node.path.open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(random.Random(1).randbytes(4096))
         node.some_hours()
+        node.storage.flush()
+        assert "malformed" in str(node.storage.failure)
+        node.storage.flush()
+        assert node.is_stored()
+    assert beside(node.path, ".aside-1").exists()
+
+
+def test_a_table_that_is_gone_is_said(node: Node) -> None:
+    """It is not set aside: what SQLite does not know may be a fault of ours, at each flush."""
+    with running(node.running):
         node.storage.flush()
         with closing(sqlite3.connect(node.path)) as database:
             database.execute("DROP TABLE channel_ids")
         node.some_hours()
         node.storage.flush()
         assert "no such table" in str(node.storage.failure)
+        with closing(sqlite3.connect(node.path)) as database:
+            database.execute("CREATE TABLE channel_ids (channel_id TEXT, channel_point TEXT)")
         node.storage.flush()
+        assert node.is_stored()
+
+
+def test_a_file_that_cannot_be_looked_at_is_said(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with running(node.running):
+        node.some_hours()
+        node.storage.flush()
+        os.truncate(node.path, 4096)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "pread", fail)
+            node.storage.flush()
+            assert node.storage.failure == "cannot be used: Input/output error"
+        node.storage.flush()
+        assert node.storage.failure is None
         assert node.is_stored()
 
 

@@ -70,6 +70,33 @@ def replace_by_another(path: Path) -> None:
             beside(another, suffix).rename(beside(path, suffix))
 
 
+def copy_an_older_one_over_it(path: Path) -> None:
+    """As ``cp`` does, which leaves the file what it is, and changes what is in it."""
+    older = path.with_name("older.db")
+    with watching(FakeNode(), older):
+        pass
+    path.write_bytes(older.read_bytes())
+
+
+def copy_a_larger_one_over_it(path: Path) -> None:
+    larger = path.with_name("larger.db")
+    node = FakeNode()
+    for _ in range(2000):
+        node.open_channel(node.new_peer(online=True))
+    with watching(node, larger):
+        node.close_channel(node.open_channel(node.new_peer()))
+    path.write_bytes(larger.read_bytes())
+
+
+def vacuum(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE theirs AS SELECT zeroblob(99999)")
+        database.execute("DROP TABLE theirs")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def replace_by_rubbish(path: Path) -> None:
     rubbish = path.with_name("rubbish")
     rubbish.write_bytes(b"rubbish\n" * 1000)
@@ -115,6 +142,8 @@ LOST: list[Harm] = [
     truncate(1),
     truncate(4096),
     overwrite_the_beginning,
+    copy_an_older_one_over_it,
+    copy_a_larger_one_over_it,
 ]
 BESIDE: list[Harm] = [
     remove("-wal"),
@@ -126,5 +155,7 @@ BESIDE: list[Harm] = [
 HARMLESS: list[Harm] = [
     lambda path: os.truncate(beside(path, "-wal"), 0),
     lambda path: path.chmod(0o640),
+    lambda path: path.write_bytes(path.read_bytes()),
+    vacuum,
     lambda path: read(path),
 ]
