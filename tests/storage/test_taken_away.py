@@ -374,7 +374,7 @@ def test_harm_of_every_kind_one_after_another(tmp_path: Path) -> None:
                 for _ in range(rng.randint(1, 8)):
                     node.some_hours()
                     for harm in rng.sample(LOST + BESIDE + HARMLESS, rng.randint(0, 2)):
-                        with suppress(OSError, StorageError):  # what it needs may be gone
+                        with suppress(OSError, StorageError, sqlite3.Error):  # it may be gone
                             harm(node.path)
                     if rng.random() < 0.7:
                         node.storage.flush()
