@@ -156,9 +156,7 @@ class DatabaseFile:
         try:
             state = self.database.execute("SELECT heartbeat FROM state").fetchone()
         except sqlite3.Error as error:
-            if is_damage(error):
-                return True
-            raise
+            return is_damage(error)  # what else it may be, the write meets it, too
         return bool(state != (None if self.heartbeat is None else (self.heartbeat,)))
 
     def leave(self) -> bool:
