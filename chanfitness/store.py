@@ -54,6 +54,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_STOPPED_BY_US = "the store has stopped"
+
 _NEW, _STARTING, _RUNNING, _STOPPED = "new", "starting", "running", "stopped"
 
 
@@ -77,11 +79,11 @@ class _Session:
         self.timeline: Timeline
         self.ledger: Ledger
 
-    def open(self, storage: SqliteStorage) -> Saved | None:
+    def open(self, storage: SqliteStorage, is_stopped: Callable[[], bool]) -> Saved | None:
         """Open the storage; only an interrupt leaves it open and raises."""
         self.has_storage = True
         try:
-            return storage.open()
+            return storage.open(is_stopped)
         except Exception:
             self.has_storage = False
             raise
@@ -109,7 +111,7 @@ class ChannelEventStore:
         self._lock = threading.RLock()
         self._state = _NEW
         self._session: _Session | None = None  # the latest
-        self._why_stopped = "the store has stopped"
+        self._why_stopped: str | None = None  # None: because it was asked to
         self._joining = threading.RLock()  # one at a time: Thread.join() of two may raise
         self._is_joining = False  # guarded by _joining
         _stores.add(self)
@@ -136,7 +138,7 @@ class ChannelEventStore:
                 if self._state in (_STARTING, _RUNNING):
                     raise AlreadyStartedError("the store was started already")
                 if self._state is _STOPPED:
-                    raise ShuttingDownError(self._why_stopped)
+                    raise ShuttingDownError(self._why_stopped or _STOPPED_BY_US)
                 self._session, self._state = session, _STARTING
             self._open(session)
             session.thread = threading.Thread(
@@ -150,7 +152,8 @@ class ChannelEventStore:
                 self._begin_to_save(self._config.storage, session)
             with self._lock:  # the last thing: nothing that is called after it can fail
                 if self._state is _STOPPED:
-                    raise ShuttingDownError("the store was stopped while it started")
+                    why = self._why_stopped or "the store was stopped while it started"
+                    raise ShuttingDownError(why)
                 session.starter, self._state = None, _RUNNING
         except BaseException:
             if self._session is session:
@@ -163,7 +166,7 @@ class ChannelEventStore:
         saved = None
         if config.storage is not None:
             undo.callback(self._close, config.storage, session)
-            saved = session.open(config.storage)
+            saved = session.open(config.storage, lambda: self._state is _STOPPED)
         channel_events = config.subscribe_channel_events()
         undo.callback(_cancel, channel_events)
         peer_events = config.subscribe_peer_events()
@@ -381,7 +384,7 @@ class ChannelEventStore:
     def _refuse(self) -> NoReturn:
         """Say why this store does not answer."""
         if self._state is _STOPPED:
-            raise ShuttingDownError(self._why_stopped) from None
+            raise ShuttingDownError(self._why_stopped or _STOPPED_BY_US) from None
         raise NotStartedError("the store has not started yet")
 
     def _end_in_a_child(self) -> None:
@@ -413,7 +416,9 @@ class ChannelEventStore:
             session.quit.set()
             for item in [*left, *selector.close()]:
                 if isinstance(item, Question):
-                    item.response.put((None, ShuttingDownError(self._why_stopped)))
+                    item.response.put(
+                        (None, ShuttingDownError(self._why_stopped or _STOPPED_BY_US))
+                    )
             if fault is not None:
                 logger.critical("%s", self._why_stopped, exc_info=fault)
 

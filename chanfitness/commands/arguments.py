@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_replay(commands.add_parser("replay", help="what a recording says of each channel"))
     _add_show(commands.add_parser("show", help="what a database remembers of each channel"))
+    _add_backup(commands.add_parser("backup", help="copy a database, also while it is written"))
     _add_watch(commands.add_parser("watch", help="watch a node, live"))
     return parser
 
@@ -84,6 +85,15 @@ def _add_show(command: argparse.ArgumentParser) -> None:
     )
     _add_formats(command, ["json", "csv"])
     command.set_defaults(command="show", view="channels")
+
+
+def _add_backup(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Copy a database, as of its last flush, into one new file; also while a store writes it."
+    )
+    command.add_argument("path", metavar="DB", help="the database")
+    command.add_argument("target", metavar="FILE", help="the copy, which must not be there yet")
+    command.set_defaults(command="backup")
 
 
 def _add_watch(command: argparse.ArgumentParser) -> None:

@@ -1,9 +1,10 @@
 """The command ``chanfitness``.
 
-Exit status: 0; 2 for bad arguments, a recording, database or node that cannot be
-used, or an extra that is not installed; 128 and the signal's number when SIGINT or
-SIGTERM ended it before it was done, as a shell would say. A ``watch`` is never
-done: a signal is how it ends well, and its exit status is 0 then.
+Exit status: 0; 1 if what was seen could not be saved at the end; 2 for bad arguments, a
+recording, database or node that cannot be used, or an extra that is not installed; 128
+and the signal's number when SIGINT or SIGTERM ended it before it was done, as a shell
+would say. A ``watch`` is never done: a signal is how it ends well, and its exit status is
+0 then.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ..reports.event_lines import Lines
 from ..reports.formats import Report, report
 from ..reports.loading import load_database
 from ..reports.tables import CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
+from ..storage.reading import back_up
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
@@ -39,6 +41,8 @@ from .arguments import parse
 from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT = datetime.timedelta(seconds=5)  # of a command that ends by itself
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + interrupt.signal
     except KeyboardInterrupt:  # before our handlers were there
         return 128 + signal.SIGINT
+    except _UnsavedError:  # the log has why
+        return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
@@ -79,7 +85,7 @@ def _print(printed: Report, form: str) -> None:
 
 def _replay(options: argparse.Namespace) -> None:
     # Written once, at the end: what breaks off leaves the database as it was.
-    storage = _storage(options, flush_interval=datetime.timedelta.max)
+    storage = _storage(options, flush_interval=datetime.timedelta.max, lock_timeout=_LOCK_TIMEOUT)
     signals = Signals()
     with ExitStack() as at_end:
         (lines, file), *following = [
@@ -96,6 +102,7 @@ def _replay(options: argparse.Namespace) -> None:
             own_outage=options.own_outage,
         )
     _print(report(TOTALS, overview), options.format)
+    _check_saved(storage)
 
 
 def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Iterator[bytes], str]:
@@ -146,6 +153,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
             recorder=recorder,
             serve=serve,
         )
+    _check_saved(storage)
 
 
 def _are_one_file(path: str, other: str) -> bool:
@@ -156,6 +164,20 @@ def _are_one_file(path: str, other: str) -> bool:
 def _storage(options: argparse.Namespace, **settings: Any) -> SqliteStorage | None:
     with _bad_values_named():
         return None if options.db is None else SqliteStorage(options.db, **settings)
+
+
+class _UnsavedError(Exception):
+    """What a store saw could not be saved at the end."""
+
+
+def _check_saved(storage: SqliteStorage | None) -> None:
+    if storage is not None and storage.unsaved_since is not None:
+        raise _UnsavedError
+
+
+def _backup(options: argparse.Namespace) -> None:
+    back_up(options.path, options.target)
+    logger.info("%s: a copy of %s", options.target, options.path)
 
 
 def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, NonblockingOutput], View]:
@@ -198,6 +220,7 @@ def _bad_values_named() -> Iterator[None]:
 _VIEWS = {"channels": CHANNELS, "closed": CLOSED, "outages": OUTAGES, "peers": PEERS}
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "backup": _backup,
     "replay": _replay,
     "show": _show,
     "watch lnd": _watch_lnd,

@@ -119,8 +119,11 @@ def date_to_int(date: datetime.datetime) -> int:
 
 
 def int_to_date(number: int) -> datetime.datetime:
-    """The date that so many microseconds since 1970 are."""
-    return _EPOCH + number * MICROSECOND
+    """The date that so many microseconds since 1970 are; ``ValueError`` if there is none."""
+    try:
+        return _EPOCH + number * MICROSECOND
+    except OverflowError as error:
+        raise ValueError(f"a date of {number} microseconds") from error
 
 
 def check(saved: Saved) -> None:
@@ -158,7 +161,10 @@ def check(saved: Saved) -> None:
 
 def _moments_of(gaps: str, end: int) -> list[int]:
     """The positions in a channel's gaps, which must lie on the timeline."""
-    moments = [moment for left, back in json.loads(gaps) for moment in (left, back)]
+    try:
+        moments = [moment for left, back in json.loads(gaps) for moment in (left, back)]
+    except (TypeError, RecursionError) as error:
+        raise ValueError("gaps that are no pairs") from error
     if not all(type(moment) is int and 0 <= moment <= end for moment in moments):
         raise ValueError("a gap that the store has not seen")
     return moments

@@ -130,7 +130,7 @@ class _Feed:
 
 def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> None:
     """A recording that begins before the database ends would be counted twice."""
-    if os.path.exists(storage.path):
+    if os.path.exists(os.path.realpath(storage.path)):  # which takes "a.db/" for "a.db"
         saved, _ = read_database(storage.path)
         if saved is not None and first.at < int_to_date(saved.heartbeat):
             heartbeat = format_time(int_to_date(saved.heartbeat))

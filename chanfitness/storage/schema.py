@@ -1,14 +1,20 @@
-"""What the database holds: its tables, their versions, and rows in and out of them."""
+"""What the database holds: its tables, their versions, and rows in and out of them.
+
+A segment of the timeline is a *stretch* in the names of tables and columns, which are the
+stored format and stay as they are.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from ..checks import quoted
 from ..core.saved_state import ChannelRow, ClosedRow, Flush, HistoryRows, PeerRow, Saved
 from ..errors import StorageCorruptError, StorageVersionError
 from ..wire import OutPoint
+from .validation import channel_ids, check_closed, check_saved, typed_rows
 
 _APPLICATION = 0x63686669  # "chfi"
 VERSION = 2
@@ -74,6 +80,13 @@ def check_version(path: str, database: sqlite3.Connection) -> int:
     return int(version)
 
 
+def check_pages(path: str, database: sqlite3.Connection) -> None:
+    """Raise ``StorageCorruptError`` if SQLite finds damage in any page."""
+    (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if problem != "ok":
+        raise StorageCorruptError(f"{path}: damaged: {quoted(problem)}")
+
+
 def migrate(database: sqlite3.Connection, version: int) -> None:
     """Bring a database of that version to ours; in a transaction."""
     for step in range(version + 1, VERSION + 1):
@@ -85,7 +98,7 @@ def migrate(database: sqlite3.Connection, version: int) -> None:
 
 
 def load(database: sqlite3.Connection) -> Saved | None:
-    """What was saved; None from a new database."""
+    """What was saved; None from a new database. ``ValueError`` for what no store can have saved."""
     state = database.execute("SELECT heartbeat, position FROM state").fetchone()
     filled = [name for name in _TABLES if database.execute(f"SELECT 1 FROM {name}").fetchone()]
     if state is None:
@@ -96,14 +109,16 @@ def load(database: sqlite3.Connection) -> Saved | None:
     peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
     channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
     heartbeat, position = state
-    return Saved(
+    saved = Saved(
         heartbeat,
         position,
         anchors,
-        [PeerRow(*row) for row in peers],
-        [ChannelRow(*row) for row in channels],
+        typed_rows(PeerRow, peers),
+        typed_rows(ChannelRow, channels),
         list(_load_histories(database)),
     )
+    check_saved(saved)
+    return saved
 
 
 def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
@@ -121,13 +136,14 @@ def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
 def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
     """The channels that closed for good, the first to close first."""
     rows = database.execute(f"SELECT {_columns(ClosedRow)} FROM closed_channels ORDER BY id")
-    return [ClosedRow(*row) for row in rows]
+    closed = typed_rows(ClosedRow, rows)
+    check_closed(closed)
+    return closed
 
 
 def load_channel_ids(database: sqlite3.Connection) -> dict[str, OutPoint]:
     """Which channel point each channel had, by its node's name for it."""
-    rows = database.execute("SELECT channel_id, channel_point FROM channel_ids")
-    return {channel_id: OutPoint.parse(point) for channel_id, point in rows}
+    return channel_ids(database.execute("SELECT channel_id, channel_point FROM channel_ids"))
 
 
 def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) -> None:
@@ -195,13 +211,14 @@ def _places(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
+def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All or nothing of what is done meanwhile."""
     database.execute("BEGIN")
     try:
-        yield
+        yield database
         database.execute("COMMIT")
     except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
+        with suppress(sqlite3.ProgrammingError):  # it was closed, which rolls back
+            if database.in_transaction:
+                database.execute("ROLLBACK")
         raise

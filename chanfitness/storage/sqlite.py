@@ -1,18 +1,17 @@
 """State that survives a crash: an SQLite database, and the one thread that writes it.
 
-This is the one room that touches the disk. The loop never waits for it: a
-writer wakes once an interval of real time, asks the loop what changed as any
-caller asks, and writes the answer in one transaction, with the time of that
-question as the *heartbeat*. After a crash the next start finds the state as of
-the last heartbeat, and the time since is blind.
+The loop never waits for the disk: a writer wakes once an interval of real time, asks
+the loop what changed as any caller asks, and writes the answer in one transaction,
+with the time of that question as the *heartbeat*. After a crash the next start finds
+the state as of the last heartbeat, and the time since is blind.
 
 The journal is a write-ahead log with ``synchronous=FULL``: a commit is on the
-disk before it counts, so a power cut costs no more than a crash. Readers see
-the last commit and block nobody.
+disk before it counts, so a power cut costs no more than a crash. Each commit is
+followed by a checkpoint, which brings it from the log into the database file. Readers
+see the last commit and block nobody.
 
-One writer: for as long as a store uses a database it holds an exclusive
-transaction on a small database beside it (``PATH-lock``). The system releases
-that when the process ends, however it ends.
+One writer: see :mod:`.file_lock`. Each flush looks whether the files are still there;
+see :mod:`.database_file`.
 """
 
 from __future__ import annotations
@@ -21,38 +20,26 @@ import datetime
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+import time
+from collections.abc import Callable, Mapping
 
 from .. import threads
 from ..checks import quoted
-from ..core.saved_state import ClosedRow, Flush, Saved
-from ..errors import (
-    ChanFitnessError,
-    StorageCorruptError,
-    StorageError,
-    StorageInUseError,
-    StorageUnwritableError,
-)
+from ..core.saved_state import ClosedRow, Flush, Saved, int_to_date
+from ..errors import ChanFitnessError, ShuttingDownError, StorageError, StorageInUseError
 from ..logs import Log
 from ..wire import OutPoint
-from .schema import (
-    VERSION,
-    check_version,
-    load,
-    load_channel_ids,
-    load_closed,
-    migrate,
-    save,
-    save_channel_ids,
-    transaction,
-)
+from .connection import HeldError, is_held, typed_errors
+from .database_file import DatabaseFile
+from .reading import read
+from .schema import save, save_channel_ids, transaction
+
+__all__ = ["SqliteStorage", "read", "typed_errors"]
 
 logger = Log(__name__)
 
-_SMALLEST = 100  # bytes: the header of an SQLite database
-_SENSELESS = (sqlite3.Error, ValueError, TypeError, LookupError, OverflowError, RecursionError)
-_SIGNS_OF_DAMAGE = ("no such", "has no column", "decode", "malformed")
+_HELD_AT_STOP = 5.0  # seconds that the last flush waits for another program
+_RETRY = 0.1  # seconds between two tries of a start
 
 
 class SqliteStorage:
@@ -60,30 +47,37 @@ class SqliteStorage:
 
     ``path``: the file; it and ``PATH-lock`` are made if they are not there,
     readable by their owner alone. ``flush_interval``: how much may be lost in a
-    crash. One storage serves one store, which opens it in ``start()`` and closes
-    it when it stops; then it may serve another.
+    crash. ``lock_timeout``: how long a start waits for a database that another program
+    (not a store) holds; None: until it is free or the store is stopped. One storage
+    serves one store, which opens it in ``start()`` and closes it when it stops; then it
+    may serve another.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         flush_interval: datetime.timedelta = datetime.timedelta(seconds=30),
+        lock_timeout: datetime.timedelta | None = None,
     ) -> None:
         if flush_interval <= datetime.timedelta(0):
             raise ValueError(f"bad flush_interval {flush_interval!r}: expected more than zero")
         self._path = os.fspath(path)
-        if not self._path:
-            raise ValueError("bad path '': expected a file's name")
+        if not self._path or "\0" in self._path:
+            raise ValueError(f"bad path {quoted(self._path)}: expected a file's name")
         self._interval = min(flush_interval.total_seconds(), threading.TIMEOUT_MAX)
-        self._lock: sqlite3.Connection | None = None
-        self._database: sqlite3.Connection
+        self._lock_timeout = lock_timeout
+        self._file: DatabaseFile | None = None  # from open() to close()
         self._writer: threading.Thread | None = None
         self._writer_ident: int | None = None
         self._stopping = threading.Event()
-        self._failed = False  # whether the last write failed
-        self._closed_rows: list[ClosedRow] = []  # of writes that failed
+        self._everything = False  # whether the next flush has all that there is
+        self._failure: str | None = None
+        self._unsaved_since: datetime.datetime | None = None
+        self._heartbeat: int | None = None  # the last that was written
+        self._closed: list[ClosedRow] = []  # all that closed for good
+        self._closed_written = 0  # so many of them
         self._channel_ids: dict[str, OutPoint] = {}
-        self._new_ids: dict[str, OutPoint] | None = None  # not written yet
+        self._written_ids: dict[str, OutPoint] | None = None  # as the writer wrote them last
 
     @property
     def path(self) -> str:
@@ -91,47 +85,84 @@ class SqliteStorage:
         return self._path
 
     @property
+    def failure(self) -> str | None:
+        """Why nothing is saved at present; None if the last write succeeded.
+
+        Safe from any thread, as is :attr:`unsaved_since`.
+        """
+        return self._failure
+
+    @property
+    def unsaved_since(self) -> datetime.datetime | None:
+        """Since when (UTC) nothing could be saved; None if the last write succeeded.
+
+        After the store has stopped, what happened since then is lost.
+        """
+        return self._unsaved_since
+
+    @property
     def channel_ids(self) -> dict[str, OutPoint]:
         """Which channel point each channel had, by the name that its node gives it.
 
         As of the last start, or as set since. A source whose channels move sets
         it, after it put the event that tells of a move; it is written with what
-        was put before. Safe from any thread.
+        was put before. Safe from any thread; setting it never waits.
         """
         return dict(self._channel_ids)
 
     @channel_ids.setter
     def channel_ids(self, ids: Mapping[str, OutPoint]) -> None:
-        self._channel_ids = self._new_ids = dict(ids)
+        # One assignment: what the writer has written is for the writer to remember.
+        self._channel_ids = dict(ids)
 
-    def open(self) -> Saved | None:
+    def open(self, is_stopped: Callable[[], bool] = lambda: False) -> Saved | None:
         """Take the lock and read what was saved; None from a new file.
+
+        Waits while another program holds the database and ``is_stopped()`` is false; then
+        raises ``ShuttingDownError``.
 
         Raises ``StorageInUseError``, ``StorageCorruptError``,
         ``StorageVersionError`` or ``StorageUnwritableError``, and then nothing
-        was taken and the file is as it was.
+        was taken and the files are as they were.
         """
-        if self._lock is not None:
+        if self._file is not None:
             raise StorageInUseError(f"{self._path}: this storage is in use by a store")
-        lock = _take_lock(self._path)
+        with typed_errors(self._path):
+            file = DatabaseFile(self._path)
         try:
-            with typed_errors(self._path):
-                self._database = _connect(self._path)
-                try:
-                    saved = _prepare(self._path, self._database)
-                    self._channel_ids = load_channel_ids(self._database)
-                except BaseException:
-                    self._database.close()
-                    raise
+            file.lock()
+            saved = self._load(file, is_stopped)
+            self._stopping = threading.Event()  # to clear one takes a lock that an interrupt leaves
+            self._everything = False
+            self._failure = self._unsaved_since = None
+            self._heartbeat = None if saved is None else saved.heartbeat
+            self._closed, self._closed_written = file.closed, len(file.closed)
+            self._channel_ids = self._written_ids = file.channel_ids
+            self._file = file
+            return saved
         except BaseException:
-            lock.close()
+            self._file = None
+            file.close(discard=True)
             raise
-        self._lock = lock
-        self._stopping.clear()
-        self._failed = False
-        self._closed_rows.clear()
-        self._new_ids = None
-        return saved
+
+    def _load(self, file: DatabaseFile, is_stopped: Callable[[], bool]) -> Saved | None:
+        waiting_since = None
+        while True:
+            try:
+                return file.open()
+            except HeldError:
+                now = time.monotonic()
+                if waiting_since is None:
+                    waiting_since = now
+                    logger.warning(
+                        "%s: another program holds it (a backup?): waiting for it", self._path
+                    )
+                limit = self._lock_timeout
+                if limit is not None and now - waiting_since >= limit.total_seconds():
+                    raise
+            if is_stopped():
+                raise ShuttingDownError(f"the store was stopped while it waited for {self._path}")
+            time.sleep(_RETRY)
 
     def start(self, ask: Callable[[bool], Flush | None]) -> None:
         """Begin to write once an interval what ``ask(everything)`` returns."""
@@ -146,8 +177,13 @@ class SqliteStorage:
         return self._writer_ident == ident
 
     def close(self, last: Callable[[bool], Flush] | None = None) -> None:
-        """Write the ``last`` state, and release the file. Logs what fails."""
-        if self._lock is None:
+        """Write the ``last`` state, and release the file. Logs what fails.
+
+        If nothing was ever saved, as after a start that failed, files that were not there
+        before :meth:`open` are removed.
+        """
+        file = self._file
+        if file is None:
             return
         self._stopping.set()
         if self._writer is not None:
@@ -155,107 +191,109 @@ class SqliteStorage:
             self._writer = None
         try:
             if last is not None:
-                ids = self._new_ids
-                self._write(last(self._failed), ids)
+                file.wait_for_others(_HELD_AT_STOP)
+                self.write(last)
+                if self._failure is not None:
+                    self._tell_what_is_lost(last(True))
         finally:
-            self._database.close()
-            self._lock.close()
-            self._lock = None
+            self._file = None
+            file.close(discard=self._heartbeat is None)
+
+    def _tell_what_is_lost(self, everything: Flush) -> None:
+        logger.error(
+            "%s: could not be written at the end: what happened since %s is lost"
+            " (channels: %d): %s",
+            self._path,
+            f"{self._unsaved_since:%Y-%m-%dT%H:%M:%SZ}",
+            len(everything.channels),
+            self._failure,
+        )
+
+    # The writer's thread.
 
     def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
         self._writer_ident = threading.get_ident()
         while not self._stopping.wait(self._interval):
-            ids = self._new_ids  # those of what is put after the question are too new
+            failed_before = self._failure is not None
             try:
-                unsaved = ask(self._failed)
+                self.write(ask)
             except ChanFitnessError:
                 break  # the store stops, and writes what is left itself
             except Exception:  # of its clock
                 logger.exception("%s: cannot ask what is to be written", self._path)
                 continue
-            if unsaved is not None:
-                self._write(unsaved, ids)
+            if self._failure is not None and not failed_before:
+                logger.error(
+                    "%s: cannot be written, going on in memory: %s", self._path, self._failure
+                )
         self._writer_ident = None  # another thread may have it next
 
-    def _write(self, unsaved: Flush, ids: dict[str, OutPoint] | None) -> None:
-        """Write in one transaction; what failed before is in it, too."""
-        self._closed_rows += unsaved.closed
+    def write(self, ask: Callable[[bool], Flush | None]) -> bool:
+        """Write in one transaction what ``ask(everything)`` returns; False if it is None.
+
+        What failed before is in it, too. If this fails, :attr:`failure` says why. Raises what
+        ``ask`` raises. For one thread at a time.
+        """
+        file = self._file
+        assert file is not None
+        ids = self._channel_ids  # those of what is put after the question are too new
+        trouble = self._regain(file)
+        unsaved = ask(self._everything)
+        if unsaved is None:
+            return False
+        self._closed += unsaved.closed
         try:
-            with transaction(self._database):
-                save(self._database, unsaved, self._closed_rows)
-                if ids is not None:
-                    save_channel_ids(self._database, ids)
+            if trouble is not None:
+                raise trouble
+            self._commit(file, unsaved, ids)
         except Exception as error:
-            if not self._failed:
-                logger.error("%s: cannot be written, going on in memory: %s", self._path, error)
-            self._failed = True
+            self._failed(error, unsaved)
         else:
-            self._closed_rows.clear()
-            if self._failed:
-                logger.warning("%s: written again, nothing is missing", self._path)
-            self._failed = False
-            if self._new_ids is ids:
-                self._new_ids = None
+            file.heartbeat = unsaved.heartbeat
+            self._succeeded(unsaved, ids)
+        return True
 
+    def _failed(self, error: Exception, unsaved: Flush) -> None:
+        self._everything = True
+        self._failure = str(error).removeprefix(f"{self._path}: ") or quoted(error)
+        if self._unsaved_since is None:
+            first = unsaved.anchors[0][2] if self._heartbeat is None else self._heartbeat
+            self._unsaved_since = int_to_date(first)
 
-def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
-    """What a database holds, also while a store writes it. Errors as ``open``."""
-    path = os.fspath(path)
-    if not os.path.exists(path):
-        raise StorageError(f"{path}: no such file")
-    with typed_errors(path), closing(_connect(path)) as database, transaction(database):
-        if not check_version(path, database):
-            return None, []
-        return load(database), load_closed(database)
+    def _succeeded(self, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
+        failed_before = self._failure is not None
+        self._everything = False
+        self._failure = self._unsaved_since = None
+        self._heartbeat = unsaved.heartbeat
+        self._closed_written = len(self._closed)
+        self._written_ids = ids
+        if failed_before:
+            logger.warning("%s: written again, nothing is missing", self._path)
 
-
-def _connect(path: str, suffix: str = "", timeout: float = 5) -> sqlite3.Connection:
-    """Open the file, under the one name that all links to it lead to."""
-    file = os.path.realpath(path) + suffix
-    with suppress(OSError):  # what is wrong, SQLite will say
-        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
-    # Only SQLite may open a file that is there: closing it would drop SQLite's locks.
-    with suppress(OSError):
-        if 0 < os.stat(file).st_size < _SMALLEST and os.path.isfile(file):
-            raise StorageCorruptError(f"{path}: damaged: no database")  # SQLite takes it for empty
-    return sqlite3.connect(file, timeout=timeout, isolation_level=None, check_same_thread=False)
-
-
-def _take_lock(path: str) -> sqlite3.Connection:
-    with typed_errors(path):
-        lock = _connect(path, "-lock", timeout=0)
+    def _commit(self, file: DatabaseFile, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
         try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except BaseException:
-            lock.close()
+            with transaction(file.database) as database:
+                closed = self._closed[self._closed_written :]
+                save(database, unsaved, closed)
+                if ids is not self._written_ids:
+                    save_channel_ids(database, ids)
+        except sqlite3.Error as error:
+            if is_held(error):
+                raise HeldError(f"{self._path}: another program holds it") from error
+            file.is_damaged = type(error) is sqlite3.DatabaseError  # malformed, or no database
             raise
-        return lock
 
-
-def _prepare(path: str, database: sqlite3.Connection) -> Saved | None:
-    """Read what was saved, bring the file to our version, and see that it can be written."""
-    version = check_version(path, database)
-    (problem,) = database.execute("PRAGMA quick_check(1)").fetchone()
-    if problem != "ok":
-        raise StorageCorruptError(f"{path}: damaged: {quoted(problem)}")
-    saved = load(database) if version == VERSION else None
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    with transaction(database):
-        migrate(database, version)
-    return load(database) if version < VERSION else saved
-
-
-@contextmanager
-def typed_errors(path: str) -> Iterator[None]:
-    """Raise what SQLite says of a file, or what makes no sense in it, as a ``StorageError``."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise StorageInUseError(f"{path}: another store is writing it") from None
-        if any(sign in str(error) for sign in _SIGNS_OF_DAMAGE):
-            raise StorageCorruptError(f"{path}: damaged: {quoted(str(error))}") from None
-        raise StorageUnwritableError(f"{path}: cannot be used: {error}") from None
-    except _SENSELESS as error:
-        raise StorageCorruptError(f"{path}: damaged: {quoted(str(error))}") from None
+    def _regain(self, file: DatabaseFile) -> StorageError | None:
+        """See that what is written is what is at the path; else begin there anew."""
+        try:
+            if file.is_in_place():
+                return None
+            if file.is_open:
+                self._everything = True
+                self._written_ids = None
+                if file.leave():
+                    self._closed_written = 0
+            file.begin_anew()
+        except StorageError as error:
+            return error
+        return None

@@ -22,6 +22,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 def nothing_saved(path: Path) -> None:
+    path.touch()  # what was there before a start is there after it
     storage = SqliteStorage(path)
     storage.open()
     storage.close()

@@ -137,6 +137,21 @@ def test_a_signal_ends_it_well_and_nothing_is_lost(
     assert {stat.S_IMODE(path.stat().st_mode) for path in (recording, database)} == {0o600}
 
 
+def test_what_cannot_be_saved_at_the_end_is_said_and_is_its_exit_status(
+    node: Path, output: Pipe, errors: Pipe, tmp_path: Path
+) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    options = ["--db", str(directory / "fitness.db")]
+    with watch(node, *options, stdout=output.writer, stderr=errors.writer) as child:
+        child.tell(SNAPSHOT)
+        output.read_line()
+        directory.rename(tmp_path / "away")
+        assert child.end() == 1
+    assert "could not be written at the end: what happened since" in errors.read_all()
+    assert output.read_all().endswith("  monitoring stopped\n")
+
+
 def test_in_json_the_lines_are_a_recording(node: Path, output: Pipe, errors: Pipe) -> None:
     with watch(node, "--json", stdout=output.writer, stderr=errors.writer) as child:
         child.tell(SNAPSHOT)

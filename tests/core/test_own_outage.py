@@ -398,5 +398,5 @@ def test_while_nothing_can_be_told_from_what_is_older_nothing_is_written(tmp_pat
     storage.open()
     storage.start(asked.put)
     assert [asked.get(timeout=WAIT) for _ in range(2)] == [False, False]
-    storage.close()
     assert read(tmp_path / "db") == (None, [])
+    storage.close()

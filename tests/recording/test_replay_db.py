@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,26 @@ def test_a_database_that_a_store_has_is_refused(database: str) -> None:
     storage.close()
     assert (done.returncode, done.stdout) == (2, b"")
     assert f"{database}: another store is writing it" in done.stderr.decode()
+
+
+def test_what_could_not_be_saved_is_said_and_is_its_exit_status(database: str) -> None:
+    answer_of("replay", part(Path(database).parent, 1, STOPS[0]), "--db", database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as backup:
+        backup.execute("BEGIN EXCLUSIVE")
+        done = run("replay", "-", "--db", database, stdin=b"".join(LINES[STOPS[0] :]))
+    assert done.returncode == 1
+    assert "since 2026-11-22T11:23:43Z is lost (channels: " in done.stderr.decode()
+    assert b"open channels as of 2026-11-22T11:50:07" in done.stdout
+
+
+def test_any_name_of_the_database_is_the_same_database(database: str) -> None:
+    answer_of("replay", str(RECORDING), "--db", database)
+    before = answer_of("show", database)
+    for name in (f"{database}/", f"{database}//", f"{database}/.", f"{database}/../fitness.db"):
+        again = run("replay", str(RECORDING), "--db", name)
+        assert (again.returncode, again.stdout) == (2, b"")
+        assert b"has all until 2026-11-22T11:50:07" in again.stderr
+        assert answer_of("show", name) == before
 
 
 def test_what_is_no_database_is_refused_and_left_alone(database: str) -> None:

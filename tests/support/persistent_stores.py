@@ -51,11 +51,7 @@ class FlushedByHand(SqliteStorage):
 
     def flush(self) -> bool:
         """Returns whether there was something that could be written."""
-        ids = self._new_ids
-        unsaved = self.ask(False)
-        if unsaved is not None:
-            self._write(unsaved, ids)
-        return unsaved is not None
+        return self.write(self.ask)
 
 
 # What a database held, it holds.

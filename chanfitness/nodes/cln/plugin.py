@@ -89,6 +89,11 @@ class WatchingPlugin:
         finally:
             self._stop()
 
+    @property
+    def exit_status(self) -> int:
+        """1 if what was seen could not be saved at the end, else 0."""
+        return int(self._watcher is not None and not self._watcher.all_is_saved)
+
     def _declare(self, plugin: Plugin) -> None:
         """Say what there is; pyln finds out by the functions what parameters they have."""
 
@@ -233,7 +238,7 @@ def main() -> int:
         watching.serve()
     # If lightningd is gone, what was not written need not fail at our end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), plugin.stdout.fileno())
-    return 0
+    return watching.exit_status
 
 
 class _Input(io.FileIO):

@@ -143,6 +143,11 @@ class Watcher:
         """The channel point of an open channel, by its short channel id."""
         return self._points.get(short_id)
 
+    @property
+    def all_is_saved(self) -> bool:
+        """Whether, as far as it is known, nothing that was seen is missing in the database."""
+        return self._storage.unsaved_since is None
+
     def stop(self) -> None:
         """See nothing from here on, save, and end; in about a second, whatever happens."""
         at = None

@@ -88,6 +88,17 @@ def test_a_signal_ends_it_as_lightningd_would(
     assert len(saved.channels) == 1
 
 
+def test_what_cannot_be_saved_at_the_end_is_its_exit_status(tmp_path: Path, rpc: RpcServer) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    options: dict[str, object] = {"chanfitness-db": str(directory / "fitness.db")}
+    with plugin_process(tmp_path, options=options) as (wire, process):
+        wire.wait_for_log("watching")
+        directory.rename(tmp_path / "away")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=WAIT) == 1
+
+
 def test_it_ends_though_the_socket_never_answers(tmp_path: Path, rpc: RpcServer) -> None:
     rpc.answer = lambda method, params: None
     with plugin_process(tmp_path) as (wire, process):

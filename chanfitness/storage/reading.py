@@ -1,0 +1,76 @@
+"""Reading a database, also while a store writes it: its rows, or a copy of it all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+from ..core.saved_state import ClosedRow, Saved
+from ..errors import StorageError
+from .connection import connect, typed_errors
+from .file_lock import reading
+from .schema import check_pages, check_version, load, load_closed, transaction
+
+_HELD = 5.0  # seconds to wait for another program
+
+
+def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
+    """What a database holds. Errors as :meth:`SqliteStorage.open`."""
+    path = os.fspath(path)
+    with typed_errors(path), _snapshot(path) as database:
+        if not check_version(path, database):
+            return None, []
+        return load(database), load_closed(database)
+
+
+def back_up(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Copy a database as of its last flush into one new file, readable by its owner alone.
+
+    Raises ``StorageError`` if ``target`` is there already or cannot be written, and leaves
+    nothing there then; other errors as :meth:`SqliteStorage.open`.
+    """
+    path, target = os.fspath(path), os.fspath(target)
+    with typed_errors(path), _snapshot(path) as database:
+        check_version(path, database)
+        check_pages(path, database)
+        with (
+            typed_errors(target),
+            _new_file(target) as file,
+            closing(connect(target, file, timeout=0)) as copy,
+        ):
+            database.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # a log would be a second file
+            check_pages(target, copy)
+
+
+@contextmanager
+def _snapshot(path: str) -> Iterator[sqlite3.Connection]:
+    """A connection that sees one state."""
+    file = os.path.realpath(path)
+    if not os.path.exists(file):
+        raise StorageError(f"{path}: no such file")
+    with (
+        reading(path, file),
+        closing(connect(path, file, timeout=_HELD)) as database,
+        transaction(database),
+    ):
+        yield database
+
+
+@contextmanager
+def _new_file(path: str) -> Iterator[str]:
+    """An empty file, which is removed if what is done with it fails."""
+    file = os.path.realpath(path)
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise StorageError(f"{path}: is there already, and is left as it is") from None
+    try:
+        yield file
+    except BaseException:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            with suppress(OSError):
+                os.unlink(file + suffix)
+        raise

@@ -1,0 +1,90 @@
+"""Validation of what a database holds, where it is read: types, ranges and references.
+
+What passes can be taken in by the accounts. What does not, no store has written: it
+raises ``ValueError``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from ..checks import quoted
+from ..core.saved_state import ChannelRow, ClosedRow, PeerRow, Saved, check, int_to_date
+from ..wire import OutPoint, Vertex
+
+_NUMBERS = range(-(2**62), 2**62)  # so that sums of two, and a year more, can be stored
+_SEGMENTS = range(2**32)
+
+Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow)
+
+
+def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
+    """Rows of that kind, each cell of which has its column's type."""
+    types = [get_args(hint) or (hint,) for hint in get_type_hints(kind).values()]
+    typed = []
+    for cells in rows:
+        for name, cell, allowed in zip(kind._fields, cells, types, strict=True):
+            if type(cell) not in allowed or (type(cell) is int and cell not in _NUMBERS):
+                raise ValueError(f"{name} {quoted(cell)}")
+        typed.append(kind(*cells))
+    return typed
+
+
+def channel_ids(rows: Iterable[tuple[object, str]]) -> dict[str, OutPoint]:
+    """Channel points, by the names that the node gives their channels."""
+    ids = {}
+    for channel_id, point in rows:
+        if not isinstance(channel_id, str):
+            raise ValueError(f"channel_id {quoted(channel_id)}")
+        ids[channel_id] = _point(point)
+    return ids
+
+
+def check_saved(saved: Saved) -> None:
+    """Check all that was saved, but the closed channels."""
+    check(saved)
+    keys = {Vertex(row.key) for row in saved.peers}
+    for row in saved.channels:
+        _point(row.channel_point)
+        if row.key not in keys:
+            raise ValueError(f"a channel with an unknown peer, {quoted(row.key)}")
+    for history in saved.histories:
+        if not history.changes or history.first not in _NUMBERS:
+            raise ValueError("a history without its changes")
+    int_to_date(saved.heartbeat)
+    _check_segments(saved)
+
+
+def check_closed(closed: Iterable[ClosedRow]) -> None:
+    """Check the channels that closed for good.
+
+    Their channel points may be any text: nothing depends on them, and one bad row must
+    not hide the rest.
+    """
+    for row in closed:
+        if not isinstance(row.channel_point, str):
+            raise ValueError(f"channel_point {quoted(row.channel_point)}")
+        Vertex(row.key)
+        int_to_date(row.opened)
+        int_to_date(row.closed)
+        if not 0 <= row.uptime <= row.lifetime:
+            raise ValueError(f"channel {row.channel_point} was online longer than open")
+
+
+def _point(text: object) -> OutPoint:
+    if not isinstance(text, str):
+        raise ValueError(f"channel_point {quoted(text)}")
+    return OutPoint.parse(text)
+
+
+def _check_segments(saved: Saved) -> None:
+    """The segments can be dated, also those that are moved back before the next."""
+    end, before = saved.position, None
+    for number, position, utc in reversed(saved.anchors):
+        if number not in _SEGMENTS:
+            raise ValueError(f"a segment with the number {number}")
+        begun = utc if before is None else min(utc, before - (end - position))
+        int_to_date(begun)
+        int_to_date(utc + (end - position))
+        end, before = position, begun

@@ -1,0 +1,158 @@
+"""Copies of a database: plain ones of a running store's file, and backups."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chanfitness import (
+    StorageCorruptError,
+    StorageError,
+    StorageUnwritableError,
+    StorageVersionError,
+)
+from chanfitness.commands.main import main
+from chanfitness.storage.reading import back_up
+from chanfitness.storage.sqlite import read
+from chanfitness.testing import FakeNode
+
+from ..support.disks import Disk, small_disk
+from ..support.persistent_stores import FlushedByHand, figures, watching
+
+__all__ = ["small_disk"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fitness.db"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    return tmp_path / "copy.db"
+
+
+def test_a_plain_copy_of_a_running_stores_file_has_the_last_flush(path: Path, copy: Path) -> None:
+    node, storage = FakeNode(), FlushedByHand(path)
+    with watching(node, path, storage=storage):
+        for number in range(5):
+            node.open_channel(node.new_peer())
+            node.advance(hours=1)
+            storage.flush()
+            shutil.copy(path, copy)
+            saved, _ = read(copy)
+            assert saved is not None
+            assert len(saved.channels) == number + 1
+            assert saved == read(path)[0]
+
+
+def test_a_backup_is_one_file_that_has_all_until_the_last_flush(path: Path, copy: Path) -> None:
+    node, storage = FakeNode(), FlushedByHand(path)
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path, storage=storage):
+        storage.channel_ids = {"a": channel.channel_point}
+        node.close_channel(node.open_channel(channel.peer))
+        node.advance(hours=1)
+        storage.flush()
+        node.advance(hours=1)
+        before = set(path.parent.iterdir())
+        back_up(path, copy)
+        assert set(path.parent.iterdir()) - before == {copy}
+        assert read(copy) == read(path)
+        storage.flush()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(f"file:{copy}?immutable=1", uri=True)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    storage = FlushedByHand(copy)
+    with watching(node, copy, storage=storage) as store:
+        assert figures(store, channel) == (1, 1)
+        assert storage.channel_ids == {"a": channel.channel_point}
+    assert len(read(copy)[1]) == 1
+
+
+def test_a_backup_of_a_log_that_a_crash_left_has_it_all(path: Path, copy: Path) -> None:
+    node, crashed = FakeNode(), path.with_name("crashed.db")
+    storage = FlushedByHand(path)
+    with watching(node, path, storage=storage):
+        storage.flush()
+        with closing(sqlite3.connect(path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM state").fetchall()  # what it sees is not overwritten
+            node.open_channel(node.new_peer())
+            storage.flush()
+            for suffix in ("", "-wal"):
+                shutil.copy(f"{path}{suffix}", f"{crashed}{suffix}")
+    back_up(crashed, copy)
+    saved, _ = read(copy)
+    assert saved is not None
+    assert len(saved.channels) == 1
+
+
+def test_nothing_is_overwritten(path: Path, copy: Path) -> None:
+    with watching(FakeNode(), path):
+        pass
+    copy.write_bytes(b"")
+    for target in (copy, path, path.parent):
+        before = target.read_bytes() if target.is_file() else None
+        with pytest.raises(StorageError, match=f"^{target}: is there already"):
+            back_up(path, target)
+        assert before is None or target.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"rubbish", b"rubbish\n" * 1000])
+def test_what_is_no_database_is_not_copied(path: Path, copy: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(StorageCorruptError, match=str(path)):
+        back_up(path, copy)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_is_damaged_or_of_a_newer_version_is_not_copied(path: Path, copy: Path) -> None:
+    node = FakeNode()
+    for _ in range(99):
+        node.open_channel(node.new_peer())
+    with watching(node, path):
+        pass
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(StorageVersionError):
+        back_up(path, copy)
+    os.truncate(path, path.stat().st_size - 4096)
+    with pytest.raises(StorageError):
+        back_up(path, copy)
+    assert not copy.exists()
+
+
+def test_where_nothing_can_be_written_is_named(path: Path, copy: Path) -> None:
+    with watching(FakeNode(), path):
+        pass
+    with pytest.raises(StorageUnwritableError, match=f"^{copy}/x: "):
+        back_up(path, copy / "x")
+
+
+def test_a_full_disk_is_named_and_nothing_is_left_on_it(path: Path, small_disk: Disk) -> None:
+    with watching(FakeNode(), path):
+        pass
+    small_disk.fill()
+    copy = small_disk.directory / "copy.db"
+    with pytest.raises(StorageUnwritableError, match=f"^{copy}: "):
+        back_up(path, copy)
+    assert {each.name for each in small_disk.directory.iterdir()} == {"filler"}
+
+
+def test_the_command(path: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    node = FakeNode()
+    node.open_channel(node.new_peer())
+    with watching(node, path):
+        assert main(["backup", str(path), str(copy)]) == 0
+        assert read(copy) == (None, [])
+        assert main(["backup", str(path), str(copy)]) == 2
+    refused = f"chanfitness: {copy}: is there already, and is left as it is\n"
+    assert capsys.readouterr().err == refused
+    assert main(["backup", str(copy.with_name("none")), str(copy)]) == 2

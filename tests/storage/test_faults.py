@@ -1,0 +1,193 @@
+"""What the data says is damage, with its cause; what our own code says is a fault, as it is."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    SqliteStorage,
+    StorageCorruptError,
+    StorageError,
+    StorageInUseError,
+    StorageUnwritableError,
+)
+from chanfitness.core.saved_state import ChannelRow, ClosedRow, PeerRow, Saved
+from chanfitness.storage.sqlite import read, typed_errors
+from chanfitness.storage.validation import check_saved, typed_rows
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import watching
+from ..support.values import ALICE, CHANNEL_1
+
+FAULTS = [
+    TypeError("unsupported operand"),
+    KeyError("peer"),
+    IndexError("list index out of range"),
+    AttributeError("no attribute"),
+    AssertionError(),
+    OverflowError("date value out of range"),
+    RecursionError("maximum recursion depth exceeded"),
+    ZeroDivisionError("division by zero"),
+    RuntimeError("generator raised StopIteration"),
+    MemoryError(),
+    sqlite3.ProgrammingError("Cannot operate on a closed database."),
+    sqlite3.InterfaceError("bad parameter or other API misuse"),
+    sqlite3.IntegrityError("UNIQUE constraint failed"),
+    sqlite3.NotSupportedError("deterministic=True requires SQLite 3.8.3"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_a_fault_of_ours_is_raised_as_it_is(fault: Exception) -> None:
+    with pytest.raises(type(fault)) as raised, typed_errors("db"):
+        raise fault
+    assert raised.value is fault
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("moments that are not in order"), StorageCorruptError),
+        (sqlite3.DatabaseError("file is not a database"), StorageCorruptError),
+        (sqlite3.DatabaseError("database disk image is malformed"), StorageCorruptError),
+        (sqlite3.DataError("string or blob too big"), StorageCorruptError),
+        (sqlite3.OperationalError("no such table: state"), StorageCorruptError),
+        (sqlite3.OperationalError("Could not decode to UTF-8"), StorageCorruptError),
+        (sqlite3.OperationalError("database is locked"), StorageInUseError),
+        (sqlite3.OperationalError("disk I/O error"), StorageUnwritableError),
+        (OSError(28, "No space left on device"), StorageUnwritableError),
+    ],
+    ids=repr,
+)
+def test_what_the_file_is_to_blame_for_is_typed_and_keeps_its_cause(
+    error: Exception, kind: type[StorageError]
+) -> None:
+    with pytest.raises(kind, match=r"^db: ") as raised, typed_errors("db"):
+        raise error
+    assert raised.value.__cause__ is error
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A database with a row of every table."""
+    node = FakeNode()
+    path = tmp_path / "fitness.db"
+    storage = SqliteStorage(path)
+    channels = [node.open_channel(node.new_peer(online=True)) for _ in range(3)]
+    with watching(node, path, storage=storage):
+        storage.channel_ids = {"a name": channels[0].channel_point}
+        node.advance(hours=1)
+        node.peer_offline(channels[0].peer)
+        node.close_channel(channels[2])
+    return path
+
+
+def columns() -> list[tuple[str, str, str]]:
+    """Every table and column, and the type that it is declared with."""
+    from chanfitness.storage.schema import migrate  # noqa: PLC0415
+
+    with closing(sqlite3.connect(":memory:")) as database:
+        migrate(database, 0)
+        return database.execute(
+            "SELECT schema.name, field.name, field.type FROM sqlite_schema AS schema,"
+            " pragma_table_info(schema.name) AS field WHERE schema.type = 'table'"
+        ).fetchall()
+
+
+WRONG = {
+    "INTEGER": ["'text'", "x'00'", "1.5", "9e999", "9223372036854775807", "-9223372036854775808"],
+    "TEXT": ["x'00'", "''", "'text'", "cast(x'ff' AS TEXT)"],
+    "BLOB": ["'text'", "1", "x''", "x'02'", "zeroblob(33)"],
+}
+FREE = {("channel_ids", "channel_id", "''"), ("channel_ids", "channel_id", "'text'")}
+UNREAD = {
+    ("histories", "online"),
+    ("histories", "dropped"),
+    ("changes", "number"),
+    ("channels", "id"),
+    ("closed_channels", "id"),
+    ("histories", "peer"),
+}
+"""Of these only the truth, the order or the equality counts."""
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        (table, column, value)
+        for table, column, kind in columns()
+        for value in WRONG[kind]
+        if (table, column, value) not in FREE and (table, column) not in UNREAD
+    ],
+)
+def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
+    path: Path, table: str, column: str, value: str
+) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            database.execute(f"UPDATE OR REPLACE {table} SET {column} = {value}")
+        except sqlite3.IntegrityError:
+            return  # SQLite does not take it
+        database.commit()
+    store = ChannelEventStore(replace(FakeNode().config, storage=SqliteStorage(path)))
+    with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as one:
+        store.start()
+    assert one.value.__cause__ is not None
+    if table != "channel_ids":  # which only a store reads
+        with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as two:
+            read(path)
+        assert two.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM peers WHERE id = 1",
+        "DELETE FROM changes",
+        "UPDATE channels SET key = x'03' || zeroblob(32)",
+        "UPDATE stretches SET utc = 253402300799999999",
+        "UPDATE state SET heartbeat = 9000000000000000000",
+        "UPDATE closed_channels SET opened = 9000000000000000000",
+        "UPDATE closed_channels SET closed = -9000000000000000000",
+        "UPDATE closed_channels SET uptime = lifetime + 1",
+        "UPDATE closed_channels SET uptime = -1",
+        "UPDATE channels SET gaps = '7'",
+        "UPDATE channels SET gaps = 'null'",
+        "UPDATE channels SET gaps = '[7]'",
+        "UPDATE channels SET gaps = '[[1, 2, 3]]'",
+        "UPDATE channels SET gaps = '{\"a\": 1}'",
+    ],
+)
+def test_what_does_not_fit_together_is_damage_with_its_cause(path: Path, damage: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(damage)
+        database.commit()
+    with pytest.raises(StorageCorruptError) as raised:
+        read(path)
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("number", [-1, 2**32])
+def test_a_segment_that_no_store_numbered_is_refused(number: int) -> None:
+    with pytest.raises(ValueError, match=f"a segment with the number {number}"):
+        check_saved(Saved(1_000, 20, [(number, 0, 1_000)], [], [], []))
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        (PeerRow, (bytes(ALICE), 5, None, 10, 0, 1, 10, 0)),
+        (ChannelRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 0, 0, None, None, "[]")),
+        (ClosedRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 2, 1)),
+    ],
+)
+def test_a_row_keeps_its_cells(kind: type[PeerRow], row: tuple[object, ...]) -> None:
+    assert typed_rows(kind, [row]) == [row]
