@@ -80,6 +80,7 @@ class SqliteStorage:
         self._writer_ident: int | None = None
         self._stopping = threading.Event()
         self._failed = False  # whether the last write failed
+        self._failure: str | None = None  # and why
         self._closed_rows: list[ClosedRow] = []  # of writes that failed
         self._channel_ids: dict[str, OutPoint] = {}
         self._new_ids: dict[str, OutPoint] | None = None  # not written yet
@@ -88,6 +89,11 @@ class SqliteStorage:
     def path(self) -> str:
         """The file."""
         return self._path
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is saved at present; None if the last write succeeded."""
+        return self._failure
 
     @property
     def channel_ids(self) -> dict[str, OutPoint]:
@@ -127,7 +133,7 @@ class SqliteStorage:
             raise
         self._lock = lock
         self._stopping.clear()
-        self._failed = False
+        self._failed, self._failure = False, None
         self._closed_rows.clear()
         self._new_ids = None
         return saved
@@ -187,12 +193,12 @@ class SqliteStorage:
         except Exception as error:
             if not self._failed:
                 logger.error("%s: cannot be written, going on in memory: %s", self._path, error)
-            self._failed = True
+            self._failed, self._failure = True, str(error)
         else:
             self._closed_rows.clear()
             if self._failed:
                 logger.warning("%s: written again, nothing is missing", self._path)
-            self._failed = False
+            self._failed, self._failure = False, None
             if self._new_ids is ids:
                 self._new_ids = None
 

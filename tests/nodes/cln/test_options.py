@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from pyln.client import Plugin  # type: ignore[import-untyped]
 
 from chanfitness import SqliteStorage
+from chanfitness.nodes.cln.output import Output
 from chanfitness.nodes.cln.plugin import WatchingPlugin
 
 from ...support.cln_plugin_fixtures import FAILED, clock, ids, rpc, wire
@@ -186,7 +188,12 @@ def test_an_input_that_cannot_be_read_is_the_end() -> None:
         raise OSError("Input/output error")
         yield
 
+    reader, writer = os.pipe()
     with environment("LIGHTNINGD_PLUGIN", "1"), logging_restored():
-        plugin = Plugin(autopatch=False)
-        plugin.stdin = SimpleNamespace(buffer=lines())
-        Call(WatchingPlugin(plugin).serve).result()
+        output = Output(writer)
+        plugin = WatchingPlugin(Plugin(autopatch=False), output)
+        Call(plugin.serve, lines()).result()
+        output.finish(0)
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
