@@ -80,7 +80,7 @@ class SqliteStorage:
         self._writer_ident: int | None = None
         self._stopping = threading.Event()
         self._failed = False  # whether the last write failed
-        self._failure: str | None = None  # and why
+        self._failure: str | None = None  # and why, known before it is logged
         self._closed_rows: list[ClosedRow] = []  # of writes that failed
         self._channel_ids: dict[str, OutPoint] = {}
         self._new_ids: dict[str, OutPoint] | None = None  # not written yet
@@ -133,7 +133,8 @@ class SqliteStorage:
             raise
         self._lock = lock
         self._stopping.clear()
-        self._failed, self._failure = False, None
+        self._failed = False
+        self._failure = None
         self._closed_rows.clear()
         self._new_ids = None
         return saved
@@ -191,14 +192,16 @@ class SqliteStorage:
                 if ids is not None:
                     save_channel_ids(self._database, ids)
         except Exception as error:
+            self._failure = str(error)
             if not self._failed:
                 logger.error("%s: cannot be written, going on in memory: %s", self._path, error)
-            self._failed, self._failure = True, str(error)
+            self._failed = True
         else:
+            self._failure = None
             self._closed_rows.clear()
             if self._failed:
                 logger.warning("%s: written again, nothing is missing", self._path)
-            self._failed, self._failure = False, None
+            self._failed = False
             if self._new_ids is ids:
                 self._new_ids = None
 
