@@ -103,8 +103,8 @@ def _show(options: argparse.Namespace) -> None:
 
 
 def _watch_lnd(options: argparse.Namespace) -> None:
-    os.environ["GRPC_VERBOSITY"] = "NONE"  # what it prints would tear the table
-    os.environ.pop("GRPC_TRACE", None)  # would print the macaroon
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints would tear the table
+    os.environ.pop("GRPC_TRACE", None)  # it would print the macaroon
     from ..nodes.lnd import LndNode  # noqa: PLC0415
 
     names = ("rpcserver", "lnddir", "tlscertpath", "macaroonpath", "network")

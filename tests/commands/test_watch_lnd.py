@@ -142,6 +142,5 @@ def test_grpc_is_not_let_print_the_macaroon(tmp_path: Path) -> None:
             _, errors = process.communicate(timeout=TIMEOUT)
         printed = errors + output.read_all().encode()
     assert process.returncode == 0
-    assert errors.count(b"\n") < 10
     for form in (MACAROON, MACAROON.hex().encode(), base64.b64encode(MACAROON), b"macaroon"):
         assert form.lower() not in printed.lower()
