@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyln.client import Plugin  # type: ignore[import-untyped]
 
 from chanfitness.nodes.cln import output as output_module
 from chanfitness.nodes.cln.output import Output
@@ -18,7 +19,7 @@ from chanfitness.storage.sqlite import read
 
 from ...support.cln_plugin_fixtures import rpc
 from ...support.fake_lightningd import RpcServer, init_params
-from ...support.plugin_process import COMMAND
+from ...support.plugin_process import COMMAND, logging_restored
 from ...support.stores import WAIT, Call
 from ...support.values import CHANNEL_1
 
@@ -92,6 +93,16 @@ def test_a_reader_that_is_gone_is_the_end() -> None:
     pipe.output.send(id=1, result="x" * MUCH)
     pipe.close()
     pipe.output.send(id=2, result=None)
+
+
+def test_what_pyln_itself_writes_goes_the_same_way() -> None:
+    pipe = Pipe()
+    with logging_restored():
+        plugin = Plugin(autopatch=False)
+    plugin.stdout = pipe.output
+    plugin.log("somebody printed", "unusual")
+    (message,) = pipe.read_all()
+    assert (message["method"], message["params"]["message"]) == ("log", "somebody printed")
 
 
 # The plugin.
