@@ -123,6 +123,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _watch_lnd(options: argparse.Namespace) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints would tear the table
+    os.environ.pop("GRPC_TRACE", None)  # it would print the macaroon
     from ..nodes.lnd import LndNode  # noqa: PLC0415
 
     names = ("rpcserver", "lnddir", "tlscertpath", "macaroonpath", "network")

@@ -107,7 +107,11 @@ WRONG = {
     "TEXT": ["x'00'", "''", "'text'", "cast(x'ff' AS TEXT)"],
     "BLOB": ["'text'", "1", "x''", "x'02'", "zeroblob(33)"],
 }
-FREE = {("channel_ids", "channel_id", "''"), ("channel_ids", "channel_id", "'text'")}
+FREE = {
+    (table, column, value)
+    for table, column in (("channel_ids", "channel_id"), ("closed_channels", "channel_point"))
+    for value in ("''", "'text'")
+}
 UNREAD = {
     ("histories", "online"),
     ("histories", "dropped"),

@@ -16,7 +16,7 @@ from .plugin_process import plugin_here
 from .values import ALICE, CHANNEL_1, START
 
 NORMAL = "CHANNELD_NORMAL"
-FAILED, BAD_PARAMETERS = -1, -32602
+FAILED, NOT_FOUND, BAD_PARAMETERS = -1, -32601, -32602
 
 
 @pytest.fixture

@@ -42,13 +42,13 @@ class Node:
     @contextmanager
     def watched(self, *, startup: bool = False, **more: Any) -> Iterator[ChannelEventStore]:
         """Watch it for a while; what was told when this returns has reached the store."""
-        self._inbox = Inbox(self.clock)
+        self.inbox = Inbox(self.clock)
         self.watcher = Watcher(
             self.database,
             LightningRpc(self.rpc.path),
             startup=startup,
             clock=self.clock,
-            inbox=self._inbox,
+            inbox=self.inbox,
             **more,
         )
         self.watcher.start()
@@ -66,7 +66,7 @@ class Node:
 
     def let_pass(self, time: timedelta) -> None:
         """Time passes while it is watched."""
-        self._inbox.pass_until(self.clock.now() + time)
+        self.inbox.pass_until(self.clock.now() + time)
         self.catch_up()
 
     def connect(self, *peers: Vertex) -> None:
@@ -92,6 +92,16 @@ class Node:
         """Its peers are gone, and nobody was told."""
         self.online.clear()
         self._relist()
+
+    @contextmanager
+    def held(self) -> Iterator[Watcher]:
+        """The watcher is busy meanwhile, and what it is told waits."""
+        assert self.watcher is not None
+        watcher, self.watcher = self.watcher, None
+        with self.inbox.held():
+            yield watcher
+        self.watcher = watcher
+        self.catch_up()
 
     def tell(self, topic: str, params: dict[str, Any]) -> None:
         if self.watcher is not None:

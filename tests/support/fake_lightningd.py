@@ -226,6 +226,14 @@ class Until:
         self.done = threading.Event()
 
 
+class Gate:
+    """Holds up who takes the next item of an :class:`Inbox`."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+
+
 class Inbox:
     """An inbox whose waiting moves a clock, in place of taking time."""
 
@@ -244,6 +252,10 @@ class Inbox:
         ends = None if timeout is None else self.clock.now() + timedelta(seconds=timeout)
         while True:
             item = self._until.popleft() if self._until else self._items.get()
+            if isinstance(item, Gate):
+                item.reached.set()
+                assert item.opened.wait(timeout=WAIT)
+                continue
             if not isinstance(item, Until):
                 return item
             if ends is not None and ends <= item.time:
@@ -252,6 +264,17 @@ class Inbox:
                 raise queue.Empty
             self.clock.set(item.time)
             item.done.set()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile nothing is taken out."""
+        gate = Gate()
+        self.put(gate)
+        assert gate.reached.wait(timeout=WAIT)
+        try:
+            yield
+        finally:
+            gate.opened.set()
 
     def pass_until(self, time: datetime) -> None:
         """Return when the clock has come to ``time``, and what was due by then is done."""

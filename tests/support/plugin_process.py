@@ -16,6 +16,7 @@ from pyln.client import Plugin  # type: ignore[import-untyped]
 
 from chanfitness.clock import Clock
 from chanfitness.nodes.cln.log import log_to
+from chanfitness.nodes.cln.output import Output
 from chanfitness.nodes.cln.plugin import WatchingPlugin
 from chanfitness.nodes.cln.watcher import Inbox
 
@@ -44,17 +45,19 @@ def plugin_here(
     """
     with logging_restored(), environment("LIGHTNINGD_PLUGIN", "1"):
         plugin = Plugin(autopatch=False)
-        to_plugin, from_plugin, plugin.stdin, plugin.stdout = pipes()
-        log_to(plugin)
+        to_plugin, from_plugin, plugin_in, plugin_out = pipes()
+        plugin.stdout = output = Output(plugin_out.fileno())
+        log_to(output)
         watching = WatchingPlugin(
             plugin,
+            output,
             clock=clock,
             inbox=inbox,
             on_event=on_event,
             timeout=2 * WAIT,
             catch_up=catch_up,
         )
-        served = Call(watching.serve)
+        served = Call(watching.serve, iter(lambda: os.read(plugin_in.fileno(), 65536), b""))
         wire = Wire(to_plugin, from_plugin)
         try:
             if is_initialised:
@@ -65,9 +68,10 @@ def plugin_here(
         finally:
             wire.hang_up()
             served.result()
-            plugin.stdout.close()
+            output.finish(WAIT)
+            plugin_out.close()
             wire.read_to_end()
-            plugin.stdin.close()
+            plugin_in.close()
 
 
 @contextmanager

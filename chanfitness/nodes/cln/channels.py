@@ -19,7 +19,7 @@ from ...events import (
     OpenChannelEvent,
 )
 from ...logs import Log
-from ...wire import OutPoint
+from ...wire import OutPoint, Vertex
 from .messages import (
     CLOSED,
     CLOSING,
@@ -31,6 +31,7 @@ from .messages import (
     StateChange,
     first_generation_id,
 )
+from .names import Names
 
 logger = Log(__name__)
 
@@ -46,8 +47,9 @@ class Channels:
 
     def __init__(self, ids: Mapping[str, OutPoint]) -> None:
         self._ids = dict(ids)
-        self._short_ids: dict[str, str] = {}  # by channel_id, as far as they are known
+        self._names = Names(ids)
         self._open: dict[str, OpenChannel] = {}
+        self._unnamed: set[str] = set()  # open, and without a short channel id so far
         self._strange: set[str] = set()  # states that were wondered at
 
     def __len__(self) -> int:
@@ -59,12 +61,19 @@ class Channels:
         return dict(self._ids)
 
     @property
-    def points(self) -> dict[str, OutPoint]:
-        """Which channel point each open channel has, by its short channel id."""
-        return {
-            short_id: self._open[channel_id].channel_point
-            for channel_id, short_id in self._short_ids.items()
-        }
+    def names(self) -> dict[str, OutPoint]:
+        """The channel point that each name of a channel leads to, also of a closed one."""
+        return self._names.points()
+
+    def lacks_short_id(self, peer: Vertex) -> bool:
+        """Whether an open channel with this peer has no short channel id so far."""
+        return any(self._open[channel_id].peer == peer for channel_id in self._unnamed)
+
+    def note_names(self, listed: Iterable[Listed]) -> None:
+        """Note what a listing calls open channels, and nothing else of it."""
+        for each in listed:
+            if self._open.get(each.channel_id) == each.channel:
+                self._note_names(each)
 
     def resume(self, listing: Listing, remembered: Iterable[OpenChannel]) -> list[Event]:
         """What is to be told when all can be seen again.
@@ -78,13 +87,14 @@ class Channels:
         closed: list[Event] = []
         channels = []
         for each in listing.channels:
+            self._names.note(each)
             (point, peer), before = each.channel, known.get(each.channel_id)
             if before is not None and before != point and point not in points:
                 moved.append(ChannelMovedEvent(before, point, peer))
             was_open = point in points or before in points
             if self._is_open(each, was_open):
                 channels.append(each.channel)
-                self._add(each.channel_id, each.channel, each.short_id)
+                self._add(each)
             elif each.state in CLOSED:
                 self._forget(each.channel_id)  # though it may be listed twice
                 if was_open:
@@ -102,6 +112,9 @@ class Channels:
     ) -> list[Event]:
         """What a change of state means; ``listed``: the channels of its peer, if needed."""
         known = self._open.get(change.channel_id)
+        if known is not None and change.short_id is not None:
+            self._names.note_short_id(change.channel_id, change.short_id)
+            self._unnamed.discard(change.channel_id)
         if change.state in CLOSED:
             if known is None:
                 return []
@@ -120,7 +133,7 @@ class Channels:
         known = self._open.get(change.channel_id)
         if known is None and change.state != NORMAL and not listed.was_open:
             return []  # it closes without ever having opened
-        self._add(change.channel_id, listed.channel, change.short_id or listed.short_id)
+        self._add(listed._replace(short_id=change.short_id or listed.short_id))
         (point, peer) = listed.channel
         if known is None:
             return [OpenChannelEvent(point, peer, at)]
@@ -145,14 +158,18 @@ class Channels:
             self._strange.add(state)
             logger.warning("a channel is in a state that is not known: %s", quoted(state))
 
-    def _add(self, channel_id: str, channel: OpenChannel, short_id: str | None) -> None:
-        self._open[channel_id] = channel
-        self._ids[channel_id] = channel.channel_point
-        self._short_ids.pop(channel_id, None)
-        if short_id is not None:
-            self._short_ids[channel_id] = short_id
+    def _add(self, listed: Listed) -> None:
+        self._open[listed.channel_id] = listed.channel
+        self._ids[listed.channel_id] = listed.channel.channel_point
+        self._note_names(listed)
+
+    def _note_names(self, listed: Listed) -> None:
+        self._names.note(listed)
+        self._unnamed.discard(listed.channel_id)
+        if listed.short_id is None:
+            self._unnamed.add(listed.channel_id)
 
     def _forget(self, channel_id: str) -> None:
         self._open.pop(channel_id, None)
         self._ids.pop(channel_id, None)
-        self._short_ids.pop(channel_id, None)
+        self._unnamed.discard(channel_id)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from ...logs import Log
 from ...wire import Vertex
+from ..told_reasons import ToldReasons
 from .messages import Listed, Listing, parse_channels, parse_listing
 from .rpc_client import LightningRpc, RpcError
 
@@ -22,6 +23,7 @@ _CHANNEL_FIELDS = {
             "peer_connected": True,
             "state": True,
             "short_channel_id": True,
+            "alias": {"local": True, "remote": True},
             "channel_id": True,
             "funding_txid": True,
             "funding_outnum": True,
@@ -32,14 +34,21 @@ _CHANNEL_FIELDS = {
 
 
 class ListingClient:
-    """Asks for listings. A failure is logged, once until there is an answer again.
+    """Asks for listings. Each new reason why there is no answer is logged, at a limited rate.
 
-    ``is_answered``: whether the last question was. For one thread.
+    ``failure``: why the last question was not answered; None if it was. For one thread,
+    but that others may read ``failure``.
     """
 
     def __init__(self, rpc: LightningRpc) -> None:
         self._rpc = rpc
-        self.is_answered = True
+        self._told = ToldReasons()
+        self.failure: str | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the last question was answered."""
+        return self.failure is None
 
     def everything(self) -> Listing | None:
         """All peers and channels, or None."""
@@ -64,11 +73,12 @@ class ListingClient:
         try:
             answer = ask()
         except (RpcError, ValueError) as error:
-            if self.is_answered:
+            self.failure = str(error)
+            if self._told.is_due(self.failure):
                 logger.warning("%s; asking again when lightningd says something", error)
-            self.is_answered = False
             return None
         if not self.is_answered:
             logger.info("lightningd answers again")
-        self.is_answered = True
+            self._told.clear()
+        self.failure = None
         return answer

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from ...checks import extra, printable, quoted
+from .output import Output
 
 with extra("cln"):
-    from pyln.client import Plugin  # type: ignore[import-untyped]
     from pyln.client.plugin import PluginLogHandler  # type: ignore[import-untyped]
 
 
 class NodeLog(logging.Handler):
-    """Writes what is logged to lightningd's log: one line each, escaped."""
+    """Writes what is logged to lightningd's log: one line each, escaped.
 
-    def __init__(self, plugin: Plugin) -> None:
+    ``log(text, level)`` writes it.
+    """
+
+    def __init__(self, log: Callable[[str, str], object]) -> None:
         super().__init__()
-        self._plugin = plugin
+        self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
         """Never raises: what cannot be written has nowhere else to go."""
         with suppress(Exception):
-            self._plugin.log(_one_line(record), _level(record.levelno))
+            self._log(_one_line(record), _level(record.levelno))
 
 
-def log_to(plugin: Plugin) -> None:
+def log_to(output: Output) -> None:
     """Log to lightningd's log, in place of pyln's handler, which escapes nothing."""
     root = logging.getLogger()
     for handler in list(root.handlers):
         if isinstance(handler, PluginLogHandler):
             root.removeHandler(handler)
-    root.addHandler(NodeLog(plugin))
+    root.addHandler(NodeLog(output.log))
     logging.getLogger("chanfitness").setLevel(logging.INFO)
 
 

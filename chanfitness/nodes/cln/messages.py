@@ -45,7 +45,7 @@ CLOSED = frozenset({"FUNDING_SPEND_SEEN", "ONCHAIN", "CLOSED"})
 
 _OF_A_FUNDED_CHANNEL = ("channel_id", "funding_txid", "funding_outnum")
 _CHANNEL_ID = re.compile(r"[0-9a-f]{64}")
-_SHORT_ID = re.compile(r"[0-9]{1,8}x[0-9]{1,8}x[0-9]{1,5}")
+SHORT_ID = re.compile(r"[0-9]{1,8}x[0-9]{1,8}x[0-9]{1,5}")
 
 
 class StateChange(NamedTuple):
@@ -60,7 +60,8 @@ class StateChange(NamedTuple):
 class Listed(NamedTuple):
     """A channel as ``listpeerchannels`` has it.
 
-    ``was_open``: it is open, or was before its close began.
+    ``was_open``: it is open, or was before its close began. ``aliases``: short channel
+    ids that it has until its own, or as well, here and with its peer.
     """
 
     channel_id: str
@@ -68,6 +69,7 @@ class Listed(NamedTuple):
     state: str
     short_id: str | None
     was_open: bool
+    aliases: tuple[str, ...] = ()
 
 
 class Listing(NamedTuple):
@@ -135,11 +137,6 @@ def parse_channels(channels: object) -> list[Listed]:
     return listed
 
 
-def is_short_id(text: object) -> bool:
-    """Whether ``text`` looks like ``700000x1x0``."""
-    return isinstance(text, str) and _SHORT_ID.fullmatch(text) is not None
-
-
 def first_generation_id(point: OutPoint) -> str | None:
     """The channel id that a channel had from its funding, if it is not dual-funded.
 
@@ -187,6 +184,7 @@ def _listed(entry: dict[str, object]) -> Listed:
         state,
         _short_id(entry.get("short_channel_id")),
         state in OPEN or (state in CLOSING and _has_been_open(entry.get("state_changes"))),
+        _aliases(entry.get("alias")),
     )
 
 
@@ -216,4 +214,11 @@ def _channel_id(text: object) -> str:
 
 
 def _short_id(text: object) -> str | None:
-    return text if isinstance(text, str) and is_short_id(text) else None
+    return text if isinstance(text, str) and SHORT_ID.fullmatch(text) else None
+
+
+def _aliases(alias: object) -> tuple[str, ...]:
+    if not isinstance(alias, dict):
+        return ()
+    names = [_short_id(alias.get(side)) for side in ("local", "remote")]
+    return tuple(name for name in names if name is not None)

@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from ...events import PeerOfflineEvent, PeerOnlineEvent
 from ...logs import Log
+from ...wire import Vertex
 from .channels import Channels
 from .listings import ListingClient
 from .messages import Listed, StateChange, parse_change, parse_peer, payload
@@ -59,6 +60,15 @@ class Notifications:
         self._publish = publish
         self._waiting: list[tuple[StateChange, datetime.datetime]] = []  # for a listing
 
+    @property
+    def waiting(self) -> int:
+        """How many changes wait for a listing."""
+        return len(self._waiting)
+
+    def forget(self) -> None:
+        """Drop what waits: a snapshot is to have it."""
+        self._waiting.clear()
+
     def take(self, notification: Notification) -> None:
         """Tell what it means, after what waits, if there is an answer now."""
         self._resolve(notification)
@@ -73,6 +83,17 @@ class Notifications:
                 self._put(
                     [(PeerOnlineEvent if online else PeerOfflineEvent)(peer, notification.at)]
                 )
+                self._complete_names(peer, notification)
+
+    def _complete_names(self, peer: Vertex, notification: Notification) -> None:
+        """Ask for a short channel id that came meanwhile: no notification tells of it."""
+        if self._channels.lacks_short_id(peer) and self._may_ask(notification):
+            self._channels.note_names(self._listings.channels_of(peer) or [])
+            self._publish()
+
+    def _may_ask(self, notification: Notification) -> bool:
+        """Whether to ask now: a lightningd that does not answer, only at its latest word."""
+        return self._listings.is_answered or self._is_latest(notification)
 
     def _change(self, change: StateChange, notification: Notification) -> None:
         waits = any(each.channel_id == change.channel_id for each, _ in self._waiting)
@@ -84,11 +105,8 @@ class Notifications:
             self._resolve(notification)
 
     def _resolve(self, notification: Notification) -> None:
-        """Tell what the changes mean that wait for a listing, as far as there is one.
-
-        A lightningd that does not answer is asked only at the latest of its notifications.
-        """
-        while self._waiting and (self._listings.is_answered or self._is_latest(notification)):
+        """Tell what the changes mean that wait for a listing, as far as there is one."""
+        while self._waiting and self._may_ask(notification):
             change, at = self._waiting[0]
             listed: list[Listed] | None = []
             if self._channels.needs_listing(change):

@@ -4,24 +4,23 @@ It listens to ``connect``, ``disconnect`` and ``channel_state_changed``, and ans
 ``lightning-cli chanfitness``, ``chanfitness-peer ID`` and ``chanfitness-history
 CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-prometheus``.
 
-Three threads: this one reads what lightningd says, and does no more than pass it on
+Four threads: this one reads what lightningd says, and does no more than pass it on
 with the time at which it came; the watcher's feeds the store; a third answers
-questions. So neither a slow disk, nor a question, nor a socket that does not answer
-holds up lightningd. Standard output is the protocol: nothing prints, and what is
-logged goes to lightningd's log.
+questions; a fourth writes to lightningd. So neither a slow disk, nor a question, nor a
+socket that does not answer, nor a pipe that is not read holds up lightningd or the end.
+Standard output is the protocol: nothing prints, and what is logged goes to
+lightningd's log.
 """
 
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 from ...checks import extra, quoted
@@ -32,36 +31,39 @@ from ...logs import Log
 from ...store import ChannelEventStore
 from ...terminal.wakeup import InterruptedBySignalError, Signals
 from .log import log_to
+from .output import Output
 from .rpc_client import LightningRpc
 from .rpc_methods import ANSWER_TIMEOUT, CATCH_UP, Query
+from .server import BAD_PARAMETERS, FAILED, RefusedError, Server
 from .watcher import TOPICS, Inbox, Watcher
 
 with extra("cln"):
-    from pyln.client import Plugin, RpcException  # type: ignore[import-untyped]
+    from pyln.client import Plugin  # type: ignore[import-untyped]
     from pyln.client.plugin import Request  # type: ignore[import-untyped]
 
 logger = Log(__name__)
 
+MAXIMUM_QUESTIONS = 1000
+"""How many may wait to be answered; more are refused."""
+
 _DATABASE = "chanfitness.db"
-_FAILED, _BAD_PARAMETERS = -1, -32602  # as lightningd and JSON-RPC number errors
+_CHUNK = 2**16
+_END_TIMEOUT = 0.25  # seconds for what was not read yet at the end
 
 _Question = Callable[[Query], dict[str, object]]
-
-
-class _ShutdownError(BaseException):
-    """lightningd tells us to end. No ``Exception``: pyln would log it and go on."""
 
 
 class WatchingPlugin:
     """Joins a pyln ``Plugin`` to a watcher, which its ``init`` starts.
 
-    ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`; ``within``,
+    ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`; ``timeout``,
     ``catch_up``: as for :class:`Query`.
     """
 
     def __init__(
         self,
         plugin: Plugin,
+        output: Output,
         *,
         clock: Clock | None = None,
         inbox: Inbox | None = None,
@@ -70,6 +72,7 @@ class WatchingPlugin:
         catch_up: float = CATCH_UP,
     ) -> None:
         self._plugin = plugin
+        self._server = Server(plugin, output)
         self._clock = clock
         self._inbox = inbox
         self._on_event = on_event
@@ -77,15 +80,15 @@ class WatchingPlugin:
         self._catch_up = catch_up
         self._watcher: Watcher | None = None
         self._exporter: Any = None  # what serves Prometheus, as far as it does
-        self._questions: queue.SimpleQueue[tuple[Request, Query, _Question] | None]
+        self._questions: queue.SimpleQueue[tuple[object, Watcher, Query, _Question] | None]
         self._questions = queue.SimpleQueue()
         self._declare(plugin)
 
-    def serve(self) -> None:
-        """Do what lightningd says until it ends, or tells us to."""
+    def serve(self, chunks: Iterable[bytes]) -> None:
+        """Do what lightningd says in ``chunks``, until it ends or tells us to."""
         try:
-            while self._read():
-                pass
+            with suppress(InterruptedBySignalError, OSError):
+                self._server.serve(chunks)
         finally:
             self._stop()
 
@@ -97,15 +100,17 @@ class WatchingPlugin:
     def _declare(self, plugin: Plugin) -> None:
         """Say what there is; pyln finds out by the functions what parameters they have."""
 
-        def chanfitness(request: Request) -> None:
+        def chanfitness(*, request: Request) -> None:
             """Lifetime and uptime of each open channel."""
             self._ask(request, Query.all_channels)
 
-        def chanfitness_peer(request: Request, id: object) -> None:  # noqa: A002
+        def chanfitness_peer(id: object, *, request: Request) -> None:  # noqa: A002
             """State, flaps and channels of the peer {id}."""
             self._ask(request, lambda query: query.peer(id))
 
-        def chanfitness_history(request: Request, channel: object, window: object = None) -> None:
+        def chanfitness_history(
+            channel: object, window: object = None, *, request: Request
+        ) -> None:
             """Outages and sums of a {channel}, over its life or the last {window}, like 7d."""
             self._ask(request, lambda query: query.history(channel, window))
 
@@ -115,7 +120,7 @@ class WatchingPlugin:
             plugin.methods[name].description = method.__doc__  # old versions know no such argument
         for topic in TOPICS:
             plugin.add_subscription(topic, self._teller(topic))
-        plugin.add_subscription("shutdown", _shut_down)
+        plugin.add_subscription("shutdown", lambda **_: self._server.end())
         plugin.add_option(
             "chanfitness-db",
             None,
@@ -139,6 +144,9 @@ class WatchingPlugin:
 
     def _init(self, options: object, configuration: object, **_: object) -> dict[str, str] | None:
         """Begin to watch. What is not usable disables this plugin, and nothing else."""
+        if self._watcher is not None:
+            logger.warning("lightningd sent init again: nothing is changed")
+            return None
         try:
             self._watcher = self._make_watcher()
         except Exception as error:
@@ -156,8 +164,9 @@ class WatchingPlugin:
         address = self._option("chanfitness-prometheus")
         if address is not None:
             after_start = self._exporting(address)
+        database = os.path.expanduser(self._option("chanfitness-db") or _DATABASE)
         return Watcher(
-            os.path.join(plugin.lightning_dir, self._option("chanfitness-db") or _DATABASE),
+            os.path.join(plugin.lightning_dir, database),
             LightningRpc(os.path.join(plugin.lightning_dir, plugin.rpc_filename)),
             startup=plugin.startup,
             clock=self._clock,
@@ -186,18 +195,6 @@ class WatchingPlugin:
 
         return export
 
-    def _read(self) -> bool:
-        """Do what lightningd says. Returns whether there is more to come."""
-        try:
-            self._plugin.run()
-        except (_ShutdownError, InterruptedBySignalError, OSError):
-            return False
-        except Exception as error:
-            # Raised by a whole message, so the next begins where pyln reads on.
-            logger.error("cannot use what lightningd said: %s", quoted(error))
-            return True
-        return False
-
     def _stop(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()
@@ -209,63 +206,60 @@ class WatchingPlugin:
 
     def _ask(self, request: Request, question: _Question) -> None:
         if self._watcher is None:
-            raise RpcException("chanfitness was not started", _FAILED)
+            raise RefusedError(FAILED, "chanfitness was not started")
+        if self._questions.qsize() >= MAXIMUM_QUESTIONS:
+            raise RefusedError(FAILED, f"{MAXIMUM_QUESTIONS} questions wait to be answered")
         query = Query(self._watcher, self._timeout, self._catch_up)
-        self._questions.put((request, query, question))
+        self._questions.put((request.id, self._watcher, query, question))
 
     def _answer_all(self) -> None:
         while (entry := self._questions.get()) is not None:
-            request, query, question = entry
-            result, refusal = _answer(query, question)
-            # Not where the refusal was raised: pyln would add a traceback to it.
-            with suppress(OSError):  # nobody is there any more
-                if refusal is None:
-                    request.set_result(result)
-                else:
-                    request.set_exception(refusal)
+            number, watcher, query, question = entry
+            try:
+                answer = _answer(query, question)
+            except RefusedError as refusal:
+                self._server.refuse(number, refusal.code, str(refusal))
+            else:
+                warnings = watcher.warnings()
+                if warnings:
+                    answer["warning"] = "; ".join(warnings)
+                self._server.answer(number, answer)
 
 
 def main() -> int:
     """Run as a plugin, started by lightningd; started by a person, say what this is."""
     plugin = Plugin()
-    watching = WatchingPlugin(plugin)
+    output = Output(plugin.stdout.fileno())
+    watching = WatchingPlugin(plugin, output)
     if os.environ.get("LIGHTNINGD_PLUGIN") != "1":
         plugin.run()
         return 0
-    log_to(plugin)
-    with Signals() as signals, io.BufferedReader(_Input(signals)) as messages:
-        plugin.stdin = SimpleNamespace(buffer=messages)
-        watching.serve()
-    # If lightningd is gone, what was not written need not fail at our end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), plugin.stdout.fileno())
+    plugin.stdout = output
+    log_to(output)
+    with Signals() as signals:
+        watching.serve(_chunks(signals))
+    output.finish(_END_TIMEOUT)
     return watching.exit_status
 
 
-class _Input(io.FileIO):
-    """Standard input, whose reads a signal ends."""
-
-    def __init__(self, signals: Signals) -> None:
-        super().__init__(sys.stdin.fileno(), closefd=False)
-        self._signals = signals
-
-    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
-        self._signals.wait_for(self.fileno())
-        return super().readinto(buffer)
-
-
-def _shut_down(**_: object) -> None:
-    raise _ShutdownError
+def _chunks(signals: Signals) -> Iterator[bytes]:
+    """Standard input, until a signal ends it."""
+    descriptor = sys.stdin.fileno()
+    while True:
+        signals.wait_for(descriptor)
+        chunk = os.read(descriptor, _CHUNK)
+        if not chunk:
+            return
+        yield chunk
 
 
-def _answer(
-    query: Query, question: _Question
-) -> tuple[dict[str, object] | None, RpcException | None]:
+def _answer(query: Query, question: _Question) -> dict[str, object]:
     try:
-        return question(query), None
+        return question(query)
     except ChanFitnessError as error:
-        return None, RpcException(str(error), _FAILED)
+        raise RefusedError(FAILED, str(error)) from None
     except ValueError as error:
-        return None, RpcException(str(error), _BAD_PARAMETERS)
+        raise RefusedError(BAD_PARAMETERS, str(error)) from None
     except Exception as error:
         logger.exception("a question found a fault")
-        return None, RpcException(f"a fault: {quoted(error)}", _FAILED)
+        raise RefusedError(FAILED, f"a fault: {quoted(error)}") from None

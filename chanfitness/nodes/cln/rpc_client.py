@@ -108,6 +108,9 @@ class LightningRpc:
 
 
 def _result(answer: object) -> object:
-    if not isinstance(answer, dict) or "result" not in answer:
-        raise ValueError(answer.get("error") if isinstance(answer, dict) else answer)
+    if not isinstance(answer, dict):
+        raise ValueError(answer)
+    if "result" not in answer:
+        error = answer.get("error")
+        raise ValueError(error.get("message", error) if isinstance(error, dict) else error)
     return answer["result"]

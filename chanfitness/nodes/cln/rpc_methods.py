@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from ...checks import quoted
 from ...core.history import ChannelHistory
-from ...errors import ChannelNotFoundError
+from ...core.saved_state import MICROSECOND, ClosedRow, int_to_date
+from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
 from ...recording.format import format_time
 from ...reports.formats import json_object, report
 from ...reports.tables import BLIND, PEER_STATE, SPAN, SUMS, TOTALS, Row
 from ...store import ChannelEventStore
 from ...wire import OutPoint, Vertex
-from .messages import is_short_id
+from .names import matching, only, parse_name
 from .watcher import Watcher
 
 ANSWER_TIMEOUT = 10.0
 """Seconds for an answer in all."""
 CATCH_UP = 1.0
 """Seconds of it to wait for what lightningd said before the question."""
+
+
+class _Found(NamedTuple):
+    """What a name may mean: open channels with their peers, and peers.
+
+    ``name``: the channel point that it leads to, if it is another name of a channel.
+    """
+
+    name: str
+    channels: Mapping[OutPoint, Vertex]
+    peers: list[Vertex]
 
 
 class Query:
@@ -39,23 +52,53 @@ class Query:
         return report(TOTALS, overview).as_object()
 
     def peer(self, text: object) -> dict[str, object]:
-        """What is known of the peer with this public key."""
-        peer = Vertex.parse(_text(text, "a peer's public key"))
-        info = self._store().get_peer_info(peer, timeout=self._left())
+        """State, flaps and channels of one peer, by a name of it or of a channel with it."""
+        name = parse_name(text)
+        store = self._store()
+        found = self._find(store, name)
+        peers = dict.fromkeys([*found.channels.values(), *found.peers])
+        if not peers:
+            peers = {Vertex(row.key): None for row in self._closed(found)}
+        if not peers:
+            raise PeerNotFoundError(f"peer {name} is not known")
+        info = store.get_peer_info(only(name, peers), timeout=self._left())
         channels = [str(point) for point in info.channels]
         return json_object(PEER_STATE, Row(peer=info)) | {"channels": channels}
 
     def history(self, text: object, window: object) -> dict[str, object]:
-        """Outages and sums of one channel, by its channel point or short channel id."""
+        """Outages and sums of one channel, by a name of it or of the peer that has no other."""
         period = None if window is None else parse_period(window)
-        name = _text(text, "a channel")
-        point = None if is_short_id(name) else OutPoint.parse(name)
+        name = parse_name(text)
         store = self._store()
-        if point is None:
-            point = self._watcher.point_of(name)
-        if point is None:
-            raise ChannelNotFoundError(f"no channel {name} is open")
-        return _history_object(point, store.get_history(point, window=period, timeout=self._left()))
+        found = self._find(store, name)
+        if found.channels:
+            point = only(name, found.channels)
+            return _history_object(
+                point, store.get_history(point, window=period, timeout=self._left())
+            )
+        closed = {row.channel_point: row for row in self._closed(found)}
+        if not closed:
+            raise ChannelNotFoundError(f"no channel {name} is open, and none is saved as closed")
+        if period is not None:
+            raise ValueError(f"channel {name} has closed: its figures are of its whole life")
+        return _closed_object(closed[only(name, closed)])
+
+    def _find(self, store: ChannelEventStore, name: str) -> _Found:
+        """The open channels that ``name`` may mean, and the peers."""
+        overview = store.get_overview(timeout=self._left())
+        channels = {each.channel_point: each.peer for each in overview.channels}
+        named = self._watcher.names.get(name)
+        if named is not None:
+            return _Found(str(named), {p: channels[p] for p in [named] if p in channels}, [])
+        peers = matching(name, (each.peer for each in overview.peers))
+        points = matching(name, channels)
+        points += [point for point, peer in channels.items() if peer in peers]
+        return _Found(name, {point: channels[point] for point in points}, peers)
+
+    def _closed(self, found: _Found) -> list[ClosedRow]:
+        """The closed channels that the same name may mean; of one that came back, the last."""
+        rows = {row.channel_point: row for row in self._watcher.closed()}
+        return [rows[point] for point in matching(found.name, rows)]
 
     def _store(self) -> ChannelEventStore:
         """The store, once it knows what was said before the question, if that is soon."""
@@ -67,14 +110,25 @@ class Query:
         return max(self._deadline - time.monotonic(), 0)
 
 
-def _text(value: object, expected: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected {expected}, got {quoted(value)}")
-    return value
-
-
 def _history_object(point: OutPoint, history: ChannelHistory) -> dict[str, object]:
     span = {"start": format_time(history.start), "end": format_time(history.end)}
     sums = json_object([*SUMS, BLIND], Row(channel=history, history=history))
     outages = [json_object(SPAN, Row(outage=outage)) for outage in history.outages]
     return {"channel_point": str(point), **span, **sums, "outages": outages}
+
+
+def _closed_object(row: ClosedRow) -> dict[str, object]:
+    """As of an open channel, without its outages, which are not kept."""
+    opened, closed = int_to_date(row.opened), int_to_date(row.closed)
+    lifetime, uptime = row.lifetime * MICROSECOND, row.uptime * MICROSECOND
+    return {
+        "channel_point": row.channel_point,
+        "start": format_time(opened),
+        "end": format_time(closed),
+        "lifetime_seconds": lifetime.total_seconds(),
+        "uptime_seconds": uptime.total_seconds(),
+        "uptime_ratio": uptime / lifetime if lifetime else None,
+        "blind_seconds": (closed - opened - lifetime).total_seconds(),
+        "outages": None,
+        "closed": True,
+    }

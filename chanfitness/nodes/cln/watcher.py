@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
@@ -20,11 +20,12 @@ from ...checks import quoted
 from ...clock import Clock, SteadyClock, reader
 from ...config import NOT_YET_KNOWN, Config
 from ...core.queries import Overview
+from ...core.saved_state import ClosedRow
 from ...errors import ChanFitnessError, RequestTimeoutError
 from ...events import MonitoringPausedEvent, OnEvent, OpenChannel
 from ...logs import Log
 from ...periods import KEPT, OWN_OUTAGE
-from ...storage.sqlite import SqliteStorage
+from ...storage.sqlite import SqliteStorage, read
 from ...store import ChannelEventStore
 from ...subscribe import Server
 from ...wire import OutPoint
@@ -38,6 +39,12 @@ from .startup_grace import StartupGrace
 logger = Log(__name__)
 
 TOPICS = ("connect", "disconnect", "channel_state_changed")
+
+MAXIMUM_INBOX = 10_000
+"""How many notifications may wait; what comes then is left to a new snapshot."""
+
+MAXIMUM_CHANGES = 1000
+"""How many changes of state may wait for a listing that does not come."""
 
 _END_TIMEOUT = 0.25  # seconds for what is in the inbox, then as much without lightningd
 _STORE_TIMEOUT = 30.0  # seconds for an answer of our own store
@@ -58,6 +65,12 @@ class Inbox(Protocol):
 
 class _Stop(NamedTuple):
     at: datetime.datetime | None
+
+
+class _Overrun(NamedTuple):
+    """What was told from ``at`` on, until this is handled, is not in the inbox."""
+
+    at: datetime.datetime
 
 
 class Watcher:
@@ -107,8 +120,9 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="chanfitness-cln", daemon=True)
         self._started = threading.Event()
         self._failure: str | None = None  # why there is no store, once _started is set
-        self._points: dict[str, OutPoint] = {}  # by short channel id; replaced, never changed
+        self.names: Mapping[str, OutPoint] = {}  # of channels; replaced, never changed
         self._latest: Notification | None = None
+        self._is_overrun = threading.Event()
         # What follows belongs to the thread.
         self._channels: Channels
         self._sees = False
@@ -121,7 +135,14 @@ class Watcher:
         self._thread.start()
 
     def tell(self, topic: str, params: object) -> None:
-        """Note what lightningd says, and when."""
+        """Note what lightningd says, and when. Too much of it is left to a new snapshot."""
+        if self._is_overrun.is_set():
+            return
+        if self._inbox.qsize() >= MAXIMUM_INBOX:
+            overrun = _Overrun(self._clock.now())
+            self._is_overrun.set()
+            self._inbox.put(overrun)
+            return
         notification = self._latest = Notification(topic, params, self._clock.now())
         self._inbox.put(notification)
 
@@ -139,9 +160,19 @@ class Watcher:
             raise ChanFitnessError(self._failure)
         return self._store
 
-    def point_of(self, short_id: str) -> OutPoint | None:
-        """The channel point of an open channel, by its short channel id."""
-        return self._points.get(short_id)
+    def warnings(self) -> list[str]:
+        """Why the answers may not be what they seem; empty if all is well."""
+        warnings = []
+        if self._storage.failure is not None:
+            warnings.append(f"nothing is saved: {self._storage.failure}")
+        if self._listings.failure is not None:
+            warnings.append(f"not all is seen: {self._listings.failure}")
+        return warnings
+
+    def closed(self) -> list[ClosedRow]:
+        """The channels that closed and were saved with their final figures."""
+        _, closed = read(self._storage.path)
+        return closed
 
     @property
     def all_is_saved(self) -> bool:
@@ -174,6 +205,10 @@ class Watcher:
                 break
             if isinstance(item, threading.Event):
                 item.set()
+            elif isinstance(item, _Overrun):
+                self._is_overrun.clear()  # first: from here on all is told again
+                if has_store:
+                    self._guarded(self._start_over, item.at)
             elif has_store and not is_known:
                 self._guarded(self._take, item)
         if self._sees:
@@ -198,11 +233,11 @@ class Watcher:
         self._started.set()
         return self._failure is None
 
-    def _next(self) -> Notification | threading.Event | _Stop | None:
+    def _next(self) -> Notification | threading.Event | _Stop | _Overrun | None:
         """The next item; None when the connects have settled."""
         wait = self._grace.wait(self._now()) if self._grace is not None else None
         try:
-            item: Notification | threading.Event | _Stop
+            item: Notification | threading.Event | _Stop | _Overrun
             item = self._inbox.get(timeout=None if wait is None else wait.total_seconds())
         except queue.Empty:
             return None
@@ -219,6 +254,20 @@ class Watcher:
             self._take_blindly(notification)
         else:
             self._notifications.take(notification)
+            if self._notifications.waiting > MAXIMUM_CHANGES:
+                self._start_over(notification.at)
+
+    def _start_over(self, at: datetime.datetime) -> None:
+        """See nothing from ``at`` on, until a new snapshot."""
+        logger.warning("lightningd says more than can be handled: taking a new snapshot")
+        if self._sees:
+            self._put([MonitoringPausedEvent(at)])
+            self._sees = False
+        self._notifications.forget()
+        self._is_starting |= self._grace is not None  # some of its connects were not told
+        self._grace = None
+        self._known_already = 0
+        self._look()
 
     # Before all is seen: what is told is in the snapshot that is to come.
 
@@ -277,7 +326,7 @@ class Watcher:
 
     def _publish(self) -> None:
         """Let others know which channel has which name; after the events that told it."""
-        self._points = self._channels.points
+        self.names = self._channels.names
         ids = self._channels.ids
         if ids != self._storage.channel_ids:
             self._storage.channel_ids = ids

@@ -27,15 +27,7 @@ _BAD_MACAROON = re.compile(
     "|caveat .* not satisfied: macaroon (has expired|locked to different IP address)",
     re.DOTALL,
 )
-_STARTING = re.compile(
-    "waiting to start"
-    "|wallet not created"
-    "|wallet locked"
-    "|the RPC server is in the process of starting up"
-    "|unable to determine macaroon permissions"
-    "|.*macaroon store is locked"
-)
-_UNINFORMATIVE = "failed to connect to all addresses; last error: "
+_OUT_OF_DATE = re.compile("certificate (has expired|is not yet valid)")
 
 
 class AbandonedError(Exception):
@@ -60,13 +52,17 @@ class DisconnectedError(Exception):
             return self.details
         if self.code is grpc.StatusCode.OK:
             return "it ended the stream"
-        return f"{self.code.name} {quoted(self.details.removeprefix(_UNINFORMATIVE))}"
+        if out_of_date := self._out_of_date:
+            return f"its certificate {out_of_date[1]}, by the clock of this machine"
+        return f"{self.code.name} {quoted(self._what_matters)}"
 
     @property
     def refuses_certificate(self) -> bool:
         """Is that not the lnd whose certificate we hold?"""
-        return self.code is grpc.StatusCode.UNAVAILABLE and bool(
-            _BAD_CERTIFICATE.search(self.details)
+        return (
+            self.code is grpc.StatusCode.UNAVAILABLE
+            and not self._out_of_date  # a clock is set right, a certificate is renewed
+            and bool(_BAD_CERTIFICATE.search(self.details))
         )
 
     @property
@@ -80,12 +76,14 @@ class DisconnectedError(Exception):
         )
 
     @property
-    def is_known(self) -> bool:
-        """Is it what one hears of an lnd that stops, is away or starts?"""
-        if self.code is grpc.StatusCode.UNKNOWN:
-            return bool(_STARTING.match(self.details))
-        return self.code in (
-            grpc.StatusCode.OK,
-            grpc.StatusCode.UNAVAILABLE,
-            grpc.StatusCode.UNIMPLEMENTED,
-        )
+    def _out_of_date(self) -> re.Match[str] | None:
+        if self.code is not grpc.StatusCode.UNAVAILABLE:
+            return None
+        return _OUT_OF_DATE.search(self.details)
+
+    @property
+    def _what_matters(self) -> str:
+        """The details; of a connection that failed, where gRPC nests reasons, the innermost."""
+        if self.code is not grpc.StatusCode.UNAVAILABLE:
+            return self.details
+        return self.details.rpartition(": ")[2] or self.details

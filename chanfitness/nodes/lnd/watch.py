@@ -29,6 +29,7 @@ from ...events import (
 from ...logs import Log
 from ...wire import Vertex
 from ..backoff import Backoff
+from ..told_reasons import ToldReasons
 from . import messages as lnd_messages
 from .connection import CHANNEL_EVENTS, LIST_CHANNELS, LIST_PEERS, Connection
 from .errors import AbandonedError, DisconnectedError
@@ -38,9 +39,6 @@ with extra("lnd"):
     from google.protobuf.message import DecodeError
 
 logger = Log("chanfitness.nodes.lnd")
-
-MAXIMUM_TOLD = 100
-"""How many unknown error texts are remembered, so that each is logged once."""
 
 
 class Watch:
@@ -67,7 +65,7 @@ class Watch:
         self._open: set[OpenChannel] = set()
         self._sees = False
         self._is_loss_told = False
-        self._told: set[str] = set()
+        self._told = ToldReasons()
 
     def start(self) -> None:
         """Connect, in a thread of its own, which ends with the interpreter at the latest."""
@@ -213,7 +211,7 @@ class Watch:
         elif end.refuses_macaroon and self._are_current(credentials):
             what = f"refuses the macaroon {settings.macaroonpath!a}"
         else:
-            self._tell(str(end), is_known=end.is_known)
+            self._tell(str(end))
             return
         self.fault = NodeError(f"lnd at {settings.rpcserver} {what}: {end}")
         logger.critical("%s", self.fault)
@@ -225,14 +223,11 @@ class Watch:
         except NodeError:
             return False
 
-    def _tell(
-        self, why: str, *, is_known: bool = False, exc_info: BaseException | None = None
-    ) -> None:
-        """Log that lnd cannot be seen, once; and each reason that is not known, once."""
-        is_new = not is_known and why not in self._told and len(self._told) < MAXIMUM_TOLD
-        if is_new:
-            self._told.add(why)
-        if is_new or not self._is_loss_told:
+    def _tell(self, why: str, *, exc_info: BaseException | None = None) -> None:
+        """Log why lnd cannot be seen: each new reason, but the same one rarely."""
+        if not self._is_loss_told:
+            self._told.clear()
+        if self._told.is_due(why):
             logger.warning(
                 "cannot see lnd at %s, trying again: %s",
                 self._settings.rpcserver,

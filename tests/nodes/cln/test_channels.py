@@ -42,8 +42,9 @@ def listed(
     peer: Vertex = ALICE,
     short_id: str | None = None,
     was_open: bool = True,
+    aliases: tuple[str, ...] = (),
 ) -> Listed:
-    return Listed(name, OpenChannel(point, peer), state, short_id, was_open)
+    return Listed(name, OpenChannel(point, peer), state, short_id, was_open, aliases)
 
 
 def changed(state: str, *, name: str = ID, short_id: str | None = None) -> StateChange:
@@ -172,7 +173,6 @@ def test_a_splice_moves_the_channel() -> None:
         ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE, AT)
     ]
     assert channels.ids == {ID: CHANNEL_2, channel_id(8): CHANNEL_3}
-    assert channels.points == {"2x1x1": CHANNEL_2}
     assert channels.take(changed("ONCHAIN"), AT + SECOND) == [
         ClosedChannelEvent(CHANNEL_2, ALICE, AT + SECOND)
     ]
@@ -184,22 +184,68 @@ def test_a_splice_that_is_given_up_is_no_event() -> None:
     assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == []
 
 
-def test_short_channel_ids_are_those_of_open_channels() -> None:
+# Names.
+
+
+def test_a_channel_is_called_by_all_that_a_listing_calls_it() -> None:
+    channels = watched(listed(CHANNEL_1, short_id="1x1x1", aliases=("16000000x1x1", "9x9x9")))
+    for name in (ID, str(CHANNEL_1), "1x1x1", "16000000x1x1", "9x9x9"):
+        assert channels.names[name] == CHANNEL_1
+
+
+def test_a_channel_keeps_its_names_when_it_moves_and_when_it_closes() -> None:
     channels = watched(listed(CHANNEL_1, short_id="1x1x1"))
-    channels.take(
-        changed(NORMAL, name=channel_id(8), short_id="2x2x2"),
-        AT,
-        [listed(CHANNEL_2, name=channel_id(8))],
-    )
-    assert channels.points == {"1x1x1": CHANNEL_1, "2x2x2": CHANNEL_2}
+    channels.take(changed(NORMAL, short_id="2x1x1"), AT, [listed(CHANNEL_2)])
     channels.take(changed("ONCHAIN"), AT)
-    assert channels.points == {"2x2x2": CHANNEL_2}
+    assert channels.names == dict.fromkeys(
+        [ID, "1x1x1", "2x1x1", str(CHANNEL_1), str(CHANNEL_2)], CHANNEL_2
+    )
 
 
-def test_a_channel_that_moved_has_no_old_short_channel_id() -> None:
-    channels = watched(listed(CHANNEL_1, short_id="1x1x1"))
-    channels.take(changed(NORMAL), AT, [listed(CHANNEL_2)])
-    assert channels.points == {}
+def test_a_name_of_a_channel_that_is_known_from_before_leads_to_it() -> None:
+    assert Channels({ID: CHANNEL_1}).names == {ID: CHANNEL_1}
+
+
+def test_an_alias_never_hides_the_name_of_another_channel() -> None:
+    mine, other = listed(CHANNEL_1, short_id="1x1x1"), channel_id(8)
+    greedy = listed(CHANNEL_2, name=other, aliases=("1x1x1",))
+    assert watched(mine, greedy).names["1x1x1"] == CHANNEL_1
+    assert watched(greedy, mine).names["1x1x1"] == CHANNEL_1
+
+
+def test_an_alias_that_a_peer_changes_does_not_pile_up() -> None:
+    channels = watched(listed(CHANNEL_1))
+    for number in range(1000):
+        channels.note_names([listed(CHANNEL_1, aliases=(f"{number}x1x1",))])
+    assert len(channels.names) == 3
+
+
+@pytest.mark.parametrize("state", [NORMAL, "CHANNELD_SHUTTING_DOWN", "AWAITING_UNILATERAL"])
+def test_a_short_channel_id_that_comes_late_is_lacking_until_then(state: str) -> None:
+    channels = watched(listed(CHANNEL_1))
+    assert channels.lacks_short_id(ALICE)
+    assert not channels.lacks_short_id(BOB)
+    channels.take(changed(state, short_id="1x1x1"), AT, [listed(CHANNEL_1)])
+    assert channels.names["1x1x1"] == CHANNEL_1
+    assert not channels.lacks_short_id(ALICE)
+
+
+def test_a_short_channel_id_is_not_lacking_any_more_when_the_channel_has_closed() -> None:
+    channels = watched(listed(CHANNEL_1))
+    channels.take(changed("ONCHAIN"), AT)
+    assert not channels.lacks_short_id(ALICE)
+
+
+def test_only_open_channels_get_names_of_a_listing_that_is_for_names() -> None:
+    channels = watched(listed(CHANNEL_1))
+    channels.note_names(
+        [
+            listed(CHANNEL_1, short_id="1x1x1"),
+            listed(CHANNEL_2, short_id="2x2x2"),
+            listed(CHANNEL_3, name=channel_id(8), short_id="3x3x3"),
+        ]
+    )
+    assert channels.names == dict.fromkeys([ID, str(CHANNEL_1), "1x1x1"], CHANNEL_1)
 
 
 # Snapshots.

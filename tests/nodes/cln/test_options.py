@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,15 +16,20 @@ import pytest
 from pyln.client import Plugin  # type: ignore[import-untyped]
 
 from chanfitness import SqliteStorage
+from chanfitness.nodes.cln import plugin as plugin_module
+from chanfitness.nodes.cln import watcher as watcher_module
+from chanfitness.nodes.cln.output import Output
 from chanfitness.nodes.cln.plugin import WatchingPlugin
 
-from ...support.cln_plugin_fixtures import FAILED, clock, ids, rpc, wire
+from ...support.cln_messages import change, channel_id
+from ...support.cln_plugin_fixtures import FAILED, NORMAL, clock, ids, rpc, wire
+from ...support.disks import Disk, small_disk
 from ...support.fake_lightningd import RpcServer, Wire, init_params
 from ...support.plugin_process import environment, logging_restored, plugin_here
 from ...support.stores import WAIT, Call
 from ...support.values import ALICE, BOB, CHANNEL_1
 
-__all__ = ["clock", "rpc", "wire"]
+__all__ = ["clock", "rpc", "small_disk", "wire"]
 
 
 def test_the_database_is_beside_the_nodes_own_files(wire: Wire, tmp_path: Path) -> None:
@@ -36,6 +44,28 @@ def test_the_database_may_be_elsewhere(tmp_path: Path, rpc: RpcServer, is_absolu
     with plugin_here(tmp_path, options={"chanfitness-db": name}) as wire:
         wire.result("chanfitness")
     assert [file.name for file in tmp_path.glob("**/*.db")] == ["where.db"]
+
+
+def test_a_tilde_is_the_home_directory(
+    tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with plugin_here(tmp_path, options={"chanfitness-db": "~/where.db"}) as wire:
+        wire.result("chanfitness")
+    assert (tmp_path / "home" / "where.db").is_file()
+
+
+@pytest.mark.parametrize("options", [{}, {"chanfitness-db": "other.db"}])
+def test_a_second_init_changes_nothing(
+    wire: Wire, tmp_path: Path, options: dict[str, object]
+) -> None:
+    assert wire.request("init", init_params(tmp_path, options=options))["result"] is None
+    assert wire.logs[-1] == ("unusual", "lightningd sent init again: nothing is changed")
+    wire.notify("connect", {"id": str(BOB)})
+    assert wire.result("chanfitness-peer", str(BOB))["online"]
+    assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+    assert [file.name for file in tmp_path.glob("*.db")] == ["chanfitness.db"]
 
 
 def disabled(wire: Wire, directory: Path, **options: object) -> str:
@@ -166,6 +196,62 @@ def test_a_database_that_cannot_be_is_said_in_answers_and_in_the_log(
         assert [level for level, _ in wire.logs] == ["broken"]
 
 
+QUESTIONS = [
+    ("chanfitness",),
+    ("chanfitness-peer", str(ALICE)),
+    ("chanfitness-history", "1x1x1"),
+]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_while_nothing_is_saved_each_answer_says_so(
+    tmp_path: Path,
+    rpc: RpcServer,
+    small_disk: Disk,
+    monkeypatch: pytest.MonkeyPatch,
+    question: tuple[str, ...],
+) -> None:
+    often = partial(SqliteStorage, flush_interval=timedelta(milliseconds=1))
+    monkeypatch.setattr(watcher_module, "SqliteStorage", often)
+    database = str(small_disk.directory / "fitness.db")
+    with plugin_here(tmp_path, options={"chanfitness-db": database}) as wire:
+        assert "warning" not in wire.result(*question)
+        small_disk.fill()
+        wire.wait_for_log("cannot be written, going on in memory")
+        assert wire.result(*question)["warning"].startswith("nothing is saved: ")
+        small_disk.clear()
+        wire.wait_for_log("written again, nothing is missing")
+        assert "warning" not in wire.result(*question)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_while_not_all_is_seen_each_answer_says_so(
+    wire: Wire, rpc: RpcServer, question: tuple[str, ...]
+) -> None:
+    rpc.answer = lambda method, params: "?"
+    wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL))
+    assert wire.result(*question)["warning"].startswith("not all is seen: expected an object")
+    rpc.answer = rpc.listed
+    wire.notify("connect", {"id": str(BOB)})
+    assert "warning" not in wire.result(*question)
+
+
+def test_too_many_questions_at_once_are_refused(
+    tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_module, "MAXIMUM_QUESTIONS", 3)
+    with plugin_here(tmp_path, catch_up=WAIT) as wire:
+        wire.result("chanfitness")
+        rpc.answer = lambda method, params: None  # so that the answer to the first has to wait
+        wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL))
+        for method, _ in [rpc.asked.get(timeout=WAIT) for _ in range(3)]:
+            assert method in ("listpeers", "listpeerchannels")
+        numbers = [wire.send_request("chanfitness") for _ in range(6)]
+        refused = wire.next_message()
+        assert refused["id"] in numbers[3:5]
+        assert refused["error"] == {"code": FAILED, "message": "3 questions wait to be answered"}
+
+
 def test_a_socket_that_never_answers_holds_up_no_answer(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_here(tmp_path) as wire:
         wire.result("chanfitness")
@@ -186,7 +272,12 @@ def test_an_input_that_cannot_be_read_is_the_end() -> None:
         raise OSError("Input/output error")
         yield
 
+    reader, writer = os.pipe()
     with environment("LIGHTNINGD_PLUGIN", "1"), logging_restored():
-        plugin = Plugin(autopatch=False)
-        plugin.stdin = SimpleNamespace(buffer=lines())
-        Call(WatchingPlugin(plugin).serve).result()
+        output = Output(writer)
+        plugin = WatchingPlugin(Plugin(autopatch=False), output)
+        Call(plugin.serve, lines()).result()
+        output.finish(0)
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ...support.cln_plugin_fixtures import (
     BAD_PARAMETERS,
     FAILED,
     NORMAL,
+    NOT_FOUND,
     clock,
     ids,
     rpc,
@@ -68,15 +68,6 @@ def test_a_person_who_starts_it_is_told_what_it_is() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "chanfitness-history" in done.stdout
-
-
-def test_without_its_extra_it_says_how_to_install_it() -> None:
-    program = "import sys; sys.modules['pyln'] = None; import chanfitness.nodes.cln.plugin"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, timeout=WAIT, check=False, text=True
-    )
-    assert done.returncode == 1
-    assert "pip install 'chanfitness[cln]'" in done.stderr
 
 
 # Questions.
@@ -169,25 +160,44 @@ def test_parameters_may_be_named(wire: Wire) -> None:
     ("method", "parameters", "code", "reason"),
     [
         ("chanfitness-peer", [str(BOB)], FAILED, f"peer {BOB} is not known"),
-        ("chanfitness-peer", ["Bob"], BAD_PARAMETERS, "bad public key 'Bob'"),
-        ("chanfitness-peer", ["\x1b[2J"], BAD_PARAMETERS, r"bad public key '\x1b[2J'"),
-        ("chanfitness-peer", [5], BAD_PARAMETERS, "expected a peer's public key, got 5"),
+        ("chanfitness-peer", ["2x2x2"], FAILED, "peer 2x2x2 is not known"),
+        ("chanfitness-peer", ["Bob"], BAD_PARAMETERS, "bad name 'Bob'"),
+        ("chanfitness-peer", ["\x1b[2J"], BAD_PARAMETERS, r"bad name '\x1b[2J'"),
+        ("chanfitness-peer", [5], BAD_PARAMETERS, "bad name 5"),
+        ("chanfitness-peer", [""], BAD_PARAMETERS, "bad name ''"),
+        ("chanfitness-peer", ["0" * 67], BAD_PARAMETERS, "bad name '000"),
+        ("chanfitness-peer", [], BAD_PARAMETERS, "missing a required argument: 'id'"),
         ("chanfitness-history", [str(CHANNEL_2)], FAILED, f"no channel {CHANNEL_2} is open"),
         ("chanfitness-history", ["2x2x2"], FAILED, "no channel 2x2x2 is open"),
-        ("chanfitness-history", ["here"], BAD_PARAMETERS, "bad outpoint 'here'"),
-        ("chanfitness-history", [None], BAD_PARAMETERS, "expected a channel, got None"),
+        ("chanfitness-history", ["here"], BAD_PARAMETERS, "bad name 'here'"),
+        ("chanfitness-history", [None], BAD_PARAMETERS, "bad name None"),
         ("chanfitness-history", ["1x1x1", "soon"], BAD_PARAMETERS, "bad period 'soon'"),
         ("chanfitness-history", ["1x1x1", 7], BAD_PARAMETERS, "bad period 7"),
-        ("chanfitness-history", [], -32600, "missing a required argument: 'channel'"),
-        ("chanfitness", [1], -32600, "too many positional arguments"),
+        ("chanfitness-history", [], BAD_PARAMETERS, "missing a required argument: 'channel'"),
+        ("chanfitness-history", {"bogus": 1}, BAD_PARAMETERS, "'channel'"),
+        ("chanfitness-history", {"channel": "1x1x1", "\x1b[2J": 1}, BAD_PARAMETERS, r"\x1b[2J"),
+        ("chanfitness-history", {"channel": "1x1x1", "request": 1}, BAD_PARAMETERS, "request"),
+        ("chanfitness-history", 5, BAD_PARAMETERS, "expected a list or an object, got 5"),
+        ("chanfitness-history", "1x1x1", BAD_PARAMETERS, "expected a list or an object"),
+        ("chanfitness", [1], BAD_PARAMETERS, "too many positional arguments"),
+        ("getmanifest", [1], BAD_PARAMETERS, "too many positional arguments"),
+        ("init", [], BAD_PARAMETERS, "missing a required argument: 'options'"),
+        ("init", {"options": {}, "configuration": []}, BAD_PARAMETERS, "'get'"),
+        ("chanfitness-everything", [], NOT_FOUND, "no method 'chanfitness-everything'"),
+        ("\x1b[2J", [], NOT_FOUND, r"no method '\x1b[2J'"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(
-    wire: Wire, method: str, parameters: list[object], code: int, reason: str
+    wire: Wire, method: str, parameters: object, code: int, reason: str
 ) -> None:
-    refused, text = wire.refusal(method, *parameters)
-    assert (refused, reason in text) == (code, True), text
+    wire.logs.clear()
+    error = wire.request(method, parameters)["error"]
+    assert set(error) == {"code", "message"}
+    assert (error["code"], reason in error["message"]) == (code, True), error
+    assert error["message"].isprintable()
+    assert len(error["message"]) < 300
     assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
+    assert wire.logs == []
 
 
 def test_a_question_before_init_is_refused(tmp_path: Path) -> None:
@@ -215,9 +225,13 @@ def test_a_fault_is_an_answer_too(tmp_path: Path, rpc: RpcServer) -> None:
             r"a fault: RuntimeError('no \x1b[2Jtime')",
         )
         wire.notify("connect", {"id": str(ALICE)})
+        assert wire.refusal("nothing")[0] == NOT_FOUND  # by now it was told
         clock.is_broken = False
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
         (line,) = [text for level, text in wire.logs if level == "broken"]
+    assert [text for level, text in wire.logs if level == "unusual"] == [
+        r"cannot use what lightningd said: RuntimeError('no \x1b[2Jtime')"
+    ]
     assert re.match(r"a question found a fault: RuntimeError\('no \\x1b\[2Jtime'\) < ", line)
 
 
@@ -255,14 +269,18 @@ def test_a_channel_opens_and_closes(wire: Wire, rpc: RpcServer, clock: ManualClo
         b'{"method": "connect", "params": {"connect": {"id": "\\u001b[2J"}}}\n\n',
         b'{"method": "connect", "params": {"connect": {"id": ' + b"[" * 100_000 + b"\n\n",
         b'{"method": "block_added", "params": {"block_added": {}}}\n\n',
-        b'{"id": 1, "method": "chanfitness-everything", "params": []}\n\n',
+        b'{"id": 1, "method": 5}\n\n',
+        b'{"id": 1, "result": {}}\n\n',
+        b'["connect"]\n\n',
     ],
 )
 def test_a_message_that_cannot_be_used_costs_that_message(wire: Wire, message: bytes) -> None:
+    wire.logs.clear()
     wire.send_raw(message)
     wire.notify("connect", {"id": str(BOB)})
     assert wire.result("chanfitness-peer", str(BOB))["online"]
     assert all(text.isprintable() for _, text in wire.logs)
+    assert len(wire.logs) == bool(message.strip())
 
 
 def test_a_message_may_come_in_pieces(wire: Wire) -> None:

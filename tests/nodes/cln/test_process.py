@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -147,8 +146,7 @@ def test_at_a_start_of_the_node_it_sees_when_the_connects_have_settled(
 )
 def test_a_log_line_is_one_line_at_a_level_that_lightningd_knows(level: int, name: str) -> None:
     logged: list[tuple[str, str]] = []
-    node = SimpleNamespace(log=lambda text, level: logged.append((level, text)))
-    handler = NodeLog(node)
+    handler = NodeLog(lambda text, level: logged.append((level, text)))
     handler.handle(
         logging.LogRecord("x", level, "", 1, "two\nlines \x1b[2J of %s", ("it\u202e",), None)
     )
@@ -160,7 +158,7 @@ def test_a_log_line_that_cannot_be_written_is_dropped() -> None:
         raise BrokenPipeError
 
     record = logging.LogRecord("x", logging.INFO, "", 1, "text", (), (None, None, None))
-    NodeLog(SimpleNamespace(log=gone)).handle(record)
+    NodeLog(gone).handle(record)
 
 
 def test_pylns_own_log_handler_is_gone(wire: Wire) -> None:

@@ -101,8 +101,8 @@ def test_a_splice_moves_the_figures_whether_it_is_seen_or_not(node: Node) -> Non
         node.let_pass(HOUR)
         node.set_state(ID_1, CHANNEL_2, ALICE, NORMAL, short_channel_id="2x1x1")
         assert node.watcher is not None
-        assert node.watcher.point_of("2x1x1") == CHANNEL_2
-        assert node.watcher.point_of("1x1x1") is None
+        for name in ("1x1x1", "2x1x1", ID_1, str(CHANNEL_1)):
+            assert node.watcher.names[name] == CHANNEL_2
         assert figures(store, CHANNEL_2) == (2, 2)
         with pytest.raises(ChannelNotFoundError):
             figures(store, CHANNEL_1)

@@ -18,7 +18,7 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
-from chanfitness.nodes.lnd import watch as lnd_watch
+from chanfitness.nodes import told_reasons
 from chanfitness.nodes.lnd.messages import open_channels
 
 from ...support.fake_lnd import (
@@ -178,6 +178,6 @@ def test_an_unknown_error_is_logged_once_and_escaped(
 def test_how_many_texts_are_remembered_is_limited(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr(lnd_watch, "MAXIMUM_TOLD", 3)
+    monkeypatch.setattr(told_reasons, "MAXIMUM", 3)
     tell(lnd, tmp_path, [f"number {number}" for number in range(10)])
     assert len(caplog.records) == 3

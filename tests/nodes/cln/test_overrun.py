@@ -1,0 +1,181 @@
+"""A lightningd that says more than can be handled: memory is bounded, and no figure is wrong."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness.nodes.cln import watcher as watcher_module
+from chanfitness.nodes.cln.rpc_client import LightningRpc
+from chanfitness.nodes.cln.startup_grace import MISSING_TIMEOUT, QUIET
+from chanfitness.nodes.cln.watcher import Watcher
+
+from ...support.cln_messages import change, channel_id, entry
+from ...support.cln_watchers import (
+    HOUR,
+    ID_1,
+    ID_2,
+    NORMAL,
+    SEEN,
+    Node,
+    figures,
+    history,
+    node,
+    peer_info,
+    points,
+    sees,
+)
+from ...support.stores import WAIT, Call
+from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, SECOND, vertex
+
+__all__ = ["node"]
+
+LIMIT = 10
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher_module, "MAXIMUM_INBOX", LIMIT)
+    monkeypatch.setattr(watcher_module, "MAXIMUM_CHANGES", 5)
+
+
+def flood(watcher: Watcher, count: int) -> None:
+    """Strangers connect."""
+    for number in range(1000, 1000 + count):
+        watcher.tell("connect", {"id": str(vertex(number))})
+
+
+def test_what_is_not_too_much_is_told_as_it_was(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        with node.held() as watcher:
+            flood(watcher, LIMIT - 1)
+            watcher.tell("disconnect", {"id": str(ALICE)})
+            node.clock.advance(HOUR)
+        assert (figures(store), history(store).blind / HOUR) == ((2, 1), 0)
+        assert peer_info(store).flap_count == 1
+
+
+def test_time_in_which_too_much_was_told_is_blind(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        with node.held() as watcher:
+            flood(watcher, LIMIT)
+            node.clock.advance(HOUR)
+            watcher.tell("disconnect", {"id": str(ALICE)})
+            node.clock.advance(HOUR)
+            watcher.tell("connect", {"id": str(ALICE)})
+        assert sees(store)
+        assert history(store).blind == HOUR
+        node.let_pass(HOUR)
+        assert figures(store) == (3, 3)
+        assert peer_info(store).flap_count == 0
+    assert caplog.text.count("taking a new snapshot") == 1
+
+
+def test_all_that_happened_meanwhile_is_in_the_new_snapshot(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE, CAROL)
+    with node.watched() as store:
+        with node.held() as watcher:
+            flood(watcher, LIMIT + 1)
+            node.set_state(ID_2, CHANNEL_2, BOB)
+            node.set_state(ID_1, CHANNEL_1, ALICE, SEEN)
+            node.connect(BOB)
+            node.disconnect(CAROL)
+        assert points(store) == [CHANNEL_2]
+        assert {info.peer: info.online for info in store.list_peers(timeout=WAIT)} == {
+            ALICE: True,
+            BOB: True,
+        }
+        node.disconnect(BOB)
+        assert peer_info(store, BOB).flap_count == 1
+
+
+def test_how_many_notifications_wait_is_bounded_again_and_again(node: Node) -> None:
+    with node.watched() as store:
+        for _ in range(3):
+            with node.held() as watcher:
+                flood(watcher, 1000)
+                assert node.inbox.qsize() == LIMIT + 1
+            assert sees(store)
+
+
+@pytest.mark.parametrize("startup", [False, True])
+def test_too_much_before_the_first_snapshot_is_made_up_for(node: Node, startup: bool) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    asked, release = threading.Event(), threading.Event()
+
+    def hold(method: str, params: dict[str, Any]) -> object:
+        answer = node.rpc.listed(method, params)
+        asked.set()
+        assert release.wait(WAIT)
+        return answer
+
+    node.rpc.answer = hold
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=startup)
+    watcher.start()
+    store = watcher.ready(WAIT)
+    assert asked.wait(WAIT)
+    flood(watcher, 1000)
+    node.connect(ALICE)
+    release.set()
+    assert watcher.reached().wait(WAIT)
+    assert peer_info(store).online
+    Call(watcher.stop).result()
+
+
+def test_too_much_while_the_connects_settle_begins_the_wait_anew(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.set_state(ID_2, CHANNEL_2, BOB)
+    with node.watched(startup=True) as store:
+        node.let_pass(MISSING_TIMEOUT - SECOND)
+        with node.held() as watcher:
+            flood(watcher, LIMIT + 1)
+            node.connect(ALICE)
+        node.let_pass(MISSING_TIMEOUT - SECOND)
+        assert not sees(store)
+        node.connect(BOB)
+        node.let_pass(QUIET)
+        assert sees(store)
+        node.let_pass(HOUR)
+        assert figures(store, CHANNEL_1) == figures(store, CHANNEL_2) == (1, 1)
+
+
+def test_changes_that_wait_for_a_listing_are_bounded_too(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        node.is_silent()
+        for number in range(6):
+            assert sees(store)
+            node.tell("channel_state_changed", change(channel_id(number), BOB, NORMAL))
+        assert not sees(store)
+        node.let_pass(HOUR)
+        node.entries[ID_2] = entry(ID_2, CHANNEL_2, ALICE)
+        node.is_silent(False)
+        node.connect(BOB)
+        assert points(store) == [CHANNEL_1, CHANNEL_2]
+        assert (figures(store), history(store).blind) == ((1, 1), HOUR)
+    assert caplog.text.count("taking a new snapshot") == 1
+
+
+def test_too_much_for_a_watcher_without_a_store_is_dropped(node: Node, tmp_path: Path) -> None:
+    node.database = str(tmp_path / "no" / "such" / "directory")
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+    flood(watcher, 1000)
+    watcher.start()
+    assert watcher.reached().wait(WAIT)
+    Call(watcher.stop).result()
