@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import events, memory, profile, questions, remembering, starting
+from . import events, memory, profile, questions, remembering, scraping, starting
 from .curves import curves
 from .measure import Figure
 from .sizes import Sizes
@@ -21,7 +21,7 @@ from .table import CURVES_HEAD, FIGURES_HEAD, curve_line, figure_line
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
     """All of them."""
-    for room in (events, questions, starting, memory, remembering):
+    for room in (events, questions, scraping, starting, memory, remembering):
         yield from room.figures(sizes)
 
 

@@ -13,5 +13,6 @@ autodoc_default_options = {"members": True}
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|datetime|os|prometheus_client|queue|socket)\..*"),
+    ("py:.*", "WSGIApplication|AllowedHosts"),
     ("py:.*", r"chanfitness\.(config\.NotYetKnown|recording\.Line|subscribe\.T)"),
 ]

@@ -48,6 +48,8 @@ FIGURES = [
     *[f"question, p{each} beside turn in one bare queue for all" for each in ("50", "99", "99.9")],
     *["list_channels beside round trip with a list of tuples"] * 3,
     "list_channels beside 5 channels",
+    "scrape, 200 half requests beside scrape alone",
+    *[f"question, p{each}, while scraped beside question alone" for each in ("50", "99")],
     "start beside 100 channels",
     "start beside 1,000 dict entries",
     "stop beside end of a bare thread",

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from chanfitness.exporter import serve
+from chanfitness.testing import FakeNode
+
+from .support.http_clients import LOCAL, get
 from .support.prometheus import CONTRIB, needs_contrib, program
 from .support.stores import WAIT
 
@@ -25,9 +29,11 @@ MAXIMUM_EXPOSED = 15
 """Of 100: how exposed the unit may be. systemd 252 finds 9."""
 
 
-def check(*command: str) -> str:
-    """What a tool prints, which must be content."""
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False)
+def check(*command: str, given: str = "") -> str:
+    """What a tool prints, which must be content with what it is ``given``."""
+    ended = subprocess.run(
+        command, input=given, capture_output=True, text=True, timeout=WAIT, check=False
+    )
     output = ended.stdout + ended.stderr
     assert ended.returncode == 0, output
     return output
@@ -50,6 +56,15 @@ def check(*command: str) -> str:
 )
 def test_promtool_is_content(arguments: tuple[str, ...]) -> None:
     assert "SUCCESS" in check(program("promtool"), *arguments)
+
+
+@pytest.mark.parametrize("name", [None, "alice"])
+def test_promtool_is_content_with_a_scrape(name: str | None) -> None:
+    with FakeNode() as node, serve(node.store, LOCAL, node=name) as server:
+        node.open_channel(node.new_peer(online=True))
+        node.advance(hours=1)
+        scrape = get(server)
+    assert check(program("promtool"), "check", "metrics", given=scrape) == ""
 
 
 def test_each_rule_is_tested() -> None:
@@ -86,6 +101,31 @@ def test_each_panel_says_what_it_is_and_asks_the_chosen_source() -> None:
     variables = {each["name"]: each for each in dashboard()["templating"]["list"]}
     assert variables.keys() == {"datasource", "node", "instance"}
     assert variables["datasource"]["type"] == "datasource"
+
+
+def test_a_share_is_shown_as_all_only_if_it_is_all() -> None:
+    """Grafana rounds: shares are cut to as many digits as it shows, or to less."""
+    shown = 0
+    for panel in dashboard()["panels"]:
+        defaults = panel["fieldConfig"]["defaults"]
+        targets = panel["targets"] if defaults.get("unit") == "percentunit" else []
+        decimals = defaults.get("decimals", 0)
+        for override in panel["fieldConfig"]["overrides"]:
+            properties = {each["id"]: each["value"] for each in override["properties"]}
+            if properties.get("unit") == "percentunit":
+                assert override["matcher"] == {"id": "byRegexp", "options": "Uptime.*"}
+                names = panel["transformations"][1]["options"]["renameByName"]
+                targets = [
+                    each
+                    for each in panel["targets"]
+                    if names[f"Value #{each['refId']}"].startswith("Uptime")
+                ]
+                decimals = properties["decimals"]
+        for target in targets:
+            shown += 1
+            assert re.fullmatch(r"floor\(.+ \* 10000\) / 10000", target["expr"])
+            assert decimals >= 2
+    assert shown == 6
 
 
 def test_no_two_panels_overlap() -> None:

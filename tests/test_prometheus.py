@@ -35,13 +35,13 @@ WAITED_FOR = """
   - name: waited-for
     rules:
       - alert: Scraped
-        expr: count(chanfitness_peer_flap_count) == 3
+        expr: count(chanfitness_peer_flaps) == 3
       - alert: Recorded
         expr: |
           count(channel:chanfitness_channel_uptime_ratio:1d) == 3
             and count(channel:chanfitness_channel_uptime_ratio:7d) == 3
             and count(chanfitness_channel_uptime_ratio) == 3
-            and count(delta(chanfitness_peer_flap_count[1h]) > 10) == 1
+            and count(delta(chanfitness_peer_flaps[1h]) > 10) == 1
       - alert: Stopped
         expr: count(chanfitness_up) == 2 and count(chanfitness_channel_lifetime_seconds) == 2
 """
@@ -188,9 +188,7 @@ def test_the_whole_fleet_is_asked_at_once(prometheus: Prometheus, fleet: Fleet) 
     }
     blind = prometheus.query("chanfitness_blind_seconds_total")
     assert {labels["node"]: value for labels, value in blind} == {"alice": 0, "bob": 600}
-    flaps = prometheus.query(
-        f'chanfitness_peer_flap_count{{peer="{fleet.of_bob.peer}",node="bob"}}'
-    )
+    flaps = prometheus.query(f'chanfitness_peer_flaps{{peer="{fleet.of_bob.peer}",node="bob"}}')
     assert [value for _, value in flaps] == [21]
 
 
@@ -203,7 +201,7 @@ def test_the_kind_of_each_family_is_known(prometheus: Prometheus) -> None:
         "chanfitness_channel_uptime_seconds": "gauge",
         "chanfitness_channel_uptime_ratio": "gauge",
         "chanfitness_peer_online": "gauge",
-        "chanfitness_peer_flap_count": "gauge",
+        "chanfitness_peer_flaps": "gauge",
     }
 
 

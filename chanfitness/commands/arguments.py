@@ -125,6 +125,13 @@ def _add_watching(command: argparse.ArgumentParser) -> None:
         metavar="[HOST:]PORT",
         help="serve metrics there; the host is this machine alone unless it is given",
     )
+    command.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="serve requests for this host name too; may be given more than once",
+    )
     _add_formats(command, ["json"])
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from ..checks import printable
 from ..errors import ChanFitnessError
+from ..http.address import format_address, parse_hosts
 from ..periods import KEPT
 from ..recording.files import lines_of
 from ..recording.recorder import Recorder
@@ -192,16 +193,18 @@ def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, Nonblocki
 
 def _server(options: argparse.Namespace) -> Callable[[ChannelEventStore], Closing] | None:
     if options.prometheus is None:
+        if options.allow_host:
+            raise ChanFitnessError("--allow-host is of no use without --prometheus")
         return None
     from ..exporter import parse_address, serve  # noqa: PLC0415
 
     with _bad_values_named():
         host, port = parse_address(options.prometheus)
+        parse_hosts(options.allow_host)
 
     def serve_there(store: ChannelEventStore) -> Closing:
-        server = serve(store, (host, port))
-        name = f"[{host}]" if ":" in host else host
-        logger.info("metrics at http://%s:%d/metrics", name, server.port)
+        server = serve(store, (host, port), allowed_hosts=options.allow_host)
+        logger.info("metrics at http://%s/metrics", format_address(host, server.port))
         return server
 
     return serve_there

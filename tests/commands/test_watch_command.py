@@ -397,13 +397,26 @@ def test_where_the_metrics_are_is_said(
             raise ValueError("bad address 'nonsense'")
         return host, int(text)
 
-    def serve(store: ChannelEventStore, address: tuple[str, int]) -> FakeServer:
-        assert address == (host, 0)
+    def serve(
+        store: ChannelEventStore, address: tuple[str, int], *, allowed_hosts: list[str]
+    ) -> FakeServer:
+        assert (address, allowed_hosts) == ((host, 0), ["a.example", "192.0.2.1"])
         lnd.source.refuse("the test is over")
         return FakeServer(1234, closed)
 
     pretend(monkeypatch, "chanfitness.exporter", parse_address=parse_address, serve=serve)
     assert error_of(capfd, "--prometheus", "nonsense") == "chanfitness: bad address 'nonsense'\n"
-    printed = error_of(capfd, "--prometheus", "0")
+    allowing = ("--allow-host", "a.example", "--allow-host", "192.0.2.1")
+    printed = error_of(capfd, "--prometheus", "0", *allowing)
     assert printed == f"chanfitness: metrics at {url}\nchanfitness: the test is over\n"
     assert closed == [1234]
+
+
+@pytest.mark.usefixtures("lnd")
+def test_a_host_that_cannot_be_allowed_is_named(capfd: Printed) -> None:
+    assert error_of(capfd, "--prometheus", "0", "--allow-host", "a.example:80") == (
+        "chanfitness: bad host 'a.example:80': expected a name or an IP address, without a port\n"
+    )
+    assert error_of(capfd, "--allow-host", "a.example") == (
+        "chanfitness: --allow-host is of no use without --prometheus\n"
+    )

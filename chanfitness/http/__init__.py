@@ -1,0 +1,1 @@
+"""HTTP: addresses, the connections of clients, and the server of WSGI applications."""
