@@ -31,17 +31,18 @@ class Log:
         text: str,
         *arguments: object,
         exc_info: BaseException | bool | None = None,
+        stacklevel: int = 2,
     ) -> None:
         try:
-            self._logger.log(level, text, *arguments, exc_info=exc_info, stacklevel=2)
+            self._logger.log(level, text, *arguments, exc_info=exc_info, stacklevel=stacklevel)
         except Exception as error:
             with suppress(Exception):  # it has nowhere else to say so
-                self._logger.error("a log handler failed", exc_info=error, stacklevel=2)
+                self._logger.error("a log handler failed", exc_info=error, stacklevel=stacklevel)
 
     def debug(self, text: str, *arguments: object) -> None:
         """As the others; where nobody listens, which is the common case, it costs little."""
         if self._logger.isEnabledFor(logging.DEBUG):
-            self._log(logging.DEBUG, text, *arguments)
+            self._log(logging.DEBUG, text, *arguments, stacklevel=3)
 
     info = partialmethod(_log, logging.INFO)
     warning = partialmethod(_log, logging.WARNING)

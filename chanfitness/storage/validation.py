@@ -79,12 +79,7 @@ def _point(text: object) -> OutPoint:
 
 
 def _check_segments(saved: Saved) -> None:
-    """The segments can be dated, also those that are moved back before the next."""
-    end, before = saved.position, None
-    for number, position, utc in reversed(saved.anchors):
+    for number, _, utc in saved.anchors:
         if number not in _SEGMENTS:
             raise ValueError(f"a segment with the number {number}")
-        begun = utc if before is None else min(utc, before - (end - position))
-        int_to_date(begun)
-        int_to_date(utc + (end - position))
-        end, before = position, begun
+        int_to_date(utc)

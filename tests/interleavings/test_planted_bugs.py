@@ -202,10 +202,8 @@ BUGS = {
         ChannelEventStore,
         "start",
         {
-            "            if self._state is _STOPPED:\n"
-            '                raise ShuttingDownError("the store was stopped': (
-                "            if False:\n"
-                '                raise ShuttingDownError("the store was stopped'
+            "            if self._state is _STOPPED:\n                why": (
+                "            if False:\n                why"
             )
         },
         START_AND_STOP,

@@ -119,7 +119,7 @@ def test_only_what_is_asked_for_is_loaded(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", ["channel_point = x'00'", "key = x'00'", "lifetime = 'much'", "closed = 1e300"]
 )
-def test_a_damaged_closed_channel_is_refused_where_it_is_asked_for(damage: str, path: Path) -> None:
+def test_a_damaged_closed_channel_is_refused(damage: str, path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.close_channel(a_day(node)[0])
@@ -128,7 +128,6 @@ def test_a_damaged_closed_channel_is_refused_where_it_is_asked_for(damage: str, 
         database.commit()
     with pytest.raises(StorageCorruptError, match=str(path)):
         load_database(str(path))
-    assert len(load_database(str(path), closed=False).channels) == 2
 
 
 def rows_of(table: Table, overview: Overview) -> list[dict[str, object]]:
