@@ -52,6 +52,8 @@ def check_saved(saved: Saved) -> None:
     for history in saved.histories:
         if not history.changes or history.first not in _NUMBERS:
             raise ValueError("a history without its changes")
+    if saved.position not in _NUMBERS:
+        raise ValueError(f"a position of {saved.position}")
     int_to_date(saved.heartbeat)
     _check_segments(saved)
 

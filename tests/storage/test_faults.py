@@ -157,7 +157,6 @@ def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
         "DELETE FROM peers WHERE id = 1",
         "DELETE FROM changes",
         "UPDATE channels SET key = x'03' || zeroblob(32)",
-        "UPDATE stretches SET utc = 253402300799999999",
         "UPDATE state SET heartbeat = 9000000000000000000",
         "UPDATE closed_channels SET opened = 9000000000000000000",
         "UPDATE closed_channels SET closed = -9000000000000000000",
