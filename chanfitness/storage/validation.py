@@ -45,10 +45,11 @@ def check_saved(saved: Saved) -> None:
     """Check all that was saved, but the closed channels."""
     check(saved)
     keys = {Vertex(row.key) for row in saved.peers}
-    for row in saved.channels:
-        _point(row.channel_point)
-        if row.key not in keys:
-            raise ValueError(f"a channel with an unknown peer, {quoted(row.key)}")
+    for key in [row.key for row in saved.channels] + [row.key for row in saved.histories]:
+        if key not in keys:
+            raise ValueError(f"an unknown peer, {quoted(key)}")
+    for channel in saved.channels:
+        _point(channel.channel_point)
     for history in saved.histories:
         if not history.changes or history.first not in _NUMBERS:
             raise ValueError("a history without its changes")

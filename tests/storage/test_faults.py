@@ -18,7 +18,7 @@ from chanfitness import (
     StorageInUseError,
     StorageUnwritableError,
 )
-from chanfitness.core.saved_state import ChannelRow, ClosedRow, PeerRow, Saved
+from chanfitness.core.saved_state import ChannelRow, ClosedRow, HistoryRows, PeerRow, Saved
 from chanfitness.storage.sqlite import read, typed_errors
 from chanfitness.storage.validation import check_saved, typed_rows
 from chanfitness.testing import FakeNode
@@ -182,6 +182,13 @@ def test_what_does_not_fit_together_is_damage_with_its_cause(path: Path, damage:
 def test_a_segment_that_no_store_numbered_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match=f"a segment with the number {number}"):
         check_saved(Saved(1_000, 20, [(number, 0, 1_000)], [], [], []))
+
+
+def test_a_history_of_a_peer_that_is_not_there_is_refused() -> None:
+    """Where pages are damaged, a peer's row and SQLite's index of it need not agree."""
+    history = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0)], True, False)
+    with pytest.raises(ValueError, match="an unknown peer"):
+        check_saved(Saved(1_000, 20, [(0, 0, 1_000)], [], [], [history]))
 
 
 @pytest.mark.parametrize(
