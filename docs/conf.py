@@ -14,5 +14,5 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|datetime|os|prometheus_client|queue|socket)\..*"),
     ("py:.*", "WSGIApplication|AllowedHosts"),
-    ("py:.*", r"chanfitness\.(config\.NotYetKnown|recording\.Line|subscribe\.T)"),
+    ("py:.*", r"chanfitness\.(config\.NotYetKnown|recording\.format\.Line|subscribe\.T|core\.watchable_queue\.WatchableQueue)"),
 ]

@@ -50,7 +50,7 @@ class ClosedChannel(NamedTuple):
 
     @property
     def uptime_ratio(self) -> float | None:
-        """As :attr:`ChannelInfo.uptime_ratio`."""
+        """As ``ChannelInfo.uptime_ratio``."""
         return self.uptime / self.lifetime if self.lifetime else None
 
 
