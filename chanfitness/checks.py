@@ -45,7 +45,9 @@ def printable(text: str) -> str:
 def require(value: object, kind: type) -> None:
     """Raise a ``TypeError`` that shows ``value`` unless it is a ``kind``."""
     if not isinstance(value, kind):
-        raise TypeError(f"expected {kind.__name__}, got {quoted(value)}")
+        is_parsed = isinstance(value, str) and hasattr(kind, "parse")
+        how = f": for text, {kind.__name__}.parse()" if is_parsed else ""
+        raise TypeError(f"expected {kind.__name__}, got {quoted(value)}{how}")
 
 
 def refuse_green_threads() -> None:

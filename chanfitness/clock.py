@@ -86,7 +86,7 @@ class SystemClock:
 
     def now(self) -> datetime.datetime:
         """The machine's time now, in UTC."""
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(_UTC)
 
 
 _utc_now = SystemClock().now

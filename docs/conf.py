@@ -14,5 +14,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|datetime|os|prometheus_client|queue|socket)\..*"),
     ("py:.*", "WSGIApplication|AllowedHosts"),
-    ("py:.*", r"chanfitness\.(config\.NotYetKnown|recording\.format\.Line|subscribe\.T|core\.watchable_queue\.WatchableQueue)"),
+    (
+        "py:.*",
+        r"chanfitness\.(config\.NotYetKnown|recording\.format\.Line|subscribe\.T|core\.watchable_queue\.WatchableQueue)",
+    ),
 ]

@@ -55,7 +55,7 @@ class _Source:
         for _ in range(self.queue._qsize()):
             self._note((_NEXT, now, self))
         if isinstance(self.queue, WatchableQueue):
-            self.queue.watcher = self._selector
+            self.queue.hand_over_to(self._selector)
             return
         self.queue._put = self._put  # type: ignore[method-assign]
         if self._plain_shutdown is not None:
@@ -66,7 +66,7 @@ class _Source:
     def unhook(self) -> None:
         """Leave the queue as it was. Needs no mutex: each step is atomic."""
         if isinstance(self.queue, WatchableQueue):
-            self.queue.watcher = None
+            self.queue.give_back([])
             return
         for name in _HOOKS:
             vars(self.queue).pop(name, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from typing_extensions import final
@@ -35,6 +36,10 @@ class Barrier:
 
     def __init__(self) -> None:
         self.reached = threading.Event()
+
+
+_Sink = tuple[Callable[[tuple[Any, Any, Any]], object], Callable[[], Moment], Callable[[], int]]
+"""The watcher's ``note``, ``read`` and ``backlog``."""
 
 
 class Watcher(Protocol):
@@ -72,49 +77,57 @@ class WatchableQueue(queue.Queue[Any]):
         self.not_empty = threading.Condition(mutex)
         self.not_full = threading.Condition(mutex)
         self.all_tasks_done = threading.Condition(mutex)
+        # Guarded, as all else here, by the mutex.
         self.has_ended = False  # nothing more is put
-        self.watcher: Watcher | None = None  # guarded, as all else here, by the mutex
+        self.watcher: Watcher | None = None
+        self._sink: _Sink | None = None  # of the watcher, until the end
+
+    def hand_over_to(self, watcher: Watcher) -> None:
+        """Be watched from here on."""
+        self.watcher = watcher
+        if not self.has_ended:
+            self._sink = watcher.note, watcher.read, watcher.backlog
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
         """Add ``item``, unless nothing more is to be put."""
         with self.mutex:
             if item is not ENDED:
                 self.accept(item)
-            elif not self.has_ended:
-                self._add_last()
-                self.has_ended = True
+            else:
+                self._end()
 
     def accept(self, item: object) -> bool:
         """Add ``item``; the mutex is held. Returns whether the watcher is far behind."""
-        watcher = self.watcher
-        if watcher is None or self.has_ended:
-            self._keep(item)
+        sink = self._sink
+        if sink is None:
+            if not self.has_ended:
+                self._keep(item)
             return False
-        watcher.note((item, watcher.read(), self))
-        return watcher.backlog() > BACKLOG and not watcher.is_here()
+        note, read, backlog = sink  # one look-up for three: this is where events spend their time
+        note((item, read(), self))
+        return backlog() > BACKLOG and self.watcher is not None and not self.watcher.is_here()
 
-    def _add_last(self) -> None:
-        if self.watcher is None:
-            self._keep(ENDED)
-        else:
-            self.watcher.note((ENDED, None, self))
+    def _end(self) -> None:
+        if not self.has_ended:
+            if self.watcher is None:
+                self._keep(ENDED)
+            else:
+                self.watcher.note((ENDED, None, self))
+            self.has_ended, self._sink = True, None
 
     def _keep(self, item: object) -> None:
-        if not self.has_ended:
-            self.queue.append(item)
-            self.unfinished_tasks += 1
-            self.not_empty.notify()
+        self.queue.append(item)
+        self.unfinished_tasks += 1
+        self.not_empty.notify()
 
     def give_back(self, items: list[Any]) -> None:
         """Be an ordinary queue again, with ``items`` that were not handled; the mutex is held."""
-        self.watcher = None
+        self.watcher = self._sink = None
         for item in items:
             if isinstance(item, Barrier):
                 item.reached.set()
             else:
-                self.queue.append(item)
-                self.unfinished_tasks += 1
-                self.not_empty.notify()
+                self._keep(item)
 
     def is_held_here(self) -> bool:
         """Whether this thread holds the mutex: it is in the middle of a put."""
@@ -141,6 +154,6 @@ class WatchableQueue(queue.Queue[Any]):
             """As of any queue; what was handed over to a watcher is handled all the same."""
             with self.mutex:
                 super().shutdown(immediate)
-                if self.watcher is not None and not self.has_ended:
-                    self._add_last()
+                if self.watcher is not None:
+                    self._end()
                 self.has_ended = True

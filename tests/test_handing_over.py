@@ -1,0 +1,242 @@
+"""Clients of a notifier that a store watches: their items go straight to the loop."""
+
+from __future__ import annotations
+
+import gc
+import queue
+import sys
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    ChannelNotFoundError,
+    ChannelNotifier,
+    Config,
+    ManualClock,
+    OpenChannelEvent,
+    PeerNotFoundError,
+    PeerNotifier,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
+from chanfitness.core import watchable_queue
+from chanfitness.subscribe import ENDED
+
+from .support.stores import WAIT, Call, Hold, QueueSubscription, make_store, running, stop
+from .support.values import ALICE, BOB, CHANNEL_1, START
+
+
+def drain(updates: queue.Queue[Any]) -> list[Any]:
+    return [updates.get_nowait() for _ in range(updates.qsize())]
+
+
+def test_what_was_sent_before_the_start_is_handled_first() -> None:
+    notifier = ChannelNotifier()
+    client = notifier.subscribe_channel_events()
+    notifier.notify_open_channel(CHANNEL_1, ALICE)
+    with running(make_store(client)) as store:
+        notifier.notify_closed_channel(CHANNEL_1, ALICE)
+        assert store.list_channels(timeout=WAIT) == []
+        client.updates.join()
+
+
+def test_join_waits_until_what_was_sent_is_handled() -> None:
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    with running(make_store(client)) as store, Hold("nonsense") as hold:
+        notifier.send_update("nonsense")
+        hold.reached()
+        notifier.notify_peer_online(ALICE)
+        joining = Call(client.updates.join)
+        hold.release()
+        joining.result()
+        assert store.get_peer_info(ALICE, timeout=WAIT).online
+
+
+def test_what_is_sent_after_the_stop_is_in_the_queue_in_order_and_counted() -> None:
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    other = notifier.subscribe_peer_events()
+    store = make_store(client)
+    store.start()
+    with Hold("nonsense") as hold:
+        notifier.send_update("nonsense")
+        hold.reached()
+        notifier.notify_peer_online(ALICE)  # put before the stop, so it is handled
+        stopping = Call(store.stop)
+        joining = Call(client.updates.join)
+        hold.release()
+        stopping.result()
+    assert drain(client.updates) == [ENDED]
+    client.updates.task_done()
+    joining.result()
+    notifier.notify_peer_offline(ALICE)  # to the client that is left
+    assert drain(other.updates) == ["nonsense", PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)]
+
+
+def test_a_loop_that_dies_gives_back_what_it_did_not_handle() -> None:
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+
+    def die(event: object, at: object) -> None:
+        raise SystemExit
+
+    store = ChannelEventStore(
+        Config(
+            subscribe_channel_events=lambda: client,
+            subscribe_peer_events=lambda: client,
+            get_open_channels=list,
+            clock=ManualClock(START),
+            on_event=die,
+        )
+    )
+    store.start()
+    with Hold("nonsense") as hold:
+        notifier.send_update("nonsense")
+        hold.reached()
+        for peer in (ALICE, BOB):
+            notifier.notify_peer_online(peer)
+        waiting = Call(client.updates.join)
+        notifier.notify_peer_offline(BOB)
+        hold.release()
+        stop(store)
+    left = drain(client.updates)
+    assert left == [PeerOnlineEvent(BOB), PeerOfflineEvent(BOB), ENDED]
+    for _ in left:
+        client.updates.task_done()
+    waiting.result()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="queue.Queue.shutdown() is of Python 3.13")
+def test_a_watched_client_that_is_shut_down_ends_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "chanfitness")
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    updates: Any = client.updates
+    with running(make_store(client)) as store:
+        notifier.notify_peer_online(ALICE)
+        updates.shutdown()
+        updates.shutdown(immediate=True)
+        notifier.notify_peer_online(BOB)
+        assert store.get_peer_info(ALICE, timeout=WAIT).online
+        with pytest.raises(PeerNotFoundError):
+            store.get_peer_info(BOB, timeout=WAIT)
+    assert sum("has ended" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_publisher_far_ahead_leaves_the_processor_to_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notifier = PeerNotifier()
+    yielded: list[float] = []
+    client = notifier.subscribe_peer_events()
+    monkeypatch.setattr(watchable_queue, "BACKLOG", 10)
+    monkeypatch.setattr(time, "sleep", yielded.append)
+    with running(make_store(client)), Hold("nonsense") as hold:
+        notifier.send_update("nonsense")
+        hold.reached()
+        for _ in range(10):
+            notifier.notify_peer_online(ALICE)
+        assert yielded == []
+        notifier.notify_peer_online(ALICE)
+        assert yielded == [0]
+        hold.release()
+
+
+def test_the_loop_s_own_thread_never_yields(monkeypatch: pytest.MonkeyPatch) -> None:
+    notifier = PeerNotifier()
+    yielded: list[float] = []
+    client = notifier.subscribe_peer_events()
+    monkeypatch.setattr(watchable_queue, "BACKLOG", -1)
+
+    def echo(event: object, at: object) -> None:
+        if event == PeerOnlineEvent(ALICE):
+            monkeypatch.setattr(time, "sleep", yielded.append)
+            notifier.notify_peer_online(BOB)
+            monkeypatch.undo()
+
+    store = ChannelEventStore(
+        Config(
+            subscribe_channel_events=lambda: client,
+            subscribe_peer_events=lambda: client,
+            get_open_channels=list,
+            clock=ManualClock(START),
+            on_event=echo,
+        )
+    )
+    with running(store):
+        client.updates.put(PeerOnlineEvent(ALICE))
+        client.updates.join()
+        assert store.get_peer_info(BOB, timeout=WAIT).online
+    assert yielded == []
+
+
+# Errors.
+
+
+def test_an_error_of_the_loop_comes_with_the_frames_of_both_threads() -> None:
+    with running(make_store()) as store:
+        with pytest.raises(PeerNotFoundError) as caught:
+            store.get_peer_info(ALICE, timeout=WAIT)
+        names = [entry.name for entry in caught.traceback]
+    assert names[0] == "test_an_error_of_the_loop_comes_with_the_frames_of_both_threads"
+    assert {"get_peer_info", "_answer", "peer_info"} <= set(names)
+
+
+def test_the_loop_keeps_no_reference_to_an_error() -> None:
+    with running(make_store()) as store:
+        try:
+            store.get_chan_info(CHANNEL_1, timeout=WAIT)
+        except ChannelNotFoundError as error:
+            kept = weakref.ref(error)
+        gc.collect()
+        assert kept() is None
+
+
+@pytest.mark.parametrize(
+    ("notify", "arguments", "message"),
+    [
+        (PeerNotifier().notify_peer_online, ["alice"], r"got 'alice': for text, Vertex\.parse"),
+        (PeerNotifier().notify_peer_offline, [b"a"], "expected Vertex, got b'a'"),
+        (ChannelNotifier().notify_open_channel, ["a:0", ALICE], r"for text, OutPoint\.parse"),
+        (ChannelNotifier().notify_closed_channel, [CHANNEL_1, None], "got None"),
+    ],
+)
+def test_what_is_published_must_be_of_the_right_type(
+    notify: Callable[..., None], arguments: list[Any], message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        notify(*arguments)
+
+
+@pytest.mark.parametrize("subscription", [queue.Queue(), None, object()])
+def test_what_is_no_subscription_is_named(subscription: Any) -> None:
+    good = QueueSubscription()
+    store = ChannelEventStore(
+        Config(
+            subscribe_channel_events=lambda: good,
+            subscribe_peer_events=lambda: subscription,
+            get_open_channels=list,
+        )
+    )
+    with pytest.raises(TypeError, match=r"expected an object with a queue\.Queue as `updates`"):
+        store.start()
+    assert good.cancels == 1
+
+
+@pytest.mark.parametrize("channel", [str(CHANNEL_1), (CHANNEL_1,), CHANNEL_1.txid])
+def test_a_snapshot_of_other_things_than_pairs_is_named(channel: Any) -> None:
+    with pytest.raises(TypeError, match=r"get_open_channels returned .* among the channels"):
+        make_store(open_channels=[channel]).start()
+
+
+def test_an_event_by_hand_is_an_event() -> None:
+    notifier = ChannelNotifier()
+    client = notifier.subscribe_channel_events()
+    client.updates.put(OpenChannelEvent(CHANNEL_1, ALICE))
+    assert drain(client.updates) == [OpenChannelEvent(CHANNEL_1, ALICE)]
