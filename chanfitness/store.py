@@ -13,18 +13,15 @@ from __future__ import annotations
 import atexit
 import datetime
 import os
-import queue
 import threading
 import weakref
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
 
-from . import threads
 from .checks import quoted, refuse_green_threads, require_period
-from .clock import Clock, Moment, reader
+from .clock import Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
 from .core.flaps import Cooldown
 from .core.history import ChannelHistory
@@ -34,13 +31,12 @@ from .core.peerlog import ChannelInfo, PeerInfo
 from .core.queries import Overview, RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved
-from .core.selector import Selector
+from .core.session import EndedError, Session
 from .core.timeline import Instant, Timeline
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
     NotStartedError,
-    RequestTimeoutError,
     ShuttingDownError,
 )
 from .events import OpenChannel
@@ -59,43 +55,6 @@ _STOPPED_BY_US = "the store has stopped"
 _NEW, _STARTING, _RUNNING, _STOPPED = "new", "starting", "running", "stopped"
 
 
-class _Session:
-    """What one start makes, and takes back in the end: once, by the loop or by that start."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.selector = Selector(reader(clock))
-        self.undo = ExitStack()
-        self.quit = threading.Event()  # set when no question will be answered any more
-        self.thread: threading.Thread | None = None
-        self.ident: int | None = None  # of the loop's thread
-        self.starter: int | None = threading.get_ident()  # the thread in start()
-        self.is_launching = False  # what is left of start() takes no time
-        self.is_launched = False  # the thread runs, or has run
-        self.launched = threads.Latch()  # is set when that is known
-        self.has_storage = False
-        self.is_abandoned = False  # by a start that failed
-        self._claims = [self.undo]
-        # What follows belongs to the loop.
-        self.timeline: Timeline
-        self.ledger: Ledger
-
-    def open(self, storage: SqliteStorage, is_stopped: Callable[[], bool]) -> Saved | None:
-        """Open the storage; only an interrupt leaves it open and raises."""
-        self.has_storage = True
-        try:
-            return storage.open(is_stopped)
-        except Exception:
-            self.has_storage = False
-            raise
-
-    def claim(self) -> ExitStack | None:
-        """What takes everything back, for the first who asks; None for all others."""
-        try:
-            return self._claims.pop()
-        except IndexError:
-            return None
-
-
 class ChannelEventStore:
     """Knows how long each channel was open, and for how much of it its peer was up.
 
@@ -110,10 +69,8 @@ class ChannelEventStore:
         # Guards changes of what follows. A signal's handler may stop() while its thread holds it.
         self._lock = threading.RLock()
         self._state = _NEW
-        self._session: _Session | None = None  # the latest
+        self._session: Session | None = None  # the latest
         self._why_stopped: str | None = None  # None: because it was asked to
-        self._joining = threading.RLock()  # one at a time: Thread.join() of two may raise
-        self._is_joining = False  # guarded by _joining
         _stores.add(self)
 
     # Starting and stopping.
@@ -131,7 +88,7 @@ class ChannelEventStore:
         among them, what was subscribed is cancelled, and unless the store was stopped
         ``start()`` may be called again.
         """
-        session = _Session(self._config.clock)
+        session = Session(reader(self._config.clock))
         try:
             refuse_green_threads()
             with self._lock:
@@ -141,13 +98,9 @@ class ChannelEventStore:
                     raise ShuttingDownError(self._why_stopped or _STOPPED_BY_US)
                 self._session, self._state = session, _STARTING
             self._open(session)
-            session.thread = threading.Thread(
-                target=self._run, args=[session], name="chanfitness", daemon=True
+            session.launch(
+                threading.Thread(target=self._run, args=[session], name="chanfitness", daemon=True)
             )
-            session.is_launching = True
-            threads.start(session.thread)
-            session.is_launched = True
-            session.launched.set()
             if self._config.storage is not None:
                 self._begin_to_save(self._config.storage, session)
             with self._lock:  # the last thing: nothing that is called after it can fail
@@ -160,13 +113,13 @@ class ChannelEventStore:
                 self._undo_start(session)
             raise
 
-    def _open(self, session: _Session) -> None:
+    def _open(self, session: Session) -> None:
         """Subscribe and take the snapshot."""
         config, undo = self._config, session.undo
         saved = None
         if config.storage is not None:
             undo.callback(self._close, config.storage, session)
-            saved = session.open(config.storage, lambda: self._state is _STOPPED)
+            saved = self._open_storage(config.storage, session)
         channel_events = config.subscribe_channel_events()
         undo.callback(_cancel, channel_events)
         peer_events = config.subscribe_peer_events()
@@ -184,6 +137,15 @@ class ChannelEventStore:
             session.ledger.pause(session.timeline.instant())
         else:
             session.ledger.resume(session.timeline.instant(), open_channels, online)
+
+    def _open_storage(self, storage: SqliteStorage, session: Session) -> Saved | None:
+        """Only an interrupt leaves it open and raises."""
+        session.has_storage = True
+        try:
+            return storage.open(lambda: self._state is _STOPPED)
+        except Exception:
+            session.has_storage = False
+            raise
 
     def _accounts(self, start: Moment, saved: Saved | None) -> tuple[Timeline, Ledger]:
         config = self._config
@@ -207,23 +169,14 @@ class ChannelEventStore:
         peers = dict.fromkeys(peer for _, peer in open_channels)
         return [peer for peer in peers if is_peer_online(peer)]
 
-    def _begin_to_save(self, storage: SqliteStorage, session: _Session) -> None:
+    def _begin_to_save(self, storage: SqliteStorage, session: Session) -> None:
         atexit.register(self.stop)
         storage.start(lambda everything: self._answer(session, None, Ledger.flush, (everything,)))
 
-    def _undo_start(self, session: _Session) -> None:
+    def _undo_start(self, session: Session) -> None:
         """Take back a start that failed, wherever it was, and let another one be made."""
         session.is_abandoned = self._state is not _STOPPED
-        undo = session.claim()
-        if undo is not None:  # the loop has not begun, and if it does, it ends at once
-            undo.close()
-            session.quit.set()
-        else:
-            session.selector.end()
-        if not session.is_launched:
-            session.is_launched = undo is None  # else there may be no thread to join
-            session.launched.set()
-        self._join(session)
+        session.abandon()
         with self._lock:
             session.starter = None
             if self._state is not _STOPPED:
@@ -244,20 +197,9 @@ class ChannelEventStore:
             session.selector.end()
             if not self._waits_for(session):
                 session.launched.wait()
-                self._join(session)
+                session.join()
 
-    def _join(self, session: _Session) -> None:
-        with self._joining:
-            if self._is_joining:  # by this thread, whose join() a signal's handler interrupted
-                return
-            self._is_joining = True
-            try:
-                if session.is_launched and session.thread is not None:
-                    session.thread.join()
-            finally:
-                self._is_joining = False
-
-    def _waits_for(self, session: _Session) -> bool:
+    def _waits_for(self, session: Session) -> bool:
         """Whether the loop does not end before this thread goes on."""
         storage, ident = self._config.storage, threading.get_ident()
         return (
@@ -356,30 +298,15 @@ class ChannelEventStore:
 
     def _answer(
         self,
-        session: _Session,
+        session: Session,
         timeout: float | None,
         answer: Callable[..., Any],
         arguments: tuple[object, ...],
     ) -> Any:
-        question = Question(answer, arguments)
-        session.selector.post(question)
-        # The loop sets quit and then fails what is left; here the question was
-        # put and then quit is looked at: one of the two sees the other.
         try:
-            if session.quit.is_set():
-                result, error = question.response.get_nowait()
-            else:
-                result, error = question.response.get(timeout=timeout)
-        except queue.Empty:
-            if session.quit.is_set():
-                self._refuse()
-            raise RequestTimeoutError(f"no answer within {timeout} seconds") from None
-        if error is None:
-            return result
-        try:
-            raise error  # with the loop's frames; this caller alone has it
-        finally:
-            del error  # which refers to this frame
+            return session.ask(timeout, answer, arguments)
+        except EndedError:
+            self._refuse()
 
     def _refuse(self) -> NoReturn:
         """Say why this store does not answer."""
@@ -397,7 +324,7 @@ class ChannelEventStore:
 
     # The loop's thread.
 
-    def _run(self, session: _Session) -> None:
+    def _run(self, session: Session) -> None:
         undo = session.claim()
         if undo is None:  # start() failed, and has undone everything
             return
@@ -422,7 +349,7 @@ class ChannelEventStore:
             if fault is not None:
                 logger.critical("%s", self._why_stopped, exc_info=fault)
 
-    def _close(self, storage: SqliteStorage, session: _Session) -> None:
+    def _close(self, storage: SqliteStorage, session: Session) -> None:
         """Save for the last time; after a start that failed there is nothing to save."""
         atexit.unregister(self.stop)
         if not session.has_storage:

@@ -20,8 +20,8 @@ from unittest import mock
 
 from chanfitness import ChannelEventStore, PeerNotifier
 from chanfitness.core.selector import Selector
+from chanfitness.core.session import Session
 from chanfitness.core.watchable_queue import WatchableQueue
-from chanfitness.store import _Session
 
 from .stepping import CHANGE, ENABLE, LOOK, Party, Touches, here
 
@@ -285,7 +285,7 @@ class SteppedStore(Stepped, ChannelEventStore):
     pass
 
 
-class SteppedSession(Stepped, _Session):
+class SteppedSession(Stepped, Session):
     def claim(self) -> ExitStack | None:
         here().step("claims what is to be undone", (("claim", CHANGE),))
         return super().claim()
@@ -354,8 +354,8 @@ def stepped() -> Iterator[None]:
             "chanfitness.threads.start": Thread.start,
             "chanfitness.threads.Latch": Event,
             "queue.SimpleQueue": SimpleQueue,
-            "chanfitness.store.Selector": SteppedSelector,
-            "chanfitness.store._Session": SteppedSession,
+            "chanfitness.core.session.Selector": SteppedSelector,
+            "chanfitness.store.Session": SteppedSession,
             "chanfitness.subscribe.WatchableQueue": SteppedWatchableQueue,
         }.items():
             stack.enter_context(mock.patch(name, stepped_one))

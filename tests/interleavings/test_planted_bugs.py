@@ -11,6 +11,7 @@ import pytest
 from chanfitness import ChannelEventStore
 from chanfitness.core.loop import Loop, Question
 from chanfitness.core.selector import Selector, _Source
+from chanfitness.core.session import Session
 from chanfitness.core.watchable_queue import WatchableQueue
 from chanfitness.subscribe import Server
 
@@ -74,14 +75,14 @@ def test_the_loop_answers_as_go_s_does(plant: BugPlanter) -> None:
     """lnd's ``Stop()`` hangs: the loop hands its answer to a caller who has left on quit."""
     plant(Question, "__init__", {"queue.SimpleQueue()": "Channel()"}, Channel=Channel)
     plant(
-        ChannelEventStore,
-        "_answer",
+        Session,
+        "ask",
         {
-            "        if session.quit.is_set():\n"
+            "        if self.quit.is_set():\n"
             "            result, error = question.response.get_nowait()\n"
             "        else:\n"
             "            result, error = question.response.get(timeout=timeout)\n": (
-                "        result, error = question.response.take_unless(session.quit)\n"
+                "        result, error = question.response.take_unless(self.quit)\n"
             )
         },
     )
@@ -154,21 +155,21 @@ BUGS = {
         "caller 1 never takes",
     ),
     "a caller looks at quit before it posts": Bug(
-        ChannelEventStore,
-        "_answer",
+        Session,
+        "ask",
         {
-            "    session.selector.post(question)\n": (
-                "    over = session.quit.is_set()\n    session.selector.post(question)\n"
+            "    self.selector.post(question)\n": (
+                "    over = self.quit.is_set()\n    self.selector.post(question)\n"
             ),
-            "if session.quit.is_set():\n            result": "if over:\n            result",
+            "if self.quit.is_set():\n            result": "if over:\n            result",
         },
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
     "a caller does not look at quit": Bug(
-        ChannelEventStore,
-        "_answer",
-        {"if session.quit.is_set():\n            result": "if False:\n            result"},
+        Session,
+        "ask",
+        {"if self.quit.is_set():\n            result": "if False:\n            result"},
         ASK_AND_STOP,
         "caller 1 never takes",
     ),
@@ -187,13 +188,13 @@ BUGS = {
     "stop() does not wait": Bug(
         ChannelEventStore,
         "stop",
-        {"self._join(session)": "pass"},
+        {"session.join()": "pass"},
         ASK_AND_STOP,
         "the loop goes on after stop()",
     ),
     "two at once join the thread": Bug(
-        ChannelEventStore,
-        "_join",
+        Session,
+        "join",
         {"with self._joining": "if True", "if self._is_joining": "if False"},
         ASK_AND_TWO_STOPS,
         "of two at once may raise",
