@@ -22,9 +22,9 @@ from chanfitness import (
 from chanfitness.checks import extra
 from chanfitness.testing import FakeNode
 
-from .support.persistent_stores import DAY, HOUR, ZERO, watching
-from .support.stores import WAIT, running
-from .support.values import ALICE
+from ..support.persistent_stores import DAY, HOUR, ZERO, watching
+from ..support.stores import WAIT, running
+from ..support.values import ALICE
 
 
 @pytest.fixture

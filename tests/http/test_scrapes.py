@@ -14,8 +14,7 @@ from chanfitness import ChannelEventStore, Overview
 from chanfitness.exporter import Server, serve
 from chanfitness.testing import FakeNode
 
-from .http.test_address import needs_ipv6
-from .support.http_clients import (
+from ..support.http_clients import (
     LOCAL,
     REQUEST,
     ask,
@@ -26,8 +25,9 @@ from .support.http_clients import (
     rest,
     wait_for_the_loop,
 )
-from .support.stores import WAIT, Hold, call_together
-from .test_processes import run
+from ..support.stores import WAIT, Hold, call_together
+from ..test_processes import run
+from .test_address import needs_ipv6
 
 OPEN_METRICS = "application/openmetrics-text"
 
