@@ -216,13 +216,22 @@ def test_a_client_that_waits_is_cut_off_by_the_close(server: Server, request_so_
     assert rest(client) == b""
 
 
-def test_a_scrape_that_waits_for_the_store_does_not_hold_the_close(node: FakeNode) -> None:
+def test_a_scrape_that_waits_for_the_store_does_not_hold_the_close(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, get_overview = threading.Event(), node.store.get_overview
+
+    def ask(*, timeout: float | None) -> Overview:
+        asked.set()
+        return get_overview(timeout=timeout)
+
+    monkeypatch.setattr(node.store, "get_overview", ask)
     server = serve(node.store, LOCAL)
     with Hold("could not handle") as hold:
         node.channel_notifier.send_update("nonsense")
         hold.reached()
         client = connect(server, REQUEST)
-        wait_for_the_loop(server)
+        assert asked.wait(WAIT)
         close(server)
         assert rest(client) == b""
         (worker,) = [
