@@ -148,6 +148,7 @@ class Selector:
     def __init__(self, read: Callable[[], Moment]) -> None:
         self.read = read
         self._ready: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
+        # As a Watcher has them; bare, because each put of an event calls both.
         self.note, self.backlog = self._ready.put, self._ready.qsize
         self._sources: list[_Source] = []
         self._may_be_noted = True  # whether there may be notes among the entries

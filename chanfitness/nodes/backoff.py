@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 
 class Backoff:
-    """Delays that double from ``first`` to ``most`` seconds, less a random part of up to half.
+    """Delays that double from ``first`` to ``maximum`` seconds, less a random part of up to half.
 
-    They begin anew after what lasted for longer than ``most``. ``random`` gives
+    They begin anew after what lasted for longer than ``maximum``. ``random`` gives
     numbers from 0 to 1, ``clock`` seconds that never step back, and ``wait(event,
     seconds)`` returns early, and true, if the event is set: all three are for
     tests to replace. For one thread.
