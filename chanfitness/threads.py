@@ -39,16 +39,19 @@ def start(thread: threading.Thread) -> None:
     failures: list[BaseException] = []
     is_over = _thread.allocate_lock()
     is_over.acquire()
-
-    def start() -> None:
-        try:
-            thread.start()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            is_over.release()
-
-    _thread.start_new_thread(start, ())
+    _thread.start_new_thread(start_and_tell, (thread, failures, is_over))
     is_over.acquire()
     if failures:
         raise failures.pop()
+
+
+def start_and_tell(
+    thread: threading.Thread, failures: list[BaseException], is_over: _thread.LockType
+) -> None:
+    """Start ``thread``, note what that raised, and release the lock."""
+    try:
+        thread.start()
+    except BaseException as error:
+        failures.append(error)
+    finally:
+        is_over.release()

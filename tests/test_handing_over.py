@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import queue
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chanfitness import (
+    ChanFitnessError,
     ChannelEventStore,
     ChannelNotFoundError,
     ChannelNotifier,
@@ -23,6 +26,7 @@ from chanfitness import (
     PeerNotifier,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    threads,
 )
 from chanfitness.core import watchable_queue
 from chanfitness.subscribe import ENDED
@@ -240,3 +244,82 @@ def test_an_event_by_hand_is_an_event() -> None:
     client = notifier.subscribe_channel_events()
     client.updates.put(OpenChannelEvent(CHANNEL_1, ALICE))
     assert drain(client.updates) == [OpenChannelEvent(CHANNEL_1, ALICE)]
+
+
+@pytest.mark.parametrize(
+    ("module", "fake", "name"),
+    [
+        ("gevent.monkey", {"is_module_patched": "queue".__eq__}, "gevent"),
+        ("eventlet.patcher", {"is_monkey_patched": "thread".__eq__}, "eventlet"),
+    ],
+)
+def test_threads_that_were_replaced_are_refused(
+    module: str, fake: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what these say of themselves; gevent itself is tried in a process of its own."""
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**fake))
+    with pytest.raises(ChanFitnessError, match=f"{name} has replaced threads and queues"):
+        make_store().start()
+
+
+def test_a_client_that_has_ended_takes_nothing_more_from_its_server() -> None:
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    client.updates.put(ENDED)
+    notifier.notify_peer_online(ALICE)
+    assert drain(client.updates) == [ENDED]
+
+
+def test_a_client_that_ended_before_the_start_is_a_source_that_has_ended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "chanfitness")
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    notifier.stop()
+    notifier.stop()
+    with running(make_store(client)) as store:
+        client.updates.put(PeerOnlineEvent(ALICE))
+        assert store.list_peers(timeout=WAIT) == []
+    assert sum("has ended" in record.getMessage() for record in caplog.records) == 1
+
+
+# Ends in odd places.
+
+
+def test_stop_in_the_middle_of_a_put_returns_at_once() -> None:
+    """As in a signal's handler: the loop cannot end before the put does."""
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    store = make_store(client)
+    store.start()
+    with client.updates.mutex:
+        store.stop()
+        assert not client.quit.is_set()
+    store.stop()
+    assert client.quit.is_set()
+
+
+def test_a_loop_that_begins_after_its_start_was_undone_ends_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    launched: list[threading.Thread] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        launched.append(thread)
+        raise KeyboardInterrupt
+
+    source = QueueSubscription()
+    store = make_store(source)
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.start()
+    assert source.cancels == 1
+    (late,) = launched
+    with running(store):
+        late.start()
+        late.join(WAIT)
+        assert not late.is_alive()
+        assert store.list_channels(timeout=WAIT) == []
+    assert source.cancels == 2

@@ -66,8 +66,6 @@ def check_closed(closed: Iterable[ClosedRow]) -> None:
     not hide the rest.
     """
     for row in closed:
-        if not isinstance(row.channel_point, str):
-            raise ValueError(f"channel_point {quoted(row.channel_point)}")
         Vertex(row.key)
         int_to_date(row.opened)
         int_to_date(row.closed)
