@@ -266,6 +266,7 @@ def test_a_client_that_has_ended_takes_nothing_more_from_its_server() -> None:
     notifier = PeerNotifier()
     client = notifier.subscribe_peer_events()
     client.updates.put(ENDED)
+    client.updates.put(ENDED)
     notifier.notify_peer_online(ALICE)
     assert drain(client.updates) == [ENDED]
 
