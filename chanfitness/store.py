@@ -27,7 +27,7 @@ from .checks import quoted, refuse_green_threads, require_period
 from .clock import Clock, Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
 from .core.flaps import Cooldown
-from .core.history import ChannelHistory
+from .core.history_window import ChannelHistory
 from .core.ledger import Ledger
 from .core.loop import Loop, Question
 from .core.peerlog import ChannelInfo, PeerInfo

@@ -311,6 +311,9 @@ class Ledger(Accounts):
             unsaved_changes.touch_everything(
                 self._peers.values(), [*self._absent.values(), *self._in_order]
             )
+        for log in unsaved_changes.logs:
+            if log.history is not None:
+                self._trim(log.history, now)
         return unsaved_changes.flush(now, ChainMap(self._channels, self._absent), undecided)
 
     def last_flush(self, now: Instant, everything: bool) -> Flush:

@@ -166,6 +166,13 @@ class Timeline:
         """The date of what came last; it goes on while the timeline stands."""
         return _utc(self._latest_moment())
 
+    def seen_until(self) -> datetime.datetime | None:
+        """The date of the last moment at which the timeline went on; None if it never did."""
+        if not self.paused:
+            return self.latest_date()
+        went_on = (each for each in reversed(self.anchors()) if each.position < self._standing)
+        return next((each.date(self._standing) for each in went_on), None)
+
     def blind(self, now: Instant) -> datetime.timedelta:
         """How long the timeline stood, or was not there, since it first began."""
         first = self.anchors()[0]
