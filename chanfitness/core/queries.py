@@ -17,6 +17,7 @@ from .history import History
 from .history_window import ChannelHistory, channel_history, outage_count
 from .own_outage import OutageDetector
 from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
+from .sight import SightWaits, Wait
 from .timeline import Instant, Timeline
 
 
@@ -92,6 +93,7 @@ class Queries:
         self._peers: dict[Vertex, PeerLog] = {}
         self._channels: dict[OutPoint, Channel] = {}  # those that are open
         self._in_order: dict[Channel, None] = {}  # the same, in order of opening
+        self.sight = SightWaits(timeline)
         self._detector: OutageDetector | None = None
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
@@ -145,6 +147,14 @@ class Queries:
         assert channel.log.history is not None
         self._trim(channel.log.history, now)
         return channel_history(self._timeline, now, channel, window)
+
+    def wait_for_sight(self, _: Instant) -> Wait | None:
+        """What to wait for until the store sees; None if it does."""
+        return self.sight.begin()
+
+    def forget_wait(self, _: Instant, wait: Wait) -> None:
+        """A caller does not wait for sight any more."""
+        self.sight.forget(wait)
 
     def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
         channel = self._channels.get(point)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import datetime
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
 from ..clock import Moment, Reading, nearest_utc, shifted
@@ -79,6 +79,7 @@ class Timeline:
         self._zero: Any  # of a plain clock: what is subtracted from a date for its position
         self._latest: Moment
         self.paused = False
+        self.on_resume: Callable[[], object] = lambda: None  # is called when the timeline goes on
         self._numbers = list(range(len(earlier)) if numbers is None else numbers)
         self.segment = self._numbers[-1] + 1 if earlier else 0  # the present one's number
         self._earlier = _apart(earlier, end)
@@ -120,6 +121,7 @@ class Timeline:
         self._begin(now, self._standing)
         self._last = self._standing
         self.paused = False
+        self.on_resume()
         return self._last, self.segment
 
     def _follow(self, reading: Reading) -> datetime.timedelta:
