@@ -19,7 +19,6 @@ from .unsaved import UnsavedChanges
 
 _ZERO = datetime.timedelta(0)
 _MANY_SEGMENTS = 128
-_TRIM_EVERY = 64  # so many changes of a peer; and before each answer, and each flush
 
 
 class Accounts(Queries):
@@ -115,7 +114,6 @@ class Accounts(Queries):
         history = log.history
         if history is None or history.online == log.is_online:
             return False
-        history.change(now)
-        if history.count % _TRIM_EVERY == 0:
+        if history.change(now):
             self._trim(history, now)
         return True

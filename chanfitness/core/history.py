@@ -24,6 +24,7 @@ from .saved_state import MICROSECOND, HistoryRows
 from .timeline import Instant
 
 _MARK_EVERY = 8
+_TRIM_EVERY = 64  # so many changes; and before each answer, and each flush
 _CUT_AT = 64  # so many thinned changes, and a 16th of all, before the arrays are cut
 _DAY = datetime.timedelta(days=1)
 
@@ -79,18 +80,28 @@ class History:
 
     # Changes.
 
-    def change(self, at: Instant) -> None:
-        """The state changes."""
+    def change(self, at: Instant) -> bool:
+        """The state changes. Returns whether it is time to :meth:`trim`."""
         position, segment = at
-        microseconds = position // MICROSECOND
-        if not self.online and self._positions[-1] == microseconds:
+        microseconds, positions = position // MICROSECOND, self._positions
+        if not self.online and positions[-1] == microseconds:
             self._end_no_outage()
-            return
-        if len(self._positions) % _MARK_EVERY == 0:
-            self._marks.append(self._uptime(microseconds))
-        self._positions.append(microseconds)
+            return False
+        is_due = False
+        if len(positions) % _MARK_EVERY == 0:
+            self._mark(microseconds)
+            is_due = self.count % _TRIM_EVERY == 0
+        positions.append(microseconds)
         self._segments.append(segment)
         self.online = not self.online
+        return is_due
+
+    def _mark(self, position: int) -> None:
+        """Note the uptime until the change at ``position``, which is the next."""
+        since = [*self._positions[-_MARK_EVERY:], position]
+        came = int(self.online)  # states alternate, so it was offline then if it is online now
+        uptime = sum(since[came + 1 :: 2]) - sum(since[came:_MARK_EVERY:2])
+        self._marks.append(self._marks[-1] + uptime)
 
     def _end_no_outage(self) -> None:
         """Take back an outage of no length."""
