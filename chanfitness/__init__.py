@@ -9,7 +9,7 @@ import logging
 
 from .clock import Clock, ManualClock, Reading, SteadyClock, SystemClock
 from .config import NOT_YET_KNOWN, Config, Subscription
-from .core.history import ChannelHistory, Outage
+from .core.history_window import ChannelHistory, Outage
 from .core.peerlog import ChannelInfo, PeerInfo
 from .core.queries import Overview
 from .errors import (

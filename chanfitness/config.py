@@ -62,8 +62,8 @@ class Config:
     ``clock``: read in every thread that puts or asks; see :class:`~chanfitness.clock.Clock`.
 
     ``history``: for how long a peer's changes of state are kept, or None, and
-    then ``get_history`` raises; ``history_limit``: how many of a peer at most.
-    Totals are exact for ever, whatever is kept.
+    then ``get_history`` raises; ``history_limit``: how many of a peer at most, of older
+    ones a checkpoint a day. Totals are exact for ever, whatever is kept.
 
     ``flap_factor``, ``flap_period``: after a period without a flap a peer's flap
     count is multiplied by the factor; as in lnd.

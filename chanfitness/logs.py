@@ -11,9 +11,15 @@ or what is written of them.
 
 from __future__ import annotations
 
+import datetime
 import logging
 from contextlib import suppress
 from functools import partialmethod
+
+
+def logged_time(time: datetime.datetime) -> str:
+    """``time`` (in UTC) as log lines have it: ``2026-11-22T11:18:33Z``."""
+    return time.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 class Log:

@@ -14,6 +14,7 @@ import atexit
 import datetime
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
@@ -24,7 +25,7 @@ from .checks import quoted, refuse_green_threads, require_period
 from .clock import Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
 from .core.flaps import Cooldown
-from .core.history import ChannelHistory
+from .core.history_window import ChannelHistory
 from .core.ledger import Ledger
 from .core.loop import Loop, Question
 from .core.peerlog import ChannelInfo, PeerInfo
@@ -134,6 +135,7 @@ class ChannelEventStore:
         start = session.selector.watch(updates)
         session.timeline, session.ledger = self._accounts(start, saved)
         if snapshot is NOT_YET_KNOWN:
+            logger.info("the node is not seen yet: starting blind, no time counts until it is")
             session.ledger.pause(session.timeline.instant())
         else:
             session.ledger.resume(session.timeline.instant(), open_channels, online)
@@ -276,6 +278,28 @@ class ChannelEventStore:
         require_period("window", window, "days")
         return self._ask(timeout, Ledger.channel_history, channel_point, window)
 
+    def wait_until_seeing(self, *, timeout: float | None = None) -> None:
+        """Return when the store sees its node: at once, or when blind time is over.
+
+        ``timeout`` and errors as for :meth:`get_chan_info`.
+        """
+        begun = time.monotonic()
+        wait = self._ask(timeout, Ledger.wait_for_sight)
+        session = self._session
+        if wait is None or session is None:
+            return
+        left = None
+        if timeout is not None:
+            left = min(max(timeout - (time.monotonic() - begun), 0), threading.TIMEOUT_MAX)
+        try:
+            sees = wait.get(timeout=left)
+        except queue.Empty:
+            raise RequestTimeoutError(f"nothing was seen within {timeout} seconds") from None
+        finally:
+            session.selector.post(Question(Ledger.forget_wait, (wait,)))
+        if not sees:
+            self._refuse()
+
     def _ask(
         self,
         timeout: float | None,
@@ -341,6 +365,7 @@ class ChannelEventStore:
                 if not session.is_abandoned:
                     self._state = _STOPPED
             session.quit.set()
+            session.ledger.sight.end()
             for item in [*left, *selector.close()]:
                 if isinstance(item, Question):
                     item.response.put(

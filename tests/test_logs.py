@@ -6,13 +6,13 @@ import logging
 import queue
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
 from chanfitness import ChannelEventStore, MonitoringResumedEvent, OpenChannel, SqliteStorage
-from chanfitness.logs import Log
+from chanfitness.logs import Log, logged_time
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
@@ -50,6 +50,12 @@ def test_a_record_is_that_of_whoever_logs(
 
 def fail() -> None:
     raise OSError("no paper")
+
+
+@pytest.mark.parametrize("year", [1, 2026, 9999])
+def test_times_of_log_lines_are_in_utc_and_say_so(year: int) -> None:
+    time = datetime(year, 11, 22, 11, 18, 33, 608, tzinfo=timezone.utc)
+    assert logged_time(time) == f"{year:04}-11-22T11:18:33Z"
 
 
 def test_a_handler_that_fails_is_said_to_have_failed(caplog: pytest.LogCaptureFixture) -> None:

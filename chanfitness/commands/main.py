@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from ..checks import printable
+from ..clock import SystemClock
 from ..errors import ChanFitnessError
 from ..http.address import format_address, parse_hosts
 from ..periods import KEPT
@@ -119,7 +120,8 @@ def _show(options: argparse.Namespace) -> None:
     overview = load_database(
         options.path, options.window, histories=table in (CHANNELS, OUTAGES), closed=table is CLOSED
     )
-    _print(report(table, overview).limited(options.limit), options.format)
+    printed = report(table, overview, SystemClock().now())
+    _print(printed.limited(options.limit), options.format)
 
 
 def _watch_lnd(options: argparse.Namespace) -> None:

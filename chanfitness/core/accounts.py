@@ -48,7 +48,6 @@ class Accounts(Queries):
                 self._add(channel)
             if log.history is None and self._retention.history is not None:
                 log.history = History(self._timeline.instant(), log.is_online)
-                log.history.dropped = True
             _, _, lifetime, uptime = channel.final_info(saved.position * MICROSECOND)
             if not _ZERO <= uptime <= lifetime:
                 raise ValueError(f"channel {channel.point} with {uptime} of {lifetime} online")
@@ -84,7 +83,7 @@ class Accounts(Queries):
             if log.last_flap is not None:
                 needed.add(log.last_flap[1])
             if log.history is not None:
-                self._drop_old(log.history, now)
+                self._trim(log.history, now)
                 needed |= log.history.segments()
                 self._touch(log)  # what was dropped is not dated any more, nor on the disk
         kept_from = before(self._timeline.latest_date(), self._retention.history or _ZERO)
@@ -115,6 +114,6 @@ class Accounts(Queries):
         history = log.history
         if history is None or history.online == log.is_online:
             return False
-        history.change(now)
-        self._drop_old(history, now)
+        if history.change(now):
+            self._trim(history, now)
         return True

@@ -1,98 +1,50 @@
 """What a peer's changes of state say of a period of time.
 
-A :class:`History` keeps a peer's changes, bounded, the oldest dropped first. A
-change takes 13 bytes: its position on the store's timeline (8), the segment of the
-timeline in which it was seen (4), and at every eighth change the uptime until then
-(1 byte each). States alternate, so they need not be kept. Sums over a window
-cost O(log n) in the kept changes. Pure.
-
-*Outage*: from the moment at which the peer was seen to go offline to the moment
-at which it was next seen online. *Blind*: time in which the store saw nothing.
+A :class:`History` keeps a peer's changes, bounded. A kept change takes 13 bytes: its
+position on the store's timeline (8), the segment of the timeline in which it was seen
+(4), and at every eighth change the uptime until then (1 byte each). States alternate, so
+they need not be kept. The oldest are *thinned*: of each UTC day a checkpoint is left (see
+:mod:`.checkpoints`). Sums over a window that begins at a checkpoint or in kept time cost
+O(log n) in the kept changes. Pure.
 """
 
 from __future__ import annotations
 
 import datetime
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, islice
-from operator import sub
-from typing import NamedTuple
+from operator import eq, sub
 
 from typing_extensions import Self
 
+from .checkpoints import Checkpoints
 from .saved_state import MICROSECOND, HistoryRows
 from .timeline import Instant
 
 _MARK_EVERY = 8
-_CUT_AT = 64  # so many dropped changes, and a 16th of all, before the arrays are cut
-
-
-class Outage(NamedTuple):
-    """One outage of a peer, as far as it lies in the window that was asked for.
-
-    ``end`` is None while it lasts. ``duration`` is the offline time that was
-    seen: blind time in it is left out.
-    """
-
-    start: datetime.datetime
-    end: datetime.datetime | None
-    duration: datetime.timedelta
-
-
-class ChannelHistory(NamedTuple):
-    """A part of a channel's life, ``start`` to ``end`` (UTC).
-
-    ``lifetime`` and ``uptime`` in it were seen, ``blind`` time was not:
-    ``lifetime + blind == end - start``, and the durations of ``outages`` add up
-    to ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` is
-    zero or more all the same.) ``start`` is the latest of: the channel's opening,
-    the window's beginning, and, only if changes of this peer were dropped, the
-    oldest that is kept.
-    """
-
-    start: datetime.datetime
-    end: datetime.datetime
-    lifetime: datetime.timedelta
-    uptime: datetime.timedelta
-    blind: datetime.timedelta
-    outages: tuple[Outage, ...]
-
-    @property
-    def uptime_ratio(self) -> float | None:
-        """``uptime / lifetime``; None while lifetime is zero."""
-        return self.uptime / self.lifetime if self.lifetime else None
-
-    @property
-    def longest_outage(self) -> datetime.timedelta | None:
-        """The longest duration of an outage; None if there is none."""
-        return max((outage.duration for outage in self.outages), default=None)
-
-    @property
-    def mean_time_to_repair(self) -> datetime.timedelta | None:
-        """Offline time by outages; None if there is none."""
-        if not self.outages:
-            return None
-        return (self.lifetime - self.uptime) / len(self.outages)
-
-    @property
-    def mean_time_between_failures(self) -> datetime.timedelta | None:
-        """Online time by outages; None if there is none."""
-        return self.uptime / len(self.outages) if self.outages else None
+_TRIM_EVERY = 64  # so many changes; and before each answer, and each flush
+_CUT_AT = 64  # so many thinned changes, and a 16th of all, before the arrays are cut
+_DAY = datetime.timedelta(days=1)
 
 
 class History:
-    """One peer's changes of state, from the one that began it. Not thread-safe."""
+    """One peer's changes of state, from the one that began it. Not thread-safe.
+
+    An offline spell of no length leaves no change. What may still become one, a going at
+    the present position, counts neither for the limit nor for the period.
+    """
 
     __slots__ = (
+        "_checkpoints",
         "_cut",
+        "_expired",
         "_first",
         "_marks",
         "_positions",
         "_saved",
         "_segments",
-        "dropped",
         "online",
     )
 
@@ -100,13 +52,14 @@ class History:
         """Begin with the state that the peer is in."""
         position, segment = at
         self.online = online  # after the last change
-        self.dropped = False  # whether changes were
         self._positions = array("q", [position // MICROSECOND])
         self._segments = array("I", [segment])
         self._marks = array("q", [0])  # the uptime until change 0, 8, 16, ...
-        self._first = 0  # the changes before this one were dropped
+        self._first = 0  # the changes before this one were thinned
         self._cut = 0  # how many changes the arrays were cut by
         self._saved: int | None = None  # how many changes were saved, of all there ever were
+        self._checkpoints = Checkpoints()
+        self._expired = False  # whether the checkpoints are too old to answer from
 
     def __len__(self) -> int:
         return len(self._positions) - self._first
@@ -122,18 +75,40 @@ class History:
         return self._positions[index] * MICROSECOND, self._segments[index]
 
     def segments(self) -> set[int]:
-        """In which segments the kept changes were seen."""
-        return set(self._segments[self._first :])
+        """In which segments the kept changes and the checkpoints were seen."""
+        return {*self._segments[self._first :], *self._checkpoints.segments()}
 
-    def change(self, at: Instant) -> None:
-        """The state changes."""
+    # Changes.
+
+    def change(self, at: Instant) -> bool:
+        """The state changes. Returns whether it is time to :meth:`trim`."""
         position, segment = at
-        microseconds = position // MICROSECOND
-        if len(self._positions) % _MARK_EVERY == 0:
-            self._marks.append(self._uptime(microseconds))
-        self._positions.append(microseconds)
+        microseconds, positions = position // MICROSECOND, self._positions
+        if not self.online and positions[-1] == microseconds:
+            self._end_no_outage()
+            return False
+        is_due = False
+        if len(positions) % _MARK_EVERY == 0:
+            self._mark(microseconds)
+            is_due = self.count % _TRIM_EVERY == 0
+        positions.append(microseconds)
         self._segments.append(segment)
         self.online = not self.online
+        return is_due
+
+    def _mark(self, position: int) -> None:
+        """Note the uptime until the change at ``position``, which is the next."""
+        since = [*self._positions[-_MARK_EVERY:], position]
+        came = int(self.online)  # states alternate, so it was offline then if it is online now
+        uptime = sum(since[came + 1 :: 2]) - sum(since[came:_MARK_EVERY:2])
+        self._marks.append(self._marks[-1] + uptime)
+
+    def _end_no_outage(self) -> None:
+        """Take back an outage of no length."""
+        if len(self) > 1:
+            self.undo()
+        else:
+            self.online = True
 
     def undo(self) -> None:
         """Take the last change back."""
@@ -141,37 +116,116 @@ class History:
         if len(self._positions) % _MARK_EVERY == 0:
             del self._marks[-1]
         self.online = not self.online
+        if self._saved is not None:
+            self._saved = min(self._saved, self.count)
 
-    def drop(self, count: int) -> None:
-        """Drop the ``count`` oldest changes."""
-        self.dropped = self.dropped or count > 0
-        self._first += count
+    # Thinning.
+
+    def trim(
+        self,
+        now: Instant,
+        limit: int,
+        least: int,
+        is_old: Callable[[Instant], bool],
+        date: Callable[[Instant], datetime.datetime],
+    ) -> None:
+        """Thin what is too much and what is old, and drop the checkpoints that are too old.
+
+        The last of the changes or checkpoints that are old stays, since it says in which
+        state the period began. What is asked afterwards depends on the changes and on
+        ``now`` alone, not on when this was called before.
+
+        Args:
+            now: Where the timeline is.
+            limit: How many changes are kept at most.
+            least: How many are kept however old they are; no more than ``limit``.
+            is_old: Whether an instant lies before the period for which history is kept.
+            date: Dates an instant.
+        """
+        settled = self._settled(now)
+        if settled > limit:
+            self._thin(settled - limit, date)
+            settled = limit
+        if settled > least and is_old(self.instant(1)):
+            numbers = range(1, settled - least + 1)
+            self._thin(bisect_left(numbers, True, key=lambda n: not is_old(self.instant(n))), date)
+        self._checkpoints.drop_old(is_old)
+        self._expired = bool(self._checkpoints) and is_old(self.instant(0))
+
+    def _settled(self, now: Instant) -> int:
+        """How many kept changes cannot be taken back by an outage of no length."""
+        is_open = not self.online and self._positions[-1] == now[0] // MICROSECOND
+        return max(len(self) - is_open, 1)
+
+    def _thin(self, count: int, date: Callable[[Instant], datetime.datetime]) -> None:
+        """Leave checkpoints of the ``count`` oldest changes."""
+        until = self._first + count
+        while self._first < until:
+            at = self.instant(0)
+            moment = date(at)
+            day = moment.date()
+            last = self._checkpoints.last
+            if last is None or date(last).date() != day:
+                position = self._positions[self._first]
+                self._checkpoints.add(position, at[1], self._uptime(position))
+            midnight = datetime.datetime.combine(day, datetime.time(), moment.tzinfo)
+            day_ends = (at[0] + _DAY - (moment - midnight)) // MICROSECOND
+            end = bisect_right(self._segments, at[1], self._first + 1, until)
+            self._thin_until(bisect_left(self._positions, day_ends, self._first + 1, end))
         if self._first >= _CUT_AT and self._first * 16 >= len(self._positions):
-            whole = self._first // _MARK_EVERY
-            del self._positions[: whole * _MARK_EVERY]
-            del self._segments[: whole * _MARK_EVERY]
-            del self._marks[:whole]
-            self._first -= whole * _MARK_EVERY
-            self._cut += whole * _MARK_EVERY
+            self._cut_arrays()
+
+    def _thin_until(self, end: int) -> None:
+        """Count the changes before index ``end`` with the last checkpoint."""
+        gone = self._first + self._was_online(self._first)
+        ends, begins = self._positions[gone + 1 : end + 1 : 2], self._positions[gone:end:2]
+        self._checkpoints.count(len(begins), max(map(sub, ends, begins), default=0))
+        self._first = end
+
+    def _cut_arrays(self) -> None:
+        whole = self._first // _MARK_EVERY
+        del self._positions[: whole * _MARK_EVERY]
+        del self._segments[: whole * _MARK_EVERY]
+        del self._marks[:whole]
+        self._first -= whole * _MARK_EVERY
+        self._cut += whole * _MARK_EVERY
+
+    # Figures.
+
+    def known_from(self, position: datetime.timedelta) -> Instant:
+        """The first checkpoint not before ``position``, or else the oldest kept change.
+
+        From there, and from whatever is later than the oldest kept change, sums are known.
+        As of the last :meth:`trim`.
+        """
+        checkpoint = None if self._expired else self._checkpoints.first_from(position)
+        return self.instant(0) if checkpoint is None else checkpoint
 
     def uptime(self, start: datetime.timedelta, end: datetime.timedelta) -> datetime.timedelta:
-        """The uptime between two positions, neither before the oldest change."""
-        return (self._uptime(end // MICROSECOND) - self._uptime(start // MICROSECOND)) * MICROSECOND
+        """The uptime between two positions, from each of which sums are known."""
+        since, until = (self._uptime_until(each // MICROSECOND) for each in (start, end))
+        return (until - since) * MICROSECOND
 
-    def outage_count(self, start: datetime.timedelta) -> int:
-        """How many :meth:`outages` there are."""
-        return len(self._gone(start))
+    def thinned(self, start: datetime.timedelta) -> tuple[int, datetime.timedelta | None]:
+        """How many outages from ``start`` on were thinned, and how long the longest was."""
+        return self._checkpoints.outages(start)
+
+    def begun(self, position: datetime.timedelta) -> int:
+        """How many kept outages began before ``position``."""
+        changes = bisect_left(self._positions, position // MICROSECOND, self._first) - self._first
+        return (changes + (not self._was_online(self._first))) // 2
+
+    def ended(self, position: datetime.timedelta) -> int:
+        """How many kept outages were over at ``position``."""
+        changes = bisect_right(self._positions, position // MICROSECOND, self._first) - self._first
+        return max(changes - self._was_online(self._first), 0) // 2
 
     def outages(self, start: datetime.timedelta) -> Iterator[tuple[Instant, Instant | None]]:
-        """When the peer went offline and came back, of all outages that end after ``start``."""
-        for gone in self._gone(start):
+        """When the peer went and came back, of all kept outages that end after ``start``."""
+        number = self._last_change(start // MICROSECOND) - self._first
+        for gone in range(number + self._was_online(self._first + number), len(self), 2):
             back = gone + 1
             yield self.instant(gone), self.instant(back) if back < len(self) else None
-
-    def _gone(self, start: datetime.timedelta) -> range:
-        """The changes to offline of all outages that end after ``start``."""
-        number = self._last_change(start // MICROSECOND) - self._first
-        return range(number + self._was_online(self._first + number), len(self), 2)
 
     def flush(self, key: bytes, everything: bool, end: int) -> HistoryRows:
         """What was not saved yet, of the first ``end`` changes; it then counts as saved."""
@@ -182,20 +236,36 @@ class History:
         self._saved = end
         new = slice(begin - self._cut, end - self._cut)
         changes = list(zip(self._positions[new], self._segments[new], strict=True))
-        return HistoryRows(key, anew, first, begin, changes, online, self.dropped)
+        checkpoints = self._checkpoints.rows(self._uptime(self._positions[self._first]))
+        return HistoryRows(key, anew, first, begin, changes, online, checkpoints)
 
     @classmethod
     def of_rows(cls, rows: HistoryRows) -> Self:
-        """The history that was saved."""
+        """The history that was saved.
+
+        Older versions kept outages of no length; without them it is to be saved anew.
+        """
         position, segment = rows.changes[0]
         history = cls((position * MICROSECOND, segment), rows.online)
+        history._checkpoints = Checkpoints.of_rows(rows.checkpoints)
         history._positions = array("q", [position for position, _ in rows.changes])
         history._segments = array("I", [segment for _, segment in rows.changes])
         history._marks = _marks(history._positions, history._was_online(0))
-        history.dropped = rows.dropped
         history._cut = rows.first
         history._saved = rows.first + len(rows.changes)
+        gone = int(history._was_online(0))
+        if any(map(eq, history._positions[gone + 1 :: 2], history._positions[gone::2])):
+            history._leave_out_no_outages()
         return history
+
+    def _leave_out_no_outages(self) -> None:
+        instants = [self.instant(number) for number in range(len(self))]
+        self.online = self._was_online(0)
+        for kept in (self._positions, self._segments, self._marks):
+            del kept[1:]
+        for instant in instants[1:]:
+            self.change(instant)
+        self._saved = None
 
     def _last_change(self, position: int) -> int:
         return max(bisect_right(self._positions, position, lo=self._first) - 1, self._first)
@@ -203,8 +273,13 @@ class History:
     def _was_online(self, index: int) -> bool:
         return self.online ^ bool((len(self._positions) - 1 - index) % 2)
 
+    def _uptime_until(self, position: int) -> int:
+        if position < self._positions[self._first]:
+            return self._checkpoints.uptime(position)
+        return self._uptime(position)
+
     def _uptime(self, position: int) -> int:
-        """The uptime until ``position``, counted from wherever the arrays begin."""
+        """The uptime until ``position`` in kept time, counted as checkpoints count it."""
         index = self._last_change(position)
         marked = index - index % _MARK_EVERY
         uptime = self._marks[marked // _MARK_EVERY]

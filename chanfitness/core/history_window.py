@@ -1,5 +1,7 @@
 """What a peer's history says of one channel, over its life or the window before now.
 
+*Outage*: from the moment at which the peer was seen to go offline to the moment
+at which it was next seen online. *Blind*: time in which the store saw nothing.
 Pure: the timeline is given.
 """
 
@@ -7,13 +9,82 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from ..clock import before
-from .history import ChannelHistory, History, Outage
+from .history import History
 from .peerlog import Channel
 from .timeline import Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
+
+
+class Outage(NamedTuple):
+    """One outage of a peer, as far as it lies in the window that was asked for.
+
+    ``end`` is None while it lasts. ``duration`` is the offline time that was
+    seen: blind time in it is left out.
+    """
+
+    start: datetime.datetime
+    end: datetime.datetime | None
+    duration: datetime.timedelta
+
+
+class ChannelHistory(NamedTuple):
+    """A part of a channel's life, ``start`` to ``end`` (UTC).
+
+    ``lifetime`` and ``uptime`` in it were seen, ``blind`` time was not:
+    ``lifetime + blind == end - start``, and the durations of all outages add up
+    to ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` is
+    zero or more all the same.) ``start`` is the channel's opening or the window's
+    beginning, whichever is later, if ``complete``; else the first moment after it from
+    which figures are known.
+
+    ``outages`` lists those whose changes are kept. Of older ones, whose changes were
+    thinned, ``thinned_outages`` says how many there were and ``longest_thinned`` how long
+    the longest was; the other figures count them, too. ``first_outage_began``: when the
+    first of ``outages`` really began, if that was before ``start``.
+    """
+
+    start: datetime.datetime
+    end: datetime.datetime
+    lifetime: datetime.timedelta
+    uptime: datetime.timedelta
+    blind: datetime.timedelta
+    outages: tuple[Outage, ...]
+    complete: bool = True
+    thinned_outages: int = 0
+    longest_thinned: datetime.timedelta | None = None
+    first_outage_began: datetime.datetime | None = None
+
+    @property
+    def outage_count(self) -> int:
+        """How many outages there were, listed or not."""
+        return len(self.outages) + self.thinned_outages
+
+    @property
+    def uptime_ratio(self) -> float | None:
+        """``uptime / lifetime``; None while lifetime is zero."""
+        return self.uptime / self.lifetime if self.lifetime else None
+
+    @property
+    def longest_outage(self) -> datetime.timedelta | None:
+        """The longest duration of an outage; None if there is none."""
+        durations = [outage.duration for outage in self.outages]
+        if self.longest_thinned is not None:
+            durations.append(self.longest_thinned)
+        return max(durations, default=None)
+
+    @property
+    def mean_time_to_repair(self) -> datetime.timedelta | None:
+        """Offline time by outages; None if there is none."""
+        return (self.lifetime - self.uptime) / self.outage_count if self.outage_count else None
+
+    @property
+    def mean_time_between_failures(self) -> datetime.timedelta | None:
+        """Online time by outages; None if there is none."""
+        return self.uptime / self.outage_count if self.outage_count else None
 
 
 def channel_history(
@@ -24,37 +95,59 @@ def channel_history(
     assert history is not None
     at, _ = now
     end = timeline.latest_date()
-    start, position = _start(timeline, channel, history, window, end)
+    start, position = _asked_for(timeline, channel, window, end)
+    known = _known_from(channel, history, position)
+    if known is not None:
+        start, position = timeline.date(known), known[0]
     lifetime = at - position
     uptime = history.uptime(position, at)
     for left, back in channel.absent_within(position, at):
         lifetime -= back - left
         uptime -= history.uptime(left, back)
-    outages = tuple(
-        Outage(max(timeline.date(gone), start), None if back is None else timeline.date(back), seen)
+    spans = [
+        (timeline.date(gone), None if back is None else timeline.date(back), seen)
         for gone, back, seen in _seen_outages(channel, history, position, at)
+    ]
+    return ChannelHistory(
+        start,
+        end,
+        lifetime,
+        uptime,
+        max(end - start - lifetime, _ZERO),  # less where a date is beyond all dates
+        tuple(Outage(max(gone, start), back, seen) for gone, back, seen in spans),
+        known is None,
+        *history.thinned(position),
+        spans[0][0] if spans and spans[0][0] < start else None,
     )
-    blind = max(end - start - lifetime, _ZERO)  # less where a date is beyond all dates
-    return ChannelHistory(start, end, lifetime, uptime, blind, outages)
 
 
-def outage_count(channel: Channel) -> int:
-    """How many outages of its peer are kept that lie in the channel's life."""
+def outage_count(channel: Channel, now: Instant) -> int:
+    """How many outages of its peer lie in the channel's life, as far as they are known."""
     history = channel.log.history
     assert history is not None
-    return history.outage_count(max(channel.opened[0], history.instant(0)[0]))
+    start, (end, _) = channel.opened[0], now
+    known = _known_from(channel, history, start)
+    if known is not None:
+        start = known[0]
+    if start == end:
+        return 0
+    thinned, _ = history.thinned(start)
+    count = thinned + history.begun(end) - history.ended(start)
+    for left, back in _joined(channel.absent_within(start, end)):
+        over = history.begun(end) if back == end else history.ended(back)
+        before_it = history.ended(start) if left == start else history.begun(left)
+        count -= max(over - before_it, 0)
+    return count
 
 
-def _start(
+def _asked_for(
     timeline: Timeline,
     channel: Channel,
-    history: History,
     window: datetime.timedelta | None,
     end: datetime.datetime,
 ) -> tuple[datetime.datetime, datetime.timedelta]:
-    """The date and the position at which a channel's history starts."""
-    instants = [channel.opened, history.instant(0)] if history.dropped else [channel.opened]
-    start, position = max((timeline.date(instant), instant[0]) for instant in instants)
+    """The date and the position at which a channel's history is to start."""
+    start, position = timeline.date(channel.opened), channel.opened[0]
     if window is not None:
         begun = before(end, window)
         if begun >= start:
@@ -62,10 +155,34 @@ def _start(
     return start, position
 
 
+def _known_from(channel: Channel, history: History, position: datetime.timedelta) -> Instant | None:
+    """From when on figures are known, if not from ``position`` itself.
+
+    A checkpoint cannot tell what of its sums lay in a gap of the channel.
+    """
+    kept, _ = history.instant(0)
+    if position >= kept:
+        return None
+    gaps = channel.absent_within(position, kept)
+    known = history.known_from(gaps[-1][1] if gaps else position)
+    return None if known[0] == position else known
+
+
+def _joined(
+    gaps: list[tuple[datetime.timedelta, datetime.timedelta]],
+) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
+    """Gaps, of which those that touch are one."""
+    joined: list[tuple[datetime.timedelta, datetime.timedelta]] = []
+    for left, back in gaps:
+        begin = joined.pop()[0] if joined and joined[-1][1] == left else left
+        joined.append((begin, back))
+    return joined
+
+
 def _seen_outages(
     channel: Channel, history: History, start: datetime.timedelta, end: datetime.timedelta
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
-    """Each outage between two positions, with the offline time that was seen of it."""
+    """Each kept outage between two positions, with the offline time that was seen of it."""
     for gone, back in history.outages(start):
         begin, until = max(gone[0], start), end if back is None else back[0]
         seen = until - begin

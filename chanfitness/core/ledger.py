@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from ..checks import require
 from ..events import OpenChannel
-from ..logs import Log
+from ..logs import Log, logged_time
 from ..wire import OutPoint, Vertex
 from .accounts import Accounts
 from .history import History
@@ -235,7 +235,7 @@ class Ledger(Accounts):
         logger.warning(
             "all %d peers went offline: this node's own network is lost, as of %s",
             went,
-            self._timeline.date(first),
+            logged_time(self._timeline.date(first)),
         )
 
     def _undo(self, detector: OutageDetector) -> Instant:
@@ -311,6 +311,9 @@ class Ledger(Accounts):
             unsaved_changes.touch_everything(
                 self._peers.values(), [*self._absent.values(), *self._in_order]
             )
+        for log in unsaved_changes.logs:
+            if log.history is not None:
+                self._trim(log.history, now)
         return unsaved_changes.flush(now, ChainMap(self._channels, self._absent), undecided)
 
     def last_flush(self, now: Instant, everything: bool) -> Flush:

@@ -167,7 +167,7 @@ class PeerLog:
     def flush_history(self, everything: bool, state: PeerState) -> HistoryRows:
         """The changes that were not saved yet, as of ``state``."""
         if self.history is None or state.changes is None:
-            return HistoryRows(bytes(self.peer), True, 0, 0, [], False, False)
+            return HistoryRows(bytes(self.peer), True, 0, 0, [], False, [])
         return self.history.flush(bytes(self.peer), everything, state.changes)
 
     @classmethod

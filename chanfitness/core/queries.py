@@ -13,10 +13,11 @@ from ..checks import require
 from ..errors import ChannelNotFoundError, HistoryDisabledError, PeerNotFoundError
 from ..wire import OutPoint, Vertex
 from .flaps import Cooldown
-from .history import ChannelHistory, History
-from .history_window import channel_history, outage_count
+from .history import History
+from .history_window import ChannelHistory, channel_history, outage_count
 from .own_outage import OutageDetector
 from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
+from .sight import SightWaits, Wait
 from .timeline import Instant, Timeline
 
 
@@ -59,14 +60,16 @@ class Overview(NamedTuple):
 
     ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
     much blind time there was since the store first began, the present included.
-    ``channels``: in order of opening. ``outages``: of each channel, how many of
-    its peer's outages are kept; None if the store keeps no history. ``peers``:
+    ``channels``: in order of opening. ``outages``: of each channel, how many
+    outages its peer had, as far as is known; None if the store keeps no history. ``peers``:
     all that are online or have a channel.
 
     A snapshot of a database may have more. ``histories``: of each channel, over
     the window that was asked for (the sums in ``channels`` are of that window,
     too), None for a channel whose peer's changes were not kept; None if it was
     not loaded. ``closed``: in order of closing; empty if it was not loaded.
+    ``window``: that which was asked for. ``seen_until``: until when the store saw its
+    node; None if it never did.
     """
 
     as_of: datetime.datetime
@@ -77,6 +80,8 @@ class Overview(NamedTuple):
     peers: tuple[PeerInfo, ...]
     histories: tuple[ChannelHistory | None, ...] | None = None
     closed: tuple[ClosedChannel, ...] = ()
+    window: datetime.timedelta | None = None
+    seen_until: datetime.datetime | None = None
 
 
 class Queries:
@@ -88,6 +93,7 @@ class Queries:
         self._peers: dict[Vertex, PeerLog] = {}
         self._channels: dict[OutPoint, Channel] = {}  # those that are open
         self._in_order: dict[Channel, None] = {}  # the same, in order of opening
+        self.sight = SightWaits(timeline)
         self._detector: OutageDetector | None = None
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
@@ -119,8 +125,8 @@ class Queries:
         if self._retention.history is not None:
             for log in self._peers.values():
                 if log.history is not None:
-                    self._drop_old(log.history, now)
-            outages = tuple(outage_count(channel) for channel in self._in_order)
+                    self._trim(log.history, now)
+            outages = tuple(outage_count(channel, now) for channel in self._in_order)
         return Overview(
             self._timeline.latest_date(),
             not self._timeline.paused,
@@ -128,6 +134,7 @@ class Queries:
             tuple(self.list_channels(now)),
             outages,
             tuple(self.list_peers(now)),
+            seen_until=self._timeline.seen_until(),
         )
 
     def channel_history(
@@ -138,8 +145,16 @@ class Queries:
             raise HistoryDisabledError("no history is kept: see Config(history=...)")
         channel = self._channel(point, None)
         assert channel.log.history is not None
-        self._drop_old(channel.log.history, now)
+        self._trim(channel.log.history, now)
         return channel_history(self._timeline, now, channel, window)
+
+    def wait_for_sight(self, _: Instant) -> Wait | None:
+        """What to wait for until the store sees; None if it does."""
+        return self.sight.begin()
+
+    def forget_wait(self, _: Instant, wait: Wait) -> None:
+        """A caller does not wait for sight any more."""
+        self.sight.forget(wait)
 
     def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
         channel = self._channels.get(point)
@@ -170,16 +185,15 @@ class Queries:
             tuple(channel.point for channel in log.channels),
         )
 
-    def _drop_old(self, history: History, now: Instant) -> None:
-        """Drop what ended before the period that is kept, and what is too much.
-
-        The change that gives the state at the period's beginning is kept.
-        """
+    def _trim(self, history: History, now: Instant) -> None:
+        """Let a history keep no more than it should, as of now."""
         period = self._retention.history
         assert period is not None
         least = 1 if self._detector is None else 2  # the last change may have to be undone
-        excess = len(history) - max(self._retention.history_limit, least)
-        if excess > 0:
-            history.drop(excess)
-        while len(history) > least and self._timeline.ago(history.instant(1), now) >= period:
-            history.drop(1)
+        history.trim(
+            now,
+            max(self._retention.history_limit, least),
+            least,
+            lambda instant: self._timeline.ago(instant, now) >= period,
+            self._timeline.date,
+        )

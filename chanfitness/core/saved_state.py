@@ -60,11 +60,25 @@ class ClosedRow(NamedTuple):
     uptime: int
 
 
+class CheckpointRow(NamedTuple):
+    """What is left of a day of thinned changes.
+
+    ``uptime``, ``outages``: from here to the oldest kept change. ``longest``: the longest
+    outage that began between here and the next checkpoint, or that change; 0: none did.
+    """
+
+    position: int
+    stretch: int
+    uptime: int
+    outages: int
+    longest: int
+
+
 class HistoryRows(NamedTuple):
     """A peer's kept changes from number ``begin`` on; ``first`` is the oldest that is kept.
 
     ``anew``: nothing that was saved before counts. ``online``: the state after
-    the last change. ``dropped``: whether changes were.
+    the last change. ``checkpoints``: all there are.
     """
 
     key: bytes
@@ -73,7 +87,7 @@ class HistoryRows(NamedTuple):
     begin: int
     changes: Sequence[tuple[int, int]]
     online: bool
-    dropped: bool
+    checkpoints: Sequence[CheckpointRow]
 
 
 class Flush(NamedTuple):
@@ -137,10 +151,13 @@ def check(saved: Saved) -> None:
     for history in saved.histories:
         numbers.append(history.first)
         numbers += chain.from_iterable(history.changes)
+        numbers += chain.from_iterable(history.checkpoints)
     if not set(map(type, numbers)) <= {int}:
         raise ValueError("a number that is not whole")
     if any(row.flap_count < 0 for row in saved.peers):
         raise ValueError("a count below zero")
+    if not all(_add_up(history) for history in saved.histories):
+        raise ValueError("checkpoints that do not add up")
     segments = {number for number, _, _ in saved.anchors}
     segments.add(max(segments, default=-1) + 1)  # what was to begin with the next
     instants = [(position, number) for number, position, _ in saved.anchors]
@@ -150,6 +167,7 @@ def check(saved: Saved) -> None:
     instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
     for history in saved.histories:
         instants += history.changes
+        instants += [(row.position, row.stretch) for row in history.checkpoints]
     if not saved.anchors or not _within(instants, end, segments):
         raise ValueError("a moment that the store has not seen")
     orders = [[position for _, position, _ in saved.anchors]]
@@ -157,6 +175,18 @@ def check(saved: Saved) -> None:
     orders += [_moments_of(row.gaps, end) for row in saved.channels]
     if any(order != sorted(order) for order in orders):
         raise ValueError("moments that are not in order")
+
+
+def _add_up(history: HistoryRows) -> bool:
+    """Whether sums may be of the time from each checkpoint to the next, and to the first change."""
+    uptime = outages = 0
+    until = history.changes[0][0] if history.changes else 0
+    for row in reversed(history.checkpoints):
+        up, gone, length = row.uptime - uptime, row.outages - outages, until - row.position
+        if not (0 <= up <= length and 0 <= row.longest <= length - up and gone >= 0):
+            return False
+        uptime, outages, until = row.uptime, row.outages, row.position
+    return True
 
 
 def _moments_of(gaps: str, end: int) -> list[int]:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import datetime
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, NamedTuple
 
 from ..clock import Moment, Reading, nearest_utc, shifted
@@ -79,6 +79,7 @@ class Timeline:
         self._zero: Any  # of a plain clock: what is subtracted from a date for its position
         self._latest: Moment
         self.paused = False
+        self.on_resume: Callable[[], object] = lambda: None  # is called when the timeline goes on
         self._numbers = list(range(len(earlier)) if numbers is None else numbers)
         self.segment = self._numbers[-1] + 1 if earlier else 0  # the present one's number
         self._earlier = _apart(earlier, end)
@@ -120,6 +121,7 @@ class Timeline:
         self._begin(now, self._standing)
         self._last = self._standing
         self.paused = False
+        self.on_resume()
         return self._last, self.segment
 
     def _follow(self, reading: Reading) -> datetime.timedelta:
@@ -165,6 +167,13 @@ class Timeline:
     def latest_date(self) -> datetime.datetime:
         """The date of what came last; it goes on while the timeline stands."""
         return _utc(self._latest_moment())
+
+    def seen_until(self) -> datetime.datetime | None:
+        """The date of the last moment at which the timeline went on; None if it never did."""
+        if not self.paused:
+            return self.latest_date()
+        went_on = (each for each in reversed(self.anchors()) if each.position < self._standing)
+        return next((each.date(self._standing) for each in went_on), None)
 
     def blind(self, now: Instant) -> datetime.timedelta:
         """How long the timeline stood, or was not there, since it first began."""

@@ -24,14 +24,14 @@ class UnsavedChanges:
         self._segment = self._timeline.segment  # the first whose anchor may have changed
         self._anchors_anew = False
         self._everything = False
-        self._logs: dict[PeerLog, None] = {}
+        self.logs: dict[PeerLog, None] = {}
         self._channels: dict[Channel, None] = {}
         self._moved: list[tuple[str, str]] = []
         self._closed: dict[Channel, ClosedRow] = {}
 
     def touch(self, log: PeerLog, channel: Channel | None = None) -> None:
         """Something of this peer, and of this channel of it, changed."""
-        self._logs[log] = None
+        self.logs[log] = None
         if channel is not None:
             self._channels.pop(channel, None)  # the last to change is the last in order
             self._channels[channel] = None
@@ -39,7 +39,7 @@ class UnsavedChanges:
     def touch_everything(self, logs: Iterable[PeerLog], channels: Iterable[Channel]) -> None:
         """All that there is, in order, is to be saved anew."""
         self._everything = True
-        self._logs = dict.fromkeys(logs)
+        self.logs = dict.fromkeys(logs)
         self._channels = dict.fromkeys(channels)
 
     def move(self, point: OutPoint, new_point: OutPoint) -> None:
@@ -82,7 +82,7 @@ class UnsavedChanges:
         """
         timeline, everything = self._timeline, self._everything
         anchors_anew = everything or self._anchors_anew
-        states = {log: undecided.get(log) or log.state() for log in self._logs if log.had_channel}
+        states = {log: undecided.get(log) or log.state() for log in self.logs if log.had_channel}
         flush = Flush(
             date_to_int(timeline.date(instant) if undecided else timeline.latest_date()),
             microseconds(instant[0]),

@@ -19,7 +19,7 @@ from typing_extensions import Self
 
 from ..errors import ChanFitnessError, RecordingError
 from ..events import ChannelMovedEvent, MonitoringPausedEvent, MonitoringResumedEvent
-from ..logs import Log
+from ..logs import Log, logged_time
 from .format import MAX_LINE_BYTES, format_event, parse_line
 from .recorded_state import RecordedState
 
@@ -129,7 +129,9 @@ class Recorder:
         last = self._encoder.last
         if last is not None and last - at >= _NOTABLE and not self._warned:
             self._warned = True
-            logger.warning("%s: ends at %s: until then, its lines get that time", self._path, last)
+            logger.warning(
+                "%s: ends at %s: until then, its lines get that time", self._path, logged_time(last)
+            )
         self._unwritten += self._encoder.entries(event, at)
         while self._unwritten:
             self._follow_the_path()

@@ -25,17 +25,19 @@ from .tables import Column, Row, Table
 _FORMULAS = ("=", "+", "-", "@")  # a tab or a carriage return may begin one, but is escaped
 
 
-def text_cell(column: Column, row: Row, as_of: datetime.datetime) -> str:
+def text_cell(column: Column, row: Row, now: datetime.datetime) -> str:
     """What a person reads: periods in two units, dates as time since, shares in percent."""
     value = column.get(row)
-    if value is None:
-        return "-"
+    return "-" if value is None else column.frame(row).format(_text(column, value, now))
+
+
+def _text(column: Column, value: object, now: datetime.datetime) -> str:
     if column.text is not None:
         return printable(column.text(value))
     if isinstance(value, datetime.timedelta):
         return duration(value)
     if isinstance(value, datetime.datetime):
-        return "now" if value == as_of else f"{duration(as_of - value)} ago"
+        return "now" if value >= now else f"{duration(now - value)} ago"
     if isinstance(value, float):
         return percentage(value)
     return printable(str(value))
@@ -66,11 +68,15 @@ def json_object(columns: Iterable[Column], row: Row) -> dict[str, object]:
 
 
 class Report(NamedTuple):
-    """Rows of a table, as of one moment; ``more``: how many are left out at the end."""
+    """Rows of a table, as of the moment of a snapshot.
+
+    ``now``: the present, if that is later. ``more``: how many rows are left out at the end.
+    """
 
     table: Table
-    as_of: datetime.datetime
+    overview: Overview
     rows: Sequence[Row]
+    now: datetime.datetime | None = None
     more: int = 0
 
     def limited(self, count: int | None) -> Report:
@@ -87,12 +93,16 @@ class Report(NamedTuple):
     def as_object(self) -> dict[str, object]:
         """The object that JSON is made of."""
         objects = [json_object(self.table.columns, row) for row in self.rows]
-        return {"as_of": format_time(self.as_of), self.table.kind: objects}
+        age = {}
+        if self.now is not None:
+            age = {"age_seconds": self._age().total_seconds(), "sees": self.overview.sees}
+        return {"as_of": format_time(self.overview.as_of), **age, self.table.kind: objects}
 
     def text_rows(self) -> list[list[str]]:
         """The heads, and the cells of each row."""
         columns = self._columns_with_heads()
-        cells = [[text_cell(column, row, self.as_of) for column in columns] for row in self.rows]
+        now = self.now or self.overview.as_of
+        cells = [[text_cell(column, row, now) for column in columns] for row in self.rows]
         return [[column.head for column in columns], *cells]
 
     def _columns_with_heads(self) -> list[Column]:
@@ -108,13 +118,33 @@ class Report(NamedTuple):
     def _text(self, width: int | None) -> str:
         count = len(self.rows) + self.more
         noun = self.table.noun + ("s" if count != 1 else "")
-        heading = f"{count} {noun} as of {format_time(self.as_of)}"
+        heading = f"{count} {noun} as of {format_time(self.overview.as_of)}{self._warning()}"
         spare = [number for number, column in enumerate(self._columns_with_heads()) if column.spare]
         lines = table(self.text_rows(), width, self.table.names, spare) if self.rows else []
         skipped = [f"... and {self.more} more"] if self.more else []
-        return "\n".join([heading, *lines, *skipped])
+        return "\n".join([heading, *lines, *skipped, *self.table.notes(self.overview)])
+
+    def _age(self) -> datetime.timedelta:
+        """How old the snapshot is."""
+        now = self.now or self.overview.as_of
+        return max(now - self.overview.as_of, datetime.timedelta(0))
+
+    def _warning(self) -> str:
+        """How old a snapshot of the past is, and whether its node was seen."""
+        if self.now is None:
+            return ""
+        age = f", {duration(self._age())} ago"
+        if self.overview.sees:
+            return age
+        seen = self.overview.seen_until
+        if seen is None:
+            return f"{age}; its node was never seen"
+        return f"{age}; its node was not seen then, but until {format_time(seen)}"
 
 
-def report(table: Table, overview: Overview) -> Report:
-    """The rows of a table, of a snapshot, wherever that is from."""
-    return Report(table, overview.as_of, table.rows(overview))
+def report(table: Table, overview: Overview, now: datetime.datetime | None = None) -> Report:
+    """The rows of a table, of a snapshot, wherever that is from.
+
+    ``now``: the present, from which the ages of what a database remembers count.
+    """
+    return Report(table, overview, table.rows(overview), now)

@@ -141,10 +141,13 @@ def _shares(lines: int, channels: int, newest: int) -> tuple[int, int]:
 
 
 def _summary(overview: Overview) -> str:
+    channels = counted(len(overview.channels), "channel")
+    blind = f"blind for {duration(overview.blind)} in all"
+    if not overview.sees:
+        return f"{channels}; {blind}"
     online = {info.peer for info in overview.peers if info.online}
     up = sum(info.peer in online for info in overview.channels)
-    channels = counted(len(overview.channels), "channel")
-    return f"{channels}, {up} of them online; blind for {duration(overview.blind)} in all"
+    return f"{channels}, {up} of them online; {blind}"
 
 
 def _table(rows: Sequence[Sequence[str]], columns: int, *, sees: bool) -> list[Text]:

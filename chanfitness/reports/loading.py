@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from ..checks import require
-from ..core.history import ChannelHistory
+from ..core.history_window import ChannelHistory
 from ..core.queries import ClosedChannel, Overview, RetentionSettings
 from ..core.restore import as_of_the_heartbeat
 from ..core.saved_state import MICROSECOND, ClosedRow, int_to_date
@@ -57,7 +57,7 @@ def load_database(
             for info in overview.channels
         ]
         if window is not None:
-            overview = _with_sums_of(found, overview)
+            overview = _with_sums_of(found, overview)._replace(window=window)
         return overview._replace(histories=tuple(found))
 
 

@@ -17,7 +17,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core.history import ChannelHistory, Outage
+from ..core.history_window import ChannelHistory, Outage
 from ..core.peerlog import ChannelInfo, PeerInfo
 from ..core.queries import ClosedChannel, Overview
 
@@ -25,21 +25,38 @@ from ..core.queries import ClosedChannel, Overview
 class Row(NamedTuple):
     """All that a line of a table can tell; None: it is not about that, or it is not known.
 
-    ``kept_outages``: how many are kept of the channel's peer. ``last_seen``: when the
-    peer was online last, which may be the moment of the snapshot.
+    ``counted_outages``: how many the channel's peer had. ``last_seen``: when the peer was
+    seen online last, which may be the moment of the snapshot. ``is_of_window``: whether the
+    sums of ``channel`` are those of ``history``.
     """
 
     channel: ChannelInfo | ClosedChannel | ChannelHistory | None = None
     peer: PeerInfo | None = None
     history: ChannelHistory | None = None
     outage: Outage | None = None
-    kept_outages: int | None = None
+    counted_outages: int | None = None
     last_seen: datetime.datetime | None = None
+    is_of_window: bool = False
 
     @property
     def outages(self) -> int | None:
         """How many outages there were; None if that is not known."""
-        return self.kept_outages if self.history is None else len(self.history.outages)
+        return self.counted_outages if self.history is None else self.history.outage_count
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the history begins later than it was asked for."""
+        return self.history is not None and not self.history.complete
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the outage began before what was asked for."""
+        history = self.history
+        return (
+            history is not None
+            and history.first_outage_began is not None
+            and self.outage is history.outages[0]
+        )
 
 
 class Column(NamedTuple):
@@ -49,7 +66,8 @@ class Column(NamedTuple):
     None: not known. ``head``: in text; a column without one is for programs alone.
     ``text``: how a person reads a value that is known; None: as its type is read
     (see :mod:`chanfitness.reports.formats`). ``spare``: left out where a terminal
-    has no room for it.
+    has no room for it. ``frame``: what a person reads around a value that is known, as a
+    format.
     """
 
     name: str
@@ -57,13 +75,15 @@ class Column(NamedTuple):
     head: str = ""
     text: Callable[[Any], str] | None = None
     spare: bool = False
+    frame: Callable[[Any], str] = lambda row: "{}"
 
 
 class Table(NamedTuple):
     """A kind of rows and their columns.
 
     ``kind``: what JSON calls the rows. ``noun``: what a person calls one. ``rows``:
-    those of a snapshot. The first ``names`` columns name what a row is about.
+    those of a snapshot. The first ``names`` columns name what a row is about. ``notes``:
+    what a person has to know of the figures of a snapshot besides.
     """
 
     kind: str
@@ -71,19 +91,30 @@ class Table(NamedTuple):
     columns: Sequence[Column]
     rows: Callable[[Overview], list[Row]]
     names: int = 2
+    notes: Callable[[Overview], list[str]] = lambda overview: []
 
 
 def _state(online: bool) -> str:
     return "online" if online else "offline"
 
 
+def _marked_sum(row: Row) -> str:
+    return "{}*" if row.is_of_window and row.is_partial else "{}"
+
+
+def _marked(row: Row) -> str:
+    return "{}*" if row.is_partial else "{}"
+
+
 # The columns that tables share.
 
-_LIFETIME = Column("lifetime_seconds", lambda row: row.channel.lifetime, "LIFETIME")
-_ONLINE = Column("uptime_ratio", lambda row: row.channel.uptime_ratio, "ONLINE")
+_LIFETIME = Column(
+    "lifetime_seconds", lambda row: row.channel.lifetime, "LIFETIME", frame=_marked_sum
+)
+_ONLINE = Column("uptime_ratio", lambda row: row.channel.uptime_ratio, "ONLINE", frame=_marked_sum)
 _PEER = Column("peer", lambda row: row.peer.peer, "PEER")
 _STATE = Column("online", lambda row: row.peer.online, "STATE", _state)
-_OUTAGES = Column("outages", lambda row: row.outages, "OUTAGES")
+_OUTAGES = Column("outages", lambda row: row.outages, "OUTAGES", frame=_marked)
 _FLAPS = Column("flap_count", lambda row: row.peer.flap_count, "FLAPS")
 
 NAMES = (
@@ -92,12 +123,19 @@ NAMES = (
 )
 SUMS = (
     _LIFETIME,
-    Column("uptime_seconds", lambda row: row.channel.uptime, "UPTIME", spare=True),
+    Column(
+        "uptime_seconds", lambda row: row.channel.uptime, "UPTIME", spare=True, frame=_marked_sum
+    ),
     _ONLINE,
 )
 BLIND = Column("blind_seconds", lambda row: row.history and row.history.blind)
 SPAN = (
-    Column("start", lambda row: row.outage.start, "START"),
+    Column(
+        "start",
+        lambda row: row.outage.start,
+        "START",
+        frame=lambda row: "before {}" if row.is_cut else "{}",
+    ),
     Column("end", lambda row: row.outage.end, "END"),
     Column("duration_seconds", lambda row: row.outage.duration, "OFFLINE"),
 )
@@ -122,8 +160,9 @@ def _channels(overview: Overview) -> list[Row]:
             info,
             peers[info.peer],
             history,
-            kept_outages=outages,
-            last_seen=_last_seen(peers[info.peer], overview.as_of),
+            counted_outages=outages,
+            last_seen=_last_seen(peers[info.peer], overview),
+            is_of_window=overview.window is not None,
         )
         for info, history, outages in zip(
             overview.channels,
@@ -135,9 +174,9 @@ def _channels(overview: Overview) -> list[Row]:
     return sorted(rows, key=_badness)
 
 
-def _last_seen(peer: PeerInfo, as_of: datetime.datetime) -> datetime.datetime | None:
+def _last_seen(peer: PeerInfo, overview: Overview) -> datetime.datetime | None:
     if peer.online:
-        return as_of
+        return overview.seen_until
     return peer.since if peer.last_flap is not None else None
 
 
@@ -168,25 +207,51 @@ def _closed(overview: Overview) -> list[Row]:
     return [Row(channel) for channel in overview.closed]
 
 
+def _partial_rows(overview: Overview) -> list[str]:
+    histories = overview.histories or ()
+    if all(history is None or history.complete for history in histories):
+        return []
+    return ["* not of all that time: what was before is not known (--json says since when)"]
+
+
+def _thinned_outages(overview: Overview) -> list[str]:
+    histories = [each for each in overview.histories or () if each is not None]
+    count = sum(history.thinned_outages for history in histories)
+    notes = [f"... and {count} before them, each of which is not kept"] if count else []
+    if not all(history.complete for history in histories):
+        notes.append("... and those from before a history begins, which are not known")
+    return notes
+
+
 TOTALS = Table("channels", "open channel", [*NAMES, *SUMS], _channels)
 """Of a recording or a running store."""
 CHANNELS = TOTALS._replace(
     columns=[
         *NAMES,
         *SUMS,
+        Column("since", lambda row: row.history and row.history.start),
+        Column("complete", lambda row: row.history and row.history.complete),
         BLIND,
         _OUTAGES,
         Column(
             "longest_outage_seconds",
             lambda row: row.history and row.history.longest_outage,
             "LONGEST",
+            frame=_marked,
         ),
         _FLAPS,
         Column("last_seen", lambda row: row.last_seen, "LAST SEEN"),
-    ]
+    ],
+    notes=_partial_rows,
 )
 LIVE = TOTALS._replace(columns=[*NAMES, _STATE, _LIFETIME, _ONLINE, _OUTAGES, _FLAPS])
-OUTAGES = Table("outages", "outage", [*NAMES, *SPAN], _outages)
+OUTAGES = Table(
+    "outages",
+    "outage",
+    [*NAMES, *SPAN, Column("cut", lambda row: row.is_cut)],
+    _outages,
+    notes=_thinned_outages,
+)
 PEERS = Table(
     "peers",
     "peer",

@@ -11,7 +11,15 @@ from ..core.saved_state import ClosedRow, Saved
 from ..errors import StorageError
 from .connection import connect, typed_errors
 from .file_lock import reading
-from .schema import check_pages, check_version, load, load_closed, transaction
+from .schema import (
+    VERSION,
+    check_pages,
+    check_version,
+    load,
+    load_closed,
+    migrate,
+    transaction,
+)
 
 _HELD = 5.0  # seconds to wait for another program
 
@@ -19,10 +27,24 @@ _HELD = 5.0  # seconds to wait for another program
 def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
     """What a database holds. Errors as :meth:`SqliteStorage.open`."""
     path = os.fspath(path)
-    with typed_errors(path), _snapshot(path) as database:
-        if not check_version(path, database):
+    with typed_errors(path), _snapshot(path) as stored:
+        version = check_version(path, stored)
+        if not version:
             return None, []
-        return load(database), load_closed(database)
+        with _of_our_version(stored, version) as database:
+            return load(database), load_closed(database)
+
+
+@contextmanager
+def _of_our_version(database: sqlite3.Connection, version: int) -> Iterator[sqlite3.Connection]:
+    """The database; one of an earlier version is left as it is, and migrated in memory."""
+    if version == VERSION:
+        yield database
+        return
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+        database.backup(copy)
+        migrate(copy, version)
+        yield copy
 
 
 def back_up(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:

@@ -11,16 +11,33 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from ..checks import quoted
-from ..core.saved_state import ChannelRow, ClosedRow, Flush, HistoryRows, PeerRow, Saved
+from ..core.saved_state import (
+    ChannelRow,
+    CheckpointRow,
+    ClosedRow,
+    Flush,
+    HistoryRows,
+    PeerRow,
+    Saved,
+)
 from ..errors import StorageCorruptError, StorageVersionError
 from ..wire import OutPoint
 from .validation import channel_ids, check_closed, check_saved, typed_rows
 
 _APPLICATION = 0x63686669  # "chfi"
-VERSION = 2
+VERSION = 3
 _NUMBER_MAX = 2**63 - 1
 
-_TABLES = ("state", "stretches", "peers", "channels", "closed_channels", "histories", "changes")
+_TABLES = (
+    "state",
+    "stretches",
+    "peers",
+    "channels",
+    "closed_channels",
+    "histories",
+    "changes",
+    "checkpoints",
+)
 
 # Each step brings a database from the version before to its own.
 _MIGRATIONS = {
@@ -62,6 +79,21 @@ _MIGRATIONS = {
     2: """
         CREATE TABLE channel_ids (channel_id TEXT PRIMARY KEY, channel_point TEXT NOT NULL)
         WITHOUT ROWID
+    """,
+    3: """
+        CREATE TABLE checkpoints (
+            peer INTEGER NOT NULL REFERENCES peers, number INTEGER NOT NULL,
+            position INTEGER NOT NULL, stretch INTEGER NOT NULL,
+            uptime INTEGER NOT NULL, outages INTEGER NOT NULL, longest INTEGER NOT NULL,
+            PRIMARY KEY (peer, number)
+        ) WITHOUT ROWID;
+        CREATE TABLE kept_histories (
+            peer INTEGER PRIMARY KEY REFERENCES peers, first INTEGER NOT NULL,
+            online INTEGER NOT NULL
+        );
+        INSERT INTO kept_histories SELECT peer, first, online FROM histories;
+        DROP TABLE histories;
+        ALTER TABLE kept_histories RENAME TO histories
     """,
 }
 
@@ -123,14 +155,19 @@ def load(database: sqlite3.Connection) -> Saved | None:
 
 def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
     histories = database.execute(
-        "SELECT id, key, first, online, dropped FROM histories JOIN peers ON peer = id"
+        "SELECT id, key, first, online FROM histories JOIN peers ON peer = id"
     ).fetchall()
-    for peer, key, first, online, dropped in histories:
+    for peer, key, first, online in histories:
         changes = database.execute(
             "SELECT position, stretch FROM changes WHERE peer = ? AND number >= ? ORDER BY number",
             (peer, first),
         ).fetchall()
-        yield HistoryRows(key, False, first, first, changes, bool(online), bool(dropped))
+        checkpoints = database.execute(
+            f"SELECT {_columns(CheckpointRow)} FROM checkpoints WHERE peer = ? ORDER BY number",
+            (peer,),
+        )
+        rows = typed_rows(CheckpointRow, checkpoints)
+        yield HistoryRows(key, False, first, first, changes, bool(online), rows)
 
 
 def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
@@ -189,24 +226,33 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
 def _save_history(database: sqlite3.Connection, history: HistoryRows) -> None:
     (peer,) = database.execute("SELECT id FROM peers WHERE key = ?", (history.key,)).fetchone()
     first = _NUMBER_MAX if history.anew else history.first
-    database.execute("DELETE FROM changes WHERE peer = ? AND number < ?", (peer, first))
+    database.execute(
+        "DELETE FROM changes WHERE peer = ? AND (number < ? OR number >= ?)",
+        (peer, first, history.begin),
+    )
     database.executemany(
         "INSERT INTO changes VALUES (?, ?, ?, ?)",
         [(peer, number, *change) for number, change in enumerate(history.changes, history.begin)],
     )
+    database.execute("DELETE FROM checkpoints WHERE peer = ?", (peer,))
+    database.executemany(
+        f"INSERT INTO checkpoints (peer, number, {_columns(CheckpointRow)})"
+        f" VALUES (?, ?, {_places(CheckpointRow)})",
+        [(peer, number, *row) for number, row in enumerate(history.checkpoints)],
+    )
     database.execute("DELETE FROM histories WHERE peer = ?", (peer,))
     if not history.anew or history.changes:
         database.execute(
-            "INSERT INTO histories VALUES (?, ?, ?, ?)",
-            (peer, history.first, history.online, history.dropped),
+            "INSERT INTO histories VALUES (?, ?, ?)",
+            (peer, history.first, history.online),
         )
 
 
-def _columns(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
+def _columns(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow]) -> str:
     return ", ".join(row._fields)
 
 
-def _places(row: type[PeerRow | ChannelRow | ClosedRow]) -> str:
+def _places(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow]) -> str:
     return ", ".join("?" * len(row._fields))
 
 

@@ -27,7 +27,7 @@ from .. import threads
 from ..checks import quoted
 from ..core.saved_state import ClosedRow, Flush, Saved, int_to_date
 from ..errors import ChanFitnessError, ShuttingDownError, StorageError, StorageInUseError
-from ..logs import Log
+from ..logs import Log, logged_time
 from ..wire import OutPoint
 from .connection import HeldError, is_held, typed_errors
 from .database_file import DatabaseFile
@@ -193,18 +193,18 @@ class SqliteStorage:
             if last is not None:
                 file.wait_for_others(_HELD_AT_STOP)
                 self.write(last)
-                if self._failure is not None:
-                    self._tell_what_is_lost(last(True))
+                if self._unsaved_since is not None:
+                    self._tell_what_is_lost(self._unsaved_since, last(True))
         finally:
             self._file = None
             file.close(discard=self._heartbeat is None)
 
-    def _tell_what_is_lost(self, everything: Flush) -> None:
+    def _tell_what_is_lost(self, since: datetime.datetime, everything: Flush) -> None:
         logger.error(
             "%s: could not be written at the end: what happened since %s is lost"
             " (channels: %d): %s",
             self._path,
-            f"{self._unsaved_since:%Y-%m-%dT%H:%M:%SZ}",
+            logged_time(since),
             len(everything.channels),
             self._failure,
         )

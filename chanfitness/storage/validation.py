@@ -10,13 +10,21 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from ..checks import quoted
-from ..core.saved_state import ChannelRow, ClosedRow, PeerRow, Saved, check, int_to_date
+from ..core.saved_state import (
+    ChannelRow,
+    CheckpointRow,
+    ClosedRow,
+    PeerRow,
+    Saved,
+    check,
+    int_to_date,
+)
 from ..wire import OutPoint, Vertex
 
 _NUMBERS = range(-(2**62), 2**62)  # so that sums of two, and a year more, can be stored
 _SEGMENTS = range(2**32)
 
-Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow)
+Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow)
 
 
 def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:

@@ -21,6 +21,7 @@ from chanfitness.reports.formats import report
 from chanfitness.reports.tables import CLOSED, LIVE, PEERS, Column
 from chanfitness.testing import FakeNode
 
+from ..support.persistent_stores import watching
 from ..support.values import ALICE, START
 
 VIEWS = ["", "--closed", "--outages", "--peers"]
@@ -59,7 +60,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with a row in each table."""
     path = tmp_path_factory.mktemp("hostile") / "fitness.db"
     storage = SqliteStorage(path)
-    with FakeNode(storage=storage, history=timedelta(days=9)) as node:
+    node = FakeNode()
+    with watching(node, path, storage=storage, history_limit=1):
         channel = node.open_channel(node.new_peer(online=True))
         storage.channel_ids = {"a name": channel.channel_point}
         node.advance(hours=1)

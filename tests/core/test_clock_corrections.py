@@ -14,6 +14,7 @@ from chanfitness import (
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
+    Outage,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SteadyClock,
@@ -86,8 +87,8 @@ def test_the_jitter_of_a_reading_is_not_blind(jitter: timedelta) -> None:
 
         history, info = machine.history(), driven.store.get_peer_info(ALICE, timeout=WAIT)
 
-    outage = (START, None, HOUR)
-    assert history == (START, START + HOUR, HOUR, ZERO, ZERO, (outage,))
+    outage = Outage(START, None, HOUR)
+    assert history == ChannelHistory(START, START + HOUR, HOUR, ZERO, ZERO, (outage,))
     assert info.since == START
 
 
@@ -102,8 +103,10 @@ def test_a_clock_that_is_set_changes_dates_and_no_duration(step: timedelta) -> N
 
         history, window = machine.history(), machine.history(window=1.5 * HOUR)
 
-    outage = (START + step, START + step + HOUR, HOUR)
-    assert history == (*outage[:1], START + step + 2 * HOUR, 2 * HOUR, HOUR, ZERO, (outage,))
+    outage = Outage(START + step, START + step + HOUR, HOUR)
+    assert history == ChannelHistory(
+        outage.start, START + step + 2 * HOUR, 2 * HOUR, HOUR, ZERO, (outage,)
+    )
     assert (window.lifetime, window.uptime, window.blind) == (1.5 * HOUR, HOUR, ZERO)
 
 
@@ -120,8 +123,10 @@ def test_a_clock_that_is_set_while_paused_changes_no_duration(step: timedelta) -
 
         history = machine.history()
 
-    outage = (START + step, START + step + 2 * HOUR, HOUR)
-    assert history == (*outage[:1], START + step + 3 * HOUR, 2 * HOUR, HOUR, HOUR, (outage,))
+    outage = Outage(START + step, START + step + 2 * HOUR, HOUR)
+    assert history == ChannelHistory(
+        outage.start, START + step + 3 * HOUR, 2 * HOUR, HOUR, HOUR, (outage,)
+    )
 
 
 # Whatever happens

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any
@@ -52,37 +50,6 @@ def history_of(positions: list[int], *, online: bool) -> History:
     return history
 
 
-@pytest.fixture
-def traced() -> Iterator[None]:
-    tracemalloc.start()
-    yield
-    tracemalloc.stop()
-
-
-@pytest.mark.usefixtures("traced")
-def test_a_kept_change_takes_16_bytes_at_most() -> None:
-    before = tracemalloc.get_traced_memory()[0]
-    history = history_of(list(range(100_000)), online=True)
-    after = tracemalloc.get_traced_memory()[0]
-
-    assert after - before <= 16 * len(history)
-
-
-@pytest.mark.usefixtures("traced")
-def test_a_kept_change_takes_16_bytes_at_most_while_as_many_are_dropped() -> None:
-    kept, before = 20_000, tracemalloc.get_traced_memory()[0]
-    history = history_of(list(range(kept)), online=True)
-    sizes = []
-    for position in range(kept, 4 * kept):
-        history.change((position * MICROSECOND, 0))
-        history.drop(1)
-        if position % 100 == 0:
-            sizes.append(tracemalloc.get_traced_memory()[0] - before)
-
-    assert len(history) == kept
-    assert max(sizes) <= 16 * kept + 16 * 1024
-
-
 class Naive:
     """The same changes in a list."""
 
@@ -102,7 +69,7 @@ class Naive:
         return [*((gone, back) for gone, back, up in ended if back > start and not up), *lasting]
 
 
-GAPS = st.lists(st.sampled_from([0, 0, 1, 2, 50]), min_size=1, max_size=40)
+GAPS = st.lists(st.sampled_from([1, 2, 50]), min_size=1, max_size=40)
 
 
 @settings(max_examples=length(300, 20_000))
@@ -112,9 +79,6 @@ def test_uptime_and_outages_are_those_of_a_naive_sum(
 ) -> None:
     positions = list(accumulate(gaps))
     history, naive = history_of(positions, online=online), Naive(positions, online)
-    dropped = data.draw(st.integers(0, len(positions) - 1))
-    history.drop(dropped)
-    del naive.changes[:dropped]
     begin = naive.changes[0][0]
     start = data.draw(st.integers(begin, positions[-1] + 5))
     end = data.draw(st.integers(start, positions[-1] + 9))
@@ -127,40 +91,6 @@ def test_uptime_and_outages_are_those_of_a_naive_sum(
         for gone, back in history.outages(start * MICROSECOND)
     ]
     assert [each for each in outages if each[1] is None or each[1] > start] == naive.outages(start)
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.parametrize("dropped", [1, 7, 1023, 1024, 1025, 2500, 4999])
-def test_what_is_dropped_changes_no_figure_of_what_is_kept(dropped: int, at_once: bool) -> None:
-    positions = list(range(0, 15_000, 3))
-    history, whole = (history_of(positions, online=True) for _ in range(2))
-    assert not history.dropped
-
-    for count in [dropped] if at_once else [1] * dropped:
-        history.drop(count)
-
-    assert history.dropped
-    assert history.online is whole.online
-    assert len(history) == 5000 - dropped
-    assert [history.instant(n) for n in range(len(history))] == [
-        whole.instant(n) for n in range(dropped, 5000)
-    ]
-    for start in (positions[dropped], 14_998, 15_001):
-        window = start * MICROSECOND, 15_010 * MICROSECOND
-        assert history.uptime(*window) == whole.uptime(*window)
-        assert list(history.outages(window[0])) == list(whole.outages(window[0]))
-
-
-def test_changes_go_on_after_the_oldest_were_dropped() -> None:
-    positions = list(range(0, 30_000, 3))
-    history = history_of(positions[:3], online=False)
-    for position in positions[3:]:
-        history.change((position * MICROSECOND, 0))
-        history.drop(len(history) - 3)
-
-    assert [history.instant(n)[0] // MICROSECOND for n in range(3)] == [29_991, 29_994, 29_997]
-    assert history.online
-    assert history.uptime(29_992 * MICROSECOND, 30_001 * MICROSECOND) == 6 * MICROSECOND
 
 
 # Derived figures
@@ -210,9 +140,11 @@ def test_a_window_cuts_what_began_before_it() -> None:
     first = Outage(START, seconds(10), 10 * SECOND)
     cut = Outage(seconds(5), seconds(10), 5 * SECOND)
     end = seconds(60)
-    assert whole == (START, end, 60 * SECOND, 20 * SECOND, ZERO, (first, lasting))
-    assert last_35 == (seconds(25), end, 35 * SECOND, 5 * SECOND, ZERO, (lasting,))
-    assert last_55 == (seconds(5), end, 55 * SECOND, 20 * SECOND, ZERO, (cut, lasting))
+    assert whole == ChannelHistory(START, end, 60 * SECOND, 20 * SECOND, ZERO, (first, lasting))
+    assert last_35 == ChannelHistory(seconds(25), end, 35 * SECOND, 5 * SECOND, ZERO, (lasting,))
+    assert last_55 == ChannelHistory(
+        seconds(5), end, 55 * SECOND, 20 * SECOND, ZERO, (cut, lasting), first_outage_began=START
+    )
 
 
 def test_blind_time_ends_no_outage_and_lengthens_none() -> None:
@@ -229,14 +161,15 @@ def test_blind_time_ends_no_outage_and_lengthens_none() -> None:
 
     back = START + 15 * SECOND + HOUR
     outage = Outage(START, back, 15 * SECOND)
-    assert history == (START, back, 15 * SECOND, ZERO, HOUR, (outage,))
+    assert history == ChannelHistory(START, back, 15 * SECOND, ZERO, HOUR, (outage,))
     cut = Outage(back - 605 * SECOND, back, 5 * SECOND)
-    assert in_the_blind == (cut.start, back, 5 * SECOND, ZERO, 600 * SECOND, (cut,))
+    assert in_the_blind == ChannelHistory(
+        cut.start, back, 5 * SECOND, ZERO, 600 * SECOND, (cut,), first_outage_began=START
+    )
 
 
-@pytest.mark.parametrize("retention", [{"history_limit": 1}, {"history": 30 * SECOND}])
-def test_what_is_dropped_moves_the_start_but_no_total(retention: dict[str, Any]) -> None:
-    with DrivenStore(open_channels=OPEN_ALREADY, **{"history": DAYS_90, **retention}) as driven:
+def test_what_is_too_old_moves_the_start_but_no_total() -> None:
+    with DrivenStore(open_channels=OPEN_ALREADY, history=30 * SECOND) as driven:
         driven.clock.advance(10 * SECOND)
         driven.put(PeerOnlineEvent(ALICE))
         driven.clock.advance(30 * SECOND)
@@ -244,8 +177,50 @@ def test_what_is_dropped_moves_the_start_but_no_total(retention: dict[str, Any])
         history = driven.store.get_history(CHANNEL_1, timeout=WAIT)
         info = driven.store.get_chan_info(CHANNEL_1, timeout=WAIT)
 
-    assert history == (seconds(10), seconds(40), 30 * SECOND, 30 * SECOND, ZERO, ())
+    assert history == ChannelHistory(
+        seconds(10), seconds(40), 30 * SECOND, 30 * SECOND, ZERO, (), complete=False
+    )
     assert (info.lifetime, info.uptime) == (40 * SECOND, 30 * SECOND)
+
+
+DAY = 24 * HOUR
+
+
+def test_what_is_too_much_is_thinned_to_a_checkpoint_a_day() -> None:
+    """Outages of one, two and three hours, one a day; the last change alone is kept."""
+    with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE], history=DAYS_90) as driven:
+        for hours in (1, 2, 3):
+            driven.clock.advance(6 * HOUR)
+            driven.put(PeerOfflineEvent(ALICE))
+            driven.clock.advance(hours * HOUR)
+            driven.put(PeerOnlineEvent(ALICE))
+            driven.clock.advance(DAY - (6 + hours) * HOUR)
+        whole = driven.store.get_history(CHANNEL_1, timeout=WAIT)
+        two_days = driven.store.get_history(CHANNEL_1, window=2 * DAY, timeout=WAIT)
+    assert [outage.duration for outage in whole.outages] == [HOUR, 2 * HOUR, 3 * HOUR]
+
+    with DrivenStore(
+        open_channels=OPEN_ALREADY, online=[ALICE], history=DAYS_90, history_limit=1
+    ) as driven:
+        for hours in (1, 2, 3):
+            driven.clock.advance(6 * HOUR)
+            driven.put(PeerOfflineEvent(ALICE))
+            driven.clock.advance(hours * HOUR)
+            driven.put(PeerOnlineEvent(ALICE))
+            driven.clock.advance(DAY - (6 + hours) * HOUR)
+        thinned = driven.store.get_history(CHANNEL_1, timeout=WAIT)
+        two_thinned = driven.store.get_history(CHANNEL_1, window=2 * DAY, timeout=WAIT)
+        six_hours = driven.store.get_history(CHANNEL_1, window=6 * HOUR, timeout=WAIT)
+
+    assert thinned == whole._replace(outages=(), thinned_outages=3, longest_thinned=3 * HOUR)
+    assert (thinned.outage_count, thinned.longest_outage) == (3, 3 * HOUR)
+    assert thinned.mean_time_to_repair == whole.mean_time_to_repair == 2 * HOUR
+    assert thinned.mean_time_between_failures == whole.mean_time_between_failures == 22 * HOUR
+    assert (two_days.complete, two_thinned.complete, six_hours.complete) == (True, False, True)
+    assert two_thinned.start == two_days.start + 6 * HOUR
+    assert two_thinned.uptime == two_days.uptime - 6 * HOUR
+    assert (two_thinned.outage_count, two_thinned.longest_outage) == (2, 3 * HOUR)
+    assert (six_hours.uptime, six_hours.outage_count) == (6 * HOUR, 0)
 
 
 def test_without_history_there_is_none_to_ask_for() -> None:

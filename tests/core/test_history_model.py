@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chanfitness import (
     ChannelHistory,
+    ChannelInfo,
     ChannelNotFoundError,
     ClosedChannelEvent,
     HistoryDisabledError,
@@ -132,6 +133,14 @@ class Pair:
         assert store.list_peers(timeout=WAIT) == model.list_peers()
         for each in {point, *(info.channel_point for info in infos)}:
             self.compare_history(each, window)
+        counts = store.get_overview(timeout=WAIT).outages
+        assert counts == self.outage_counts(infos)
+
+    def outage_counts(self, infos: list[ChannelInfo]) -> tuple[int, ...] | None:
+        histories = [self.model.history(info.channel_point, None) for info in infos]
+        if self.model.keeps_no_history:
+            return None
+        return tuple(each.outage_count for each in histories if isinstance(each, ChannelHistory))
 
     def compare_history(self, point: OutPoint, window: timedelta | None) -> None:
         history = answer(self.store.get_history, point, window=window)
@@ -139,7 +148,8 @@ class Pair:
         if isinstance(history, ChannelHistory):
             assert history.lifetime + history.blind == history.end - history.start
             offline = sum((outage.duration for outage in history.outages), ZERO)
-            assert offline == history.lifetime - history.uptime
+            thinned = history.lifetime - history.uptime - offline
+            assert (thinned > ZERO) is (history.thinned_outages > 0)
             assert ZERO <= history.uptime <= history.lifetime
 
 

@@ -19,6 +19,7 @@ from chanfitness import (
     Vertex,
 )
 from chanfitness.core.saved_state import int_to_date
+from chanfitness.logs import logged_time
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
@@ -196,7 +197,7 @@ def test_it_is_logged_with_its_beginning(
     all_go(node)
     store.list_peers()
     assert [record.getMessage() for record in caplog.records] == [
-        f"all 3 peers went offline: this node's own network is lost, as of {begun}"
+        f"all 3 peers went offline: this node's own network is lost, as of {logged_time(begun)}"
     ]
 
 

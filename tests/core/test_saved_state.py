@@ -11,7 +11,7 @@ from chanfitness.core.saved_state import HistoryRows, PeerRow, Saved, check
 from ..support.values import ALICE
 
 PEER = PeerRow(bytes(ALICE), 5, None, 10, 0, 1, 10, 0)
-HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0), (10, 0)], True, False)
+HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0), (10, 0)], True, [])
 SAVED = Saved(2_000, 20, [(0, 0, 1_000)], [PEER], [], [HISTORY])
 
 

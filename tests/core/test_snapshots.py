@@ -93,7 +93,7 @@ def test_a_channel_that_opened_unseen_changes_nothing_of_one_that_opened_at_the_
 
 
 def test_a_channel_that_opened_unseen_brings_back_nothing_that_was_dropped() -> None:
-    with DrivenStore(open_channels=[ONE], history=DAYS_90, history_limit=1) as driven:
+    with DrivenStore(open_channels=[ONE], history=5 * SECOND) as driven:
         driven.clock.advance(10 * SECOND)
         driven.put(PeerOnlineEvent(ALICE))
         driven.put(MonitoringPausedEvent())

@@ -246,7 +246,7 @@ def test_a_file_that_ends_in_the_future_is_followed_from_there(
         recorder.write(ONLINE, START)
     assert [line.at for line in lines_of(path)[2:]] == [START + SECOND] * 3
     (warning,) = caplog.messages
-    assert warning.startswith(f"{path}: ends at 2026-01-01 00:00:01+00:00")
+    assert warning.startswith(f"{path}: ends at 2026-01-01T00:00:01Z: until then")
 
 
 # A disk that is full, a process that is killed.

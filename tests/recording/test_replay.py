@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from chanfitness import (
     PeerOnlineEvent,
     RecordingError,
     ShuttingDownError,
+    SqliteStorage,
 )
 from chanfitness.recording.format import format_event, parse_time
 from chanfitness.recording.replay import replay
@@ -140,3 +142,15 @@ def test_the_first_snapshot_is_applied_once(caplog: pytest.LogCaptureFixture) ->
     (info,) = replay([format_event(twice, START).encode()], "r.jsonl").channels
     assert info.peer == ALICE
     assert len([text for text in caplog.messages if "is open already" in text]) == 1
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_real_node_gives_no_reason_to_warn(
+    stored: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Channels close in it, by absence first and then by event."""
+    for file in sorted(DATA.glob("lnd-simnet*restarts.jsonl")):
+        storage = SqliteStorage(tmp_path / file.name) if stored else None
+        with file.open("rb") as lines:
+            replay(lines, file.name, storage=storage, history=timedelta(days=90))
+    assert caplog.messages == []

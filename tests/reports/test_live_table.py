@@ -239,6 +239,11 @@ def test_since_when_nothing_is_seen_is_said(looking: Looking) -> None:
     assert colours(text, " online ") == {"32", "2;32"}
 
 
+def test_while_nothing_is_seen_nobody_is_counted_as_online(looking: Looking) -> None:
+    blind = overview(3, blind=timedelta(minutes=7), sees=False)
+    assert looking.picture(blind)[1] == "3 channels; blind for 7m 0s in all"
+
+
 def test_blind_from_the_first_look_on(looking: Looking) -> None:
     looking.show(overview(1, blind=timedelta(days=1), sees=False))
     looking.show(overview(1, blind=timedelta(days=1, seconds=20), sees=False))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from chanfitness import ChannelNotFoundError, HistoryDisabledError, MonitoringResumedEvent
+from chanfitness import (
+    ChannelNotFoundError,
+    HistoryDisabledError,
+    MonitoringResumedEvent,
+    OpenChannel,
+)
+from chanfitness.reports.loading import load_database
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
+from ..support.old_versions import as_version_2
 from ..support.persistent_stores import DAY, HOUR, MICROSECOND, ZERO, figures, history_of, watching
 from ..support.stores import WAIT
 
@@ -157,7 +166,8 @@ def test_history_is_as_if_there_had_been_no_restart(path: Path) -> None:
     assert [outage.duration for outage in window.outages] == [0.5 * HOUR, HOUR]
 
 
-def test_changes_that_were_dropped_stay_dropped_and_totals_stay_exact(path: Path) -> None:
+def test_thinned_changes_stay_thinned_and_all_figures_exact(path: Path) -> None:
+    """Four changes in each of twelve runs, an hour apart, of which three are kept."""
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     for _ in range(12):
@@ -165,15 +175,76 @@ def test_changes_that_were_dropped_stay_dropped_and_totals_stay_exact(path: Path
             for change in [node.peer_online, node.peer_offline] * 2:
                 node.advance(hours=1)
                 change(channel.peer)
-            history = history_of(store, channel)
-            assert history.start == node.clock.now() - 2 * HOUR
-            assert (history.lifetime, history.uptime) == (2 * HOUR, HOUR)
+            node.advance(hours=1)
+            history = store.get_history(channel.channel_point, timeout=WAIT)
+            last_12 = store.get_history(channel.channel_point, window=12 * HOUR, timeout=WAIT)
+    assert (history.complete, history.lifetime, history.uptime) == (True, 60 * HOUR, 24 * HOUR)
+    assert [outage.duration for outage in history.outages] == [HOUR, HOUR]
+    assert (history.outage_count, history.longest_outage) == (25, 2 * HOUR)
     with watching(node, path) as store:
-        assert history_of(store, channel) == history
-        assert figures(store, channel) == (48, 24)
+        assert store.get_history(channel.channel_point, timeout=WAIT) == history
+        again = store.get_history(channel.channel_point, window=12 * HOUR, timeout=WAIT)
+        assert again == last_12
+        assert figures(store, channel) == (60, 24)
     saved, _ = read(path)
     assert saved is not None
-    assert [len(rows.changes) for rows in saved.histories] == [3]
+    assert [(len(rows.changes), len(rows.checkpoints)) for rows in saved.histories] == [(3, 3)]
+
+
+@pytest.mark.parametrize("days_after", [0, 1, 3])
+def test_a_channel_that_was_absent_in_thinned_time_is_known_from_its_return(
+    path: Path, days_after: int
+) -> None:
+    """A flap a day; what of a thinned day lay in the gap cannot be told any more."""
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path, history_limit=2) as store:
+        flap_a_day(node, channel, 2)
+        node.peer_notifier.send_update(MonitoringResumedEvent([], [channel.peer]))
+        flap_a_day(node, channel, 2)
+        node.peer_notifier.send_update(MonitoringResumedEvent([channel], [channel.peer]))
+        node.advance(hours=1)
+        flap_a_day(node, channel, days_after)
+        history = store.get_history(channel.channel_point, timeout=WAIT)
+        counted = store.get_overview(timeout=WAIT).outages
+    days = max(days_after - 1, 0)
+    assert counted == (history.outage_count,) == (days_after,)
+    assert history.lifetime == days * DAY + (12 * HOUR if days_after else HOUR)
+    assert not history.complete
+
+
+def flap_a_day(node: FakeNode, channel: OpenChannel, days: int) -> None:
+    for _ in range(days):
+        node.advance(hours=12)
+        node.peer_offline(channel.peer)
+        node.advance(hours=6)
+        node.peer_online(channel.peer)
+        node.advance(hours=6)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_a_history_of_version_2_is_known_from_its_oldest_kept_change(
+    path: Path, dropped: bool
+) -> None:
+    node = FakeNode()
+    channel = node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=1)
+        node.peer_offline(channel.peer)
+        node.advance(hours=1)
+    with closing(sqlite3.connect(path)) as database:
+        if dropped:
+            database.execute("DELETE FROM changes WHERE number = 0")
+            database.execute("UPDATE histories SET first = 1")
+        as_version_2(database, dropped=dropped)
+    (loaded,) = load_database(str(path)).histories or ()
+    with watching(node, path) as store:
+        history = store.get_history(channel.channel_point, timeout=WAIT)
+        assert figures(store, channel) == (2, 1)
+    assert loaded == history
+    assert history.complete is not dropped
+    assert history.lifetime == (HOUR if dropped else 2 * HOUR)
+    assert (history.outage_count, history.longest_outage) == (1, HOUR)
 
 
 def test_history_may_be_turned_off_and_on_and_begins_where_it_is_kept(path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chanfitness import SteadyClock
+from chanfitness import ChannelHistory, SteadyClock
 from chanfitness.testing import FakeNode
 
 from ..support.persistent_stores import DAY, HOUR, ZERO, figures, history_of, watching
@@ -45,7 +45,7 @@ def test_a_reboot_that_moves_the_steady_clocks_origin_changes_nothing(
             machine.run(2 * HOUR)
             history = history_of(store, channel)
             assert figures(store, channel) == (history.lifetime / HOUR,) * 2
-    assert history == (START, START + 7 * HOUR, 4 * HOUR, 4 * HOUR, 3 * HOUR, ())
+    assert history == ChannelHistory(START, START + 7 * HOUR, 4 * HOUR, 4 * HOUR, 3 * HOUR, ())
 
 
 @pytest.mark.parametrize("off", [HOUR, 100 * DAY, timedelta(days=50 * 365)])
@@ -67,7 +67,7 @@ def test_a_machine_that_boots_in_the_past_and_is_set_right_gives_the_dates_back(
     blind = max(HOUR - off, ZERO)
     assert wrong.start == second.utc - off - 3 * HOUR - blind
     assert (wrong.lifetime, wrong.uptime, wrong.blind) == (3 * HOUR, 3 * HOUR, blind)
-    assert right == (START, START + 4 * HOUR, 3 * HOUR, 3 * HOUR, HOUR, ())
+    assert right == ChannelHistory(START, START + 4 * HOUR, 3 * HOUR, 3 * HOUR, HOUR, ())
 
 
 def test_dates_come_back_also_when_the_clock_is_set_right_after_another_restart(path: Path) -> None:

@@ -116,7 +116,7 @@ def test_an_empty_file_is_brought_to_the_present_version(path: Path) -> None:
     channel = a_database(path)
     saved, closed = read(path)
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert saved is not None
     assert saved.channels[0].channel_point == str(channel.channel_point)

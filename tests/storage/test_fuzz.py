@@ -90,7 +90,7 @@ def a_run(
 ) -> None:
     """Two hours with all ``channels`` but one, and with one that closes, and an unseen hour."""
     shown = [each for each in channels if each is not missing]
-    with watching(node, path, get_open_channels=shown.copy) as store:
+    with watching(node, path, get_open_channels=shown.copy, history_limit=25) as store:
         closes = node.open_channel(channels[0].peer)
         flap(node, channels)
         node.close_channel(closes)

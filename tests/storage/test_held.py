@@ -24,6 +24,7 @@ from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
 from ..support.disks import no_file_may_grow
+from ..support.old_versions import as_version_2
 from ..support.persistent_stores import DAY, HOUR, FlushedByHand, figures, watching
 from ..support.stores import Call, OnRecord, running, stop
 from ..support.values import SECOND
@@ -70,8 +71,7 @@ def without_a_log(path: Path) -> None:
 
 def of_an_older_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
-        database.execute("DROP TABLE channel_ids")
-        database.execute("PRAGMA user_version = 1")
+        as_version_2(database)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from chanfitness import ManualClock, MonitoringPausedEvent, PeerNotFoundError, SqliteStorage
+from chanfitness import (
+    ChannelHistory,
+    ManualClock,
+    MonitoringPausedEvent,
+    PeerNotFoundError,
+    SqliteStorage,
+)
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
@@ -166,7 +172,8 @@ def test_what_opened_in_a_pause_at_the_stop_begins_at_the_start(path: Path) -> N
     with watching(node, path) as store:
         started = node.clock.now()
         node.advance(hours=1)
-        assert history_of(store, channel) == (started, started + HOUR, HOUR, HOUR, ZERO, ())
+        history = history_of(store, channel)
+        assert history == ChannelHistory(started, started + HOUR, HOUR, HOUR, ZERO, ())
 
 
 def test_the_last_heartbeat_is_that_of_the_stop(path: Path) -> None:

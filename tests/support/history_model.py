@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise, takewhile
+from itertools import accumulate, pairwise, takewhile
 from typing import NamedTuple
 
 from chanfitness import (
@@ -176,10 +176,10 @@ class HistoryModel:
             return HistoryDisabledError
         for opening in self.now.openings:
             if opening.point == point:
-                starts = [self._opened(opening), *self._oldest_kept(opening)]
+                asked = self._opened(opening)
                 if window is not None:
-                    starts.append(_before(self.now.time, window))
-                return self._segment(list(self._segments(opening)), max(starts))
+                    asked = max(asked, _before(self.now.time, window))
+                return self._history_from(asked, opening, PeerHistory(self, opening.peer))
         return ChannelNotFoundError
 
     def _opened(self, opening: Opening) -> datetime:
@@ -187,49 +187,44 @@ class HistoryModel:
         since = self._states[opening.item :]
         return next((each.time for each in since if not each.paused), since[0].shown)
 
-    def _oldest_kept(self, opening: Opening) -> Iterator[datetime]:
-        """The oldest kept change of the channel's life, if one before it was dropped.
-
-        The state that the peer had at the channel's opening counts as a change.
-        """
-        assert self._history is not None
-        seen = [each for each in self._segments(opening) if each.seen]
-        changes = [each.start for before, each in pairwise(seen) if each.up is not before.up]
-        yield from changes[-self._limit :][:1] if len(changes) >= self._limit else []
-        oldest = _before(self.now.time, self._history)
-        yield from [change for change in changes if change <= oldest][-1:]
-
-    def _segment(self, segments: list[Segment], start: datetime) -> ChannelHistory:
-        end = self.now.time
-        seen = [(each.within(start, end), each.up) for each in segments if each.seen]
+    def _history_from(self, asked: datetime, opening: Opening, peer: PeerHistory) -> ChannelHistory:
+        start, end = peer.known_from(asked), self.now.time
+        seen = [(s.within(start, end), s.up) for s in self._segments(opening) if s.seen]
         blind = [
             Segment(each.time, following.time, seen=False, up=False).within(start, end)
             for each, following in pairwise(self._states)  # also those before it opened unseen
             if each.paused
         ]
+        spans = list(peer.outages(start))
+        listed = [span for span in spans if peer.is_listed(span)]
+        thinned = [span.seen for span in spans if span not in listed]
         return ChannelHistory(
             start,
             end,
             lifetime=sum((length for length, _ in seen), ZERO),
             uptime=sum((length for length, up in seen if up), ZERO),
             blind=sum(blind, ZERO),
-            outages=tuple(self._outages(segments, start)),
+            outages=tuple(Outage(max(gone, start), back, seen) for gone, back, seen in listed),
+            complete=start == asked,
+            thinned_outages=len(thinned),
+            longest_thinned=max(thinned, default=None),
+            first_outage_began=listed[0].gone if listed and listed[0].gone < start else None,
         )
 
-    def _outages(self, segments: list[Segment], start: datetime) -> Iterator[Outage]:
-        """Runs of seen segments in which the peer was down; what is blind ends no run."""
-        runs: list[list[Segment]] = [[]]
-        for each in segments:
-            if each.seen and each.up:
-                runs.append([each])  # it says when the run before it ended
-            elif each.seen:
-                runs[-1].append(each)
-        for number, run in enumerate(runs):
-            down = [each for each in run if not each.up]
-            end = runs[number + 1][0].start if number + 1 < len(runs) else None
-            seen = sum((each.within(start, self.now.time) for each in down), ZERO)
-            if seen:
-                yield Outage(max(down[0].start, start), end, seen)
+    def peer_states(self, peer: Vertex) -> list[State]:
+        """Those since the peer got the first of the channels that it has."""
+        has_channel = [peer in (each.peer for each in state.openings) for state in self._states]
+        return self._states[len(has_channel) - has_channel[::-1].index(False) :]
+
+    @property
+    def keeps_no_history(self) -> bool:
+        return self._history is None
+
+    @property
+    def retention(self) -> tuple[datetime, int]:
+        """What is not later is too old to be kept; so many changes are kept of a peer."""
+        assert self._history is not None
+        return _before(self.now.time, self._history), self._limit
 
     # Questions about peers.
 
@@ -257,6 +252,91 @@ class HistoryModel:
         count = self._cooled(flaps[:-1], flaps[-1]) + 1
         periods = (time - flaps[-1]) / self._period
         return count if periods < 1 else int(count * self._factor**periods)
+
+
+class Change(NamedTuple):
+    time: datetime
+    position: timedelta
+    """How much was seen until then, of the peer's history."""
+    up: bool
+
+
+class Span(NamedTuple):
+    gone: datetime
+    back: datetime | None
+    seen: timedelta
+
+
+class PeerHistory:
+    """What is kept of a peer's changes, and what can be told from it."""
+
+    def __init__(self, model: HistoryModel, peer: Vertex) -> None:
+        self._end = model.now.time
+        self._segments = [
+            Segment(each.time, following.time, each.paused is None, peer in each.online)
+            for each, following in pairwise([*model.peer_states(peer), model.now])
+        ]
+        self._seen = [each for each in self._segments if each.seen]
+        too_old, limit = model.retention
+        changes = self._changes()
+        self._kept = changes[-limit:]
+        days = {each.time.astimezone(timezone.utc).date(): each for each in reversed(changes)}
+        thinned = [each for each in changes[:-limit] if each in days.values()]
+        old = [each for each in [*thinned, *self._kept] if each.time <= too_old]
+        begin = old[-1].time if old else FIRST
+        self._kept = [each for each in self._kept if each.time >= begin]
+        self._thinned = [each for each in thinned if each.time >= begin]
+
+    def _changes(self) -> list[Change]:
+        """All that there were, but for outages of no length. The first gives the first state."""
+        changes: list[Change] = []
+        lengths = (each.end - each.start for each in self._seen)
+        for each, position in zip(self._seen, accumulate(lengths, initial=ZERO), strict=False):
+            if changes and changes[-1].up is each.up:
+                continue
+            if not (changes and each.up and changes[-1].position == position):
+                changes.append(Change(each.start, position, each.up))
+            elif len(changes) > 1:
+                del changes[-1]
+            else:
+                changes[0] = changes[0]._replace(up=True)
+        if (
+            len(changes) > 1
+            and not changes[-1].up
+            and changes[-1].position == self._position(self._end)
+        ):
+            del changes[-1]  # it may yet be one of no length
+        return changes
+
+    def _position(self, time: datetime) -> timedelta:
+        return sum((each.within(FIRST, time) for each in self._seen), ZERO)
+
+    def known_from(self, asked: datetime) -> datetime:
+        """``asked`` itself, unless what followed it was thinned or is gone."""
+        position = self._position(asked)
+        if not self._kept or position >= self._kept[0].position:
+            return asked
+        marks = [*self._thinned, self._kept[0]]
+        mark = next(each for each in marks if each.position >= position)
+        return asked if mark.position == position else mark.time
+
+    def outages(self, start: datetime) -> Iterator[Span]:
+        """Runs of seen segments in which the peer was down; what is blind ends no run."""
+        runs: list[list[Segment]] = [[]]
+        for each in self._seen:
+            if each.up:
+                runs.append([each])  # it says when the run before it ended
+            else:
+                runs[-1].append(each)
+        for number, run in enumerate(runs):
+            down = [each for each in run if not each.up]
+            back = runs[number + 1][0].start if number + 1 < len(runs) else None
+            seen = sum((each.within(start, self._end) for each in down), ZERO)
+            if seen:
+                yield Span(down[0].start, back, seen)
+
+    def is_listed(self, outage: Span) -> bool:
+        return outage.back is None or self._position(outage.back) > self._kept[0].position
 
 
 def _known(state: State, heard_of: list[Vertex]) -> State:

@@ -36,7 +36,9 @@ def answer_of(*arguments: str) -> dict[str, Any]:
 
 def rows_shown(path: str, *options: str) -> list[dict[str, Any]]:
     """What ``chanfitness show --json`` prints, one for each row of the table."""
-    (rows,) = [rows for name, rows in answer_of("show", path, *options).items() if name != "as_of"]
+    answer = answer_of("show", path, *options)
+    assert list(answer)[:3] == ["as_of", "age_seconds", "sees"]
+    _, _, _, rows = answer.values()
     assert isinstance(rows, list)
     return rows
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...core.history import ChannelHistory
+from ...core.history_window import ChannelHistory
 from ...core.saved_state import MICROSECOND, ClosedRow, int_to_date
 from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
