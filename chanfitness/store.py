@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import datetime
 import os
+import queue
 import threading
 import time
 import weakref
@@ -38,6 +39,7 @@ from .errors import (
     AlreadyStartedError,
     ChanFitnessError,
     NotStartedError,
+    RequestTimeoutError,
     ShuttingDownError,
 )
 from .events import OpenChannel
