@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chanfitness.core.saved_state import HistoryRows, PeerRow, Saved, check
+from chanfitness.core.saved_state import CheckpointRow, HistoryRows, PeerRow, Saved, check
 
 from ..support.values import ALICE
 
@@ -15,8 +15,14 @@ HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0), (10, 0)], True, [])
 SAVED = Saved(2_000, 20, [(0, 0, 1_000)], [PEER], [], [HISTORY])
 
 
+ONE = CheckpointRow(2, 0, 4, 2, 1)
+TWO = CheckpointRow(6, 0, 2, 1, 2)
+THINNED = HISTORY._replace(changes=[(10, 0)], checkpoints=[ONE, TWO])
+
+
 def test_what_was_saved_is_taken() -> None:
     check(SAVED)
+    check(SAVED._replace(histories=[THINNED]))
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,20 @@ def test_what_was_saved_is_taken() -> None:
         ({"peers": [PEER._replace(online_since=-1)]}, "has not seen"),
         ({"histories": [HISTORY._replace(changes=[(10, 0), (0, 0)])]}, "not in order"),
         ({"histories": [HISTORY._replace(changes=[(0, 9)])]}, "has not seen"),
+        ({"histories": [THINNED._replace(checkpoints=[TWO, ONE])]}, "do not add up"),
+        *(
+            ({"histories": [THINNED._replace(checkpoints=[ONE._replace(**changed), TWO])]}, reason)
+            for changed, reason in (
+                ({"position": -1}, "has not seen"),
+                ({"stretch": 2}, "has not seen"),
+                ({"uptime": 8}, "do not add up"),
+                ({"uptime": 0}, "do not add up"),
+                ({"outages": 0}, "do not add up"),
+                ({"longest": 4}, "do not add up"),
+                ({"longest": -1}, "do not add up"),
+                ({"longest": 0.5}, "not whole"),
+            )
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(nonsense: dict[str, Any], reason: str) -> None:
