@@ -217,7 +217,7 @@ def test_while_nothing_is_saved_each_answer_says_so(
     with plugin_here(tmp_path, options={"chanfitness-db": database}) as wire:
         assert "warning" not in wire.result(*question)
         small_disk.fill()
-        for _ in range(2_000):  # more than what the files have room for already
+        for _ in range(4_000):  # more than what the files have room for already
             wire.notify("disconnect", {"id": str(ALICE)})
             wire.notify("connect", {"id": str(ALICE)})
         wire.wait_for_log("cannot be written, going on in memory")
