@@ -84,6 +84,8 @@ class RandomThreads:
             "flap_factor": 0.95,
             "flap_period": rng.choice([8 * HOUR, SECOND]),
         }
+        if self.is_steady:  # the model cannot tell of which day a change is: none is thinned
+            self.retention["history_limit"] = 10_000
         if self.is_redated:  # the model cannot tell how old a thing is: nothing is too old
             self.retention |= {"history": AGES, "flap_period": AGES}
         # The first put after a suspend cannot tell how long before it an event was.
