@@ -53,8 +53,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-_STOPPED_BY_US = "the store has stopped"
-
 _NEW, _STARTING, _RUNNING, _STOPPED = "new", "starting", "running", "stopped"
 
 
@@ -98,7 +96,7 @@ class ChannelEventStore:
                 if self._state in (_STARTING, _RUNNING):
                     raise AlreadyStartedError("the store was started already")
                 if self._state is _STOPPED:
-                    raise ShuttingDownError(self._why_stopped or _STOPPED_BY_US)
+                    raise ShuttingDownError(self._reason)
                 self._session, self._state = session, _STARTING
             self._open(session)
             session.launch(
@@ -337,8 +335,13 @@ class ChannelEventStore:
     def _refuse(self) -> NoReturn:
         """Say why this store does not answer."""
         if self._state is _STOPPED:
-            raise ShuttingDownError(self._why_stopped or _STOPPED_BY_US) from None
+            raise ShuttingDownError(self._reason) from None
         raise NotStartedError("the store has not started yet")
+
+    @property
+    def _reason(self) -> str:
+        """Why it has stopped."""
+        return self._why_stopped or "the store has stopped"
 
     def _end_in_a_child(self) -> None:
         self._lock = threading.RLock()  # another thread may have held it
@@ -370,9 +373,7 @@ class ChannelEventStore:
             session.ledger.sight.end()
             for item in [*left, *selector.close()]:
                 if isinstance(item, Question):
-                    item.response.put(
-                        (None, ShuttingDownError(self._why_stopped or _STOPPED_BY_US))
-                    )
+                    item.response.put((None, ShuttingDownError(self._reason)))
             if fault is not None:
                 logger.critical("%s", self._why_stopped, exc_info=fault)
 
@@ -405,5 +406,4 @@ def _end_all_in_a_child() -> None:
         store._end_in_a_child()
 
 
-# Where there is no fork, there is nothing to end.
-getattr(os, "register_at_fork", dict)(after_in_child=_end_all_in_a_child)
+os.register_at_fork(after_in_child=_end_all_in_a_child)

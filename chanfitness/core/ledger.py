@@ -71,6 +71,9 @@ class Ledger(Accounts):
 
     def open_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
         """A channel opens, up from its first moment if its peer is online."""
+        if point not in self._channels:
+            require(point, OutPoint)
+            require(peer, Vertex)
         self._open(point, peer, now, self._opening(now))
 
     def _opening(self, now: Instant) -> Instant:
@@ -85,8 +88,6 @@ class Ledger(Accounts):
             else:
                 logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
             return
-        require(point, OutPoint)
-        require(peer, Vertex)
         log = self._peers.get(peer)
         if log is None:
             log = self._new_log(peer, now)

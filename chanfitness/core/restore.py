@@ -1,4 +1,7 @@
-"""The accounts that were saved, as they go on at a start, or as they were."""
+"""The accounts that were saved, as they go on at a start, or as they were.
+
+The storage has checked what it loaded.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import datetime
 from ..clock import Moment, Reading, shifted
 from .ledger import Ledger
 from .queries import RetentionSettings
-from .saved_state import MICROSECOND, Saved, check, int_to_date
+from .saved_state import MICROSECOND, Saved, int_to_date
 from .timeline import Anchor, Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
@@ -15,7 +18,6 @@ _ZERO = datetime.timedelta(0)
 
 def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[Timeline, Ledger]:
     """The accounts that were saved, going on at ``start``: the time between is blind."""
-    check(saved)
     anchors, numbers = _anchors(saved)
     timeline = Timeline(start, anchors, saved.position * MICROSECOND, numbers)
     ledger = Ledger(timeline, retention)
@@ -30,7 +32,6 @@ def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
 
 def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> tuple[Ledger, Instant]:
     """The accounts that were saved, as they were then, and that instant."""
-    check(saved)
     anchors, numbers = _anchors(saved)
     begun, heartbeat = anchors[-1], int_to_date(saved.heartbeat)
     seen = saved.position * MICROSECOND - begun.position

@@ -23,13 +23,13 @@ from chanfitness.nodes.cln.plugin import WatchingPlugin
 
 from ...support.cln_messages import change, channel_id
 from ...support.cln_plugin_fixtures import FAILED, NORMAL, clock, ids, rpc, wire
-from ...support.disks import Disk, small_disk
+from ...support.disks import no_file_may_grow
 from ...support.fake_lightningd import RpcServer, Wire, init_params
 from ...support.plugin_process import environment, logging_restored, plugin_here
 from ...support.stores import WAIT, Call
 from ...support.values import ALICE, BOB, CHANNEL_1
 
-__all__ = ["clock", "rpc", "small_disk", "wire"]
+__all__ = ["clock", "rpc", "wire"]
 
 
 def test_the_database_is_beside_the_nodes_own_files(wire: Wire, tmp_path: Path) -> None:
@@ -205,24 +205,15 @@ QUESTIONS = [
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_while_nothing_is_saved_each_answer_says_so(
-    tmp_path: Path,
-    rpc: RpcServer,
-    small_disk: Disk,
-    monkeypatch: pytest.MonkeyPatch,
-    question: tuple[str, ...],
+    tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch, question: tuple[str, ...]
 ) -> None:
     often = partial(SqliteStorage, flush_interval=timedelta(milliseconds=1))
     monkeypatch.setattr(watcher_module, "SqliteStorage", often)
-    database = str(small_disk.directory / "fitness.db")
-    with plugin_here(tmp_path, options={"chanfitness-db": database}) as wire:
+    with plugin_here(tmp_path) as wire:
         assert "warning" not in wire.result(*question)
-        small_disk.fill()
-        for _ in range(4_000):  # more than what the files have room for already
-            wire.notify("disconnect", {"id": str(ALICE)})
-            wire.notify("connect", {"id": str(ALICE)})
-        wire.wait_for_log("cannot be written, going on in memory")
-        assert wire.result(*question)["warning"].startswith("nothing is saved: ")
-        small_disk.clear()
+        with no_file_may_grow():
+            wire.wait_for_log("cannot be written, going on in memory")
+            assert wire.result(*question)["warning"].startswith("nothing is saved: ")
         wire.wait_for_log("written again, nothing is missing")
         assert "warning" not in wire.result(*question)
 
