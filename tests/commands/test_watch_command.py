@@ -91,6 +91,14 @@ def watch(
         child.close()
 
 
+@pytest.fixture(autouse=True)
+def hangups_are_not_ignored() -> Iterator[None]:
+    """As they are by what nohup runs, tests included: a child inherits that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Path:
     return tmp_path / "node"
