@@ -229,7 +229,8 @@ def check_that_it_stays_as_large(sizes: list[Size], kept: int) -> None:
     for _, life in groupby(settled, lambda size: size.now - size.age):
         check_that_it_does_not_grow(list(life))
     assert usual(later[-len(first) :]) <= about(usual(first))
-    assert max(each.traced for each in later) <= about(max(each.traced for each in first))
+    if STRESS:  # in a short run what others free at odd times weighs too much
+        assert max(each.traced for each in later) <= about(max(each.traced for each in first))
 
 
 def check_that_it_does_not_grow(life: list[Size]) -> None:
