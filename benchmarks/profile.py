@@ -82,7 +82,7 @@ def show(sizes: Sizes) -> None:
     _of_put(
         f"{count:,} questions", 1, lambda store, _: _ask(count, store.get_chan_info, point, peer)
     )
-    _of_put(f"list_channels of {many:,}", many, lambda store, _: _ask(1, store.list_channels))
+    _of_put(f"list_channels of {many:,}", many, lambda store, _: _ask(20, store.list_channels))
     _of_start(f"start with {many:,} channels", channels(many))
     few, clock = sizes.of(10_000), ManualClock()
     clock.advance(EVER)
