@@ -22,7 +22,7 @@ from .remembering import large_database
 from .sizes import Sizes
 from .stores import EVER, channels, configured, flap
 
-_LINES = 10
+_LINES = 16
 
 
 class _Held(ChannelEventStore):
