@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 
-.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage style types format bench docs wheel-test prometheus clean
+.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs wheel-test prometheus clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -41,17 +41,19 @@ test-all: $(PYTHONS:%=.venv-%/testable)
 test-oldest: .venv-oldest/testable
 	.venv-oldest/bin/python -m pytest
 
-# Of the oldest and the newest Python at hand together, subprocesses included.
+# Of the oldest and the newest Python at hand together, subprocesses included; with -j2
+# beside each other.
 COVERED = $(sort $(firstword $(PYTHONS)) $(lastword $(PYTHONS)))
 
-coverage: $(COVERED:%=.venv-%/testable) $(VENV)/testable
-	rm -f .coverage .coverage.*
-	$(MAKE) -j2 $(COVERED:%=covered-%)
+coverage: $(COVERED:%=covered-%) $(VENV)/testable
 	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
 
-covered-%:
+covered-%: .venv-%/testable uncovered
 	.venv-$*/bin/python -m coverage run -m pytest
+
+uncovered:
+	rm -f .coverage .coverage.*
 
 style: $(VENV)/lintable
 	$(BIN)/ruff check .
