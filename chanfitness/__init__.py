@@ -38,6 +38,7 @@ from .events import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from .notifiers import ChannelNotifier, PeerNotifier
 from .storage.sqlite import SqliteStorage
@@ -77,6 +78,7 @@ __all__ = [
     "RecordingError",
     "RequestTimeoutError",
     "ShuttingDownError",
+    "SnapshotEvent",
     "SqliteStorage",
     "SteadyClock",
     "StorageCorruptError",

@@ -72,7 +72,14 @@ class Config:
 
     ``own_outage``: if three or more peers are online and all go offline within
     this period, with no online event between, it was this node's own network, and
-    is blind time from the first of them to the next online event. None: never.
+    is blind time from the first of them to the next online event. A peer that was seen to
+    reconnect and goes again within the period is none of the three. None: never.
+
+    ``return_grace``: coming back takes time. A peer with a channel that is not online when
+    the source sees again, also after an own outage, and was online when it was last seen
+    or never was seen, is awaited: its channels are blind until it is online. That ends when
+    no awaited peer came back for this period, and after a minute at most: then those that
+    are awaited were offline all the while. None: nobody is awaited.
 
     ``on_event``: called on the loop's thread with each event once it was handled,
     and its time (UTC). It must not block; an ``Exception`` that it raises is logged.
@@ -89,6 +96,7 @@ class Config:
     flap_period: datetime.timedelta = PERIOD
     storage: SqliteStorage | None = None
     own_outage: datetime.timedelta | None = None
+    return_grace: datetime.timedelta | None = None
     on_event: OnEvent | None = None
 
     def __post_init__(self) -> None:
@@ -100,6 +108,7 @@ class Config:
         _require_clock(self.clock)
         require_period("history", self.history, "days")
         require_period("own_outage", self.own_outage, "seconds")
+        require_period("return_grace", self.return_grace, "seconds")
         require_timedelta("flap_period", self.flap_period, "hours")
         if self.flap_period <= datetime.timedelta(0):
             raise ValueError(f"bad flap_period {self.flap_period!r}: expected more than zero")

@@ -135,35 +135,13 @@ class _PausedFields(NamedTuple):
     at: datetime.datetime | None = None
 
 
-class _ResumedFields(NamedTuple):
+class _ListsFields(NamedTuple):
     open_channels: Sequence[OpenChannel]
     online_peers: Sequence[Vertex]
     at: datetime.datetime | None = None
 
 
-@final
-class MonitoringPausedEvent(_Event, _PausedFields):
-    """From here on the source sees nothing: blind time begins.
-
-    It is neither lifetime nor uptime of any channel. What is put meanwhile
-    changes the state, but is no flap and no history.
-    """
-
-    __slots__ = ()
-
-    def __new__(cls, at: datetime.datetime | None = None) -> Self:
-        if at is not None:
-            require_aware(at, _AT)
-        return _new_tuple(cls, (at,))
-
-
-@final
-class MonitoringResumedEvent(_Event, _ResumedFields):
-    """From here on the source sees everything: this is open, and these are online.
-
-    A channel that is missing closed meanwhile; a new one begins here.
-    """
-
+class _ListsEvent(_Event, _ListsFields):
     __slots__ = ()
 
     def __new__(
@@ -177,6 +155,54 @@ class MonitoringResumedEvent(_Event, _ResumedFields):
         return _new_tuple(cls, (tuple(open_channels), tuple(online_peers), at))
 
 
+@final
+class MonitoringPausedEvent(_Event, _PausedFields):
+    """From here on the source sees nothing: blind time begins.
+
+    It is neither lifetime nor uptime of any channel. What is put meanwhile
+    changes the state, but is no flap and no history.
+
+    ``at``: when the source saw last. That may be a while ago: what was counted since is
+    taken back, as far as the event before this one.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, at: datetime.datetime | None = None) -> Self:
+        if at is not None:
+            require_aware(at, _AT)
+        return _new_tuple(cls, (at,))
+
+
+@final
+class MonitoringResumedEvent(_ListsEvent):
+    """From here on the source sees everything: this is open, and these are online.
+
+    A channel that is missing closed meanwhile; a new one begins here.
+
+    ``at``: when the lists were asked for. A source puts the events that come while it
+    waits for the lists first, as they come, and then this one. What an event told
+    of a peer or of a channel later than ``at`` wins over the lists. Without ``at`` the
+    lists are taken to be newer than all that was put before them.
+    """
+
+    __slots__ = ()
+
+
+@final
+class SnapshotEvent(_ListsEvent):
+    """How things are, while the source sees: this is open, and these are online.
+
+    A difference is set right as of now; it is no flap, and logged as a warning. While
+    monitoring is paused this is no resume: it sets the shown state. In an own outage one
+    with a peer online ends it; one without changes nothing.
+
+    ``at`` and the order of puts: as for :class:`MonitoringResumedEvent`.
+    """
+
+    __slots__ = ()
+
+
 EVENTS = (
     OpenChannelEvent,
     ClosedChannelEvent,
@@ -185,6 +211,7 @@ EVENTS = (
     PeerOfflineEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
+    SnapshotEvent,
 )
 
 

@@ -157,6 +157,7 @@ class ChannelEventStore:
             Cooldown(config.flap_factor, config.flap_period),
             config.storage is not None,
             config.own_outage,
+            config.return_grace,
         )
         if config.storage is None or saved is None:
             timeline = Timeline(start)
@@ -387,7 +388,7 @@ class ChannelEventStore:
             return
         now = session.timeline.instant()
         if session.selector.ended_at is not None:
-            now = session.timeline.advance(session.selector.ended_at)
+            now = session.ledger.advance(session.selector.ended_at)
         storage.close(lambda everything: session.ledger.last_flush(now, everything))
 
 

@@ -42,6 +42,10 @@ class OldClock(NoClock):
         ({"history": True}, "bad history True: expected a timedelta, such as timedelta(days=1)"),
         ({"own_outage": 1.5}, "bad own_outage 1.5: expected a timedelta, such as timedelta(seco"),
         ({"own_outage": 90}, "timedelta(seconds=90)"),
+        (
+            {"return_grace": 5},
+            "bad return_grace 5: expected a timedelta, such as timedelta(seconds=5)",
+        ),
         ({"flap_period": 8}, "bad flap_period 8: expected a timedelta, such as timedelta(hours=8)"),
         ({"flap_period": None}, "bad flap_period None: expected a timedelta"),
         ({"flap_factor": "0.95"}, "bad flap_factor '0.95': expected 0 to 1"),
@@ -79,6 +83,7 @@ def test_all_settings_of_the_right_type_are_taken() -> None:
     settings = {
         "history": timedelta(0),
         "own_outage": timedelta(seconds=90),
+        "return_grace": timedelta(seconds=5),
         "flap_factor": 1,
         "flap_period": timedelta.resolution,
         "history_limit": 1,

@@ -18,6 +18,7 @@ from chanfitness import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 
 from .support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START
@@ -149,6 +150,7 @@ def test_a_time_of_a_zone_without_an_offset_is_as_naive() -> None:
         lambda at: PeerOfflineEvent(ALICE, at),
         lambda at: MonitoringPausedEvent(at),
         lambda at: MonitoringResumedEvent([], [], at),
+        lambda at: SnapshotEvent([], [], at),
     ],
 )
 def test_what_is_no_time_is_refused_with_what_to_pass(make: Any, at: Any) -> None:

@@ -21,6 +21,7 @@ from coverage import Coverage
 import chanfitness
 from chanfitness import ChannelEventStore, Config, SqliteStorage
 from chanfitness.core.saved_state import ClosedRow
+from chanfitness.storage.sqlite import read
 
 from .support.agenda import DAY, MICROSECOND
 from .support.lengths import STRESS, Record
@@ -138,14 +139,11 @@ class Soak:
 
     def rows_of_closed(self) -> list[ClosedRow]:
         """What was remembered since the last time."""
-        columns = ", ".join(ClosedRow._fields)
-        rows = self.select(
-            f"SELECT {columns} FROM closed_channels ORDER BY id LIMIT -1 OFFSET ?", self.closed
-        )
-        return [ClosedRow(*row) for row in rows]
+        _, closed = read(self.path)
+        return [row for row in closed if not row.closed_unseen][self.closed :]
 
     def stored_points(self) -> set[str]:
-        """Of the channels that are open and not absent."""
+        """Of the channels that are open."""
         return {
             point
             for (point,) in self.select("SELECT channel_point FROM channels WHERE left IS NULL")

@@ -21,7 +21,7 @@ from chanfitness import (
     RequestTimeoutError,
     ShuttingDownError,
 )
-from chanfitness.core.sight import SightWaits
+from chanfitness.core.sight_waits import SightWaits
 from chanfitness.core.timeline import Timeline
 from chanfitness.testing import FakeNode
 

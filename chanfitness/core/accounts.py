@@ -1,6 +1,8 @@
 """The accounts as a whole: peers and channels that are added, removed, restored and forgotten.
 
-Pure: the timeline is given.
+With storage a closed channel *may come back* for as long as history is kept: for so long
+it is kept with its peer, where no question or event meets them. Then it is *settled*: its
+final figures are saved. Pure: the timeline is given.
 """
 
 from __future__ import annotations
@@ -9,16 +11,21 @@ import datetime
 
 from ..checks import require
 from ..clock import before
+from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .history import History
-from .peerlog import Channel, PeerLog
+from .peerlog import Channel, Closing, PeerLog
 from .queries import Queries, RetentionSettings
+from .rollback import Closed
 from .saved_state import MICROSECOND, Saved
 from .timeline import Instant, Timeline
 from .unsaved import UnsavedChanges
 
+logger = Log(__name__)
+
 _ZERO = datetime.timedelta(0)
 _MANY_SEGMENTS = 128
+_MAY_COME_BACK = datetime.timedelta(days=90)  # without a history period
 
 
 class Accounts(Queries):
@@ -26,8 +33,13 @@ class Accounts(Queries):
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings) -> None:
         super().__init__(timeline, retention)
-        self._absent: dict[OutPoint, Channel] = {}  # closed by absence, where that is stored
-        self._unsaved_changes = UnsavedChanges(timeline) if retention.stored else None
+        self._closed: dict[OutPoint, Channel] = {}  # that may come back, in order of closing
+        self._remembered: dict[Vertex, PeerLog] = {}  # offline, for such channels alone
+        self._went_unseen: dict[PeerLog, None] = {}  # offline for sure with the next resume
+        self._unsaved_changes: UnsavedChanges | None = None
+        if retention.stored:
+            awaits = retention.return_grace is not None
+            self._unsaved_changes = UnsavedChanges(timeline, awaits=awaits)
         self._many_segments = _MANY_SEGMENTS  # so many, and some may be forgotten
 
     def restore(self, saved: Saved) -> None:
@@ -41,22 +53,25 @@ class Accounts(Queries):
         for row in saved.channels:
             log = self._peers[Vertex(row.key)]
             channel = Channel.of_row(row, log)
-            if channel.is_absent:
-                self._absent[channel.point] = channel
-                log.absent += 1
-            else:
+            if channel.closing is None:
                 self._add(channel)
+            else:
+                self._keep_closed(channel)
             if log.history is None and self._retention.history is not None:
                 log.history = History(self._timeline.instant(), log.is_online)
-            _, _, lifetime, uptime = channel.final_info(saved.position * MICROSECOND)
+            _, _, lifetime, uptime = channel.info(saved.position * MICROSECOND)
             if not _ZERO <= uptime <= lifetime:
                 raise ValueError(f"channel {channel.point} with {uptime} of {lifetime} online")
+        self._forget_all_unneeded()
 
     # Channels and peers.
 
-    def _new_log(self, peer: Vertex, now: Instant) -> PeerLog:
+    def _meet(self, peer: Vertex, now: Instant) -> PeerLog:
+        """The log of a peer that is not known: as it is remembered, or a new one."""
         require(peer, Vertex)
-        log = self._peers[peer] = PeerLog(peer, now)
+        self._settle_old()
+        log = self._remembered.pop(peer) if peer in self._remembered else PeerLog(peer, now)
+        self._peers[peer] = log
         return log
 
     def _add(self, channel: Channel) -> None:
@@ -67,18 +82,27 @@ class Accounts(Queries):
         del self._channels[channel.point], self._in_order[channel], channel.log.channels[channel]
 
     def _forget_unneeded(self, log: PeerLog) -> None:
-        """Forget what is not needed any more of a peer, if not the peer itself."""
+        """Forget a peer that is not known any more, or remember it for what may come back."""
         if log.channels:
             return
-        if not log.absent:
+        if not log.closed:
             log.history = None
-        if not log.is_online and not (self._retention.stored and log.had_channel):
-            del self._peers[log.peer]
+        if log.is_online:
+            return
+        del self._peers[log.peer]
+        if log.closed:
+            self._remembered[log.peer] = log
+            if not log.seen_offline or (log.history is not None and log.history.online):
+                self._went_unseen[log] = None
+
+    def _forget_all_unneeded(self) -> None:
+        for log in list(self._peers.values()):
+            self._forget_unneeded(log)
 
     def _forget_segments(self, now: Instant) -> None:
         """Forget the segments of the timeline that date nothing any more."""
-        needed = {channel.opened[1] for channel in [*self._in_order, *self._absent.values()]}
-        for log in self._peers.values():
+        needed = {channel.opened[1] for channel in [*self._closed.values(), *self._in_order]}
+        for log in [*self._peers.values(), *self._remembered.values()]:
             needed.add(log.since[1])
             if log.last_flap is not None:
                 needed.add(log.last_flap[1])
@@ -92,20 +116,74 @@ class Accounts(Queries):
         if self._unsaved_changes is not None:
             self._unsaved_changes.forget_segments()
 
-    def _forget_all_unneeded(self) -> None:
-        for log in list(self._peers.values()):
-            self._forget_unneeded(log)
-
     def _touch(self, log: PeerLog, channel: Channel | None = None) -> None:
         if self._unsaved_changes is not None:
             self._unsaved_changes.touch(log, channel)
 
-    def _take_absent(self, point: OutPoint) -> Channel | None:
-        """Remove an absent channel."""
-        channel = self._absent.pop(point, None)
-        if channel is not None:
-            channel.log.absent -= 1
+    def _touch_in_place(self, channel: Channel) -> None:
+        if self._unsaved_changes is not None:
+            self._unsaved_changes.touch_in_place(channel)
+
+    # Closed channels that may come back.
+
+    def _returning(self, point: OutPoint, peer: Vertex) -> Channel | None:
+        """The closed channel that this is. One with another peer does not come back, then."""
+        self._settle_old()
+        channel = self._closed.get(point)
+        if channel is None:
+            return None
+        if channel.peer != peer:
+            logger.warning("channel %s is with %s now, not with %s", point, peer, channel.peer)
+            self._settle(channel)
+            return None
+        self._take_closed(channel)
+        channel.closing = None
         return channel
+
+    def _close(self, channel: Channel, now: Instant, *, unseen: bool = False) -> None:
+        """A channel closes; where that is stored, it may come back."""
+        if self._detector is not None:
+            self._detector.note(Closed(now, channel, channel.state()))
+        if channel.closing is None:
+            self._remove(channel)
+        else:
+            self._take_closed(channel)
+        if self._retention.stored:
+            channel.leave(now[0])
+            channel.closing = Closing(self._timeline.latest_date(), unseen)
+            self._keep_closed(channel)
+        self._touch(channel.log, channel)
+
+    def _keep_closed(self, channel: Channel) -> None:
+        self._closed[channel.point] = channel
+        channel.log.closed += 1
+
+    def _take_closed(self, channel: Channel) -> None:
+        del self._closed[channel.point]
+        channel.log.closed -= 1
+
+    def _settle_old(self) -> None:
+        """Settle the channels that closed too long ago to come back."""
+        period, now = self._retention.history, self._timeline.latest_date()
+        if period is None:
+            period = _MAY_COME_BACK
+        while self._closed:
+            channel = next(iter(self._closed.values()))
+            assert channel.closing is not None
+            if now - channel.closing.date < period:
+                break
+            self._settle(channel)
+
+    def _settle(self, channel: Channel) -> None:
+        """A closed channel does not come back any more, nor is its peer kept for it."""
+        log, unsaved_changes = channel.log, self._unsaved_changes
+        assert unsaved_changes is not None
+        self._take_closed(channel)
+        unsaved_changes.settle(channel)
+        if not log.is_saved:
+            log.history = None
+            unsaved_changes.forget(log)
+            self._remembered.pop(log.peer, None)
 
     # History.
 

@@ -110,12 +110,21 @@ class History:
         else:
             self.online = True
 
+    def offline_from(self, at: Instant) -> None:
+        """The peer went offline ``at``, which may be where the history begins."""
+        if self.count == 1 and self.instant(0) == at:
+            self.online = False
+        else:
+            self.change(at)
+
     def undo(self) -> None:
-        """Take the last change back."""
+        """Take the last change back; if it is the first, its state."""
+        self.online = not self.online
+        if self.count == 1:
+            return
         del self._positions[-1], self._segments[-1]
         if len(self._positions) % _MARK_EVERY == 0:
             del self._marks[-1]
-        self.online = not self.online
         if self._saved is not None:
             self._saved = min(self._saved, self.count)
 

@@ -1,6 +1,7 @@
 """All peers and all channels: what happens goes in here, and what is to be saved comes out.
 
-A peer is known while it is online or has a channel, a channel while it is open.
+A peer is known while it is online or has a channel, a channel while it is open. With
+storage, what closed is kept for longer: a channel that opens again goes on.
 Pure: the timeline is given. Each handler takes the instant of its event, ``now``,
 which is where the timeline is. A repeat, which tells what is so already, changes nothing.
 """
@@ -8,19 +9,18 @@ which is where the timeline is. A repeat, which tells what is so already, change
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ..checks import require
 from ..events import OpenChannel
-from ..logs import Log, logged_time
+from ..logs import Log
 from ..wire import OutPoint, Vertex
-from .accounts import Accounts
 from .history import History
-from .own_outage import OutageDetector
 from .peerlog import Channel, PeerLog
 from .queries import RetentionSettings
-from .rollback import Closed, Opened, Went, roll_back, unseen
+from .rollback import Opened, unseen
 from .saved_state import Flush
+from .sight import Sight
 from .timeline import Instant, Timeline
 
 logger = Log(__name__)
@@ -28,14 +28,12 @@ logger = Log(__name__)
 _NOTHING = RetentionSettings()
 
 
-class Ledger(Accounts):
+class Ledger(Sight):
     """What happens goes into the accounts here. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings = _NOTHING) -> None:
         super().__init__(timeline, retention)
         self._flap_period = retention.cooldown.period
-        self._cut = False  # the source says that it sees nothing
-        self._network_is_lost = False  # an own outage
 
     # What happens.
 
@@ -47,11 +45,15 @@ class Ledger(Accounts):
                 return
         log = self._peers.get(peer)
         if log is None:
-            log = self._new_log(peer, now)
-        if log.online(now):
-            self._changed(log, now)
-        else:
+            log = self._meet(peer, now)
+        if not log.online(now):
             logger.debug("peer %s is online already", peer)
+            return
+        if self._grace is not None:
+            self._grace.seen_online(self._online, now)
+        self._online += 1
+        if self._grace is None or not self._returns(log, now, self._grace):
+            self._changed(log, now)
 
     def peer_offline(self, now: Instant, peer: Vertex) -> None:
         """A peer is offline."""
@@ -61,12 +63,13 @@ class Ledger(Accounts):
             logger.debug("peer %s is offline already", peer)
             return
         if self._detector is not None and not self._timeline.paused:
-            self._detector.note(Went(now, log, log.state()))
+            self._detector.went(now, log)
         log.offline(now)
+        self._online -= 1
         self._changed(log, now)
         if not log.channels:
             self._forget_unneeded(log)
-        if self._detector is not None and self._detector.is_certain:
+        if self._detector is not None and self._detector.is_certain(self._online):
             self._lose_network(self._detector)
 
     def open_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
@@ -88,62 +91,47 @@ class Ledger(Accounts):
             else:
                 logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
             return
+        channel, state = self._returning(point, peer), None
         log = self._peers.get(peer)
         if log is None:
-            log = self._new_log(peer, now)
-        channel, absence = self._returning(point, peer, now), None
+            log = self._meet(peer, now)
+            log.seen_offline = log.seen_offline or not self._timeline.paused
         if channel is None:
             channel = Channel(point, peer, log, opened)
         else:
-            absence = channel.absence
+            state = channel.state()
             channel.come_back(now[0])
         self._add(channel)
-        log.had_channel = True
-        begun = None
+        is_awaited, begun = log in self._awaited(), None
+        if is_awaited:
+            channel.leave(now[0])
         if log.history is None and self._retention.history is not None:
-            begun = log.is_online
+            begun = log.is_online or is_awaited
             log.history = History(opened, begun)
         self._touch(log, channel)
         if self._detector is not None:
-            self._detector.note(Opened(now, channel, absence, begun))
-
-    def _returning(self, point: OutPoint, peer: Vertex, now: Instant) -> Channel | None:
-        """The absent channel that this is. One with another peer has closed, then."""
-        channel = self._take_absent(point)
-        if channel is None or channel.peer == peer:
-            return channel
-        self._close(channel, now)
-        logger.warning("channel %s is with %s now, not with %s", point, peer, channel.peer)
-        return None
-
-    def _close(self, channel: Channel, now: Instant) -> None:
-        """A channel that was removed closed for good."""
-        if self._unsaved_changes is not None:
-            self._unsaved_changes.close(channel, now)
-        if self._detector is not None:
-            self._detector.note(Closed(now, channel))
-        self._forget_unneeded(channel.log)
+            self._detector.note(Opened(now, channel, state, begun))
 
     def close_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
-        """A channel closes and is forgotten.
+        """A channel closes and is forgotten, or kept in case it comes back.
 
         One restored from a static backup closes without ever having opened.
         """
-        channel = self._channels.get(point) or self._absent.get(point)
-        if channel is not None and channel.peer == peer:
-            if channel.is_absent:
-                logger.debug("channel %s with %s closed, which was gone already", point, peer)
-                self._take_absent(point)
-            else:
-                self._remove(channel)
-            self._close(channel, now)
-            return
-        require(point, OutPoint)
-        require(peer, Vertex)
-        if channel is None:
+        channel = self._channels.get(point) or self._closed.get(point)
+        if channel is None or channel.peer != peer:
+            require(point, OutPoint)
+            require(peer, Vertex)
+        if channel is None or (channel.closing is not None and not channel.closing.unseen):
             logger.debug("channel %s with %s is closed already", point, peer)
-        else:
+        elif channel.peer != peer:
             logger.warning("channel %s closed with %s, but is with %s", point, peer, channel.peer)
+        elif channel.closing is not None:
+            logger.debug("channel %s with %s closed, which was gone already", point, peer)
+            self._close(channel, now)
+        else:
+            self._close(channel, now)
+            self._wait_for_channels_alone(now)
+            self._forget_unneeded(channel.log)
 
     def move_channel(
         self, now: Instant, point: OutPoint, new_point: OutPoint, peer: Vertex
@@ -152,16 +140,18 @@ class Ledger(Accounts):
         require(point, OutPoint)
         require(new_point, OutPoint)
         require(peer, Vertex)
-        known = self._channels if point in self._channels else self._absent
+        known = self._channels if point in self._channels else self._closed
         channel = known.get(point)
-        there = self._channels.get(new_point) or self._absent.get(new_point)
+        there = self._channels.get(new_point) or self._closed.get(new_point)
         if channel is None and there is not None and there.peer == peer:
             logger.debug("channel %s with %s has moved to %s already", point, peer, new_point)
         elif channel is None or channel.peer != peer:
             logger.warning("channel %s with %s moved, which was not open", point, peer)
-        elif there is not None:
+        elif there is not None and there.closing is None:
             logger.error("channel %s cannot move to %s, which is open already", point, new_point)
         else:
+            if there is not None:
+                self._settle(there)
             channel.point = new_point
             del known[point]
             known[new_point] = channel
@@ -169,15 +159,16 @@ class Ledger(Accounts):
                 self._unsaved_changes.move(point, new_point)
 
     def pause(self, now: Instant) -> None:
-        """From here on nothing is seen."""
+        """From here on nothing is seen; ``now`` may be before where the timeline is."""
         if self._cut:
             logger.debug("monitoring is paused already")
             return
         self._cut = True
+        self._decide(now)
         if self._detector is not None:
             self._detector.clear()
         if not self._timeline.paused:
-            self._timeline.pause(now)
+            self._stop_seeing(now)
 
     def resume(
         self,
@@ -187,37 +178,74 @@ class Ledger(Accounts):
     ) -> None:
         """From here on all is seen, and this is what is open and who is online.
 
-        Nothing that changed meanwhile is a flap. If nothing was paused, this is a
-        snapshot to reconcile with. In an own outage a snapshot without a peer online
-        does not end it.
+        Nothing that changed meanwhile is a flap, also if nothing was paused. In an own
+        outage a snapshot without a peer online does not end it.
         """
-        channels = list(open_channels)
-        online = dict.fromkeys(online_peers)
-        for point, peer in channels:
-            require(point, OutPoint)
-            require(peer, Vertex)
-        for peer in online:
-            require(peer, Vertex)
+        channels, online = _checked(open_channels, online_peers)
         self._cut = False
-        self._network_is_lost = self._network_is_lost and not online
+        if self._network_is_lost and online:
+            self._network_is_back(len(online))
         if not self._network_is_lost:
-            now = self._see_again(now, online)
+            now = self._see_again(now, online, [peer for _, peer in channels])
         self._set_open(channels, now)
         self._forget_all_unneeded()
         if len(self._timeline.anchors()) >= self._many_segments:
             self._forget_segments(now)
+
+    def snapshot(
+        self,
+        now: Instant,
+        open_channels: Iterable[OpenChannel],
+        online_peers: Iterable[Vertex],
+    ) -> None:
+        """This is open and these are online: what differs is set right, without a flap."""
+        channels, online = _checked(open_channels, online_peers)
+        if self._network_is_lost:
+            if not online:
+                return
+            if not self._cut:
+                self.resume(now, channels, online)
+                return
+            self._network_is_back(len(online))
+        if not self._timeline.paused:
+            differences = self._differences(dict(channels), online)
+            for difference in differences:
+                logger.warning("%s, of which no event told: set right", difference)
+            if not differences:
+                return
+            if self._detector is not None:
+                self._detector.clear()
+        self._set_online(online, now)
+        self._set_open(channels, now)
+        self._forget_all_unneeded()
+
+    def corrected(
+        self,
+        open_channels: Iterable[OpenChannel],
+        online_peers: Iterable[Vertex],
+        told: Container[Vertex | OutPoint],
+    ) -> tuple[list[OpenChannel], list[Vertex]]:
+        """The lists, with those of which events ``told`` since as they are known."""
+        channels = [channel for channel in open_channels if channel[0] not in told]
+        online = [peer for peer in online_peers if peer not in told]
+        for channel in self._in_order:
+            if channel.point in told:
+                channels.append(OpenChannel(channel.point, channel.peer))
+        online += [log.peer for log in self._peers.values() if log.is_online and log.peer in told]
+        return channels, online
 
     # Changes of state.
 
     def _changed(self, log: PeerLog, now: Instant) -> None:
         """A change that an event told of: a flap, unless nothing is to be seen."""
         last = log.last_flap
-        if self._detector is not None:
-            self._detector.online += 1 if log.is_online else -1
         if self._unsaved_changes is not None:
             self._unsaved_changes.touch(log)
         if self._timeline.paused:
+            log.changes_seen = 0
             return
+        log.seen_offline = not log.is_online
+        log.changes_seen += 1
         # The common case, a flap soon after another, has nothing to cool.
         if last is None or last[1] != now[1] or now[0] - last[0] >= self._flap_period:
             log.flap_count = self._flaps(log, now)
@@ -226,52 +254,45 @@ class Ledger(Accounts):
         if log.history is not None:
             self._align(log, now)
 
-    # This node's own outage.
-
-    def _lose_network(self, detector: OutageDetector) -> None:
-        """All peers went: it was nobody's outage but ours."""
-        went = len(detector.went)
-        first = self._undo(detector)
-        self._network_is_lost = True
-        logger.warning(
-            "all %d peers went offline: this node's own network is lost, as of %s",
-            went,
-            logged_time(self._timeline.date(first)),
-        )
-
-    def _undo(self, detector: OutageDetector) -> Instant:
-        """Go back to when the first peer went: from there on nothing was seen."""
-        first, records = detector.take()
-        roll_back(first, records, self._timeline, self._unsaved_changes)
-        return first
-
-    def _is_back(self, now: Instant, peer: Vertex) -> bool:
-        """A peer is online again: that ends an own outage, and counts as a resume."""
-        require(peer, Vertex)
-        self._network_is_lost = False
-        if self._cut:
-            return False
-        self._see_again(now, {peer: None})
-        self._forget_all_unneeded()
-        return True
-
     # Snapshots.
 
-    def _see_again(self, now: Instant, online: dict[Vertex, None]) -> Instant:
-        """From here on all is seen, and these peers are online. Returns where that begins."""
-        if self._timeline.paused:
-            now = self._timeline.resume()
-        if self._detector is not None:
-            self._detector.clear()
-            self._detector.online = len(online)
+    def _differences(self, wanted: dict[OutPoint, Vertex], online: dict[Vertex, None]) -> list[str]:
+        """What of the accounts a snapshot contradicts."""
+        known_online = {peer for peer, log in self._peers.items() if log.is_online}
+        return [
+            *(f"peer {peer} is online" for peer in online if peer not in known_online),
+            *(f"peer {peer} is offline" for peer in known_online if peer not in online),
+            *(
+                f"channel {point} with {peer} is open"
+                for point, peer in wanted.items()
+                if point not in self._channels or self._channels[point].peer != peer
+            ),
+            *(
+                f"channel {channel.point} with {channel.peer} is not open"
+                for channel in self._in_order
+                if wanted.get(channel.point) != channel.peer
+            ),
+        ]
+
+    def _set_online(self, online: dict[Vertex, None], now: Instant) -> None:
+        if self._grace is not None and online:
+            self._grace.seen_online(self._online, now)
         for peer in online:
             if peer not in self._peers:
-                self._new_log(peer, now)
+                self._meet(peer, now)
         for peer, log in self._peers.items():
-            changed = log.online(now) if peer in online else log.offline(now)
-            if self._align(log, now) or changed:
-                self._touch(log)
-        return now
+            is_online = peer in online
+            if not (log.online(now) if is_online else log.offline(now)):
+                continue
+            self._touch(log)
+            self._online += 1 if is_online else -1
+            log.changes_seen = 0
+            if self._timeline.paused:
+                continue
+            grace = self._grace
+            if not is_online or grace is None or not self._returns(log, now, grace):
+                log.seen_offline = not is_online
+                self._align(log, now)
 
     def _set_open(self, open_channels: list[OpenChannel], now: Instant) -> None:
         self._leave_all_but(dict(open_channels), now)
@@ -281,16 +302,12 @@ class Ledger(Accounts):
                 known.remove(point)  # a second time would be a repeat
             else:
                 self._open(point, peer, now, opened)
+        self._wait_for_channels_alone(now)
 
     def _leave_all_but(self, wanted: dict[OutPoint, Vertex], now: Instant) -> None:
         for channel in list(self._in_order):
             if wanted.get(channel.point) != channel.peer:
-                channel.leave(now[0])
-                self._remove(channel)
-                self._touch(channel.log, channel)
-                if self._retention.stored:
-                    self._absent[channel.point] = channel
-                    channel.log.absent += 1
+                self._close(channel, now, unseen=True)
 
     # Saving.
 
@@ -298,29 +315,51 @@ class Ledger(Accounts):
         """What is to be saved since the last time, or everything; it then counts as saved.
 
         Nothing newer than what is undecided of an own outage; None if that cannot
-        be told from what is older.
+        be told from what is older. Who is awaited is saved as awaited until now.
         """
         unsaved_changes = self._unsaved_changes
         assert unsaved_changes is not None
         undecided = {}
-        if self._detector is not None and self._detector.is_open(now):
+        if self._detector is not None and self._detector.is_open(now, self._online):
             if self._detector.of_channels:
                 return None
             now = self._detector.first
-            undecided = {log: state for _, log, state in self._detector.went}
+            undecided = {went.log: went.state for went in self._detector.gone}
+        self._settle_old()
         if everything:
             unsaved_changes.touch_everything(
-                self._peers.values(), [*self._absent.values(), *self._in_order]
+                [*self._peers.values(), *self._remembered.values()],
+                [*self._closed.values(), *self._in_order],
             )
+        awaited = [channel for log in self._awaited() for channel in log.channels]
+        states = [channel.state() for channel in awaited]
+        for channel in awaited:
+            channel.come_back(now[0])
+            unsaved_changes.touch_in_place(channel)
         for log in unsaved_changes.logs:
             if log.history is not None:
                 self._trim(log.history, now)
-        return unsaved_changes.flush(now, ChainMap(self._channels, self._absent), undecided)
+        flush = unsaved_changes.flush(now, ChainMap(self._channels, self._closed), undecided)
+        for channel, state in zip(awaited, states, strict=True):
+            channel.go_back(state)
+        return flush
 
     def last_flush(self, now: Instant, everything: bool) -> Flush:
-        """The same at the end: what is undecided is undone."""
-        if self._detector is not None and self._detector.is_open(now):
-            now = self._undo(self._detector)
+        """The same at the end: what is undecided was as it seemed."""
+        if self._detector is not None:
+            self._detector.clear()
         flush = self.flush(now, everything)
         assert flush is not None
         return flush
+
+
+def _checked(
+    open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
+) -> tuple[list[OpenChannel], dict[Vertex, None]]:
+    channels, online = list(open_channels), dict.fromkeys(online_peers)
+    for point, peer in channels:
+        require(point, OutPoint)
+        require(peer, Vertex)
+    for peer in online:
+        require(peer, Vertex)
+    return channels, online

@@ -11,11 +11,15 @@ What it promises. An *item* is an event, a question, or the snapshot that
    before the snapshot has the snapshot's time.
 3. Time never runs backwards, whatever the clock or an ``at`` says, and an
    ``at`` is never taken to be later than the put. 0 <= uptime <= lifetime.
+   A ``MonitoringPausedEvent`` alone, whose line was lost before anyone noticed, may go
+   back to its ``at``, but not before the event ahead of it nor before the present
+   segment of the timeline: questions and flushes do not move that bound.
 4. Every call returns: an answer, a typed error, or a timeout.
 5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
 6. No polling. The idle loop makes no wake-up at all.
 7. Memory follows what is open now: channels that are open, and peers that have
-   a channel or are online.
+   a channel or are online; and, for five minutes, what events told of. With storage,
+   also those that closed within the history period, which no event and no question scans.
 8. Nothing is dropped in silence. What cannot be handled is logged with what was
    wrong, and the loop goes on. A repeat, which tells what is so already, changes
    nothing and is in the debug log.
@@ -25,10 +29,11 @@ What it promises. An *item* is an event, a question, or the snapshot that
 
 from __future__ import annotations
 
+import datetime
 import queue
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..checks import quoted
 from ..clock import Moment
@@ -42,14 +47,19 @@ from ..events import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from ..logs import Log
 from .ledger import Ledger
+from .recent_events import RecentEvents
 from .selector import Selector
 from .timeline import Timeline
 from .watchable_queue import ENDED, Barrier
 
 logger = Log(__name__)
+
+
+_Lists = TypeVar("_Lists", MonitoringResumedEvent, SnapshotEvent)
 
 
 class Question:
@@ -77,10 +87,13 @@ class Loop:
         on_event: OnEvent | None = None,
     ) -> None:
         self._selector = selector
-        self._latest_date = timeline.latest_date
-        self._advance = timeline.advance
+        self._timeline = timeline
+        self._advance = ledger.advance
         self._ledger = ledger
-        self._handlers: dict[type, Callable[[Any, Moment], None]] = {
+        self._recent = RecentEvents()
+        self._note = self._recent.note
+        self._latest = timeline.instant()  # of an event
+        self._handlers: dict[type, Callable[[Any, Moment], Any]] = {
             PeerOnlineEvent: self._peer_online,
             PeerOfflineEvent: self._peer_offline,
             Question: self._answer,
@@ -89,6 +102,7 @@ class Loop:
             ChannelMovedEvent: self._move_channel,
             MonitoringPausedEvent: self._pause,
             MonitoringResumedEvent: self._resume,
+            SnapshotEvent: self._snapshot,
             type(ENDED): self._ended,
             Barrier: self._reach,
         }
@@ -112,38 +126,76 @@ class Loop:
             selector.done()
 
     def _observed(
-        self, handler: Callable[[Any, Moment], None], on_event: OnEvent, event: Any, moment: Moment
+        self, handler: Callable[[Any, Moment], Any], on_event: OnEvent, event: Any, moment: Moment
     ) -> None:
-        handler(event, moment)
+        event, date = handler(event, moment) or (event, self._timeline.latest_date())
         try:
-            on_event(event, self._latest_date())
+            on_event(event, date)
         except Exception:
             logger.exception("on_event failed, of %s", quoted(event))
 
     def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
-        self._ledger.peer_online(self._advance(moment, event.at), event.peer)
+        peer, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.peer_online(now, peer)
+        self._note(peer, moment, at)
 
     def _peer_offline(self, event: PeerOfflineEvent, moment: Moment) -> None:
-        self._ledger.peer_offline(self._advance(moment, event.at), event.peer)
+        peer, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.peer_offline(now, peer)
+        self._note(peer, moment, at)
 
     def _open_channel(self, event: OpenChannelEvent, moment: Moment) -> None:
-        now = self._advance(moment, event.at)
-        self._ledger.open_channel(now, event.channel_point, event.peer)
+        point, peer, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.open_channel(now, point, peer)
+        self._note(point, moment, at)
 
     def _close_channel(self, event: ClosedChannelEvent, moment: Moment) -> None:
-        now = self._advance(moment, event.at)
-        self._ledger.close_channel(now, event.channel_point, event.peer)
+        point, peer, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.close_channel(now, point, peer)
+        self._note(point, moment, at)
 
     def _move_channel(self, event: ChannelMovedEvent, moment: Moment) -> None:
-        now = self._advance(moment, event.at)
-        self._ledger.move_channel(now, event.channel_point, event.new_channel_point, event.peer)
+        point, new_point, peer, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.move_channel(now, point, new_point, peer)
+        self._note(point, moment, at)
+        self._note(new_point, moment, at)
 
-    def _pause(self, event: MonitoringPausedEvent, moment: Moment) -> None:
-        self._ledger.pause(self._advance(moment, event.at))
+    def _pause(
+        self, event: MonitoringPausedEvent, moment: Moment
+    ) -> tuple[object, datetime.datetime]:
+        timeline = self._timeline
+        was_paused = timeline.paused
+        self._latest = timeline.go_back(moment, event.at, self._latest)
+        self._ledger.pause(self._latest)
+        self._recent.clear()
+        return event, timeline.latest_date() if was_paused else timeline.date(self._latest)
 
-    def _resume(self, event: MonitoringResumedEvent, moment: Moment) -> None:
-        now = self._advance(moment, event.at)
+    def _resume(
+        self, event: MonitoringResumedEvent, moment: Moment
+    ) -> tuple[object, datetime.datetime]:
+        event = self._corrected(event)
+        self._latest = now = self._advance(moment, event.at)
         self._ledger.resume(now, event.open_channels, event.online_peers)
+        return event, self._timeline.latest_date()
+
+    def _snapshot(self, event: SnapshotEvent, moment: Moment) -> tuple[object, datetime.datetime]:
+        event = self._corrected(event)
+        self._latest = now = self._advance(moment, event.at)
+        self._ledger.snapshot(now, event.open_channels, event.online_peers)
+        return event, self._timeline.latest_date()
+
+    def _corrected(self, event: _Lists) -> _Lists:
+        """The event with what was told since its lists were asked for."""
+        told = set() if event.at is None else self._recent.since(event.at)
+        if not told:
+            return event
+        lists = self._ledger.corrected(event.open_channels, event.online_peers, told)
+        return type(event)(*lists, event.at)
 
     def _reach(self, barrier: Barrier, _: Moment) -> None:
         barrier.reached.set()

@@ -7,7 +7,9 @@ first of these offline events is *undecided* for so long: until a peer is seen
 online, or the period is over, or all have gone. If all have gone, it is undone.
 
 As peers go one after the other the first event moves along: those that are
-older than the period were outages of their own.
+older than the period were outages of their own. A peer that was seen to reconnect and goes
+again within the period goes *on its own account*: it is none of the three, and the
+outage does not begin with it.
 
 Pure: the instants are arguments.
 """
@@ -17,39 +19,55 @@ from __future__ import annotations
 import datetime
 from collections import deque
 
+from .peerlog import PeerLog
 from .rollback import Closed, Opened, Record, Went
 from .timeline import Instant
 
 FEWEST = 3
+_ZERO, _MICROSECOND = datetime.timedelta(0), datetime.timedelta(microseconds=1)
 
 
 class OutageDetector:
-    """What is undecided. Not thread-safe: the loop owns it."""
+    """What is undecided. Not thread-safe: the loop owns it.
+
+    ``online``: how many peers are, which the caller counts.
+    """
 
     def __init__(self, period: datetime.timedelta) -> None:
         self._period = period
-        self.online = 0  # how many peers are
-        self._records: deque[Record] = deque()  # the first is a Went
+        self._records: deque[Record] = deque()  # the first is a Went that counts
+
+    def went(self, at: Instant, log: PeerLog) -> None:
+        """A peer that is online goes."""
+        alone = log.changes_seen > 1 and self._is_within(log.since, at)
+        self.note(Went(at, log, log.state(), alone))
 
     def note(self, record: Record) -> None:
         """Something happened that may have to be undone, now or never."""
         self._forget_old(record.at)
-        if self._records or isinstance(record, Went):
+        if self._records or _counts(record):
             self._records.append(record)
 
     def clear(self) -> None:
         """All that happened until now was as it seemed."""
         self._records.clear()
 
-    @property
-    def is_certain(self) -> bool:
+    def is_certain(self, online: int) -> bool:
         """Whether all have gone, and so it was this node's own network."""
-        return not self.online and len(self.went) >= FEWEST
+        return not online and len(self._counted) >= FEWEST
 
-    def is_open(self, now: Instant) -> bool:
+    def is_open(self, now: Instant, online: int) -> bool:
         """Whether what happened since :attr:`first` may yet have to be undone."""
         self._forget_old(now)
-        return bool(self.online and self._records) and self.online + len(self.went) >= FEWEST
+        return now[0] < self.open_until(now, online)
+
+    def open_until(self, now: Instant, online: int) -> datetime.timedelta:
+        """The position from which on nothing is undecided, if no more happens; zero if never."""
+        going = [record.at for record in self._counted if record.at[1] == now[1]]
+        needed = max(FEWEST - online, 1)
+        if not online or len(going) < needed:
+            return _ZERO
+        return going[-needed][0] + self._period + _MICROSECOND
 
     @property
     def first(self) -> Instant:
@@ -57,14 +75,14 @@ class OutageDetector:
         return self._records[0].at
 
     @property
-    def went(self) -> list[Went]:
+    def gone(self) -> list[Went]:
         """The peers that went, the first to go first."""
         return [record for record in self._records if isinstance(record, Went)]
 
     @property
     def of_channels(self) -> list[Opened | Closed]:
         """The channels that opened or closed since the first peer went."""
-        return [record for record in self._records if not isinstance(record, Went)]
+        return [record for record in self._records if isinstance(record, (Opened, Closed))]
 
     def take(self) -> tuple[Instant, list[Record]]:
         """When the first peer went, and all that happened since; it is decided then."""
@@ -72,15 +90,21 @@ class OutageDetector:
         self.clear()
         return first, records
 
+    @property
+    def _counted(self) -> list[Record]:
+        return [record for record in self._records if _counts(record)]
+
     def _forget_old(self, now: Instant) -> None:
         """Forget what was too long ago, or before the machine slept."""
-        position, segment = now
         while self._records:
             first = self._records[0]
-            if (
-                isinstance(first, Went)
-                and first.at[1] == segment
-                and position - first.at[0] <= self._period
-            ):
+            if _counts(first) and self._is_within(first.at, now):
                 break
             self._records.popleft()
+
+    def _is_within(self, earlier: Instant, now: Instant) -> bool:
+        return earlier[1] == now[1] and now[0] - earlier[0] <= self._period
+
+
+def _counts(record: Record) -> bool:
+    return isinstance(record, Went) and not record.alone

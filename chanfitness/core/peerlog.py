@@ -25,7 +25,15 @@ from typing_extensions import Self
 
 from ..wire import OutPoint, Vertex
 from .history import History
-from .saved_state import MICROSECOND, ChannelRow, HistoryRows, PeerRow, microseconds
+from .saved_state import (
+    MICROSECOND,
+    ChannelRow,
+    HistoryRows,
+    PeerRow,
+    date_to_int,
+    int_to_date,
+    microseconds,
+)
 from .timeline import Instant
 
 _ZERO = datetime.timedelta(0)
@@ -85,24 +93,26 @@ class PeerLog:
     __slots__ = (
         "_online_since",
         "_uptime",
-        "absent",
+        "changes_seen",
         "channels",
+        "closed",
         "flap_count",
-        "had_channel",
         "history",
         "last_flap",
         "peer",
+        "seen_offline",
         "since",
     )
 
     def __init__(self, peer: Vertex, since: Instant) -> None:
         self.peer = peer
-        self.had_channel = False
         self._uptime = _ZERO
         self._online_since: datetime.timedelta | None = None
         self.channels: dict[Channel, None] = {}  # that are open, in order of opening
-        self.absent = 0  # how many of its channels are closed by absence
+        self.closed = 0  # how many of its channels are closed, and may come back
         self.since = since  # when the present state began
+        self.seen_offline = False  # whether it was offline when it was last seen
+        self.changes_seen = 0  # how many there were since the last that was not
         self.flap_count = 0  # as of last_flap
         self.last_flap: Instant | None = None
         self.history: History | None = None
@@ -110,6 +120,11 @@ class PeerLog:
     @property
     def is_online(self) -> bool:
         return self._online_since is not None
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether a database keeps it: it has a channel, or one that may come back."""
+        return bool(self.channels or self.closed)
 
     def online(self, now: Instant) -> bool:
         """The peer is online. Returns whether that is a change."""
@@ -133,6 +148,13 @@ class PeerLog:
             return self._uptime
         return self._uptime + (at - self._online_since)
 
+    def was_offline(self, now: Instant) -> bool:
+        """Whether it was offline when it was last seen; its history may begin ``now``."""
+        history = self.history
+        if history is None or history.online or history.instant(0) == now:
+            return self.seen_offline
+        return True
+
     def state(self) -> PeerState:
         """How it is now."""
         return PeerState(
@@ -146,6 +168,7 @@ class PeerLog:
 
     def go_back(self, state: PeerState, at: Instant) -> None:
         """It was online at ``state``, and offline, unseen, from ``at`` on."""
+        self.seen_offline, self.changes_seen = False, 0
         self._uptime, self._online_since, _, self.flap_count, self.last_flap, changes = state
         self.offline(at)
         if self.history is not None and changes is not None and self.history.count > changes:
@@ -174,8 +197,8 @@ class PeerLog:
     def of_row(cls, row: PeerRow) -> Self:
         """The log that was saved."""
         log = cls(Vertex(row.key), (row.since_position * MICROSECOND, row.since_stretch))
-        log.had_channel = True
         log._uptime = row.uptime * MICROSECOND
+        log.seen_offline = row.online_since is None
         if row.online_since is not None:
             log._online_since = row.online_since * MICROSECOND
         log.flap_count = row.flap_count
@@ -184,10 +207,17 @@ class PeerLog:
         return log
 
 
-class Absence(NamedTuple):
-    """How a channel was while it was absent."""
+class Closing(NamedTuple):
+    """When a channel closed; ``unseen``: it was found missing, and no event told of it."""
 
-    left: tuple[datetime.timedelta, datetime.timedelta]
+    date: datetime.datetime
+    unseen: bool
+
+
+class ChannelState(NamedTuple):
+    """How a channel was at one moment."""
+
+    left: tuple[datetime.timedelta, datetime.timedelta] | None
     lived_from: datetime.timedelta
     peer_uptime_before: datetime.timedelta
     gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...]
@@ -197,13 +227,16 @@ class Channel:
     """One channel: when it opened, and what its peer's uptime was then.
 
     One that is absent for a while lives on afterwards as if it had opened later
-    by as much: ``_lived_from`` and ``_peer_uptime_before`` are moved.
+    by as much: ``_lived_from`` and ``_peer_uptime_before`` are moved. One that is open is
+    absent while its peer is awaited. One that closed is absent, in case it comes back;
+    ``closing`` is None while it is open.
     """
 
     __slots__ = (
         "_left",
         "_lived_from",
         "_peer_uptime_before",
+        "closing",
         "gaps",
         "log",
         "opened",
@@ -217,42 +250,36 @@ class Channel:
         self.log = log
         self.gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...] = ()
         self._left: tuple[datetime.timedelta, datetime.timedelta] | None = None
+        self.closing: Closing | None = None
         self.opened = opened
         self._lived_from, _ = opened
         self._peer_uptime_before = log.uptime(self._lived_from)
 
     def info(self, at: datetime.timedelta) -> ChannelInfo:
-        """Its figures."""
-        lifetime, uptime = at - self._lived_from, self.log.uptime(at) - self._peer_uptime_before
+        """Its figures; if it is absent, those with which it left."""
+        peer_uptime = self.log.uptime(at)
+        if self._left is not None:
+            at, peer_uptime = self._left
+        lifetime, uptime = at - self._lived_from, peer_uptime - self._peer_uptime_before
         return _new_tuple(ChannelInfo, (self.point, self.peer, lifetime, uptime))
 
-    def final_info(self, at: datetime.timedelta) -> ChannelInfo:
-        """Its figures if it closes now; if it is absent, those with which it left."""
-        if self._left is None:
-            return self.info(at)
-        left, uptime_left = self._left
-        lifetime, uptime = left - self._lived_from, uptime_left - self._peer_uptime_before
-        return ChannelInfo(self.point, self.peer, lifetime, uptime)
+    def state(self) -> ChannelState:
+        """How it is now."""
+        return ChannelState(self._left, self._lived_from, self._peer_uptime_before, self.gaps)
 
-    def begin_at(self, opened: Instant, absence: Absence | None) -> None:
-        """It opened at ``opened`` instead, or came back then from an ``absence``."""
-        at, _ = opened
-        if absence is None:
-            self.opened = opened
-            self._lived_from, self._peer_uptime_before = at, self.log.uptime(at)
-        else:
-            self._left, self._lived_from, self._peer_uptime_before, self.gaps = absence
-            self.come_back(at)
+    def go_back(self, state: ChannelState) -> None:
+        """It is as it was at ``state``."""
+        self._left, self._lived_from, self._peer_uptime_before, self.gaps = state
 
-    @property
-    def absence(self) -> Absence:
-        """How it is while it is absent."""
-        assert self._left is not None
-        return Absence(self._left, self._lived_from, self._peer_uptime_before, self.gaps)
+    def begin_at(self, opened: Instant) -> None:
+        """It opened at ``opened`` instead, and has been there since."""
+        at, _ = self.opened = opened
+        self.go_back(ChannelState(None, at, self.log.uptime(at), ()))
 
     def leave(self, at: datetime.timedelta) -> None:
-        """It is absent from here on."""
-        self._left = at, self.log.uptime(at)
+        """It is absent from here on, if it was not before."""
+        if self._left is None:
+            self._left = at, self.log.uptime(at)
 
     def come_back(self, at: datetime.timedelta) -> None:
         """It is there again, with the figures with which it left."""
@@ -264,13 +291,18 @@ class Channel:
         if left < at:
             self.gaps += ((left, at),)
 
+    def stay(self) -> None:
+        """It was there all the while."""
+        self._left = None
+
     def absent_within(
         self, start: datetime.timedelta, end: datetime.timedelta
     ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
         """Its gaps, as far as they lie between two positions."""
-        first = bisect_right(self.gaps, start, key=_back)
-        last = bisect_left(self.gaps, end, key=_left)
-        return [(max(left, start), min(back, end)) for left, back in self.gaps[first:last]]
+        gaps = self.gaps if self._left is None else (*self.gaps, (self._left[0], end))
+        first = bisect_right(gaps, start, key=_back)
+        last = bisect_left(gaps, end, key=_left)
+        return [(max(left, start), min(back, end)) for left, back in gaps[first:last]]
 
     def row(self) -> ChannelRow:
         """What is saved of it."""
@@ -285,6 +317,8 @@ class Channel:
             None if left is None else microseconds(left),
             None if uptime_left is None else microseconds(uptime_left),
             json.dumps([[microseconds(each) for each in gap] for gap in self.gaps]),
+            None if self.closing is None else date_to_int(self.closing.date),
+            int(self.closing is not None and self.closing.unseen),
         )
 
     @classmethod
@@ -296,6 +330,8 @@ class Channel:
         channel._peer_uptime_before = row.uptime_before * MICROSECOND
         if row.left is not None and row.uptime_left is not None:
             channel._left = row.left * MICROSECOND, row.uptime_left * MICROSECOND
+        if row.closed is not None:
+            channel.closing = Closing(int_to_date(row.closed), bool(row.closed_unseen))
         gaps = json.loads(row.gaps)
         channel.gaps = tuple((left * MICROSECOND, back * MICROSECOND) for left, back in gaps)
         return channel

@@ -17,16 +17,17 @@ from .history import History
 from .history_window import ChannelHistory, channel_history, outage_count
 from .own_outage import OutageDetector
 from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
-from .sight import SightWaits, Wait
+from .return_grace import ReturnGrace
+from .sight_waits import SightWaits, Wait
 from .timeline import Instant, Timeline
 
 
 class RetentionSettings(NamedTuple):
     """What a ledger keeps: changes for how long and how many a peer; how flaps cool.
 
-    ``stored``: it outlives the process. Then peers that ever had a channel are
-    remembered, and so are channels that are closed by absence. ``own_outage``: see
-    :mod:`chanfitness.core.own_outage`.
+    ``stored``: it outlives the process. Then closed channels and their peers are kept in
+    case they come back. ``own_outage``: see :mod:`chanfitness.core.own_outage`.
+    ``return_grace``: see :mod:`chanfitness.core.return_grace`.
     """
 
     history: datetime.timedelta | None = None
@@ -34,12 +35,14 @@ class RetentionSettings(NamedTuple):
     cooldown: Cooldown = Cooldown()
     stored: bool = False
     own_outage: datetime.timedelta | None = None
+    return_grace: datetime.timedelta | None = None
 
 
 class ClosedChannel(NamedTuple):
-    """A channel that closed for good, with its final figures; dates are in UTC.
+    """A channel that closed, with its final figures; dates are in UTC.
 
-    ``channel_point`` is text as it was stored: nothing checks it.
+    ``channel_point`` is text as it was stored: nothing checks it. ``closed_unseen``:
+    whether it was found missing, at ``closed``, and no event told that it closed.
     """
 
     channel_point: str
@@ -48,6 +51,7 @@ class ClosedChannel(NamedTuple):
     uptime: datetime.timedelta
     opened: datetime.datetime
     closed: datetime.datetime
+    closed_unseen: bool = False
 
     @property
     def uptime_ratio(self) -> float | None:
@@ -97,6 +101,11 @@ class Queries:
         self._detector: OutageDetector | None = None
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
+        self._grace: ReturnGrace | None = None
+        if retention.return_grace is not None:
+            self._grace = ReturnGrace(retention.return_grace)
+        may_undo = self._detector is not None or self._grace is not None
+        self._least_history = 2 if may_undo else 1  # the last change may have to be undone
 
     def channel_info(self, now: Instant, point: OutPoint, peer: Vertex | None) -> ChannelInfo:
         """What is known of one channel, with ``peer`` or with anyone."""
@@ -189,7 +198,7 @@ class Queries:
         """Let a history keep no more than it should, as of now."""
         period = self._retention.history
         assert period is not None
-        least = 1 if self._detector is None else 2  # the last change may have to be undone
+        least = self._least_history
         history.trim(
             now,
             max(self._retention.history_limit, least),

@@ -10,7 +10,7 @@ import datetime
 from ..clock import Moment, Reading, shifted
 from .ledger import Ledger
 from .queries import RetentionSettings
-from .saved_state import MICROSECOND, Saved, int_to_date
+from .saved_state import MICROSECOND, ClosedRow, Saved, closed_row, date_to_int, int_to_date
 from .timeline import Anchor, Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
@@ -28,6 +28,19 @@ def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[
 def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
     anchors = [Anchor(at * MICROSECOND, int_to_date(utc)) for _, at, utc in saved.anchors]
     return anchors, [number for number, _, _ in saved.anchors]
+
+
+def closed_rows(saved: Saved) -> list[ClosedRow]:
+    """The final figures of the closed channels that may come back."""
+    anchors, numbers = _anchors(saved)
+    of_segment = dict(zip(numbers, anchors, strict=True))
+    rows = []
+    for row in saved.channels:
+        if row.closed is not None:
+            begun = of_segment.get(row.opened_stretch, anchors[-1])  # it may be the next
+            opened = begun.date(row.opened_position * MICROSECOND)
+            rows.append(closed_row(row, date_to_int(opened)))
+    return rows
 
 
 def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> tuple[Ledger, Instant]:

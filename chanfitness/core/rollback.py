@@ -11,44 +11,60 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .history import History
-from .peerlog import Absence, Channel, PeerLog, PeerState
+from .peerlog import Channel, ChannelState, PeerLog, PeerState
 from .timeline import Instant, Timeline
 from .unsaved import UnsavedChanges
 
 
 class Went(NamedTuple):
-    """A peer went offline; ``state`` is how its log was before."""
+    """A peer went offline; ``state`` is how its log was before.
+
+    ``alone``: on its own account (see :mod:`chanfitness.core.own_outage`).
+    """
 
     at: Instant
     log: PeerLog
     state: PeerState
+    alone: bool
 
 
 class Opened(NamedTuple):
-    """A channel opened, or came back from an ``absence``.
+    """A channel opened, or came back; ``state`` is how it was before, None of a new one.
 
     ``began``: if its peer's history began with it, whether the peer was online.
     """
 
     at: Instant
     channel: Channel
-    absence: Absence | None
+    state: ChannelState | None
     began: bool | None
 
 
 class Closed(NamedTuple):
-    """A channel closed."""
+    """A channel closed; ``state`` is how it was before."""
 
     at: Instant
     channel: Channel
+    state: ChannelState
 
 
 Record = Went | Opened | Closed
 
 
+class GaveUp(NamedTuple):
+    """A return grace was over: ``peers`` were offline all the while, with their ``channels``.
+
+    The states are how the channels, which were absent, were until then.
+    """
+
+    at: Instant
+    peers: list[PeerLog]
+    channels: list[tuple[Channel, ChannelState]]
+
+
 def roll_back(
     to: Instant,
-    records: Sequence[Record],
+    records: Sequence[Record | GaveUp],
     timeline: Timeline,
     unsaved_changes: UnsavedChanges | None,
 ) -> None:
@@ -59,21 +75,54 @@ def roll_back(
             record.log.go_back(record.state, to)
             if unsaved_changes is not None:
                 unsaved_changes.touch(record.log)
+    channels: set[Channel] = set()
     for record in records:
-        if isinstance(record, Opened):
-            _open_at(to, record)
-        elif isinstance(record, Closed) and unsaved_changes is not None:
-            unsaved_changes.close_earlier(record.channel, to)
+        if isinstance(record, Went):
+            continue
+        if isinstance(record, GaveUp):
+            _await_until(to, record, unsaved_changes)
+            continue
+        channel = record.channel
+        if channel not in channels:
+            channels.add(channel)
+            _undo_first(record, to)
+        _do_again(record, to)
+        if unsaved_changes is not None:
+            unsaved_changes.settle_again(channel)
 
 
-def _open_at(to: Instant, opened: Opened) -> None:
-    """Let a channel that opened begin, unseen, where the timeline went back to."""
-    _, channel, absence, online = opened
-    begin, log = unseen(to), channel.log
-    channel.begin_at(begin, absence)
+def _undo_first(record: Opened | Closed, to: Instant) -> None:
+    """Let the channel be as it was before; one that was not there yet begins, unseen."""
+    if record.state is None:
+        record.channel.begin_at(unseen(to))
+    else:
+        record.channel.go_back(record.state)
+
+
+def _do_again(record: Opened | Closed, to: Instant) -> None:
+    """Let the channel open or close, unseen, where the timeline went back to."""
+    channel, log = record.channel, record.channel.log
+    if isinstance(record, Closed):
+        channel.leave(to[0])
+        return
+    if channel.is_absent:
+        channel.come_back(to[0])
     log.since = min(log.since, to)
-    if online is not None and log.history is not None:
-        log.history = History(begin, online)
+    if record.began is not None and log.history is not None:
+        log.history = History(unseen(to), record.began)
+
+
+def _await_until(to: Instant, gave_up: GaveUp, unsaved_changes: UnsavedChanges | None) -> None:
+    """Let peers be awaited until where the timeline goes back to."""
+    for log in gave_up.peers:
+        log.seen_offline = False
+        if log.history is not None:
+            log.history.undo()
+    for channel, state in gave_up.channels:
+        channel.go_back(state)
+        channel.come_back(to[0])
+        if unsaved_changes is not None:
+            unsaved_changes.touch_in_place(channel)
 
 
 def unseen(at: Instant) -> Instant:

@@ -20,7 +20,7 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
 class PeerRow(NamedTuple):
-    """A peer that has or had a channel. ``online_since`` is None while it is offline."""
+    """A peer with a channel, open or closed. ``online_since`` is None while it is offline."""
 
     key: bytes
     uptime: int
@@ -33,9 +33,10 @@ class PeerRow(NamedTuple):
 
 
 class ChannelRow(NamedTuple):
-    """A channel that is open, or (with ``left``) closed by absence.
+    """A channel that is open, or (with ``left`` and ``closed``) may come back.
 
-    ``gaps``: the segments of the timeline in which it was absent, as text.
+    ``gaps``: the segments of the timeline in which it was absent, as text. ``closed``: the
+    date. ``closed_unseen``: 1 if it was found missing and no event told that it closed.
     """
 
     channel_point: str
@@ -47,10 +48,12 @@ class ChannelRow(NamedTuple):
     left: int | None
     uptime_left: int | None
     gaps: str
+    closed: int | None
+    closed_unseen: int
 
 
 class ClosedRow(NamedTuple):
-    """A channel that closed, with its final figures."""
+    """A channel that closed, with its final figures; ``closed_unseen`` as of a channel."""
 
     channel_point: str
     key: bytes
@@ -58,6 +61,7 @@ class ClosedRow(NamedTuple):
     closed: int
     lifetime: int
     uptime: int
+    closed_unseen: int
 
 
 class CheckpointRow(NamedTuple):
@@ -94,7 +98,9 @@ class Flush(NamedTuple):
     """What changed since the last time, as of ``heartbeat``.
 
     ``anchors``: number, position and date of segments, of all if ``anchors_anew``.
-    ``moved``: old and new channel points, which come before all else.
+    ``forgotten``: keys of peers, which come before all else with what is saved of them.
+    ``moved``: old and new channel points, which come before the channels. ``gone``: points
+    at which no channel is any more. ``closed``: the channels that will not come back.
     ``everything``: it has all that there is, and nothing that was saved before counts.
     """
 
@@ -102,6 +108,7 @@ class Flush(NamedTuple):
     position: int
     anchors: Sequence[tuple[int, int, int]]
     anchors_anew: bool
+    forgotten: Sequence[bytes]
     peers: Sequence[PeerRow]
     moved: Sequence[tuple[str, str]]
     channels: Sequence[ChannelRow]
@@ -140,20 +147,41 @@ def int_to_date(number: int) -> datetime.datetime:
         raise ValueError(f"a date of {number} microseconds") from error
 
 
+def closed_row(row: ChannelRow, opened: int) -> ClosedRow:
+    """The final figures of a closed channel, which opened at the date ``opened``."""
+    assert row.left is not None
+    assert row.uptime_left is not None
+    assert row.closed is not None
+    return ClosedRow(
+        row.channel_point,
+        row.key,
+        opened,
+        row.closed,
+        row.left - row.lived_from,
+        row.uptime_left - row.uptime_before,
+        row.closed_unseen,
+    )
+
+
 def check(saved: Saved) -> None:
     """Raise ``ValueError`` for what cannot have been saved."""
     end = saved.position
     numbers = [saved.heartbeat, end, *(number for anchor in saved.anchors for number in anchor)]
     for _, *cells in saved.peers:
         numbers += [cell for cell in cells if cell is not None]
-    for _, _, *cells, _ in saved.channels:
-        numbers += [cell for cell in cells if cell is not None]
+    for _, _, *cells, _, closed, unseen in saved.channels:
+        numbers += [cell for cell in (*cells, closed, unseen) if cell is not None]
     for history in saved.histories:
         numbers.append(history.first)
         numbers += chain.from_iterable(history.changes)
         numbers += chain.from_iterable(history.checkpoints)
     if not set(map(type, numbers)) <= {int}:
         raise ValueError("a number that is not whole")
+    if any(
+        (row.left is None, row.uptime_left is None) != (row.closed is None,) * 2
+        for row in saved.channels
+    ):
+        raise ValueError("a channel that is open and closed")
     if any(row.flap_count < 0 for row in saved.peers):
         raise ValueError("a count below zero")
     if not all(_add_up(history) for history in saved.histories):
@@ -165,6 +193,7 @@ def check(saved: Saved) -> None:
     instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]
     instants += [(row.online_since or 0, 0) for row in saved.peers]
     instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
+    instants += [(row.left or 0, 0) for row in saved.channels]
     for history in saved.histories:
         instants += history.changes
         instants += [(row.position, row.stretch) for row in history.checkpoints]

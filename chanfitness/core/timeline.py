@@ -105,6 +105,21 @@ class Timeline:
             self._last = position
         return self._standing if self.paused else self._last, self.segment
 
+    def go_back(self, moment: Moment, at: datetime.datetime | None, bound: Instant) -> Instant:
+        """Where something lies that was put at ``moment``, also before the latest position.
+
+        It is neither before ``bound`` nor before the present segment, and while the
+        timeline stands it is where that does.
+        """
+        latest, segment = now = self.advance(moment, at)
+        if at is None or self.paused:
+            return now
+        position: datetime.timedelta
+        position = self._position_of(moment) if type(moment) is Reading else moment - self._zero
+        position -= max(_utc(moment) - nearest_utc(at), _ZERO)
+        least = bound[0] if bound[1] == segment else self._began
+        return min(max(position, least), latest), segment
+
     def instant(self) -> Instant:
         """Where the timeline is."""
         return self._standing if self.paused else self._last, self.segment

@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping
 
 from ..wire import OutPoint
 from .peerlog import Channel, PeerLog, PeerState
-from .saved_state import ClosedRow, Flush, date_to_int, microseconds
+from .saved_state import ClosedRow, Flush, closed_row, date_to_int, microseconds
 from .timeline import Instant, Timeline
 
 
 class UnsavedChanges:
     """What changed since it was saved last, in order. The loop owns it."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, *, awaits: bool = False) -> None:
+        """``awaits``: who was online when it was last seen is awaited after the next start."""
         self._timeline = timeline
+        self._awaits = awaits
         self._begin()
 
     def _begin(self) -> None:
@@ -25,22 +27,28 @@ class UnsavedChanges:
         self._anchors_anew = False
         self._everything = False
         self.logs: dict[PeerLog, None] = {}
-        self._channels: dict[Channel, None] = {}
+        self._channels: dict[Channel, bool] = {}  # and whether it is the last in order now
         self._moved: list[tuple[str, str]] = []
-        self._closed: dict[Channel, ClosedRow] = {}
+        self._settled: dict[Channel, ClosedRow] = {}
+        self._forgotten: dict[PeerLog, None] = {}
 
     def touch(self, log: PeerLog, channel: Channel | None = None) -> None:
         """Something of this peer, and of this channel of it, changed."""
         self.logs[log] = None
         if channel is not None:
             self._channels.pop(channel, None)  # the last to change is the last in order
-            self._channels[channel] = None
+            self._channels[channel] = True
+
+    def touch_in_place(self, channel: Channel) -> None:
+        """Something of this channel and of its peer changed, but not the order of channels."""
+        self.logs[channel.log] = None
+        self._channels.setdefault(channel, False)
 
     def touch_everything(self, logs: Iterable[PeerLog], channels: Iterable[Channel]) -> None:
         """All that there is, in order, is to be saved anew."""
         self._everything = True
         self.logs = dict.fromkeys(logs)
-        self._channels = dict.fromkeys(channels)
+        self._channels = dict.fromkeys(channels, True)
 
     def move(self, point: OutPoint, new_point: OutPoint) -> None:
         """A channel has a new channel point."""
@@ -50,24 +58,20 @@ class UnsavedChanges:
         """The timeline forgot some."""
         self._anchors_anew = True
 
-    def close(self, channel: Channel, now: Instant) -> None:
-        """The channel closed for good: its final figures are to be saved."""
-        info = channel.final_info(now[0])
-        self._closed[channel] = ClosedRow(
-            str(channel.point),
-            bytes(channel.peer),
-            date_to_int(self._timeline.date(channel.opened)),
-            date_to_int(self._timeline.latest_date()),
-            microseconds(info.lifetime),
-            microseconds(info.uptime),
-        )
+    def settle(self, channel: Channel) -> None:
+        """A closed channel does not come back: its final figures are to be saved."""
+        opened = date_to_int(self._timeline.date(channel.opened))
+        self._settled[channel] = closed_row(channel.row(), opened)
         self.touch(channel.log, channel)
 
-    def close_earlier(self, channel: Channel, at: Instant) -> None:
-        """The timeline went back to before the channel closed; when it did is still so."""
-        closed = self._closed[channel].closed
-        self.close(channel, at)
-        self._closed[channel] = self._closed[channel]._replace(closed=closed)
+    def settle_again(self, channel: Channel) -> None:
+        """The timeline went back to before the channel closed."""
+        if channel in self._settled:
+            self.settle(channel)
+
+    def forget(self, log: PeerLog) -> None:
+        """Nothing is to be saved of this peer any more."""
+        self._forgotten[log] = None
 
     def flush(
         self,
@@ -77,12 +81,16 @@ class UnsavedChanges:
     ) -> Flush:
         """What is to be saved as of ``instant``; it then counts as saved.
 
-        ``present``: the channels that are not closed for good. ``undecided``: how
+        ``present``: the channels that are open or may come back. ``undecided``: how
         peers were at ``instant`` that changed since.
         """
         timeline, everything = self._timeline, self._everything
         anchors_anew = everything or self._anchors_anew
-        states = {log: undecided.get(log) or log.state() for log in self.logs if log.had_channel}
+        states = {
+            log: undecided.get(log) or self._state(log, instant)
+            for log in self.logs
+            if log.is_saved
+        }
         flush = Flush(
             date_to_int(timeline.date(instant) if undecided else timeline.latest_date()),
             microseconds(instant[0]),
@@ -94,11 +102,16 @@ class UnsavedChanges:
                 if anchors_anew or number >= self._segment
             ],
             anchors_anew,
+            [bytes(log.peer) for log in self._forgotten],
             [log.row(state) for log, state in states.items()],
             self._moved,
             [each.row() for each in self._channels if present.get(each.point) is each],
-            [str(each.point) for each in self._channels if each.point not in present],
-            list(self._closed.values()),
+            [
+                str(each.point)
+                for each, is_last in self._channels.items()
+                if each.point not in present or (is_last and present[each.point] is each)
+            ],
+            list(self._settled.values()),
             [log.flush_history(everything, state) for log, state in states.items()],
             everything,
         )
@@ -106,3 +119,10 @@ class UnsavedChanges:
         for log in undecided:
             self.touch(log)
         return flush
+
+    def _state(self, log: PeerLog, at: Instant) -> PeerState:
+        """How a peer is; if someone is awaited after a start, as it was when it was last seen."""
+        state = log.state()
+        if not self._awaits or log.is_online is not log.seen_offline:
+            return state
+        return state._replace(online_since=None if log.is_online else at[0])

@@ -6,6 +6,7 @@ backwards::
     {"at": TIME, "event": "monitoring_started",
      "open_channels": [{"channel_point": "txid:0", "peer": "02..."}],
      "online_peers": ["02..."]}                      (on one line)
+    {"at": TIME, "event": "snapshot", "open_channels": [...], "online_peers": [...]}
     {"at": TIME, "event": "peer_online", "peer": "02..."}
     {"at": TIME, "event": "peer_offline", "peer": "02..."}
     {"at": TIME, "event": "channel_opened", "channel_point": "txid:0", "peer": "02..."}
@@ -14,7 +15,8 @@ backwards::
      "new_channel_point": "txid:1", "peer": "02..."}
     {"at": TIME, "event": "monitoring_stopped"}
 
-A recording begins with ``monitoring_started``. What lies between a
+A recording begins with ``monitoring_started``. A ``snapshot`` has the same fields, and
+sets right what differs. What lies between a
 ``monitoring_stopped`` and the next ``monitoring_started`` is blind time; only a
 ``channel_moved``, told late, may stand there. Fields that are not named here are
 ignored.
@@ -41,6 +43,7 @@ from ..events import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from ..wire import OutPoint, Vertex
 
@@ -140,7 +143,7 @@ def format_event(event: object, at: datetime.datetime) -> str:
     Raises ``TypeError`` for what is no event, or has a field that is of another type.
     """
     record: dict[str, object] = {"at": format_time(at), "event": kind_of(event)}
-    if isinstance(event, MonitoringResumedEvent):
+    if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
         record["open_channels"] = [
             {"channel_point": str(point), "peer": str(peer)} for point, peer in event.open_channels
         ]
@@ -232,15 +235,16 @@ def _moved(record: dict[str, Any]) -> ChannelMovedEvent:
     return ChannelMovedEvent(point, _outpoint(_text(record, "new_channel_point")), peer)
 
 
-def _monitoring_started(record: dict[str, Any]) -> MonitoringResumedEvent:
-    return MonitoringResumedEvent(
+def _lists(record: dict[str, Any]) -> tuple[list[OpenChannel], list[Vertex]]:
+    return (
         [_channel(channel) for channel in _list(record, "open_channels")],
         [_vertex(_as_text(peer)) for peer in _list(record, "online_peers")],
     )
 
 
 _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "monitoring_started": _monitoring_started,
+    "monitoring_started": lambda record: MonitoringResumedEvent(*_lists(record)),
+    "snapshot": lambda record: SnapshotEvent(*_lists(record)),
     "peer_online": lambda record: PeerOnlineEvent(_vertex(_text(record, "peer"))),
     "peer_offline": lambda record: PeerOfflineEvent(_vertex(_text(record, "peer"))),
     "channel_opened": lambda record: OpenChannelEvent(*_channel(record)),
@@ -252,6 +256,7 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
 # An event's own fields are named as those of its line.
 _NAMES: dict[type, str] = {
     MonitoringResumedEvent: "monitoring_started",
+    SnapshotEvent: "snapshot",
     PeerOnlineEvent: "peer_online",
     PeerOfflineEvent: "peer_offline",
     OpenChannelEvent: "channel_opened",

@@ -13,6 +13,7 @@ from ..events import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from ..wire import OutPoint, Vertex
 
@@ -37,6 +38,9 @@ class RecordedState:
             self._online = dict.fromkeys(event.online_peers)
         elif self.last is None:
             return
+        elif isinstance(event, SnapshotEvent):
+            self._channels = dict(event.open_channels)
+            self._online = dict.fromkeys(event.online_peers)
         elif isinstance(event, MonitoringPausedEvent):
             self._started = False
         elif isinstance(event, PeerOnlineEvent):

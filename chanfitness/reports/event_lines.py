@@ -17,6 +17,7 @@ from ..events import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from ..recording.format import format_time, kind_of
 from ..recording.recorder import RecordingEncoder
@@ -30,7 +31,7 @@ FINISH_TIMEOUT = 0.3
 def parts_of(event: object) -> list[str]:
     """What an event says beside its time: what happened, to whom, to which channel."""
     what = kind_of(event).replace("_", " ")
-    if isinstance(event, MonitoringResumedEvent):
+    if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
         channels, peers = len(event.open_channels), len(event.online_peers)
         return [what, f"{counted(channels, 'channel')}, {counted(peers, 'peer')} online"]
     names = [getattr(event, name) for name in ("peer", "channel_point") if hasattr(event, name)]
@@ -118,6 +119,8 @@ class _State:
         match event:
             case MonitoringResumedEvent(open_channels=channels, online_peers=peers):
                 self.sees = True
+                self._channels, self._online = dict(channels), dict.fromkeys(peers)
+            case SnapshotEvent(open_channels=channels, online_peers=peers):
                 self._channels, self._online = dict(channels), dict.fromkeys(peers)
             case MonitoringPausedEvent():
                 self.sees = False

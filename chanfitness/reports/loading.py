@@ -80,4 +80,5 @@ def _closed(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:
             row.uptime * MICROSECOND,
             int_to_date(row.opened),
             int_to_date(row.closed),
+            bool(row.closed_unseen),
         )

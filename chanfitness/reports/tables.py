@@ -7,6 +7,7 @@ columns. Their heads in text:
 - UPTIME: for how much of its lifetime the channel's peer was online.
 - ONLINE: the uptime's share of the lifetime, in percent.
 - STATE: whether the peer is online now.
+- NOTE: "unseen" of a channel that was found missing, and no event told that it closed.
 
 A column for a new figure is one :class:`Column`, in each list in which it is to be.
 """
@@ -104,6 +105,10 @@ def _marked_sum(row: Row) -> str:
 
 def _marked(row: Row) -> str:
     return "{}*" if row.is_partial else "{}"
+
+
+def _unseen(unseen: bool) -> str:
+    return "unseen" if unseen else ""
 
 
 # The columns that tables share.
@@ -267,6 +272,7 @@ CLOSED = Table(
         *SUMS,
         Column("opened", lambda row: row.channel.opened),
         Column("closed", lambda row: row.channel.closed, "CLOSED"),
+        Column("closed_unseen", lambda row: row.channel.closed_unseen, "NOTE", _unseen),
     ],
     _closed,
 )

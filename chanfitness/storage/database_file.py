@@ -96,13 +96,15 @@ class DatabaseFile:
         """Read what was saved, bring the file to our version, and see that it can be written."""
         version = check_version(self._path, database)
         check_pages(self._path, database)
-        saved = load(database) if version == VERSION else None
+        saved = self._load(database) if version == VERSION else None
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA wal_autocheckpoint = 1")
         try:
             with transaction(database):
                 migrate(database, version)
+                if version < VERSION:
+                    saved = self._load(database)  # if it is refused, it is left as it was
         except sqlite3.OperationalError as error:
             if version < VERSION or not is_held(error):
                 raise
@@ -110,9 +112,12 @@ class DatabaseFile:
                 "%s: another program holds it (a backup?): it is written when it is free",
                 self._path,
             )
+        return saved
+
+    def _load(self, database: sqlite3.Connection) -> Saved | None:
         self.channel_ids = load_channel_ids(database)
         self.closed = load_closed(database)
-        return load(database) if version < VERSION else saved
+        return load(database)
 
     def wait_for_others(self, seconds: float) -> None:
         """Let writing wait so long for a lock that another program holds."""

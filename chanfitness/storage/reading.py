@@ -6,7 +6,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from operator import attrgetter
 
+from ..core.restore import closed_rows
 from ..core.saved_state import ClosedRow, Saved
 from ..errors import StorageError
 from .connection import connect, typed_errors
@@ -20,19 +22,27 @@ from .schema import (
     migrate,
     transaction,
 )
+from .validation import check_closed
 
 _HELD = 5.0  # seconds to wait for another program
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
-    """What a database holds. Errors as :meth:`SqliteStorage.open`."""
+    """What a database holds, and all channels that closed, the first to close first.
+
+    Errors as :meth:`SqliteStorage.open`.
+    """
     path = os.fspath(path)
     with typed_errors(path), _snapshot(path) as stored:
         version = check_version(path, stored)
         if not version:
             return None, []
         with _of_our_version(stored, version) as database:
-            return load(database), load_closed(database)
+            saved, closed = load(database), load_closed(database)
+        if saved is not None:
+            closed += closed_rows(saved)
+            check_closed(closed)
+        return saved, sorted(closed, key=attrgetter("closed"))
 
 
 @contextmanager

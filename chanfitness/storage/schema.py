@@ -80,6 +80,8 @@ _MIGRATIONS = {
         CREATE TABLE channel_ids (channel_id TEXT PRIMARY KEY, channel_point TEXT NOT NULL)
         WITHOUT ROWID
     """,
+    # A channel that was closed by absence gets the date at which the snapshot began in which it
+    # was missing. Peers are kept with their channels; so those without any go.
     3: """
         CREATE TABLE checkpoints (
             peer INTEGER NOT NULL REFERENCES peers, number INTEGER NOT NULL,
@@ -93,7 +95,17 @@ _MIGRATIONS = {
         );
         INSERT INTO kept_histories SELECT peer, first, online FROM histories;
         DROP TABLE histories;
-        ALTER TABLE kept_histories RENAME TO histories
+        ALTER TABLE kept_histories RENAME TO histories;
+        ALTER TABLE channels ADD COLUMN closed INTEGER;
+        ALTER TABLE channels ADD COLUMN closed_unseen INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE closed_channels ADD COLUMN closed_unseen INTEGER NOT NULL DEFAULT 0;
+        UPDATE channels SET closed_unseen = 1, closed = (
+            SELECT utc + channels."left" - position FROM stretches
+            WHERE position <= channels."left" ORDER BY number DESC LIMIT 1
+        ) WHERE "left" IS NOT NULL;
+        DELETE FROM peers WHERE key NOT IN (SELECT key FROM channels);
+        DELETE FROM histories WHERE peer NOT IN (SELECT id FROM peers);
+        DELETE FROM changes WHERE peer NOT IN (SELECT id FROM peers)
     """,
 }
 
@@ -171,7 +183,7 @@ def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
 
 
 def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
-    """The channels that closed for good, the first to close first."""
+    """The channels that will not come back, the first to close first."""
     rows = database.execute(f"SELECT {_columns(ClosedRow)} FROM closed_channels ORDER BY id")
     closed = typed_rows(ClosedRow, rows)
     check_closed(closed)
@@ -198,21 +210,28 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
     if unsaved.anchors_anew:
         database.execute("DELETE FROM stretches")
     write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
+    if unsaved.everything:
+        for table in ("changes", "checkpoints", "histories", "peers", "channels"):
+            database.execute(f"DELETE FROM {table}")
+    forgotten = [(key,) for key in unsaved.forgotten]
+    for table in ("changes", "checkpoints", "histories"):
+        write(f"DELETE FROM {table} WHERE peer IN (SELECT id FROM peers WHERE key = ?)", forgotten)
+    write("DELETE FROM peers WHERE key = ?", forgotten)
     updates = ", ".join(f"{name} = excluded.{name}" for name in PeerRow._fields)
     write(
         f"INSERT INTO peers ({_columns(PeerRow)}) VALUES ({_places(PeerRow)})"
         f" ON CONFLICT (key) DO UPDATE SET {updates}",
         unsaved.peers,
     )
-    if unsaved.everything:
-        database.execute("DELETE FROM channels")
     write(
         "UPDATE OR REPLACE channels SET channel_point = ? WHERE channel_point = ?",
         [(new, old) for old, new in unsaved.moved],
     )
     write("DELETE FROM channels WHERE channel_point = ?", [(point,) for point in unsaved.gone])
+    updates = ", ".join(f"{name} = excluded.{name}" for name in ChannelRow._fields)
     write(
-        f"REPLACE INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})",
+        f"INSERT INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})"
+        f" ON CONFLICT (channel_point) DO UPDATE SET {updates}",
         unsaved.channels,
     )
     write(

@@ -74,7 +74,7 @@ class SqliteStorage:
         self._failure: str | None = None
         self._unsaved_since: datetime.datetime | None = None
         self._heartbeat: int | None = None  # the last that was written
-        self._closed: list[ClosedRow] = []  # all that closed for good
+        self._closed: list[ClosedRow] = []  # all that will not come back
         self._closed_written = 0  # so many of them
         self._channel_ids: dict[str, OutPoint] = {}
         self._written_ids: dict[str, OutPoint] | None = None  # as the writer wrote them last
@@ -205,7 +205,7 @@ class SqliteStorage:
             " (channels: %d): %s",
             self._path,
             logged_time(since),
-            len(everything.channels),
+            sum(row.closed is None for row in everything.channels),
             self._failure,
         )
 

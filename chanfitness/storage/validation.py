@@ -58,6 +58,7 @@ def check_saved(saved: Saved) -> None:
             raise ValueError(f"an unknown peer, {quoted(key)}")
     for channel in saved.channels:
         _point(channel.channel_point)
+        int_to_date(channel.closed or 0)
     for history in saved.histories:
         if not history.changes or history.first not in _NUMBERS:
             raise ValueError("a history without its changes")

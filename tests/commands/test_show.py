@@ -30,7 +30,7 @@ SPAN = ["since", "complete"]
 COUNTS = ["blind_seconds", "outages", "longest_outage_seconds", "flap_count", "last_seen"]
 VIEWS = {
     "": [*SUMS, *SPAN, *COUNTS],
-    "--closed": [*SUMS, "opened", "closed"],
+    "--closed": [*SUMS, "opened", "closed", "closed_unseen"],
     "--outages": ["channel_point", "peer", "start", "end", "duration_seconds", "cut"],
     "--peers": ["peer", "online", "since", "flap_count", "last_flap", "channels"],
 }
@@ -107,6 +107,26 @@ def test_closed_channels_and_outages_are_named_in_the_heading(database: str) -> 
     assert show(database, "--closed").startswith("2 closed channels as of 2026-")
     assert show(database, "--outages").startswith("30 outages as of 2026-")
     assert show(database, "--outages", "--window", "1m").startswith("1 outage as of 2026-")
+
+
+def test_a_channel_that_was_found_missing_is_marked(path: str) -> None:
+    node = FakeNode()
+    seen, unseen = (node.open_channel(node.new_peer()) for _ in range(2))
+    with watching(node, path):
+        node.advance(hours=1)
+        node.close_channel(seen)
+    with watching(node, path, get_open_channels=list):
+        node.advance(hours=1)
+    rows = {row["channel_point"]: row["closed_unseen"] for row in rows_shown(path, "--closed")}
+    assert rows == {str(seen.channel_point): False, str(unseen.channel_point): True}
+    _, heads, first, second = show(path, "--closed").splitlines()
+    assert heads.split()[-1] == "NOTE"
+    assert (first.split()[-1], second.split()[-1]) == ("ago", "unseen")
+
+    with watching(node, path, get_open_channels=lambda: [unseen]):
+        pass
+    (row,) = rows_shown(path, "--closed")
+    assert row["channel_point"] == str(seen.channel_point)
 
 
 def test_of_many_rows_only_the_worst_may_be_wanted(database: str) -> None:

@@ -64,10 +64,11 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with watching(node, path, storage=storage, history_limit=1):
         channel = node.open_channel(node.new_peer(online=True))
         storage.channel_ids = {"a name": channel.channel_point}
-        node.advance(hours=1)
-        node.peer_offline(channel.peer)
-        node.advance(hours=1)
         node.close_channel(node.open_channel(channel.peer))
+        node.advance(days=91)  # it does not come back any more
+        for change in [node.peer_offline, node.peer_online] * 2:
+            change(channel.peer)
+            node.advance(hours=1)
     return path
 
 
@@ -75,7 +76,7 @@ def cells(path: Path) -> Iterator[Cell]:
     with closing(sqlite3.connect(path)) as database:
         tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
         for (table,) in tables:
-            assert database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone()[0], table
             for _, name, kind, *_ in database.execute(f"PRAGMA table_info({table})"):
                 yield Cell(table, name, kind == "TEXT")
 

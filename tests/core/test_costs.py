@@ -82,7 +82,19 @@ class Accounts:
             self.ledger.close_channel(self.wait(100), *channel)
             flush = self.ledger.flush(self.now, everything=False)
             assert flush is not None
-            assert len(flush.closed) == 1
+            assert [row.closed for row in flush.channels] != [None]
+
+    def close_and_settle_all(self) -> None:
+        """In the end they do not come back any more."""
+        self.close_all()
+        self.wait(3 * DAY / SECOND)
+        flush = self.ledger.flush(self.now, everything=False)
+        assert flush is not None
+        assert len(flush.closed) == len(self.channels)
+
+    def open_all(self) -> None:
+        for channel in self.channels:
+            self.ledger.open_channel(self.wait(1), *channel)
 
     def ask_all(self) -> None:
         self.ledger.overview(self.now)
@@ -154,6 +166,9 @@ def steps(
         (nothing, Accounts.go_all),
         (Accounts.go_all, Accounts.return_all),
         (nothing, Accounts.close_and_flush_each),
+        (nothing, Accounts.close_and_settle_all),
+        (Accounts.close_all, Accounts.open_all),
+        (Accounts.close_all, Accounts.move_all),
         (nothing, Accounts.ask_all),
         (cut_often, Accounts.ask_all),
         (set_back, Accounts.ask_all),
@@ -166,6 +181,46 @@ def test_five_times_as_many_cost_five_times_as_much(
 ) -> None:
     few, many = (steps(count, before, what, one_peer=one_peer) for count in (FEW, MANY))
     assert many <= 8 * few  # quadratic were 25; a search in what is sorted grows a little
+
+
+STAYS = OpenChannel(outpoint(10**7), vertex(10**7))
+OTHER = OpenChannel(outpoint(10**7 + 1), STAYS.peer)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda ledger, now: ledger.peer_offline(now, STAYS.peer),
+        lambda ledger, now: ledger.peer_online(now, vertex(10**7 + 1)),
+        lambda ledger, now: ledger.open_channel(now, *OTHER),
+        lambda ledger, now: ledger.close_channel(now, *STAYS),
+        lambda ledger, now: ledger.move_channel(now, STAYS[0], *OTHER),
+        lambda ledger, now: ledger.resume(now, [STAYS, OTHER], [STAYS.peer]),
+        lambda ledger, now: ledger.resume(now, [], []),
+        lambda ledger, now: ledger.overview(now),
+        lambda ledger, now: ledger.list_peers(now),
+        lambda ledger, now: ledger.list_channels(now),
+        lambda ledger, now: ledger.peer_info(now, STAYS.peer),
+        lambda ledger, now: ledger.flush(now, everything=False),
+    ],
+)
+def test_what_closed_and_may_come_back_is_met_by_no_event_and_no_question(
+    what: Callable[[Ledger, Instant], object], offline: bool
+) -> None:
+    counted = []
+    for count in (3, 300):
+        accounts = Accounts(count, one_peer=not offline)
+        ledger = accounts.ledger
+        ledger.open_channel(accounts.wait(1), *STAYS)
+        ledger.peer_online(accounts.wait(1), STAYS.peer)
+        accounts.close_all()
+        if offline:
+            for peer in accounts.peers:
+                ledger.peer_offline(accounts.wait(1), peer)
+        ledger.flush(accounts.wait(36_000), everything=False)  # flaps cool in all
+        counted.append(CountedSteps(partial(what, ledger, accounts.wait(1))).steps)
+    assert counted[0] == counted[1]
 
 
 @pytest.mark.parametrize("event", [Ledger.peer_offline, Ledger.peer_online])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta, timezone
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
@@ -24,9 +26,11 @@ from chanfitness import (
     PeerNotFoundError,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SqliteStorage,
     Vertex,
 )
 
+from ..support.blame_model import BlameModel
 from ..support.driven_store import DrivenStore
 from ..support.history_model import ZERO, Event, HistoryModel
 from ..support.lengths import length
@@ -79,14 +83,25 @@ class Pair:
     """A store and its model, which are told and asked the same."""
 
     def __init__(
-        self, open_channels: list[OpenChannel], online: set[Vertex], retention: dict[str, Any]
+        self,
+        open_channels: list[OpenChannel],
+        online: set[Vertex],
+        retention: dict[str, Any],
+        storage: SqliteStorage | None = None,
     ) -> None:
-        self.driven = DrivenStore(open_channels=open_channels, online=online, **retention)
+        self.driven = DrivenStore(
+            open_channels=open_channels, online=online, storage=storage, **retention
+        )
         self.clock, self.store = self.driven.clock, self.driven.store
         peers = dict.fromkeys(each.peer for each in open_channels)
-        self.model = HistoryModel(
-            START, open_channels, [each for each in peers if each in online], **retention
+        self.model = BlameModel(
+            START,
+            open_channels,
+            [each for each in peers if each in online],
+            own_outage=None,
+            return_grace=None,
         )
+        self.retention = {"stored": storage is not None, **retention}
 
     def play(self, operation: Operation) -> None:
         if isinstance(operation, Move):
@@ -110,20 +125,21 @@ class Pair:
         return MonitoringPausedEvent(at)
 
     def snapshot(self, differing: Resume) -> tuple[list[OpenChannel], list[Vertex]]:
-        state = self.model.now
-        channels = {each.point: OpenChannel(each.point, each.peer) for each in state.openings}
+        channels = {point: OpenChannel(point, peer) for point, peer in self.model.open.items()}
         for channel in differing.channels:
             if channels.get(channel.channel_point) == channel:
                 del channels[channel.channel_point]
             else:
                 channels[channel.channel_point] = channel
-        online = sorted(state.online ^ differing.peers, key=bytes, reverse=differing.backwards)
+        peers = self.model.online.keys() ^ differing.peers
+        online = sorted(peers, key=bytes, reverse=differing.backwards)
         return sorted(channels.values(), reverse=differing.backwards), online
 
     def compare(self, channel: OpenChannel, window: timedelta | None) -> None:
         """Ask everything."""
-        self.model.put(None, self.clock.now())
-        store, model, (point, peer) = self.store, self.model, channel
+        self.model.ask(self.clock.now())
+        model = self.model.outcome(**self.retention)
+        store, (point, peer) = self.store, channel
         infos = store.list_channels(timeout=WAIT)
         assert infos == model.list_channels()
         assert all(ZERO <= info.uptime <= info.lifetime for info in infos)
@@ -132,25 +148,28 @@ class Pair:
         assert answer(store.get_peer_info, peer) == model.peer_info(peer)
         assert store.list_peers(timeout=WAIT) == model.list_peers()
         for each in {point, *(info.channel_point for info in infos)}:
-            self.compare_history(each, window)
+            self.compare_history(model, each, window)
         counts = store.get_overview(timeout=WAIT).outages
-        assert counts == self.outage_counts(infos)
+        assert counts == outage_counts(model, infos)
 
-    def outage_counts(self, infos: list[ChannelInfo]) -> tuple[int, ...] | None:
-        histories = [self.model.history(info.channel_point, None) for info in infos]
-        if self.model.keeps_no_history:
-            return None
-        return tuple(each.outage_count for each in histories if isinstance(each, ChannelHistory))
-
-    def compare_history(self, point: OutPoint, window: timedelta | None) -> None:
+    def compare_history(
+        self, model: HistoryModel, point: OutPoint, window: timedelta | None
+    ) -> None:
         history = answer(self.store.get_history, point, window=window)
-        assert history == self.model.history(point, window)
+        assert history == model.history(point, window)
         if isinstance(history, ChannelHistory):
             assert history.lifetime + history.blind == history.end - history.start
             offline = sum((outage.duration for outage in history.outages), ZERO)
             thinned = history.lifetime - history.uptime - offline
             assert (thinned > ZERO) is (history.thinned_outages > 0)
             assert ZERO <= history.uptime <= history.lifetime
+
+
+def outage_counts(model: HistoryModel, infos: list[ChannelInfo]) -> tuple[int, ...] | None:
+    histories = [model.history(info.channel_point, None) for info in infos]
+    if model.keeps_no_history:
+        return None
+    return tuple(each.outage_count for each in histories if isinstance(each, ChannelHistory))
 
 
 def answer(question: Callable[..., T], *about: Any, **how: Any) -> T | type[Exception]:
@@ -225,3 +244,25 @@ def test_the_store_remembers_as_the_model(
     with pair.driven:
         for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
             pair.play(operation)
+
+
+@settings(max_examples=length(200, 10_000))
+@given(
+    open_channels=st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point),
+    online=st.sets(PEERS),
+    retention=RETENTION,
+    operations=SEQUENCES,
+)
+def test_with_a_storage_what_closed_may_come_back_as_in_the_model(
+    *,
+    open_channels: list[OpenChannel],
+    online: set[Vertex],
+    retention: dict[str, Any],
+    operations: list[Operation],
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        storage = SqliteStorage(Path(directory) / "db")
+        pair = Pair(open_channels, online, retention, storage)
+        with pair.driven:
+            for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
+                pair.play(operation)

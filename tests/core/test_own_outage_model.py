@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,10 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
     SqliteStorage,
-    Vertex,
 )
 from chanfitness.storage.sqlite import read
 
+from ..support.blame_model import BlameModel
 from ..support.lengths import length
 from ..support.persistent_stores import DAY, FlushedByHand
 from ..support.stores import WAIT, QueueSubscription, running
@@ -43,82 +44,18 @@ class At(NamedTuple):
     seconds: float
     event: Any
 
+    @property
+    def time(self) -> datetime:
+        return START + self.seconds * SECOND
 
-class Teller:
-    """Tells when the network was lost and when it was back, as a brute-force rule says.
 
-    ``told``: the events, with a pause and a resume where there was an own outage.
-    ``is_rough``: some channel closed in them that in truth was only absent, which a
-    store that remembers tells apart.
-    """
-
-    def __init__(self, events: Sequence[At]) -> None:
-        self.told: list[At] = []
-        self._online: set[Vertex] = set()
-        self._open: dict[OpenChannel, None] = {}
-        self._gone: list[int] = []  # where in `told` peers went, since one was seen online
-        self._cut = self._lost = self.is_rough = False
-        for each in events:
-            self._tell(*each)
-
-    def undecided(self, end: float) -> int | None:
-        """Where in ``told`` what is undecided at the ``end`` begins, if anything is."""
-        within = self._within(end)
-        return within[0] if within and len(self._online) + len(within) >= 3 else None
-
-    def _within(self, now: float) -> list[int]:
-        return [each for each in self._gone if now - self.told[each].seconds <= PERIOD / SECOND]
-
-    def _tell(self, seconds: float, event: Any) -> None:
-        if isinstance(event, MonitoringPausedEvent):
-            if not (self._cut or self._lost):
-                self.told.append(At(seconds, event))
-            self._gone, self._cut = [], True
-        elif isinstance(event, MonitoringResumedEvent):
-            self._resumed(seconds, event)
-        elif isinstance(event, PeerOnlineEvent):
-            if self._lost and not self._cut:
-                resumed = MonitoringResumedEvent(list(self._open), [event.peer])
-                self.told.append(At(seconds, resumed))
-            else:
-                self.told.append(At(seconds, event))
-            self._gone, self._lost = [], False
-            self._online.add(event.peer)
-        elif isinstance(event, PeerOfflineEvent):
-            self._went(seconds, event)
-        else:
-            channel = OpenChannel(event.channel_point, event.peer)
-            if isinstance(event, OpenChannelEvent):
-                self._open[channel] = None
-            else:
-                self._open.pop(channel, None)
-            self.told.append(At(seconds, event))
-
-    def _resumed(self, seconds: float, event: MonitoringResumedEvent) -> None:
-        wanted = dict.fromkeys(event.open_channels)
-        self._lost = self._lost and not event.online_peers
-        if self._lost:  # the snapshot does not end it, but it says what is open
-            closed = [ClosedChannelEvent(*each) for each in self._open if each not in wanted]
-            opened = [OpenChannelEvent(*each) for each in wanted if each not in self._open]
-            self.told += [At(seconds, each) for each in [*opened, *closed]]
-            self.is_rough = self.is_rough or bool(closed)
-        else:
-            self.told.append(At(seconds, event))
-        self._gone, self._cut = [], False
-        self._online, self._open = set(event.online_peers), wanted
-
-    def _went(self, seconds: float, event: PeerOfflineEvent) -> None:
-        if event.peer in self._online and not (self._cut or self._lost):
-            self._gone.append(len(self.told))
-        self._online.discard(event.peer)
-        self.told.append(At(seconds, event))
-        if not self._online:
-            within = self._within(seconds)
-            if len(within) >= 3:
-                first = within[0]
-                self.told.insert(first, At(self.told[first].seconds, MonitoringPausedEvent()))
-                self._lost = True
-            self._gone = []
+def told(events: Sequence[At], end: float) -> BlameModel:
+    """The model that was told of these events, and then asked."""
+    model = BlameModel(START, [], [], own_outage=PERIOD, return_grace=None)
+    for each in events:
+        model.put(each.event, each.time)
+    model.ask(START + end * SECOND)
+    return model
 
 
 OPENS = st.sampled_from(CHANNELS).map(lambda each: OpenChannelEvent(*each))
@@ -152,6 +89,12 @@ def sequences(draw: Callable[..., Any]) -> list[At]:
     return events
 
 
+def outcome(model: BlameModel) -> list[At]:
+    """What is to be told to a store that decides nothing."""
+    _, *others = model.events()  # the start
+    return [At((each.time - START) / SECOND, each.item) for each in others if each.item]
+
+
 def run(
     events: Sequence[At],
     seconds: float,
@@ -171,9 +114,9 @@ def run(
         **more,
     )
     with running(ChannelEventStore(config)) as store:
-        for at, event in events:
-            clock.set(START + at * SECOND)
-            source.updates.put(event)
+        for each in events:
+            clock.set(each.time)
+            source.updates.put(each.event)
         clock.set(START + seconds * SECOND)
         return at_end(store)
 
@@ -192,7 +135,7 @@ def everything(store: ChannelEventStore) -> tuple[Overview, list[Any]]:
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
 def test_it_is_as_if_someone_had_told(events: list[At], later: float) -> None:
     end = events[-1].seconds + later
-    expected = run(Teller(events).told, end, everything)
+    expected = run(outcome(told(events, end)), end, everything)
     assert run(events, end, everything, own_outage=PERIOD) == expected
 
 
@@ -207,16 +150,13 @@ def content(path: Path) -> Any:
 
 @settings(max_examples=length(100, 3_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
-def test_what_is_undecided_when_it_stops_is_saved_as_an_own_outage(
+def test_what_is_undecided_when_it_stops_is_saved_as_it_seemed(
     tmp_path_factory: pytest.TempPathFactory, events: list[At], later: float
 ) -> None:
-    teller = Teller(events)
-    assume(not teller.is_rough)
     folder, end = tmp_path_factory.mktemp("stops"), events[-1].seconds + later
-    expected, undecided = teller.told, teller.undecided(end)
-    if undecided is not None:
-        expected.insert(undecided, At(expected[undecided].seconds, MonitoringPausedEvent()))
-    run(expected, end, everything, storage=SqliteStorage(folder / "told"))
+    model = told(events, end)
+    assume(not model.closed_unseen)
+    run(outcome(model), end, everything, storage=SqliteStorage(folder / "told"))
     run(events, end, everything, own_outage=PERIOD, storage=SqliteStorage(folder / "found"))
     assert content(folder / "found") == content(folder / "told")
 
@@ -227,8 +167,9 @@ def test_nothing_newer_than_what_is_undecided_is_written(
     tmp_path_factory: pytest.TempPathFactory, events: list[At], later: float, data: st.DataObject
 ) -> None:
     """A crash finds what a store would have saved that stopped just before."""
-    teller = Teller(events)
-    assume(not teller.is_rough)
+    end = events[-1].seconds + later
+    model = told(events, end)
+    assume(not model.closed_unseen)
     folder = tmp_path_factory.mktemp("flushes")
     storage = FlushedByHand(folder / "found")
     source, clock = QueueSubscription(), ManualClock(START)
@@ -242,17 +183,17 @@ def test_nothing_newer_than_what_is_undecided_is_written(
         storage=storage,
     )
     with running(ChannelEventStore(config)):
-        for at, event in events:
-            clock.set(START + at * SECOND)
-            source.updates.put(event)
+        for each in events:
+            clock.set(each.time)
+            source.updates.put(each.event)
             if data.draw(st.booleans()):
                 storage.flush()
-        end = events[-1].seconds + later
         clock.set(START + end * SECOND)
         written = storage.flush()
         found = content(folder / "found")
-    expected, undecided = teller.told, teller.undecided(end)
+    expected, undecided = outcome(model), model.undecided(START + end * SECOND)
     if undecided is not None:
+        undecided -= 1  # without the start
         changed = [type(event) for _, event in expected[undecided:]]
         assert written or OpenChannelEvent in changed or ClosedChannelEvent in changed
         end = expected[undecided].seconds
@@ -266,6 +207,6 @@ def test_nothing_newer_than_what_is_undecided_is_written(
 @given(sequences(), st.integers(1, 3))
 def test_a_short_history_is_no_obstacle(events: list[At], limit: int) -> None:
     end = events[-1].seconds
-    overview, _ = run(Teller(events).told, end, everything)
+    overview, _ = run(outcome(told(events, end)), end, everything)
     found, _ = run(events, end, everything, limit=limit, own_outage=PERIOD)
     assert found._replace(outages=None) == overview._replace(outages=None)

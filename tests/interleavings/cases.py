@@ -43,7 +43,7 @@ def hand_over(
     producers: int,
     stops: int,
     *,
-    events: int = 1,
+    puts: int = 1,
     is_running: bool = True,
     stops_last: bool = False,
     notifier_stops: bool = False,
@@ -51,8 +51,9 @@ def hand_over(
 ) -> Case:
     """A case in which all these meet at a store. ``options``: of ``HandOver``.
 
-    ``is_running``: else another party starts the store. ``stops_last``: when the
-    producers have ended. ``notifier_stops``: another party stops the notifier.
+    ``puts``: how many events each producer puts. ``is_running``: else another party starts
+    the store. ``stops_last``: when the producers have ended. ``notifier_stops``: another
+    party stops the notifier.
     """
 
     def case(run: Run) -> Callable[[], object]:
@@ -65,7 +66,7 @@ def hand_over(
         add(run, callers, "caller", scene.ask)
         if notifier_stops:
             run.party("notifier", scene.notifier.stop)
-        producing = add(run, producers, "producer", partial(scene.put, events))
+        producing = add(run, producers, "producer", partial(scene.put, puts))
         add(run, stops, "stop", after(producing, scene.stop) if stops_last else scene.stop)
         return scene.check
 

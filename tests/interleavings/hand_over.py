@@ -15,6 +15,7 @@ from typing import Any
 from chanfitness import (
     ChannelInfo,
     Config,
+    MonitoringPausedEvent,
     NotStartedError,
     OpenChannel,
     OpenChannelEvent,
@@ -29,6 +30,7 @@ from chanfitness.core.selector import _END, _NEXT
 from chanfitness.core.watchable_queue import WatchableQueue
 from chanfitness.subscribe import ENDED
 
+from ..support.blame_model import BlameModel
 from ..support.model import Model
 from ..support.stores import QueueSubscription
 from ..support.values import ALICE, CHANNEL_1, SECOND, START
@@ -36,6 +38,8 @@ from .stepped import Accepted, SteppedNotifier, SteppedQueue, SteppedStore
 from .stepping import CHANGE, LOOK, Party, here
 
 EVENTS = [PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE), PeerOnlineEvent(ALICE)]
+GRACE = 2 * SECOND
+LATE_PAUSE = [PeerOnlineEvent(ALICE), MonitoringPausedEvent(at=START)]
 
 Outcome = list[ChannelInfo] | type[Exception]
 """What a caller got: the answer to ``list_channels``, or an error."""
@@ -73,12 +77,45 @@ class TickingClock(StandingClock):
         """It does that by itself."""
 
 
+class PlainModel:
+    """Of a store that decides nothing."""
+
+    def __init__(self, start: Reading) -> None:
+        self._model = Model(start)
+        self._model.put(OpenChannelEvent(CHANNEL_1, ALICE), start)
+
+    def put(self, event: Any, moment: datetime) -> None:
+        self._model.put(event, _reading(moment))
+
+    def list_all(self, moment: datetime) -> list[ChannelInfo]:
+        return self._model.list_all(_reading(moment))
+
+
+class GraceModel:
+    """Of a store that awaits peers."""
+
+    def __init__(self, start: Reading) -> None:
+        channels = [OpenChannel(CHANNEL_1, ALICE)]
+        self._model = BlameModel(start.utc, channels, [], own_outage=None, return_grace=GRACE)
+
+    def put(self, event: Any, moment: datetime) -> None:
+        self._model.put(event, moment)
+
+    def list_all(self, moment: datetime) -> list[ChannelInfo]:
+        self._model.ask(moment)
+        outcome = self._model.outcome(
+            history=None, history_limit=1, flap_factor=1.0, flap_period=SECOND
+        )
+        return outcome.list_channels()
+
+
 class HandOver:
     """One run: a store, and what the parties do with it.
 
     ``witnessed``: callers and stops first look at what the source has accepted, and
     that must be handled before them.
     ``dies``: the loop does when it takes the first event.
+    ``events``: what producers put. ``awaits``: the store does, for ``GRACE``.
     """
 
     def __init__(
@@ -90,6 +127,8 @@ class HandOver:
         witnessed: bool = False,
         dies: bool = False,
         timeout: float | None = None,
+        events: list[Any] = EVENTS,
+        awaits: bool = False,
     ) -> None:
         self.clock = clock()
         self.source: Any
@@ -106,6 +145,7 @@ class HandOver:
                 subscribe_peer_events=lambda: self.source,
                 get_open_channels=lambda: [OpenChannel(CHANNEL_1, ALICE)],
                 clock=self.clock,
+                return_grace=GRACE if awaits else None,
             )
         )
         self.outcomes: dict[Party, Outcome] = {}
@@ -114,6 +154,8 @@ class HandOver:
         self._seen: dict[Party, int] = {}
         self._sent = self._reached = 0  # sent, and surely to a client that was not cancelled
         self._timeout = timeout
+        self._events = events
+        self._model = GraceModel if awaits else PlainModel
 
     # What parties do.
 
@@ -129,8 +171,8 @@ class HandOver:
             self.outcomes[me] = type(error)
 
     def put(self, number: int) -> None:
-        """The first ``number`` of ``EVENTS``, and move the clock after each."""
-        for event in EVENTS[:number]:
+        """The first ``number`` of the events, and move the clock after each."""
+        for event in self._events[:number]:
             with suppress(ShuttingDownError):  # of the notifier
                 self._send(event)
                 self._sent += 1
@@ -204,8 +246,7 @@ class HandOver:
     def _expected(self) -> tuple[dict[Party, list[ChannelInfo]], int]:
         """What must be answered to whom, and how many events must be handled."""
         start = _reading(self.clock.readings[0][1] if self.clock.readings else START)
-        model = Model(start)
-        model.put(OpenChannelEvent(CHANNEL_1, ALICE), start)
+        model = self._model(start)
         answers: dict[Party, list[ChannelInfo]] = {}
         handled = noted = 0
         for party, (what, moment, _) in self._ready():
@@ -214,7 +255,7 @@ class HandOver:
                 assert handled >= self._seen.get(party, 0), f"{party.name} is handled too early"
                 if what is _END:
                     break
-                answers[party] = model.list_all(_reading(moment))
+                answers[party] = model.list_all(moment)
             else:
                 if self._dies:
                     break
@@ -225,7 +266,7 @@ class HandOver:
                 assert _is_note_of(event, party), "an event has the time of another"
                 handled += 1
                 if event.item is not ENDED:
-                    model.put(event.item, _reading(moment))
+                    model.put(event.item, moment)
         return answers, handled
 
     def _noted(self) -> list[Accepted]:

@@ -33,7 +33,7 @@ from .cases import (
     FailingQueue,
     hand_over,
 )
-from .hand_over import TickingClock
+from .hand_over import LATE_PAUSE, TickingClock
 from .schedules import Case, explore
 from .stepped import SteppedNotifier, SteppedQueue, stepped
 
@@ -59,13 +59,25 @@ SHORT: dict[str, tuple[Case, int]] = {
     "two at a notifier, then a stop, every moment another": (TWO_NOTIFY_AND_STOP, 26),
     "a caller, a producer, a dying loop": (ASK_PUT_AND_DIE, 29),
     "a caller, a notifier, a stop": (ASK_NOTIFY_AND_STOP, 1_616),
-    "a caller, a producer on a bounded queue": (bounded(1, 1, 1, events=2), 809),
+    "a caller, a producer on a bounded queue": (bounded(1, 1, 1, puts=2), 809),
     "a caller, a producer, a stop, a dying loop": (dying(1, 1, 1), 1_007),
+    "a caller, a producer of a late pause, a stop, every moment another": (
+        ticking(1, 1, 1, events=LATE_PAUSE[1:], awaits=True),
+        962,
+    ),
     "a start, a stop": (START_AND_STOP, 112),
     "a start, a caller, a stop": (starting(1, 0, 1), 728),
 }
 
 FULL: dict[str, tuple[Case, int]] = {
+    "a caller, a producer of a return and a late pause, a stop": (
+        hand_over(1, 1, 1, puts=2, events=LATE_PAUSE, awaits=True),
+        6_990,
+    ),
+    "a caller, a producer of a return and a late pause, a stop, every moment another": (
+        ticking(1, 1, 1, puts=2, events=LATE_PAUSE, awaits=True),
+        11_600,
+    ),
     "a start, two stops": (starting(0, 0, 2), 19_200),
     "a start, a producer, a stop, every moment another": (
         starting(0, 1, 1, clock=TickingClock),
@@ -78,7 +90,7 @@ FULL: dict[str, tuple[Case, int]] = {
     "two callers, a producer, a stop, every moment another": (ticking(2, 1, 1), 27_500),
     "a caller, two producers, a stop": (hand_over(1, 2, 1), 13_600),
     "a caller, a notifier that stops, a stop": (notified(1, 1, 1, notifier_stops=True), 5_700),
-    "a caller, a producer of three on a bounded queue": (bounded(1, 1, 1, events=3), 4_400),
+    "a caller, a producer of three on a bounded queue": (bounded(1, 1, 1, puts=3), 4_400),
     "a caller, two producers on a bounded queue": (bounded(1, 2, 1), 1_950),
     "two callers, a producer, a stop, a dying loop": (dying(2, 1, 1), 9_800),
     "a start, a caller, a producer, a stop": (starting(1, 1, 1), 5_000),

@@ -17,6 +17,7 @@ from chanfitness import (
     OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from chanfitness.recording.format import format_event, kind_of, parse_line, read
 from chanfitness.recording.recorder import RecordingEncoder
@@ -36,6 +37,7 @@ events = st.one_of(
     st.tuples(st.lists(channels), st.lists(peers)).map(
         lambda fields: MonitoringResumedEvent(*fields)
     ),
+    st.tuples(st.lists(channels), st.lists(peers)).map(lambda fields: SnapshotEvent(*fields)),
     peers.map(PeerOnlineEvent),
     peers.map(PeerOfflineEvent),
     channels.map(lambda fields: OpenChannelEvent(*fields)),

@@ -19,6 +19,7 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
     RecordingError,
+    SnapshotEvent,
 )
 from chanfitness.recording.format import MAX_LINE_BYTES, format_time, parse_line, parse_time, read
 from chanfitness.recording.replay import replay
@@ -53,10 +54,11 @@ def test_each_kind_of_line_is_read() -> None:
         {"at": T, "event": "peer_offline", "peer": str(ALICE)},
         {"at": T, "event": "channel_closed", **channel},
         {"at": T, "event": "channel_opened", **channel, "unknown": "ignored"},
+        STARTED | {"event": "snapshot", "open_channels": [channel], "online_peers": []},
         {"at": T, "event": "monitoring_stopped"},
     )
     lines = list(read(lines_of(data), "r.jsonl"))
-    assert [line.number for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert [line.number for line in lines] == [1, 2, 3, 4, 5, 6, 7]
     assert {line.at for line in lines} == {NOON}
     assert [line.event for line in lines] == [
         MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [BOB]),
@@ -64,6 +66,7 @@ def test_each_kind_of_line_is_read() -> None:
         PeerOfflineEvent(ALICE),
         ClosedChannelEvent(CHANNEL_1, ALICE),
         OpenChannelEvent(CHANNEL_1, ALICE),
+        SnapshotEvent([OpenChannel(CHANNEL_1, ALICE)], []),
         MonitoringPausedEvent(),
     ]
 

@@ -21,6 +21,7 @@ from chanfitness import (
     Overview,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
 )
 from chanfitness.recording.format import Line, read
 from chanfitness.recording.recorder import Recorder
@@ -50,6 +51,7 @@ HAPPENED = [
     ChannelMovedEvent(CHANNEL_3, CHANNEL_2, ALICE),
     PeerOnlineEvent(BOB),
     OpenChannelEvent(outpoint(4), CAROL),
+    SnapshotEvent([OpenChannel(CHANNEL_3, ALICE), OpenChannel(CHANNEL_2, BOB)], [CAROL]),
     PAUSED,
     ChannelMovedEvent(CHANNEL_3, outpoint(6), ALICE),  # told late
     MonitoringResumedEvent(

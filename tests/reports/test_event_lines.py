@@ -19,6 +19,7 @@ from chanfitness import (
     OutPoint,
     PeerOfflineEvent,
     PeerOnlineEvent,
+    SnapshotEvent,
     Vertex,
 )
 from chanfitness.recording.format import read
@@ -177,6 +178,8 @@ class Node:
         if self._draw.random() < 0.1:
             self.sees = False
             return MonitoringPausedEvent()
+        if self._draw.random() < 0.1:
+            return SnapshotEvent(*self.snapshot())
         kinds = [self._opens, self._flaps, self._flaps]
         return self._draw.choice([*kinds, self._closes, self._moves] if self.channels else kinds)()
 

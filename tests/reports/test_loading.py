@@ -117,12 +117,20 @@ def test_only_what_is_asked_for_is_loaded(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["channel_point = x'00'", "key = x'00'", "lifetime = 'much'", "closed = 1e300"]
+    "damage",
+    [
+        "channel_point = x'00'",
+        "key = x'00'",
+        "lifetime = 'much'",
+        "closed = 1e300",
+        "closed_unseen = 'perhaps'",
+    ],
 )
 def test_a_damaged_closed_channel_is_refused(damage: str, path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.close_channel(a_day(node)[0])
+        node.advance(days=91)  # it does not come back any more
     with closing(sqlite3.connect(path)) as database:
         database.execute(f"UPDATE closed_channels SET {damage}")
         database.commit()

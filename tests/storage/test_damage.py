@@ -21,6 +21,7 @@ from chanfitness import (
     StorageError,
     StorageVersionError,
 )
+from chanfitness.storage.schema import VERSION
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
@@ -42,7 +43,7 @@ def store_of(node: FakeNode, storage: SqliteStorage) -> ChannelEventStore:
 
 
 def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
-    """Two hours of some channels, half of them up; the first of them."""
+    """Two hours of some channels, half of them up, and two that closed; the first of them."""
     node = FakeNode()
     channels = [node.open_channel(node.new_peer()) for _ in range(peers)]
     storage = SqliteStorage(path)
@@ -52,6 +53,8 @@ def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
             for channel in channels:
                 (node.peer_offline if number % 2 else node.peer_online)(channel.peer)
             node.advance(hours=2 / changes)
+        node.close_channel(node.open_channel(channels[0].peer))
+        node.advance(days=91)
         node.close_channel(node.open_channel(channels[0].peer))
     return channels[0]
 
@@ -116,11 +119,11 @@ def test_an_empty_file_is_brought_to_the_present_version(path: Path) -> None:
     channel = a_database(path)
     saved, closed = read(path)
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert saved is not None
     assert saved.channels[0].channel_point == str(channel.channel_point)
-    assert (len(saved.channels), len(saved.histories), len(closed)) == (3, 3, 1)
+    assert (len(saved.channels), len(saved.histories), len(closed)) == (4, 3, 2)
 
 
 def test_a_start_that_was_killed_before_it_wrote_is_no_damage(path: Path) -> None:
@@ -145,6 +148,10 @@ def test_a_start_that_was_killed_before_it_wrote_is_no_damage(path: Path) -> Non
         "UPDATE channels SET opened_stretch = 9",
         "UPDATE channels SET lived_from = 1000000000000000",
         "UPDATE channels SET uptime_before = -1000000000000000",
+        "UPDATE channels SET closed = 1e300 WHERE closed IS NOT NULL",
+        "UPDATE channels SET closed_unseen = 'perhaps'",
+        "UPDATE channels SET left = NULL",
+        "UPDATE closed_channels SET closed_unseen = 'perhaps'",
         "UPDATE channels SET gaps = '[[1]]'",
         "UPDATE channels SET gaps = '[[0, 3600000000], [0, 3600000000]]'",
         "UPDATE channels SET gaps = '[[0, 9223372036854775807]]'",

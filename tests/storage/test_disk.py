@@ -171,7 +171,6 @@ def nothing_is_missing(
         assert [info for info in known if info.channels] == [
             info for info in peers if info.channels
         ]
-        assert [info.flap_count for info in known] == [info.flap_count for info in peers]
         for info in infos:
             history = store.get_history(info.channel_point, timeout=WAIT)
             assert (history.lifetime, history.uptime) == (info.lifetime, info.uptime)

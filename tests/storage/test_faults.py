@@ -81,13 +81,14 @@ def path(tmp_path: Path) -> Path:
     node = FakeNode()
     path = tmp_path / "fitness.db"
     storage = SqliteStorage(path)
-    channels = [node.open_channel(node.new_peer(online=True)) for _ in range(3)]
+    channels = [node.open_channel(node.new_peer(online=True)) for _ in range(4)]
     with watching(node, path, storage=storage, history_limit=1):
         storage.channel_ids = {"a name": channels[0].channel_point}
         node.advance(hours=1)
         node.peer_offline(channels[0].peer)
         node.close_channel(channels[2])
-        node.advance(hours=1)
+        node.advance(days=91)  # it does not come back any more
+        node.close_channel(channels[3])
     return path
 
 
@@ -158,6 +159,14 @@ def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
     [
         "DELETE FROM peers WHERE id = 1",
         "DELETE FROM changes",
+        "UPDATE channels SET left = NULL",
+        "UPDATE channels SET uptime_left = NULL",
+        "UPDATE channels SET closed = NULL",
+        "UPDATE channels SET closed = 9000000000000000000 WHERE closed IS NOT NULL",
+        "UPDATE channels SET closed = 0",
+        "UPDATE channels SET left = left + 9000000000000",
+        "UPDATE channels SET uptime_left = uptime_left + 1000000000000000",
+        "UPDATE channels SET uptime_left = -1000000000000000 WHERE closed IS NOT NULL",
         "UPDATE channels SET key = x'03' || zeroblob(32)",
         "UPDATE state SET heartbeat = 9000000000000000000",
         "UPDATE closed_channels SET opened = 9000000000000000000",
@@ -197,8 +206,8 @@ def test_a_history_of_a_peer_that_is_not_there_is_refused() -> None:
     ("kind", "row"),
     [
         (PeerRow, (bytes(ALICE), 5, None, 10, 0, 1, 10, 0)),
-        (ChannelRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 0, 0, None, None, "[]")),
-        (ClosedRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 2, 1)),
+        (ChannelRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 0, 0, None, None, "[]", None, 0)),
+        (ClosedRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 2, 1, 0)),
     ],
 )
 def test_a_row_keeps_its_cells(kind: type[PeerRow], row: tuple[object, ...]) -> None:

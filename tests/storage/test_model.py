@@ -3,10 +3,11 @@
 One difference is allowed: a stranger, a peer that never had a channel, is not
 remembered over a restart. So here each peer has, or once had, a channel.
 
-A store without storage forgets an offline peer without channels, with his flaps,
-and a channel that closes by absence. So a restarting store is compared with one
-in memory over sequences in which each peer keeps a channel and the snapshots keep
-all; and over any sequence with one that has a storage of its own and never stops.
+A store without storage forgets an offline peer without channels, with its flaps,
+and a channel that closes. So a restarting store is compared with one in memory over
+sequences in which each peer keeps a channel, the snapshots keep all and what closed
+does not come back; and over any sequence with one that has a storage of its own and
+never stops.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ class Node:
     ) -> None:
         self.clock, self.kept = ManualClock(START), kept
         self.open = {each.channel_point: each for each in kept}
+        self.gone: set[OpenChannel] = set()  # that may not come back
         self.online: set[Vertex] = set()
         self.retention = {"clock": self.clock, **retention}
         self.path, self.stack = path, stack
@@ -128,7 +130,7 @@ class Node:
         if issubclass(kind, (PeerOnlineEvent, PeerOfflineEvent)):
             self._go(channel.peer, online=kind is PeerOnlineEvent)
             self.tell_both(kind(channel.peer, at))
-        else:
+        elif channel not in self.gone:
             self._change(channel, opens=kind is OpenChannelEvent)
             self.tell_both(kind(*channel, at))
 
@@ -141,7 +143,7 @@ class Node:
         self.clock.advance(unseen.lasting)
         for channel in unseen.channels:
             opens = channel.channel_point not in self.open
-            if opens or not self.kept:
+            if (opens or not self.kept) and channel not in self.gone:
                 self._change(channel, opens=opens)
         for peer in unseen.peers:
             self._go(peer, online=peer not in self.online)
@@ -166,6 +168,8 @@ class Node:
             self.open.setdefault(point, channel)
         elif self.open.get(point) == channel:
             del self.open[point]
+            if self.kept:
+                self.gone.add(channel)
 
     def compare(self, window: timedelta | None) -> None:
         """Ask everything."""

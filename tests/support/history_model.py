@@ -10,7 +10,7 @@ dates stand at the pause; what opened meanwhile begins at the resume.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import accumulate, pairwise, takewhile
 from typing import NamedTuple
@@ -43,8 +43,33 @@ Event = (
     | MonitoringResumedEvent
 )
 
+
+class Resumed(NamedTuple):
+    """A resume, from which on the channels of peers ``awaited`` are not seen until these come."""
+
+    open_channels: Sequence[OpenChannel]
+    online_peers: Sequence[Vertex]
+    awaited: frozenset[Vertex]
+    at: datetime | None = None
+
+
+class SetRight(NamedTuple):
+    """In truth this is open and these are online, which no event told of."""
+
+    open_channels: Sequence[OpenChannel]
+    online_peers: Sequence[Vertex]
+    at: datetime | None = None
+
+
 ZERO = timedelta(0)
 FIRST = datetime.min.replace(tzinfo=timezone.utc)
+
+
+class Left(NamedTuple):
+    """From here on the channel is not there, though it closes later."""
+
+    channel: OpenChannel
+    at: datetime | None = None
 
 
 class Opening(NamedTuple):
@@ -52,6 +77,25 @@ class Opening(NamedTuple):
     peer: Vertex
     item: int
     """Which item opened it."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """Which items closed it, and opened it again."""
+    left: int | None = None
+    """From which item on it is not there, though it closes later."""
+
+    def is_there(self, item: int) -> bool:
+        """Whether it is, after that item."""
+        return not any(left <= item < back for left, back in self.gaps)
+
+
+class Closing(NamedTuple):
+    opening: Opening
+    item: int
+    time: datetime
+    unseen: bool
+    """Whether no event told of it."""
+
+    def is_of(self, channel: OpenChannel) -> bool:
+        return self.opening[:2] == channel
 
 
 class State(NamedTuple):
@@ -64,6 +108,9 @@ class State(NamedTuple):
     """Those that are known, in order of becoming so."""
     online: frozenset[Vertex]
     openings: tuple[Opening, ...]
+    closings: tuple[Closing, ...] = ()
+    """Of the channels that may come back."""
+    awaited: frozenset[Vertex] = frozenset()
     flapped: Vertex | None = None
 
     @property
@@ -71,12 +118,26 @@ class State(NamedTuple):
         """Its date, as the store dates it."""
         return self.paused or self.time
 
+    def keeps_channel_of(self, peer: Vertex) -> bool:
+        """Whether a channel of the peer is open, or may come back."""
+        kept = [*self.openings, *(each.opening for each in self.closings)]
+        return any(each.peer == peer for each in kept)
+
+    def remembers(self, peer: Vertex) -> bool:
+        """Whether the peer is known, or is kept because a channel of it may come back."""
+        return peer in self.peers or self.keeps_channel_of(peer)
+
+    def sees(self, peer: Vertex) -> bool:
+        return self.paused is None and peer not in self.awaited
+
 
 class Segment(NamedTuple):
     start: datetime
     end: datetime
     seen: bool
     up: bool
+    there: bool = True
+    """Whether the channel is."""
 
     def within(self, start: datetime, end: datetime) -> timedelta:
         """How much of it lies in a segment."""
@@ -96,7 +157,10 @@ class HistoryModel:
         history_limit: int,
         flap_factor: float,
         flap_period: timedelta,
+        stored: bool = False,
     ) -> None:
+        self._stored = stored
+        self._may_come_back = timedelta(days=90) if history is None else history
         self._history = history
         self._limit = history_limit
         self._factor = flap_factor
@@ -108,41 +172,93 @@ class HistoryModel:
     def now(self) -> State:
         return self._states[-1]
 
-    def put(self, event: Event | None, clock: datetime) -> None:
+    def put(self, event: Event | Resumed | SetRight | Left | None, clock: datetime) -> None:
         """An event, or None for a question, is put when the clock says ``clock``."""
         time = clock if event is None or event.at is None else min(clock, event.at)
         last = self.now._replace(time=max(time, self.now.time), flapped=None)
+        kept = [each for each in last.closings if last.time - each.time < self._may_come_back]
+        if len(kept) < len(last.closings):
+            last = last._replace(closings=tuple(kept))
+            self._states.append(last)  # before the item
         self._states.append(last if event is None else self._after(event, last))
 
-    def _after(self, event: Event, last: State) -> State:
+    def _after(self, event: Event | Resumed | SetRight | Left, last: State) -> State:
         if isinstance(event, MonitoringPausedEvent):
-            return last._replace(paused=last.paused or last.time)
-        if isinstance(event, MonitoringResumedEvent):
+            return last._replace(paused=last.paused or last.time, awaited=frozenset())
+        if isinstance(event, (MonitoringResumedEvent, Resumed, SetRight)):
             return self._after_snapshot(event, last)
         if isinstance(event, (PeerOnlineEvent, PeerOfflineEvent)):
             peer = frozenset([event.peer])
             is_online = isinstance(event, PeerOnlineEvent)
             online = last.online | peer if is_online else last.online - peer
-            flapped = event.peer if online != last.online and not last.paused else None
-            return _known(last._replace(online=online, flapped=flapped), [event.peer])
+            seen = online != last.online and last.sees(event.peer)
+            flapped, awaited = event.peer if seen else None, last.awaited - online
+            state = last._replace(online=online, awaited=awaited, flapped=flapped)
+            return _known(state, [event.peer])
+        if isinstance(event, Left):
+            openings = [
+                each._replace(left=len(self._states)) if each[:2] == event.channel else each
+                for each in last.openings
+            ]
+            return last._replace(openings=tuple(openings))
+        return self._after_channel_event(event, last)
+
+    def _after_channel_event(
+        self, event: OpenChannelEvent | ClosedChannelEvent, last: State
+    ) -> State:
         channel = OpenChannel(event.channel_point, event.peer)
         if isinstance(event, ClosedChannelEvent):
-            left = tuple(each for each in last.openings if each[:2] != channel)
-            return _known(last._replace(openings=left), [])
+            closes = [each for each in last.openings if each[:2] == channel]
+            told_now = [each for each in last.closings if each.unseen and each.is_of(channel)]
+            kept = [each for each in last.closings if each not in told_now]
+            kept += [each._replace(time=last.time, unseen=False) for each in told_now]
+            return _known(self._closed(last._replace(closings=tuple(kept)), closes), [])
         if any(each.point == channel.channel_point for each in last.openings):
             return last
-        opening = Opening(*channel, len(self._states))
-        return _known(last._replace(openings=(*last.openings, opening)), [event.peer])
+        return _known(self._opened_again(last, [channel]), [event.peer])
 
-    def _after_snapshot(self, event: MonitoringResumedEvent, last: State) -> State:
-        kept = [each for each in last.openings if each[:2] in event.open_channels]
-        known = [each[:2] for each in kept]
-        new = [each for each in event.open_channels if each not in known]
-        openings = [Opening(*each, len(self._states)) for each in new]
-        state = last._replace(
-            paused=None, online=frozenset(event.online_peers), openings=(*kept, *openings)
+    def _closed(self, last: State, closes: list[Opening], *, unseen: bool = False) -> State:
+        closings = tuple(
+            Closing(each, each.left or len(self._states), last.time, unseen) for each in closes
         )
-        return _known(state, [*event.online_peers, *(each.peer for each in new)])
+        left = tuple(each for each in last.openings if each not in closes)
+        kept = last.closings + closings if self._stored else ()
+        return last._replace(openings=left, closings=kept)
+
+    def _opened_again(self, last: State, channels: list[OpenChannel]) -> State:
+        """Those that come back go on."""
+        kept = {each.opening.point: each for each in last.closings}
+        openings = []
+        for channel in channels:
+            opening, closing = Opening(*channel, len(self._states)), kept.pop(channel[0], None)
+            if closing is not None and closing.opening.peer == channel.peer:
+                gap = closing.item, len(self._states)
+                gaps = (*closing.opening.gaps, gap)
+                opening = closing.opening._replace(gaps=gaps, left=None)
+            openings.append(opening)
+        return last._replace(
+            openings=(*last.openings, *openings),
+            closings=tuple(each for each in last.closings if each.opening.point in kept),
+        )
+
+    def _after_snapshot(
+        self, event: MonitoringResumedEvent | Resumed | SetRight, last: State
+    ) -> State:
+        if not isinstance(event, SetRight):
+            awaited = event.awaited if isinstance(event, Resumed) else frozenset()
+            last = last._replace(paused=None, awaited=awaited)
+        known = [each[:2] for each in last.openings]
+        closes = [each for each in last.openings if each[:2] not in event.open_channels]
+        new = [each for each in event.open_channels if each not in known]
+        online = frozenset(event.online_peers)
+        state = self._closed(last, closes, unseen=True)
+        state = state._replace(online=online, awaited=last.awaited - online)
+        state = state._replace(peers=tuple(dict.fromkeys([*state.peers, *event.online_peers])))
+        for channel in new:  # one after the other: one may take another's channel point
+            state = self._opened_again(state, [channel])
+            state = state._replace(peers=tuple(dict.fromkeys([*state.peers, channel.peer])))
+            self._states.append(state)
+        return _known(state, [])
 
     # Questions about channels.
 
@@ -156,16 +272,22 @@ class HistoryModel:
         return [self._info(opening) for opening in self.now.openings]
 
     def _info(self, opening: Opening) -> ChannelInfo:
-        seen = [(end - start, up) for start, end, seen, up in self._segments(opening) if seen]
+        seen = [
+            (each.end - each.start, each.up)
+            for each in self._segments(opening)
+            if each.seen and each.there
+        ]
         lifetime = sum((length for length, _ in seen), ZERO)
         uptime = sum((length for length, up in seen if up), ZERO)
         return ChannelInfo(opening.point, opening.peer, lifetime, uptime)
 
     def _segments(self, opening: Opening) -> Iterator[Segment]:
         """The channel's life, from the item that opened it."""
-        for each, following in pairwise(self._states[opening.item :]):
-            seen = each.paused is None
-            yield Segment(each.time, following.time, seen, opening.peer in each.online)
+        for item, (each, following) in enumerate(pairwise(self._states[opening.item :])):
+            seen, up = each.sees(opening.peer), opening.peer in each.online
+            yield Segment(
+                each.time, following.time, seen, up, opening.is_there(item + opening.item)
+            )
 
     # History.
 
@@ -179,7 +301,7 @@ class HistoryModel:
                 asked = self._opened(opening)
                 if window is not None:
                     asked = max(asked, _before(self.now.time, window))
-                return self._history_from(asked, opening, PeerHistory(self, opening.peer))
+                return self._history_from(asked, opening)
         return ChannelNotFoundError
 
     def _opened(self, opening: Opening) -> datetime:
@@ -187,13 +309,15 @@ class HistoryModel:
         since = self._states[opening.item :]
         return next((each.time for each in since if not each.paused), since[0].shown)
 
-    def _history_from(self, asked: datetime, opening: Opening, peer: PeerHistory) -> ChannelHistory:
-        start, end = peer.known_from(asked), self.now.time
-        seen = [(s.within(start, end), s.up) for s in self._segments(opening) if s.seen]
+    def _history_from(self, asked: datetime, opening: Opening) -> ChannelHistory:
+        peer = PeerHistory(self, opening)
+        start, end, segments = peer.known_from(asked), self.now.time, list(self._segments(opening))
+        seen = [(each.within(start, end), each.up) for each in segments if each.seen and each.there]
+        absent = [each.within(start, end) for each in segments if each.seen and not each.there]
         blind = [
             Segment(each.time, following.time, seen=False, up=False).within(start, end)
             for each, following in pairwise(self._states)  # also those before it opened unseen
-            if each.paused
+            if not each.sees(opening.peer)
         ]
         spans = list(peer.outages(start))
         listed = [span for span in spans if peer.is_listed(span)]
@@ -203,7 +327,7 @@ class HistoryModel:
             end,
             lifetime=sum((length for length, _ in seen), ZERO),
             uptime=sum((length for length, up in seen if up), ZERO),
-            blind=sum(blind, ZERO),
+            blind=sum(blind + absent, ZERO),
             outages=tuple(Outage(max(gone, start), back, seen) for gone, back, seen in listed),
             complete=start == asked,
             thinned_outages=len(thinned),
@@ -211,10 +335,11 @@ class HistoryModel:
             first_outage_began=listed[0].gone if listed and listed[0].gone < start else None,
         )
 
-    def peer_states(self, peer: Vertex) -> list[State]:
-        """Those since the peer got the first of the channels that it has."""
-        has_channel = [peer in (each.peer for each in state.openings) for state in self._states]
-        return self._states[len(has_channel) - has_channel[::-1].index(False) :]
+    def states_of(self, peer: Vertex) -> list[tuple[int, State]]:
+        """Those, with their numbers, since the peer got the first of the channels that are kept."""
+        numbered = list(enumerate(self._states))
+        has_channel = [state.keeps_channel_of(peer) for state in self._states]
+        return numbered[len(has_channel) - has_channel[::-1].index(False) :]
 
     @property
     def keeps_no_history(self) -> bool:
@@ -236,7 +361,7 @@ class HistoryModel:
 
     def _peer_info(self, peer: Vertex) -> PeerInfo:
         online = peer in self.now.online
-        known = list(takewhile(lambda each: peer in each.peers, reversed(self._states)))
+        known = list(takewhile(lambda each: each.remembers(peer), reversed(self._states)))
         present = list(takewhile(lambda each: (peer in each.online) is online, known))
         flaps = [each.time for each in reversed(known) if each.flapped == peer]
         channels = tuple(each.point for each in self.now.openings if each.peer == peer)
@@ -268,15 +393,25 @@ class Span(NamedTuple):
 
 
 class PeerHistory:
-    """What is kept of a peer's changes, and what can be told from it."""
+    """What is kept of a peer's changes, and what can be told from it of a channel.
 
-    def __init__(self, model: HistoryModel, peer: Vertex) -> None:
-        self._end = model.now.time
-        self._segments = [
-            Segment(each.time, following.time, each.paused is None, peer in each.online)
-            for each, following in pairwise([*model.peer_states(peer), model.now])
+    A peer that is awaited counts as online here, and the channel as not there.
+    """
+
+    def __init__(self, model: HistoryModel, opening: Opening) -> None:
+        self._end, peer = model.now.time, opening.peer
+        states = model.states_of(peer)
+        segments = [
+            Segment(
+                each.time,
+                following.time,
+                each.paused is None,
+                peer in each.online | each.awaited,
+                opening.is_there(item) and peer not in each.awaited,
+            )
+            for (item, each), (_, following) in pairwise([*states, states[-1]])
         ]
-        self._seen = [each for each in self._segments if each.seen]
+        self._seen = [each for each in segments if each.seen]
         too_old, limit = model.retention
         changes = self._changes()
         self._kept = changes[-limit:]
@@ -316,9 +451,19 @@ class PeerHistory:
         position = self._position(asked)
         if not self._kept or position >= self._kept[0].position:
             return asked
-        marks = [*self._thinned, self._kept[0]]
-        mark = next(each for each in marks if each.position >= position)
+        kept = self._kept[0]
+        known = self._end_of_gaps(position, kept.position)
+        mark = next(each for each in [*self._thinned, kept] if each.position >= known)
         return asked if mark.position == position else mark.time
+
+    def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
+        """Where the channel was there again for good, between two positions."""
+        back = start
+        for each in self._seen:
+            left, until = self._position(each.start), self._position(each.end)
+            if not each.there and start < until and left < end:
+                back = min(until, end)
+        return back
 
     def outages(self, start: datetime) -> Iterator[Span]:
         """Runs of seen segments in which the peer was down; what is blind ends no run."""
@@ -331,7 +476,8 @@ class PeerHistory:
         for number, run in enumerate(runs):
             down = [each for each in run if not each.up]
             back = runs[number + 1][0].start if number + 1 < len(runs) else None
-            seen = sum((each.within(start, self._end) for each in down), ZERO)
+            there = [each for each in down if each.there]
+            seen = sum((each.within(start, self._end) for each in there), ZERO)
             if seen:
                 yield Span(down[0].start, back, seen)
 

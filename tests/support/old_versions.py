@@ -10,6 +10,9 @@ def as_version_2(database: sqlite3.Connection, *, dropped: bool = False) -> None
     database.executescript(
         f"""
         DROP TABLE checkpoints;
+        ALTER TABLE channels DROP COLUMN closed;
+        ALTER TABLE channels DROP COLUMN closed_unseen;
+        ALTER TABLE closed_channels DROP COLUMN closed_unseen;
         ALTER TABLE histories ADD COLUMN dropped INTEGER NOT NULL DEFAULT {int(dropped)};
         PRAGMA user_version = 2;
         """

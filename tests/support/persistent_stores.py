@@ -77,16 +77,25 @@ def nothing_is_lost(
     after: Saved | None,
     closed: list[ClosedRow],
 ) -> None:
-    """Whatever a database held it still holds, and no more was added than time has passed."""
+    """Whatever a database held it still holds, and no more was added than time has passed.
+
+    A closed channel that might come back did so, or is still closed. A peer is kept with
+    its channels.
+    """
     assert before is not None
     assert after is not None
     assert after.heartbeat >= before.heartbeat
-    assert closed[: len(closed_before)] == closed_before
+    may_return = {row.channel_point for row in before.channels}
+    assert [row for row in closed if row in closed_before] == [
+        row for row in closed_before if row in closed or row.channel_point not in may_return
+    ]
     grown = after.position - before.position
     uptimes = {peer.key: uptime_of(peer, after.position) for peer in after.peers}
-    for peer in before.peers:
+    still = channels_in_both(before, after)
+    for peer in [each for each in before.peers if each.key in still]:
         assert 0 <= uptimes[peer.key] - uptime_of(peer, before.position) <= grown
-    found = open_channels(after) + closed_channels(closed[len(closed_before) :])
+    found = open_channels(after)
+    found += closed_channels([row for row in closed if row not in closed_before])
     for old in open_channels(before):
         heirs = [new for new in found if (new.key, new.opened) == (old.key, old.opened)]
         at_its_point = [new for new in heirs if new.point == old.point]
@@ -114,7 +123,7 @@ def goes_on(old: Known, new: Known, grown: int) -> bool:
 
 
 def open_channels(saved: Saved) -> list[Known]:
-    """Those that are not closed for good, absent ones too."""
+    """Those that are open or may come back."""
     peers = {peer.key: peer for peer in saved.peers}
     begins = {number: utc - position for number, position, utc in saved.anchors}
     known = []
@@ -142,12 +151,17 @@ def uptime_of(peer: PeerRow, position: int) -> int:
 
 def outages_are_kept(old: HistoryRows, before: Saved, after: Saved) -> None:
     """Those of a peer that had a channel all the while, but such as grew too old."""
-    still = {(row.opened_position, row.opened_stretch, row.key) for row in after.channels}
-    if any(
-        (row.opened_position, row.opened_stretch, row.key) in still
-        for row in before.channels
-        if row.key == old.key
-    ):
+    if old.key in channels_in_both(before, after):
         (new,) = [each for each in after.histories if each.key == old.key]
         kept = old.changes[new.first - old.first :]
         assert list(new.changes[: len(kept)]) == list(kept)
+
+
+def channels_in_both(before: Saved, after: Saved) -> set[bytes]:
+    """The peers that had a channel all the while."""
+    known = {(row.opened_position, row.opened_stretch, row.key) for row in before.channels}
+    return {
+        row.key
+        for row in after.channels
+        if (row.opened_position, row.opened_stretch, row.key) in known
+    }

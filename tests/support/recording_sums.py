@@ -180,6 +180,7 @@ class Watcher:
                 **life.figures(point, life.opened),
                 "opened": format_time(life.opened),
                 "closed": format_time(closed),
+                "closed_unseen": False,
             }
             for point, life, closed in self.closed
         )

@@ -199,7 +199,10 @@ class Simulation(Agenda):
         return self.rng.choice(list(self.channels.values()))
 
     def _close(self) -> None:
+        """Never a peer's last: of a peer without one the store forgets the flaps in time."""
         channel = self._any_channel()
+        if len(channel.peer.channels) == 1:
+            return
         channel.sum_up(self.now)
         del self.channels[channel.point]
         channel.peer.channels.remove(channel)

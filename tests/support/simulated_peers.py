@@ -97,7 +97,8 @@ class Channel:
     def row(self, now: int) -> ClosedRow:
         """What is remembered of it after it closed."""
         dates = BEGINNING + self.opened, BEGINNING + now
-        return ClosedRow(str(self.point), bytes(self.peer.key), *dates, self.lifetime, self.uptime)
+        figures = self.lifetime, self.uptime
+        return ClosedRow(str(self.point), bytes(self.peer.key), *dates, *figures, closed_unseen=0)
 
     def window(self, begin: int, now: int, segments: Iterable[Segment]) -> Window:
         """From ``begin``, or from when it opened, until now."""

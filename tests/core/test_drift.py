@@ -1,0 +1,207 @@
+"""Snapshots while the source sees: what differs is set right, and nobody is blamed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    SnapshotEvent,
+    Vertex,
+)
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import DAY, HOUR, ZERO, figures, history_of
+from ..support.stores import WAIT, running
+from ..support.values import SECOND
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    """Four peers, the first of them offline, with a channel each."""
+    node = FakeNode(history=90 * DAY)
+    for number in range(4):
+        node.open_channel(node.new_peer(online=number > 0))
+    node.config = replace(node.config, return_grace=5 * SECOND, own_outage=90 * SECOND)
+    return node
+
+
+@pytest.fixture
+def store(node: FakeNode) -> Iterator[ChannelEventStore]:
+    """One that has watched for an hour."""
+    with running(ChannelEventStore(node.config)) as store:
+        node.advance(hours=1)
+        yield store
+
+
+def channels_of(node: FakeNode) -> list[OpenChannel]:
+    return list(node.config.get_open_channels())  # type: ignore[arg-type]
+
+
+def peers_of(node: FakeNode) -> list[Vertex]:
+    return [peer for _, peer in channels_of(node)]
+
+
+def lists(node: FakeNode, *online: Vertex) -> SnapshotEvent:
+    return SnapshotEvent(channels_of(node), online)
+
+
+def put(node: FakeNode, event: object) -> None:
+    node.channel_notifier.send_update(event)
+
+
+def test_a_snapshot_sets_right_what_differs_as_of_now(
+    node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    came, went, same, closed = channels_of(node)
+    new = OpenChannel(node.open_channel(node.new_peer()).channel_point, same.peer)
+    node.close_channel(node.open_channel(same.peer))
+    store.list_channels(timeout=WAIT)
+    node.channel_notifier.send_update(
+        SnapshotEvent([came, went, same, new], [came.peer, same.peer, closed.peer])
+    )
+    node.advance(hours=1)
+    points = [info.channel_point for info in store.list_channels()]
+    assert points == [each.channel_point for each in (came, went, same, new)]
+    assert figures(store, came) == (2, 1)
+    assert figures(store, went) == (2, 1)
+    assert figures(store, new) == (1, 1)
+    assert [info.flap_count for info in store.list_peers()] == [0] * 4
+    assert store.get_overview().outages == (1, 1, 0, 0)
+    assert sorted(message.split(" ", 1)[0] for message in caplog.messages) == [
+        "channel",
+        "channel",
+        "channel",
+        "peer",
+        "peer",
+    ]
+
+
+def test_a_snapshot_without_a_difference_changes_nothing(
+    node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = store.get_overview()
+    node.channel_notifier.send_update(SnapshotEvent(channels_of(node), peers_of(node)[1:]))
+    assert store.get_overview() == before
+    assert store.get_overview().blind == ZERO
+    assert caplog.messages == []
+
+
+def test_it_is_no_sign_that_peers_went_or_came(node: FakeNode, store: ChannelEventStore) -> None:
+    """An own outage is found by events alone: a list may be as old as the lost line."""
+    _, first, second, third = peers_of(node)
+    node.peer_offline(first)
+    put(node, lists(node, second, third))
+    node.peer_offline(second)
+    put(node, lists(node))
+    assert store.get_overview().sees
+    node.peer_online(first)
+    assert store.get_peer_info(third).flap_count == 0
+
+
+def test_without_a_difference_all_may_still_go(node: FakeNode, store: ChannelEventStore) -> None:
+    _, first, second, third = peers_of(node)
+    node.peer_offline(first)
+    node.peer_offline(second)
+    put(node, lists(node, third))
+    node.peer_offline(third)
+    assert not store.get_overview().sees
+
+
+def test_a_peer_that_is_awaited_is_back_if_it_is_listed(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    put(node, MonitoringPausedEvent())
+    put(node, MonitoringResumedEvent(channels_of(node), [quick.peer]))
+    node.advance(seconds=4)
+    put(node, lists(node, quick.peer))  # which says nothing new of the others
+    put(node, lists(node, quick.peer, slow.peer))
+    node.advance(hours=1)
+    assert figures(store, slow) == (2, 2)
+    assert history_of(store, slow).outages == ()
+
+
+def test_nobody_was_online_and_now_somebody_is(node: FakeNode, store: ChannelEventStore) -> None:
+    _, *channels = channels_of(node)
+    put(node, MonitoringPausedEvent())
+    put(node, MonitoringResumedEvent(channels_of(node), []))
+    node.advance(hours=1)
+    put(node, lists(node, channels[0].peer))
+    node.advance(seconds=4)
+    node.peer_online(channels[1].peer)
+    node.advance(hours=1)
+    assert [figures(store, channel) for channel in channels[:2]] == [
+        (2 + 4 / 3600, 2 + 4 / 3600),
+        (2, 2),
+    ]
+
+
+# While nothing is seen.
+
+
+def test_while_paused_it_sets_what_is_shown_and_is_no_resume(
+    node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    came, went, *_ = channels_of(node)
+    put(node, MonitoringPausedEvent())
+    put(node, SnapshotEvent([came, went], [came.peer]))
+    node.advance(hours=1)
+    overview = store.get_overview()
+    assert not overview.sees
+    assert [info[:2] for info in overview.channels] == [came, went]
+    assert [info.lifetime for info in overview.channels] == [HOUR] * 2
+    assert {info.peer: info.online for info in overview.peers} == {
+        came.peer: True,
+        went.peer: False,
+    }
+    assert overview.outages == (1, 0)
+    assert caplog.messages == []
+
+
+def lose_network(node: FakeNode) -> None:
+    for peer in peers_of(node)[1:]:
+        node.peer_offline(peer)
+    node.advance(hours=1)
+
+
+def test_in_an_own_outage_one_with_a_peer_online_ends_it(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    lose_network(node)
+    _, first, second, _ = channels_of(node)
+    put(node, lists(node, first.peer))
+    node.advance(seconds=4)
+    assert store.get_overview().sees
+    assert store.get_overview().blind == HOUR
+    node.peer_online(second.peer)
+    node.advance(hours=1)
+    assert figures(store, second) == (2, 2)
+
+
+def test_in_an_own_outage_an_empty_one_changes_nothing(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    lose_network(node)
+    before = store.get_overview()
+    put(node, SnapshotEvent([], []))
+    assert store.get_overview() == before
+
+
+def test_in_an_own_outage_of_a_source_that_is_cut_it_is_no_resume(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    lose_network(node)
+    first = peers_of(node)[1]
+    put(node, MonitoringPausedEvent())
+    put(node, lists(node, first))
+    assert not store.get_overview().sees
+    assert store.get_peer_info(first).online
+    put(node, MonitoringResumedEvent(channels_of(node), []))
+    assert store.get_overview().sees  # the outage had ended

@@ -1,0 +1,155 @@
+"""Peers that come and go on their own account are no sign of an outage of this node's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from chanfitness import ChannelEventStore, MonitoringPausedEvent, MonitoringResumedEvent, Vertex
+from chanfitness.logs import logged_time
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import DAY, HOUR
+from ..support.stores import running
+from ..support.values import SECOND
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    """Four peers online, with a channel each."""
+    node = FakeNode(history=90 * DAY)
+    for _ in range(4):
+        node.open_channel(node.new_peer(online=True))
+    node.config = replace(node.config, own_outage=90 * SECOND)
+    return node
+
+
+@pytest.fixture
+def store(node: FakeNode) -> Iterator[ChannelEventStore]:
+    with running(ChannelEventStore(node.config)) as store:
+        node.advance(hours=1)
+        yield store
+
+
+def peers_of(node: FakeNode) -> list[Vertex]:
+    return [peer for _, peer in node.config.get_open_channels()]  # type: ignore[union-attr]
+
+
+def reconnect(node: FakeNode, peer: Vertex, away: float = 1, back: float = 10) -> None:
+    node.peer_offline(peer)
+    node.advance(seconds=away)
+    node.peer_online(peer)
+    node.advance(seconds=back)
+
+
+def go(node: FakeNode, *peers: Vertex) -> None:
+    for peer in peers:
+        node.peer_offline(peer)
+
+
+@pytest.mark.parametrize("away", [1, 9 * 3600])
+@pytest.mark.parametrize(("back", "own"), [(89, False), (90, False), (90.000001, True)])
+def test_a_peer_that_reconnects_and_goes_again_is_not_counted(
+    node: FakeNode, store: ChannelEventStore, away: float, back: float, *, own: bool
+) -> None:
+    flapping, first, second, other = peers_of(node)
+    go(node, other)
+    node.advance(hours=1)
+    reconnect(node, flapping, away, back)
+    go(node, flapping, first, second)
+    assert store.get_overview().sees is not own
+
+
+def test_an_outage_does_not_begin_with_it(node: FakeNode, store: ChannelEventStore) -> None:
+    flapping, *others = peers_of(node)
+    reconnect(node, flapping)
+    node.peer_offline(flapping)
+    node.advance(seconds=20)
+    begun = node.clock.now()
+    go(node, *others)
+    node.advance(hours=1)
+    overview = store.get_overview()
+    assert not overview.sees
+    assert overview.as_of - overview.blind == begun
+    assert store.get_peer_info(flapping).flap_count == 3
+
+
+def test_one_that_goes_between_the_others_is_in_it(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    flapping, *others = peers_of(node)
+    reconnect(node, flapping)
+    go(node, others[0], flapping, *others[1:])
+    node.advance(hours=1)
+    assert not store.get_overview().sees
+    assert store.get_peer_info(flapping).flap_count == 2
+
+
+def test_one_that_came_for_the_first_time_is_counted(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    first, second, *others = peers_of(node)
+    go(node, *others)
+    node.advance(hours=1)
+    new = node.new_peer(online=True)
+    go(node, new, first, second)
+    assert not store.get_overview().sees
+
+
+def test_a_line_that_fails_again_is_this_node_s_own(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    """Who returns with the line was not seen to reconnect: nobody saw it go."""
+    node.config = replace(node.config, return_grace=5 * SECOND)
+    with running(ChannelEventStore(node.config)) as store_that_awaits:
+        for each in (store, store_that_awaits):
+            assert each.get_overview().sees
+        for _ in range(2):
+            go(node, *peers_of(node))
+            node.advance(hours=1)
+            assert not store_that_awaits.get_overview().sees
+            for peer in peers_of(node):
+                node.peer_online(peer)
+        assert {info.flap_count for info in store_that_awaits.list_peers()} == {0}
+
+
+@pytest.mark.parametrize("reason", ["pause", "snapshot"])
+def test_a_change_that_was_not_seen_is_no_reconnect(
+    node: FakeNode, store: ChannelEventStore, reason: str
+) -> None:
+    flapping, first, second, other = peers_of(node)
+    go(node, other)
+    node.advance(hours=1)
+    if reason == "pause":
+        node.channel_notifier.send_update(MonitoringPausedEvent())
+        node.peer_offline(flapping)
+    online = [first, second]
+    channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
+    node.channel_notifier.send_update(MonitoringResumedEvent(channels, online))
+    node.peer_online(flapping)
+    go(node, flapping, first, second)
+    assert not store.get_overview().sees
+
+
+# What is logged.
+
+
+@pytest.mark.parametrize(("many", "says"), [(3, "perhaps "), (4, "perhaps "), (5, "")])
+def test_few_peers_are_a_perhaps(caplog: pytest.LogCaptureFixture, many: int, says: str) -> None:
+    node = FakeNode()
+    peers = [node.new_peer(online=True) for _ in range(many)]
+    for peer in peers:
+        node.open_channel(peer)
+    with running(ChannelEventStore(replace(node.config, own_outage=90 * SECOND))) as store:
+        lost = node.clock.now()
+        go(node, *peers)
+        node.advance(hours=1)
+        node.peer_online(peers[0])
+        store.list_peers()
+    assert caplog.messages == [
+        f"all {many} peers went offline: {says}this node's own network is lost,"
+        f" as of {logged_time(lost)}",
+        f"this node's own network is back, as of {logged_time(lost + HOUR)}: peers online: 1",
+    ]

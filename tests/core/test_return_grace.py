@@ -1,0 +1,307 @@
+"""Coming back takes time: peers that are still reconnecting are awaited, and not blamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    Vertex,
+)
+from chanfitness.storage.sqlite import read
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import DAY, HOUR, figures, history_of, watching
+from ..support.stores import running
+from ..support.values import SECOND
+
+GRACE = 5 * SECOND
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    """Four peers, the first of them offline, with a channel each."""
+    node = FakeNode(history=90 * DAY)
+    for number in range(4):
+        node.open_channel(node.new_peer(online=number > 0))
+    node.config = replace(node.config, return_grace=GRACE, own_outage=90 * SECOND)
+    return node
+
+
+@pytest.fixture
+def store(node: FakeNode) -> Iterator[ChannelEventStore]:
+    """One that has watched for an hour."""
+    with running(ChannelEventStore(node.config)) as store:
+        node.advance(hours=1)
+        yield store
+
+
+def channels_of(node: FakeNode) -> list[OpenChannel]:
+    return list(node.config.get_open_channels())  # type: ignore[arg-type]
+
+
+def peers_of(node: FakeNode) -> list[Vertex]:
+    return [peer for _, peer in channels_of(node)]
+
+
+def restart(node: FakeNode, *online: Vertex) -> None:
+    """The node is away for an hour, and then these peers are back already."""
+    node.channel_notifier.send_update(MonitoringPausedEvent())
+    node.advance(hours=1)
+    node.channel_notifier.send_update(MonitoringResumedEvent(channels_of(node), online))
+
+
+def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
+    """Lifetime and uptime beyond those of the first hour."""
+    lifetime, uptime = figures(store, channel)
+    return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)
+
+
+def test_a_peer_that_comes_back_within_the_grace_was_never_away(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    restart(node, quick.peer)
+    node.advance(seconds=4)
+    assert store.get_overview().sees
+    assert not store.get_peer_info(slow.peer).online
+    assert seconds(store, slow) == (0, 0)
+    assert seconds(store, quick) == (4, 4)
+    node.peer_online(slow.peer)
+    node.advance(seconds=10)
+    assert seconds(store, slow) == (10, 10)
+    assert history_of(store, slow).outages == ()
+    assert history_of(store, slow).blind == HOUR + 4 * SECOND
+    assert store.get_peer_info(slow.peer).flap_count == 0
+
+
+def test_a_peer_that_does_not_was_offline_from_the_resume(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    restart(node, quick.peer)
+    resumed = node.clock.now()
+    node.advance(seconds=5)
+    assert seconds(store, slow) == (5, 0)
+    node.advance(seconds=5)
+    node.peer_online(slow.peer)
+    (outage,) = history_of(store, slow).outages
+    assert (outage.start, outage.end, outage.duration) == (
+        resumed,
+        resumed + 10 * SECOND,
+        10 * SECOND,
+    )
+    assert store.get_peer_info(slow.peer).flap_count == 1
+
+
+def test_each_return_prolongs_it_to_a_minute_at_most(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    others = [node.open_channel(node.new_peer(online=True)) for _ in range(20)]
+    last = channels_of(node)[1]
+    restart(node)
+    for channel in others[:15]:
+        node.advance(seconds=4)
+        node.peer_online(channel.peer)
+    node.advance(seconds=1)
+    assert seconds(store, last)[0] == 0
+    for _ in range(3):  # the minute began when the first came back
+        node.advance(seconds=1)
+    assert seconds(store, last) == (64, 0)
+
+
+def test_one_that_was_offline_when_last_seen_is_not_awaited(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    away = channels_of(node)[0]
+    restart(node, *peers_of(node)[1:])
+    node.advance(seconds=3)
+    assert figures(store, away) == ((3600 + 3) / 3600, 0)
+
+
+def test_one_that_was_never_seen_is_awaited(node: FakeNode, store: ChannelEventStore) -> None:
+    node.channel_notifier.send_update(MonitoringPausedEvent())
+    strange = node.open_channel(node.new_peer())
+    restart(node, *peers_of(node)[1:4])
+    node.advance(seconds=3)
+    assert figures(store, strange) == (0, 0)
+    node.peer_online(strange.peer)
+    node.advance(hours=1)
+    assert figures(store, strange) == (1, 1)
+    assert history_of(store, strange).outages == ()
+    assert store.get_peer_info(strange.peer).flap_count == 0
+
+
+def test_while_nobody_is_online_and_three_are_awaited_it_does_not_end(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, first, second, third = channels_of(node)
+    restart(node)
+    node.advance(hours=5)
+    assert [seconds(store, channel) for channel in (first, second, third)] == [(0, 0)] * 3
+    node.peer_online(second.peer)
+    node.advance(seconds=4)
+    node.peer_online(first.peer)
+    node.advance(seconds=5)
+    assert seconds(store, second) == (9, 9)
+    assert seconds(store, first) == (5, 5)
+    assert seconds(store, third) == (5 * 3600 + 9, 0)
+
+
+def test_an_own_outage_ends_for_each_peer_on_its_own(
+    node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, *channels = channels_of(node)
+    for channel in channels:
+        node.peer_offline(channel.peer)
+    node.advance(hours=1)
+    for channel in channels:
+        node.peer_online(channel.peer)
+        node.advance(seconds=4)
+    node.advance(seconds=2)
+    assert [seconds(store, channel) for channel in channels] == [(14, 14), (10, 10), (6, 6)]
+    assert [info.flap_count for info in store.list_peers()] == [0] * 4
+    assert all(history_of(store, channel).outages == () for channel in channels)
+    lost, back = caplog.messages
+    assert "perhaps this node's own network is lost" in lost
+    assert "this node's own network is back" in back
+
+
+def test_a_pause_within_the_grace_leaves_it_undecided(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    restart(node, quick.peer)
+    node.advance(seconds=3)
+    restart(node, quick.peer)
+    node.advance(seconds=3)
+    assert seconds(store, slow) == (0, 0)
+    node.advance(seconds=2)
+    assert seconds(store, slow) == (5, 0)
+    assert seconds(store, quick) == (8, 8)
+
+
+def test_a_late_pause_takes_back_that_the_grace_was_over(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    restart(node, quick.peer)
+    node.advance(seconds=3)
+    lost = node.clock.now()
+    node.advance(seconds=3)
+    assert seconds(store, slow) == (6, 0)
+    node.channel_notifier.send_update(MonitoringPausedEvent(at=lost))
+    assert seconds(store, slow) == (0, 0)
+    assert seconds(store, quick) == (3, 3)
+    restart(node, quick.peer, slow.peer)
+    node.advance(seconds=1)
+    assert seconds(store, slow) == (1, 1)
+    assert history_of(store, slow).outages == ()
+
+
+def test_a_channel_that_opens_while_its_peer_is_awaited_is_awaited_too(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    restart(node, quick.peer)
+    node.advance(seconds=2)
+    new = node.open_channel(slow.peer)
+    node.advance(seconds=2)
+    assert figures(store, new) == (0, 0)
+    node.peer_online(slow.peer)
+    node.advance(hours=1)
+    assert figures(store, new) == (1, 1)
+
+
+def test_a_peer_whose_channels_close_is_not_awaited_any_more(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    _, slow, *_ = channels_of(node)
+    restart(node)
+    node.close_channel(slow)
+    node.advance(seconds=5)
+    assert [seconds(store, channel)[0] for channel in channels_of(node)[1:]] == [5, 5]
+
+
+def test_who_is_awaited_is_so_after_a_stop(node: FakeNode, tmp_path: Path) -> None:
+    _, slow, quick, _ = channels_of(node)
+    path = tmp_path / "db"
+    with watching(node, path):
+        node.advance(hours=1)
+        node.peer_offline(slow.peer)
+        node.peer_online(slow.peer)
+    node.peer_offline(slow.peer)
+    with watching(node, path) as store:
+        node.advance(seconds=3)
+        assert seconds(store, slow) == (0, 0)
+    with watching(node, path) as store:
+        node.advance(seconds=3)
+        assert seconds(store, slow) == (0, 0)
+        node.peer_online(slow.peer)
+        node.advance(seconds=2)
+        assert seconds(store, slow) == (2, 2)
+        assert history_of(store, slow).outages == ()
+        assert seconds(store, quick) == (8, 8)
+    saved, _ = read(path)
+    assert saved is not None
+    assert [row.channel_point for row in saved.channels] == [
+        str(channel.channel_point) for channel in channels_of(node)
+    ]
+
+
+def test_what_is_undecided_at_a_stop_is_saved_as_it_seemed(node: FakeNode, tmp_path: Path) -> None:
+    _, first, second, _ = channels_of(node)
+    path = tmp_path / "db"
+    with watching(node, path):
+        node.advance(hours=1)
+        node.peer_offline(first.peer)
+        node.advance(seconds=30)
+    with watching(node, path) as store:
+        node.advance(seconds=3)
+        assert seconds(store, first) == (33, 0)  # and it is not awaited
+        assert seconds(store, second) == (33, 33)
+
+
+def test_a_peer_whose_channel_closed_in_an_own_outage_is_offline_with_its_end(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    _, closed, *others = channels_of(node)
+    with watching(node, tmp_path / "db") as store:
+        node.advance(hours=1)
+        node.peer_offline(closed.peer)
+        node.close_channel(closed)
+        for channel in others:
+            node.peer_offline(channel.peer)
+        node.advance(hours=1)
+        for channel in others:
+            node.peer_online(channel.peer)
+        node.open_channel(closed.peer, closed.channel_point)
+        node.advance(hours=1)
+        assert figures(store, closed) == (2, 1)
+        history = history_of(store, closed)
+        assert (history.blind, history.uptime) == (HOUR, HOUR)
+
+
+def test_a_peer_that_was_missing_while_its_channel_was_closed_is_not_awaited(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    _, closed, *others = channels_of(node)
+    with watching(node, tmp_path / "db", history=None) as store:
+        node.advance(hours=1)
+        node.channel_notifier.send_update(MonitoringPausedEvent())
+        node.peer_offline(closed.peer)
+        node.close_channel(closed)
+        restart(node, *(channel.peer for channel in others))
+        node.advance(hours=1)
+        node.channel_notifier.send_update(MonitoringPausedEvent())
+        node.open_channel(closed.peer, closed.channel_point)
+        restart(node, *(channel.peer for channel in others))
+        node.advance(seconds=3)
+        assert seconds(store, closed) == (3, 0)

@@ -1,0 +1,254 @@
+"""Restarts and crashes, whatever is undecided just then: nothing is blamed on anyone."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chanfitness import (
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    SnapshotEvent,
+    Vertex,
+)
+
+from ..support.blame_model import BlameModel
+from ..support.driven_store import DrivenStore
+from ..support.lengths import length
+from ..support.persistent_stores import DAY, HOUR, FlushedByHand
+from ..support.stores import WAIT
+from ..support.values import SECOND, START, outpoint, vertex
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+PEERS = [vertex(number) for number in range(1, 6)]
+RETENTION: dict[str, Any] = {"history": 90 * DAY, "history_limit": 10_000}
+FLAPS: dict[str, Any] = {"flap_factor": 0.95, "flap_period": 8 * HOUR}
+
+
+class Move(NamedTuple):
+    by: float
+
+
+class Peers(NamedTuple):
+    """What a source says that is true of channels: the peers in ``differing`` changed."""
+
+    kind: type[MonitoringResumedEvent] | type[SnapshotEvent]
+    differing: set[Vertex]
+    nobody: bool
+
+
+class Opens(NamedTuple):
+    """A new channel, at a channel point that was never used."""
+
+    peer: Vertex
+
+
+class Closes(NamedTuple):
+    number: int
+
+
+class Reopens(NamedTuple):
+    """The channel that opened so many before the last, if it is closed."""
+
+    number: int
+
+
+class Pause(NamedTuple):
+    late: float
+
+
+class Flush(NamedTuple):
+    pass
+
+
+class Ask(NamedTuple):
+    pass
+
+
+class End(NamedTuple):
+    """A clean stop, or a crash; ``away`` seconds later it starts again, and these changed."""
+
+    crash: bool
+    away: float
+    differing: set[Vertex]
+
+
+class Lives:
+    """A store that ends and starts again, and its model."""
+
+    def __init__(self, folder: Path, rules: dict[str, Any]) -> None:
+        self._folder, self._rules = folder, rules
+        self._lives = 0
+        self._opened: list[OpenChannel] = []
+        self.time = START
+        self._begin([], set())
+        self.model = BlameModel(START, [], [], **rules, remembers=True)
+        self._before: dict[int, BlameModel] = {}  # each event of this life
+        self._saved: BlameModel | None = None  # what a crash leaves
+
+    def _begin(self, channels: list[OpenChannel], online: set[Vertex]) -> None:
+        self._storage = FlushedByHand(self._path)
+        self._driven = DrivenStore(
+            open_channels=channels,
+            online=online,
+            storage=self._storage,
+            **self._rules,
+            **RETENTION,
+            **FLAPS,
+        )
+        self._driven.clock.set(self.time)
+        self._driven.store.start()
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"{self._lives}.db"
+
+    def play(self, operation: Any) -> None:
+        if isinstance(operation, Move):
+            self.time += operation.by * SECOND
+            self._driven.clock.set(self.time)
+        elif isinstance(operation, Flush):
+            self._flush()
+        elif isinstance(operation, Ask):
+            self.compare()
+        elif isinstance(operation, End):
+            self._end(operation)
+        else:
+            for event in self._events(operation):
+                self._before[self.model.count] = copy.deepcopy(self.model)
+                self._driven.put(event)
+                self.model.put(event, self.time)
+
+    def _events(self, operation: Any) -> list[Any]:
+        channels = [OpenChannel(*each) for each in self.model.open.items()]
+        if isinstance(operation, Peers):
+            online = sorted(self.model.online.keys() ^ operation.differing, key=bytes)
+            return [operation.kind(channels, [] if operation.nobody else online)]
+        if isinstance(operation, Opens):
+            self._opened.append(OpenChannel(outpoint(len(self._opened)), operation.peer))
+            return [OpenChannelEvent(*self._opened[-1])]
+        if isinstance(operation, Reopens):
+            closed = [each for each in self._opened if each not in channels]
+            return [OpenChannelEvent(*each) for each in closed[::-1][operation.number :][:1]]
+        if isinstance(operation, Closes):
+            return [ClosedChannelEvent(*each) for each in channels[operation.number :][:1]]
+        if isinstance(operation, Pause):
+            return [MonitoringPausedEvent(self.time - operation.late * SECOND)]
+        return [operation]
+
+    def _flush(self) -> None:
+        if not self._storage.flush():
+            return  # what was written before stands
+        shutil.copy(self._path, self._folder / "saved")
+        saved, time = copy.deepcopy(self.model), self.time
+        saved.ask(time)
+        undecided = saved.undecided(time)
+        if undecided is not None:
+            first = saved.told[undecided]
+            saved, time = copy.deepcopy(self._before[first.number - 1]), first.time
+        saved.stop(time)
+        self._saved = saved
+
+    def _end(self, end: End) -> None:
+        channels = [OpenChannel(*each) for each in self.model.open.items()]
+        online = self.model.online.keys() ^ end.differing
+        self._driven.store.stop()
+        saved = self._path
+        if end.crash:
+            saved = self._folder / "saved"
+            self.model = copy.deepcopy(self._saved) or self.model
+        else:
+            self.model.stop(self.time)
+        self._lives += 1
+        self.time += end.away * SECOND
+        if not saved.exists():
+            self.model = BlameModel(self.time, [], [], **self._rules, remembers=True)
+        else:
+            shutil.copy(saved, self._path)
+            if not end.crash:
+                shutil.copy(saved, self._folder / "saved")
+                self._saved = copy.deepcopy(self.model)
+        self._begin(channels, online)
+        with_channel = dict.fromkeys(each.peer for each in channels)
+        online_peers = [peer for peer in with_channel if peer in online]
+        self.model.put(MonitoringResumedEvent(channels, online_peers), self.time)
+        self._before = {}
+
+    def compare(self) -> None:
+        self.model.ask(self.time)
+        model, store = self.model.outcome(stored=True, **RETENTION, **FLAPS), self._driven.store
+        infos = store.list_channels(timeout=WAIT)
+        assert infos == model.list_channels()
+        for info in infos:
+            for window in (None, 10 * SECOND, 1000 * SECOND):
+                history = store.get_history(info.channel_point, window=window, timeout=WAIT)
+                assert history == model.history(info.channel_point, window)
+
+    def close(self) -> None:
+        self._driven.store.stop()
+
+
+NOBODY: set[Vertex] = set()
+DIFFERING = st.one_of(st.just(NOBODY), st.sets(st.sampled_from(PEERS)))
+ONE = st.one_of(
+    st.sampled_from(PEERS).map(PeerOnlineEvent),
+    st.sampled_from(PEERS).map(PeerOnlineEvent),
+    st.sampled_from(PEERS).map(PeerOfflineEvent),
+    st.sampled_from(PEERS).map(PeerOfflineEvent),
+    st.builds(Opens, st.sampled_from(PEERS)),
+    st.builds(Closes, st.integers(0, 3)),
+    st.builds(Reopens, st.integers(0, 3)),
+    st.builds(Peers, st.just(MonitoringResumedEvent), DIFFERING, st.booleans()),
+    st.builds(Peers, st.just(SnapshotEvent), DIFFERING, st.just(False)),
+    st.builds(Pause, st.sampled_from([0, 3, 10])),
+    st.sampled_from([0, 1, 3, 5, 60, 89, 91, 5000]).map(Move),
+    st.sampled_from([1, 3]).map(Move),
+    st.builds(Flush),
+    st.builds(Flush),
+    st.builds(Ask),
+    st.builds(End, st.booleans(), st.sampled_from([0, 1, 5000]), DIFFERING),
+).map(lambda each: [each])
+ALL_OPEN = st.just([Opens(peer) for peer in PEERS])
+ALL_COME = st.permutations(PEERS).map(lambda peers: [PeerOnlineEvent(peer) for peer in peers])
+ALL_GO = st.permutations(PEERS).map(lambda peers: [PeerOfflineEvent(peer) for peer in peers])
+OPERATIONS = st.integers(1, 30).flatmap(
+    lambda size: st.lists(
+        st.one_of(ONE, ONE, ONE, ONE, ONE, ONE, ALL_OPEN, ALL_COME, ALL_GO),
+        min_size=size,
+        max_size=size,
+    )
+)
+RULES = st.fixed_dictionaries(
+    {
+        "own_outage": st.sampled_from([90 * SECOND, 90 * SECOND, None]),
+        "return_grace": st.sampled_from([5 * SECOND, 5 * SECOND, 0 * SECOND, None]),
+    }
+)
+
+
+@settings(max_examples=length(150, 5_000))
+@given(rules=RULES, operations=OPERATIONS)
+def test_the_store_goes_on_as_the_model(
+    tmp_path_factory: pytest.TempPathFactory,
+    rules: dict[str, Any],
+    operations: list[list[Any]],
+) -> None:
+    lives = Lives(tmp_path_factory.mktemp("lives"), rules)
+    try:
+        for operation in [each for step in operations for each in step]:
+            lives.play(operation)
+        lives.compare()
+    finally:
+        lives.close()

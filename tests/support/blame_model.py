@@ -1,0 +1,388 @@
+"""A model of how blame is decided: what a store is to be told that decides nothing itself.
+
+It keeps the whole course of events, and changes it with hindsight. Where all peers went, a
+pause comes before the first of them. A resume says which peers are awaited; those that do
+not come back in time are struck out there. Then a plain model of a store
+(:mod:`.history_model`) is told the outcome.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chanfitness import (
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    OutPoint,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    SnapshotEvent,
+    Vertex,
+)
+
+from .history_model import HistoryModel, Left, Resumed, SetRight
+
+FEWEST = 3
+MINUTE, MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
+
+
+@dataclass(eq=False)
+class Told:
+    """Something that is told; each is itself alone, also if two say the same."""
+
+    time: datetime
+    item: Any
+    number: int = 0  # of the event, from one on
+
+
+@dataclass
+class Peer:
+    seen_offline: bool = False  # when it was last seen
+    changes_seen: int = 0  # on end
+    since: tuple[datetime, int] | None = None  # and in which segment of what was seen
+    had_channel: bool = False
+
+
+class BlameModel:
+    """Told of each event when it is put; ``outcome()`` is what it comes down to.
+
+    ``remembers``: peers that have no channel any more, as a store does that has storage.
+    ``stored``: those of them that had one. ``closed_unseen``: whether channels were found
+    closed in an own outage.
+    """
+
+    def __init__(
+        self,
+        start: datetime,
+        open_channels: Iterable[OpenChannel],
+        online: Iterable[Vertex],
+        *,
+        own_outage: timedelta | None,
+        return_grace: timedelta | None,
+        remembers: bool = False,
+        stored: bool = False,
+    ) -> None:
+        self._period, self._quiet = own_outage, return_grace
+        self._remembers, self.closed_unseen = remembers, False
+        self._stored, self._had_channel = stored, set[Vertex]()
+        self.told: list[Told] = []
+        self.online: dict[Vertex, None] = {}
+        self.open: dict[OutPoint, Vertex] = {}
+        self._peers: dict[Vertex, Peer] = {}
+        self._went: list[tuple[Told, bool]] = []  # since one was seen online; and if alone
+        self._cut = self._lost = False
+        self._awaited: dict[Vertex, Told] = {}  # and the resume since which they are
+        self._began_to_return = self._latest_return = start
+        self._now = self._latest_event = start
+        self._opened_by: dict[OpenChannel, Told] = {}
+        self._told_of: dict[object, datetime] = {}
+        self.count = 0  # of events
+        self._segment = 0
+        self._resume(start, list(open_channels), list(online))
+
+    @property
+    def sees(self) -> bool:
+        return not (self._cut or self._lost)
+
+    def put(self, event: Any, clock: datetime) -> None:
+        self.count += 1
+        time = told = clock if event.at is None else min(clock, event.at)
+        if isinstance(event, MonitoringPausedEvent) and self.sees and event.at is not None:
+            time = max(time, self._latest_event)
+            self.told = [each for each in self.told if each.item or each.time <= time]
+        else:
+            time = max(time, self._now)
+        self._now = max(self._now, time)
+        self._latest_event = time
+        self._decide(time)
+        self._take(event, time)
+        for key in ("peer", "channel_point"):
+            if hasattr(event, key) and not (key == "peer" and hasattr(event, "channel_point")):
+                self._told_of[getattr(event, key)] = told
+
+    def ask(self, clock: datetime) -> None:
+        self._now = max(self._now, clock)
+        self.told.append(Told(self._now, None))
+
+    def outcome(self, **retention: Any) -> HistoryModel:
+        """What a store is to be told, whatever it decides itself."""
+        decided = copy.deepcopy(self)
+        decided._decide(self._now)
+        model = HistoryModel(decided.told[0].time, [], [], **retention)
+        for each in decided.told:
+            model.put(each.item, each.time)
+        return model
+
+    def events(self) -> list[Told]:
+        """The outcome as events, if nobody is awaited."""
+        decided = copy.deepcopy(self)
+        decided._decide(self._now)
+        for told in decided.told:
+            if isinstance(told.item, Resumed):
+                assert not told.item.awaited
+                told.item = MonitoringResumedEvent(told.item.open_channels, told.item.online_peers)
+        return decided.told
+
+    def undecided(self, now: datetime) -> int | None:
+        """How many things had been told before what is undecided of an own outage, if it is."""
+        within = self._counted(now)
+        if not within or not self.online or len(self.online) + len(within) < FEWEST:
+            return None
+        return self.told.index(within[0])
+
+    def stop(self, time: datetime) -> None:
+        """What is undecided was as it seemed. Peers without channels are forgotten."""
+        self._decide(time)
+        self._now = self._latest_event = max(time, self._now)
+        self._pause(self._now, MonitoringPausedEvent())
+        self._lost = False
+        for channel_peer in self.open.values():
+            self._peers[channel_peer].had_channel = True
+        self._peers = {key: peer for key, peer in self._peers.items() if peer.had_channel}
+        self.online = {key: None for key in self.online if key in self._peers}
+        for peer in self._peers.values():
+            peer.changes_seen = 0
+
+    # Events.
+
+    def _take(self, event: Any, time: datetime) -> None:
+        if isinstance(event, MonitoringPausedEvent):
+            self._pause(time, event)
+        elif isinstance(event, MonitoringResumedEvent):
+            self._resume(time, *self._corrected(event))
+        elif isinstance(event, SnapshotEvent):
+            self._snapshot(time, *self._corrected(event))
+        elif isinstance(event, PeerOnlineEvent):
+            self._came(time, event)
+        elif isinstance(event, PeerOfflineEvent):
+            self._goes(time, event)
+        elif isinstance(event, OpenChannelEvent):
+            self._opened(time, event)
+        else:
+            self._closed(time, event)
+        self._forget()
+
+    def _pause(self, time: datetime, event: MonitoringPausedEvent) -> None:
+        if self.sees:
+            self.told.append(Told(time, MonitoringPausedEvent()))
+        self._cut = True
+        self._went, self._awaited, self._told_of = [], {}, {}
+
+    def _resume(self, time: datetime, channels: list[OpenChannel], online: list[Vertex]) -> None:
+        was_blind, self._cut = not self.sees, False
+        self._lost = self._lost and not online
+        if self._lost:
+            self._set_open(time, channels)
+            return
+        self.open = dict(channels)
+        self._segment += was_blind
+        self._see(time, dict.fromkeys(online))
+        resumed = Told(time, Resumed(channels, online, frozenset(self._awaited)))
+        self._awaited = dict.fromkeys(self._awaited, resumed)
+        self.told.append(resumed)
+
+    def _leaves(self, channel: OpenChannel) -> None:
+        """A channel closes. While its peer is awaited it leaves as it was before."""
+        resumed = self._awaited.get(channel.peer)
+        if resumed is not None:
+            index = self.told.index(resumed)
+            opened = self._opened_by.get(channel)
+            if opened in self.told:
+                index = max(index, self.told.index(opened))
+            self.told.insert(index + 1, Told(self.told[index].time, Left(channel)))
+
+    def _set_open(self, time: datetime, channels: list[OpenChannel]) -> None:
+        """In an own outage a resume without a peer online only says what is open."""
+        known = [OpenChannel(*each) for each in self.open.items()]
+        closed = [ClosedChannelEvent(*each) for each in known if each not in channels]
+        opened = [OpenChannelEvent(*each) for each in channels if each not in known]
+        self.told += [Told(time, event) for event in [*closed, *opened]]
+        self.closed_unseen = self.closed_unseen or bool(closed)
+        for channel in channels:
+            self._meet(channel.peer)
+        self.open = dict(channels)
+
+    def _see(self, time: datetime, online: dict[Vertex, None]) -> None:
+        self._went, self._awaited = [], {}
+        for key in [*online, *self.open.values()]:
+            self._peers.setdefault(key, Peer(since=(time, self._segment)))
+        for key, peer in self._peers.items():
+            if (key in online) is not (key in self.online):
+                peer.since, peer.changes_seen = (time, self._segment), 0
+            if key in online:
+                peer.seen_offline = False
+            elif self._quiet is None or peer.seen_offline or key not in self.open.values():
+                peer.seen_offline = True
+            else:
+                self._awaited[key] = Told(time, None)
+        self.online = online
+        self._began_to_return = self._latest_return = time
+
+    def _snapshot(self, time: datetime, channels: list[OpenChannel], online: list[Vertex]) -> None:
+        if self._lost and not online:
+            return
+        if self._lost and not self._cut:
+            self._resume(time, channels, online)
+            return
+        self._lost = False
+        if self.sees and set(online) == set(self.online) and dict(channels) == self.open:
+            return
+        self._went = []
+        set_right = Told(time, SetRight(channels, online))
+        self.told.append(set_right)
+        if self._is_held() and online:
+            self._began_to_return = self._latest_return = time
+        for key in {*online} ^ {*self.online}:
+            peer = self._peers.setdefault(key, Peer())
+            peer.since, peer.changes_seen = (time, self._segment), 0
+            if self._awaited.pop(key, None):
+                self._latest_return = time
+            elif self.sees:
+                peer.seen_offline = key not in online
+        self.online = dict.fromkeys(online)
+        for channel in [OpenChannel(*each) for each in self.open.items()]:
+            if channel not in channels:
+                self._leaves(channel)
+        for channel in channels:
+            if channel.channel_point not in self.open:
+                self._meet(channel.peer)
+                self._opened_by[channel] = set_right
+        self.open = dict(channels)
+        self._unmark(time)
+
+    def _came(self, time: datetime, event: PeerOnlineEvent) -> None:
+        self._went = []
+        if self._lost and not self._cut:
+            channels = [OpenChannel(*each) for each in self.open.items()]
+            self._resume(time, channels, [event.peer])
+            return
+        self._lost = False
+        self.told.append(Told(time, PeerOnlineEvent(event.peer)))
+        if event.peer in self.online:
+            return
+        if self._is_held():
+            self._began_to_return = self._latest_return = time
+        self.online[event.peer] = None
+        peer = self._peers.setdefault(event.peer, Peer())
+        peer.since = time, self._segment
+        if self._awaited.pop(event.peer, None):
+            self._latest_return = time
+            peer.changes_seen = 0
+        elif self.sees:
+            peer.changes_seen += 1
+            peer.seen_offline = False
+        else:
+            peer.changes_seen = 0
+
+    def _goes(self, time: datetime, event: PeerOfflineEvent) -> None:
+        told = Told(time, PeerOfflineEvent(event.peer), self.count)
+        self.told.append(told)
+        if event.peer not in self.online:
+            return
+        del self.online[event.peer]
+        peer = self._peers[event.peer]
+        since, peer.since = peer.since, (time, self._segment)
+        if not self.sees:
+            peer.changes_seen = 0
+            return
+        if self._period is not None:
+            assert since is not None
+            came, segment = since
+            is_soon = segment == self._segment and time - came <= self._period
+            alone = peer.changes_seen > 1 and is_soon
+            self._went.append((told, alone))
+        peer.changes_seen += 1
+        peer.seen_offline = True
+        if not self.online and len(self._counted(time)) >= FEWEST:
+            self._lose_network(self._counted(time)[0])
+
+    def _lose_network(self, first: Told) -> None:
+        index = self.told.index(first)
+        went = [told.item.peer for told, _ in self._went if told in self.told[index:]]
+        for peer in [self._peers[key] for key in went if key in self._peers]:
+            peer.seen_offline, peer.changes_seen = False, 0
+            peer.since = first.time, self._segment
+        self.told.insert(index, Told(first.time, MonitoringPausedEvent()))
+        self._went, self._awaited, self._lost = [], {}, True
+
+    def _counted(self, now: datetime) -> list[Told]:
+        assert self._period is not None or not self._went
+        return [
+            told
+            for told, alone in self._went
+            if not alone and self._period is not None and now - told.time <= self._period
+        ]
+
+    def _opened(self, time: datetime, event: OpenChannelEvent) -> None:
+        told = Told(time, event._replace(at=None))
+        self.told.append(told)
+        if event.channel_point not in self.open:
+            self._meet(event.peer)
+            self._opened_by[OpenChannel(event.channel_point, event.peer)] = told
+            self.open[event.channel_point] = event.peer
+
+    def _meet(self, peer: Vertex) -> None:
+        self._peers.setdefault(
+            peer, Peer(seen_offline=self.sees, since=(self._latest_event, self._segment))
+        )
+
+    def _closed(self, time: datetime, event: ClosedChannelEvent) -> None:
+        self.told.append(Told(time, event._replace(at=None)))
+        if self.open.get(event.channel_point) == event.peer:
+            self._leaves(OpenChannel(event.channel_point, event.peer))
+            del self.open[event.channel_point]
+            self._unmark(time)
+
+    # Awaited peers.
+
+    def _is_held(self) -> bool:
+        return not self.online and len(self._awaited) >= FEWEST
+
+    def _unmark(self, time: datetime) -> None:
+        """Peers without a channel are not awaited."""
+        was_held = self._is_held()
+        for peer in [peer for peer in self._awaited if peer not in self.open.values()]:
+            self._give_up(peer)
+        if was_held and not self._is_held():
+            self._began_to_return = self._latest_return = time
+
+    def _give_up(self, peer: Vertex) -> None:
+        resumed = self._awaited.pop(peer)
+        resumed.item = resumed.item._replace(awaited=resumed.item.awaited - {peer})
+        self._peers[peer].seen_offline = True
+
+    def _decide(self, time: datetime) -> None:
+        if not self._awaited or self._is_held():
+            return
+        assert self._quiet is not None
+        end = min(self._latest_return + self._quiet, self._began_to_return + MINUTE)
+        going = [told.time for told, alone in self._went if not alone]
+        needed = max(FEWEST - len(self.online), 1)
+        if self._period is not None and self.online and len(going) >= needed:
+            end = max(end, going[-needed] + self._period + MICROSECOND)
+        if time >= end:
+            for peer in list(self._awaited):
+                self._give_up(peer)
+
+    def _corrected(self, event: Any) -> tuple[list[OpenChannel], list[Vertex]]:
+        """The lists, and what was told since they were asked for."""
+        asked = event.at
+        told = {key for key, time in self._told_of.items() if asked is not None and time > asked}
+        channels = [each for each in event.open_channels if each.channel_point not in told]
+        channels += [OpenChannel(*each) for each in self.open.items() if each[0] in told]
+        online = [peer for peer in event.online_peers if peer not in told]
+        return channels, [*online, *(peer for peer in self.online if peer in told)]
+
+    def _forget(self) -> None:
+        if self._stored:
+            self._had_channel |= {*self.open.values()}
+        if not self._remembers:
+            known = {*self.online, *self.open.values(), *self._had_channel}
+            self._peers = {key: peer for key, peer in self._peers.items() if key in known}
