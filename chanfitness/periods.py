@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 from .checks import quoted
 
@@ -12,6 +13,9 @@ KEPT = datetime.timedelta(days=90)
 
 OWN_OUTAGE = datetime.timedelta(seconds=90)
 """Within which all peers go if a node's own line is dead: it notices peer by peer."""
+
+RETURN_GRACE = datetime.timedelta(seconds=5)
+"""After the last peer that came back, for how long the others are waited for."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -22,3 +26,19 @@ def parse_period(text: object) -> datetime.timedelta:
     if match is None:
         raise ValueError(f"bad period {quoted(text)}: expected one like 7d or 12h")
     return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def parse_own_outage(text: object) -> datetime.timedelta | None:
+    """The period that ``90s`` names, or None for ``off``; else as :func:`parse_period`."""
+    if text == "off":
+        return None
+    try:
+        return parse_period(text)
+    except ValueError:
+        raise ValueError(f"bad period {quoted(text)}: expected one like 90s, or off") from None
+
+
+def outage_settings(own_outage: datetime.timedelta | None) -> dict[str, Any]:
+    """The fields of ``Config`` by which a node's own outages are told; None: they are not."""
+    return_grace = None if own_outage is None else RETURN_GRACE
+    return {"own_outage": own_outage, "return_grace": return_grace}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..checks import quoted
-from ..periods import parse_period
+from ..periods import OWN_OUTAGE, parse_own_outage, parse_period
 from ..recording.format import parse_time
 
 
@@ -55,12 +55,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
         help="as of this moment instead, like 2026-11-22T11:20:00Z; later lines are not read",
     )
     command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
-    command.add_argument(
-        "--own-outage",
-        type=_period,
-        metavar="PERIOD",
-        help="if all peers go within this period, like 90s, it is the node's own outage",
-    )
+    _add_own_outage(command)
     _add_formats(command, ["json"])
     command.set_defaults(command="replay")
 
@@ -120,6 +115,7 @@ def _add_watching(command: argparse.ArgumentParser) -> None:
     """The options that do not depend on the kind of node."""
     command.add_argument("--db", metavar="PATH", help="remember in this database")
     command.add_argument("--record", metavar="FILE", help="record, for replay; appends")
+    _add_own_outage(command)
     command.add_argument(
         "--prometheus",
         metavar="[HOST:]PORT",
@@ -133,6 +129,17 @@ def _add_watching(command: argparse.ArgumentParser) -> None:
         help="serve requests for this host name too; may be given more than once",
     )
     _add_formats(command, ["json"])
+
+
+def _add_own_outage(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--own-outage",
+        type=_own_outage,
+        default=OWN_OUTAGE,
+        metavar="PERIOD",
+        help="if all peers go within this period, it is the node's own outage, and peers are given"
+        " a moment to come back; 90s unless given; off: every outage is the peer's",
+    )
 
 
 def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
@@ -159,6 +166,13 @@ def _count(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text) is None:
         raise argparse.ArgumentTypeError(f"bad count {quoted(text)}: expected one like 10")
     return int(text)
+
+
+def _own_outage(text: str) -> datetime.timedelta | None:
+    try:
+        return parse_own_outage(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _period(text: str) -> datetime.timedelta:

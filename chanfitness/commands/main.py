@@ -25,7 +25,7 @@ from ..checks import printable
 from ..clock import SystemClock
 from ..errors import ChanFitnessError
 from ..http.address import format_address, parse_hosts
-from ..periods import KEPT
+from ..periods import KEPT, outage_settings
 from ..recording.files import lines_of
 from ..recording.recorder import Recorder
 from ..recording.replay import replay
@@ -101,7 +101,7 @@ def _replay(options: argparse.Namespace) -> None:
             following=following,
             storage=storage,
             history=KEPT if storage is not None else None,
-            own_outage=options.own_outage,
+            **outage_settings(options.own_outage),
         )
     _print(report(TOTALS, overview), options.format)
     _check_saved(storage)
@@ -156,6 +156,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
             storage=storage,
             recorder=recorder,
             serve=serve,
+            own_outage=options.own_outage,
         )
     _check_saved(storage)
 

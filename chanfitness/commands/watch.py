@@ -23,7 +23,7 @@ from ..core.queries import Overview
 from ..errors import ChanFitnessError, NodeError
 from ..events import MonitoringPausedEvent, MonitoringResumedEvent
 from ..logs import Log
-from ..periods import KEPT, OWN_OUTAGE
+from ..periods import KEPT, OWN_OUTAGE, outage_settings
 from ..recording.recorder import Recorder
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
@@ -39,8 +39,8 @@ _SOON = 0.1  # seconds until an event is in the table; more of them are shown to
 class Node(Protocol):
     """A node that can be watched.
 
-    What it sees begins with a ``MonitoringResumedEvent``, at the start and after each
-    ``MonitoringPausedEvent``; a recording begins with the first.
+    It sees from a ``MonitoringResumedEvent`` to the next ``MonitoringPausedEvent``; a
+    recording begins with the first of them.
     """
 
     @property
@@ -92,17 +92,20 @@ def watch(
     storage: SqliteStorage | None = None,
     recorder: Recorder | None = None,
     serve: Callable[[ChannelEventStore], Closing] | None = None,
+    own_outage: datetime.timedelta | None = OWN_OUTAGE,
 ) -> None:
     """Watch ``node`` until ``wakeup.received`` is set; then end all of these but the wakeup.
 
     ``wakeup`` is entered; whoever sets ``received`` rings it. ``serve`` is called
     with the store before it starts; what it returns is closed in the end.
+    ``own_outage``: as for :func:`~chanfitness.periods.outage_settings`.
 
     Raises ``NodeError`` if the node refuses us for good, whatever else keeps the
     store from starting, and ``OSError`` if nobody looks on any more
     (``BrokenPipeError``) or if the recording could not be written to its end.
     """
-    _Watch(node, view, wakeup, storage=storage, recorder=recorder, serve=serve).run()
+    settings = outage_settings(own_outage) | {"storage": storage}
+    _Watch(node, view, wakeup, settings, recorder=recorder, serve=serve).run()
 
 
 class _Watch:
@@ -111,13 +114,13 @@ class _Watch:
         node: Node,
         view: View,
         wakeup: Wakeup,
+        settings: dict[str, Any],
         *,
-        storage: SqliteStorage | None,
         recorder: Recorder | None,
         serve: Callable[[ChannelEventStore], Closing] | None,
     ) -> None:
         self._node, self._view, self._wakeup = node, view, wakeup
-        self._storage, self._recorder, self._serve = storage, recorder, serve
+        self._settings, self._recorder, self._serve = settings, recorder, serve
         self._to_do: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._starter: threading.Thread | None = None
         self._has_started = False  # or has failed to, for this reason:
@@ -141,9 +144,8 @@ class _Watch:
         config = self._node.config(
             clock=SteadyClock(),
             history=KEPT,
-            own_outage=OWN_OUTAGE,
-            storage=self._storage,
             on_event=lambda event, at: self._later(self._happened, event, at),
+            **self._settings,
         )
         store = ChannelEventStore(config)
         if self._serve is not None:

@@ -32,6 +32,7 @@ def replay(
     storage: SqliteStorage | None = None,
     history: datetime.timedelta | None = None,
     own_outage: datetime.timedelta | None = None,
+    return_grace: datetime.timedelta | None = None,
 ) -> Overview:
     """Feed a recording through a store, and ask it as of the last line.
 
@@ -39,7 +40,7 @@ def replay(
     as of this moment instead (an aware datetime; lines at exactly that time
     count, later ones are not read). ``following``: the recordings that come after this
     one, in order; what lies between two is blind time. ``storage``, ``history``,
-    ``own_outage``: as in ``Config``; the last heartbeat is the last line's time.
+    ``own_outage``, ``return_grace``: as in ``Config``; the last heartbeat is the last line's time.
 
     Raises ``RecordingError`` for a line that cannot be used, for an ``at`` before
     the first line or after the last, and for a recording that begins before the
@@ -55,7 +56,8 @@ def replay(
     if storage is not None:
         _refuse_what_was_counted(storage, file, first)
     clock, source = ManualClock(first.at), Server[object]()
-    with _store(source, clock, storage=storage, history=history, own_outage=own_outage) as store:
+    settings = {"history": history, "own_outage": own_outage, "return_grace": return_grace}
+    with _store(source, clock, storage=storage, **settings) as store:
         feed = _Feed(store, source, clock, at)
         feed.all_of(file, chain([first], recording))
         for next_lines, next_file in following:

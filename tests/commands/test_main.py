@@ -9,14 +9,19 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from chanfitness import MonitoringResumedEvent, OpenChannel, PeerOfflineEvent, PeerOnlineEvent
+from chanfitness.commands.arguments import parse
 from chanfitness.commands.main import main
+from chanfitness.recording.format import format_event
 
 from ..support.terminal import COMMAND, TIMEOUT, Terminal, run, start
+from ..support.values import ALICE, BOB, CAROL, CHANNEL_1, SECOND, START
 
 RECORDING = str(resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl")
 
@@ -61,11 +66,42 @@ def test_no_open_channel_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "0 open channels as of 2026-11-22T11:18:34.000000Z\n"
 
 
-def test_a_nodes_own_outage_may_be_told_from_its_peers() -> None:
-    printed = run("replay", RECORDING, "--own-outage", "90s")
-    assert printed.stdout.startswith(b"6 open channels as of 2026-11-22T11:23:43.419816Z")
-    refused = run("replay", RECORDING, "--own-outage", "long")
-    assert b"argument --own-outage: bad period 'long'" in refused.stderr
+@pytest.mark.parametrize("command", [["replay", "recording"], ["watch", "lnd"]])
+@pytest.mark.parametrize(
+    ("given", "meant"), [(None, 90), (["--own-outage", "5m"], 300), (["--own-outage", "off"], None)]
+)
+def test_a_nodes_own_outage_is_told_from_its_peers_unless_that_is_switched_off(
+    command: list[str], given: list[str] | None, meant: int | None
+) -> None:
+    options = parse([*command, *(given or [])])
+    assert options.own_outage == (None if meant is None else timedelta(seconds=meant))
+
+
+def test_a_bad_period_of_own_outages_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["replay", RECORDING, "--own-outage", "long"])
+    assert "argument --own-outage: bad period 'long': expected one like 90s, or off" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(("option", "lifetime"), [([], 30.0), (["--own-outage", "off"], 40.0)])
+def test_a_replay_knows_own_outages_as_a_watch_does(
+    option: list[str], lifetime: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "recording.jsonl"
+    lines: list[tuple[int, object]] = [
+        (0, MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE, BOB, CAROL])),
+        *[(20, PeerOfflineEvent(peer)) for peer in (ALICE, BOB, CAROL)],
+        (30, PeerOnlineEvent(ALICE)),
+        (40, PeerOnlineEvent(BOB)),
+    ]
+    recording.write_text(
+        "".join(format_event(event, START + seconds * SECOND) + "\n" for seconds, event in lines)
+    )
+    assert main(["replay", str(recording), "--json", *option]) == 0
+    (channel,) = json.loads(capsys.readouterr().out)["channels"]
+    assert (channel["lifetime_seconds"], channel["uptime_seconds"]) == (lifetime, 30.0)
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,21 @@ def test_the_stores_settings(source: FakeSource) -> None:
         pass
     assert source.options["history"] == timedelta(days=90)
     assert source.options["own_outage"] == timedelta(seconds=90)
+    assert source.options["return_grace"] == timedelta(seconds=5)
     assert source.options["storage"] is None
     assert hasattr(source.options["clock"], "read")
+
+
+@pytest.mark.parametrize(
+    ("own_outage", "return_grace"), [(None, None), (timedelta(minutes=5), timedelta(seconds=5))]
+)
+def test_own_outages_are_a_setting(
+    source: FakeSource, own_outage: timedelta | None, return_grace: timedelta | None
+) -> None:
+    with watching(source, own_outage=own_outage):
+        pass
+    assert source.options["own_outage"] == own_outage
+    assert source.options["return_grace"] == return_grace
 
 
 def test_where_someone_else_records_it_says_so_once_and_loses_nothing(

@@ -206,7 +206,8 @@ def test_a_hangup_that_is_ignored_ends_nothing(node: Path, output: Pipe, errors:
 def test_the_live_table_on_a_terminal(columns: int, lines: int, count: int, node: Path) -> None:
     channels = [OpenChannel(outpoint(number), vertex(number)) for number in range(count)]
     terminal = Terminal(columns, lines)
-    with watch(node, stdout=terminal.theirs, stderr=terminal.theirs) as child:
+    nobody_is_awaited = ["--own-outage", "off"]
+    with watch(node, *nobody_is_awaited, stdout=terminal.theirs, stderr=terminal.theirs) as child:
         child.tell(MonitoringResumedEvent(channels, [vertex(0)]))
         terminal.read_until(f"{count} channels, 1 of them online".encode())
         child.tell(PeerOnlineEvent(vertex(1)), "log " + json.dumps("alias \x1b[2J"))

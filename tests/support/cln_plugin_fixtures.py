@@ -12,6 +12,7 @@ from chanfitness import ManualClock
 
 from .cln_messages import channel_id, channels, entry, peers
 from .fake_lightningd import RpcServer, Wire
+from .inbox import Inbox
 from .plugin_process import plugin_here
 from .values import ALICE, CHANNEL_1, START
 
@@ -38,8 +39,14 @@ def rpc(tmp_path: Path) -> Iterator[RpcServer]:
 
 
 @pytest.fixture
-def wire(tmp_path: Path, rpc: RpcServer, clock: ManualClock) -> Iterator[Wire]:
-    with plugin_here(tmp_path, clock=clock) as wire:
+def inbox(clock: ManualClock) -> Inbox:
+    """The watcher's, by which time passes."""
+    return Inbox(clock)
+
+
+@pytest.fixture
+def wire(tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox) -> Iterator[Wire]:
+    with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:
         wire.result("chanfitness")
         yield wire
 

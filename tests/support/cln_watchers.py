@@ -18,7 +18,8 @@ from chanfitness.nodes.cln.rpc_client import LightningRpc
 from chanfitness.nodes.cln.watcher import Watcher
 
 from .cln_messages import change, channels, entry, id_of, peers
-from .fake_lightningd import Inbox, RpcServer
+from .fake_lightningd import RpcServer
+from .inbox import Inbox
 from .stores import WAIT, Call
 from .values import ALICE, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
 
@@ -40,13 +41,12 @@ class Node:
         self._relist()
 
     @contextmanager
-    def watched(self, *, startup: bool = False, **more: Any) -> Iterator[ChannelEventStore]:
+    def watched(self, **more: Any) -> Iterator[ChannelEventStore]:
         """Watch it for a while; what was told when this returns has reached the store."""
         self.inbox = Inbox(self.clock)
         self.watcher = Watcher(
             self.database,
             LightningRpc(self.rpc.path),
-            startup=startup,
             clock=self.clock,
             inbox=self.inbox,
             **more,
@@ -66,7 +66,7 @@ class Node:
 
     def let_pass(self, time: timedelta) -> None:
         """Time passes while it is watched."""
-        self.inbox.pass_until(self.clock.now() + time)
+        self.inbox.let_pass(time)
         self.catch_up()
 
     def connect(self, *peers: Vertex) -> None:

@@ -9,15 +9,13 @@ import os
 import queue
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
 from typing_extensions import Self
 
-from chanfitness import ManualClock
 from chanfitness.recording.format import parse_time
 
 from .paths import DATA
@@ -42,6 +40,7 @@ class RpcServer:
             "listpeers": {"peers": []},
             "listpeerchannels": {"channels": []},
         }
+        self.others: Listings = {"notifications": {}}
         self.answer: Answer = self.listed
         self.asked: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self.on_question: Callable[[dict[str, Any]], object] = bool
@@ -53,7 +52,7 @@ class RpcServer:
 
     def listed(self, method: str, params: dict[str, Any]) -> object:
         """As lightningd: all, or what is about one peer."""
-        result = self.listings[method]
+        result = (self.others | self.listings)[method]
         if "id" in params:
             channels = result["channels"]
             return {"channels": [each for each in channels if each["peer_id"] == params["id"]]}
@@ -216,71 +215,6 @@ def init_params(
             "feature_set": {"init": "08a0882a8a59a1"},
         },
     }
-
-
-class Until:
-    """Lets an :class:`Inbox` see time pass until ``time``."""
-
-    def __init__(self, time: datetime) -> None:
-        self.time = time
-        self.done = threading.Event()
-
-
-class Gate:
-    """Holds up who takes the next item of an :class:`Inbox`."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.opened = threading.Event()
-
-
-class Inbox:
-    """An inbox whose waiting moves a clock, in place of taking time."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._until: deque[Until] = deque()
-
-    def put(self, item: Any) -> None:
-        self._items.put(item)
-
-    def qsize(self) -> int:
-        return self._items.qsize()
-
-    def get(self, *, timeout: float | None) -> Any:
-        ends = None if timeout is None else self.clock.now() + timedelta(seconds=timeout)
-        while True:
-            item = self._until.popleft() if self._until else self._items.get()
-            if isinstance(item, Gate):
-                item.reached.set()
-                assert item.opened.wait(timeout=WAIT)
-                continue
-            if not isinstance(item, Until):
-                return item
-            if ends is not None and ends <= item.time:
-                self.clock.set(ends)
-                self._until.append(item)
-                raise queue.Empty
-            self.clock.set(item.time)
-            item.done.set()
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Meanwhile nothing is taken out."""
-        gate = Gate()
-        self.put(gate)
-        assert gate.reached.wait(timeout=WAIT)
-        try:
-            yield
-        finally:
-            gate.opened.set()
-
-    def pass_until(self, time: datetime) -> None:
-        """Return when the clock has come to ``time``, and what was due by then is done."""
-        until = Until(time)
-        self.put(until)
-        assert until.done.wait(timeout=WAIT), "time does not pass"
 
 
 class Notification(NamedTuple):

@@ -25,7 +25,9 @@ from .stores import WAIT, Call
 
 CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
+GET_STATE = "GetState"
 METHODS = (CHANNEL_EVENTS, PEER_EVENTS, LIST_CHANNELS, LIST_PEERS)
+SERVICES = dict.fromkeys(METHODS, "/lnrpc.Lightning") | {GET_STATE: "/lnrpc.State"}
 
 MACAROON = b"\x02\x01\x03lnd" + bytes(range(200, 230))
 """Begins as a real one does."""
@@ -198,7 +200,7 @@ class FakeLnd(grpc.GenericRpcHandler):
         def abort(context: grpc.ServicerContext) -> NoReturn:
             context.abort(*status)
 
-        self.on = dict.fromkeys(methods or METHODS, abort)
+        self.on = self.on | dict.fromkeys(methods or METHODS, abort)
 
     def accept_again(self) -> None:
         self.on = {}
@@ -214,9 +216,11 @@ class FakeLnd(grpc.GenericRpcHandler):
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         service, _, method = details.method.rpartition("/")
-        if service != "/lnrpc.Lightning":
+        if SERVICES.get(method) != service:
             return None
         self.calls.append(method)
+        if method == GET_STATE:
+            return grpc.unary_unary_rpc_method_handler(self._state)
         if method in (CHANNEL_EVENTS, PEER_EVENTS):
             return grpc.unary_stream_rpc_method_handler(functools.partial(self._stream, method))
         return grpc.unary_unary_rpc_method_handler(functools.partial(self._answer, method))
@@ -239,6 +243,13 @@ class FakeLnd(grpc.GenericRpcHandler):
         another = self._admit(method, context)
         return another if isinstance(another, bytes) else self.answers[method]
 
+    def _state(self, _: bytes, context: grpc.ServicerContext) -> bytes:
+        """As lnd does, without a look at the macaroon; that it has none is ours to check."""
+        assert "macaroon" not in dict(context.invocation_metadata())
+        if GET_STATE in self.on:
+            self.on[GET_STATE](context)
+        return message((1, 4))
+
     def _connect(self, context: grpc.ServicerContext) -> None:
         """Wait for both streams of a client: then it is one that a test can talk to."""
         with self._lock:
@@ -246,7 +257,7 @@ class FakeLnd(grpc.GenericRpcHandler):
         if context.add_callback(whole.set):  # when the client goes; it may have gone
             assert whole.wait(timeout=WAIT)
         with self._lock:
-            link = self._half[context.peer()]
+            link = self._half.pop(context.peer(), {})  # once, however often it asks
             if len(link) == 2:
                 self._links.put(Link(link[CHANNEL_EVENTS], link[PEER_EVENTS]))
 

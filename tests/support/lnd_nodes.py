@@ -15,7 +15,13 @@ from typing import Any, NamedTuple
 import grpc
 from typing_extensions import Self
 
-from chanfitness import MonitoringResumedEvent, Subscription
+from chanfitness import (
+    NOT_YET_KNOWN,
+    ManualClock,
+    MonitoringResumedEvent,
+    SnapshotEvent,
+    Subscription,
+)
 from chanfitness.nodes.backoff import Backoff
 from chanfitness.nodes.lnd import LndNode
 from chanfitness.recording.format import Line, parse_time, read
@@ -30,6 +36,7 @@ from .fake_lnd import (
     Stream,
     authority,
 )
+from .inbox import Inbox
 from .paths import DATA
 from .stores import WAIT, Call
 
@@ -78,6 +85,27 @@ class Turnstile:
             self._passes.put(None)
 
 
+def undated(event: Any) -> Any:
+    """The event; a snapshot without the time at which the lists were asked for."""
+    if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
+        assert event.at is not None
+        return event._replace(at=None)
+    return event
+
+
+def next_of(updates: queue.Queue[Any]) -> Any:
+    """The next event, undated."""
+    return undated(updates.get(timeout=WAIT))
+
+
+def first_snapshot(node: LndNode) -> Any:
+    """The first event, which is there once a store's ``start()`` has gone on."""
+    assert node.get_open_channels() is NOT_YET_KNOWN
+    updates = node.subscribe_channel_events().updates
+    assert not updates.empty()
+    return next_of(updates)
+
+
 @dataclass
 class Watcher:
     """A node with a subscription, and a backoff that takes no time."""
@@ -88,7 +116,7 @@ class Watcher:
 
     def take(self) -> Any:
         """The next event; waits for it."""
-        return self.subscription.updates.get(timeout=WAIT)
+        return next_of(self.subscription.updates)
 
     def take_all(self, count: int) -> list[Any]:
         return [self.take() for _ in range(count)]
@@ -115,6 +143,28 @@ def a_node(lnd: FakeLnd, directory: Path) -> Iterator[tuple[LndNode, Turnstile]]
     node.patience = WAIT
     with closed_in_the_end(node):
         yield node, turnstile
+
+
+class Timer:
+    """Lets time pass for a node, which then asks for signs of life, on ``clock``."""
+
+    def __init__(self, clock: ManualClock, node: LndNode) -> None:
+        self.clock = clock
+        self._inbox: Inbox | None = None  # of the latest connection
+        node.make_inbox = self._make_inbox
+        node.config(clock=clock)
+
+    def let_pass(self, time: datetime.timedelta) -> None:
+        """Let so much time pass while it is connected."""
+        self.pass_until(self.clock.now() + time)
+
+    def pass_until(self, time: datetime.datetime) -> None:
+        assert self._inbox is not None
+        self._inbox.pass_until(time)
+
+    def _make_inbox(self) -> Inbox:
+        self._inbox = Inbox(self.clock, self._inbox)
+        return self._inbox
 
 
 @contextmanager

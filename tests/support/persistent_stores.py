@@ -86,6 +86,7 @@ def nothing_is_lost(
     assert after is not None
     assert after.heartbeat >= before.heartbeat
     may_return = {row.channel_point for row in before.channels}
+    had_left = {row.channel_point for row in before.channels if row.closed is not None}
     assert [row for row in closed if row in closed_before] == [
         row for row in closed_before if row in closed or row.channel_point not in may_return
     ]
@@ -95,7 +96,9 @@ def nothing_is_lost(
     for peer in [each for each in before.peers if each.key in still]:
         assert 0 <= uptimes[peer.key] - uptime_of(peer, before.position) <= grown
     found = open_channels(after)
-    found += closed_channels([row for row in closed if row not in closed_before])
+    found += closed_channels(
+        [row for row in closed if row not in closed_before or row.channel_point in had_left]
+    )
     for old in open_channels(before):
         heirs = [new for new in found if (new.key, new.opened) == (old.key, old.opened)]
         at_its_point = [new for new in heirs if new.point == old.point]

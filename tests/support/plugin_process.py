@@ -18,7 +18,7 @@ from chanfitness.clock import Clock
 from chanfitness.nodes.cln.log import log_to
 from chanfitness.nodes.cln.output import Output
 from chanfitness.nodes.cln.plugin import WatchingPlugin
-from chanfitness.nodes.cln.watcher import Inbox
+from chanfitness.nodes.inbox import Inbox
 
 from .fake_lightningd import Wire, init_params, pipes
 from .stores import WAIT, Call

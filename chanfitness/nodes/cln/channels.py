@@ -17,6 +17,7 @@ from ...events import (
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    SnapshotEvent,
 )
 from ...logs import Log
 from ...wire import OutPoint, Vertex
@@ -35,7 +36,13 @@ from .names import Names
 
 logger = Log(__name__)
 
-Event = ChannelMovedEvent | ClosedChannelEvent | MonitoringResumedEvent | OpenChannelEvent
+Event = (
+    ChannelMovedEvent
+    | ClosedChannelEvent
+    | MonitoringResumedEvent
+    | OpenChannelEvent
+    | SnapshotEvent
+)
 _KNOWN_STATES = NOT_YET_OPEN | OPEN | CLOSING | CLOSED
 
 
@@ -75,11 +82,18 @@ class Channels:
             if self._open.get(each.channel_id) == each.channel:
                 self._note_names(each)
 
-    def resume(self, listing: Listing, remembered: Iterable[OpenChannel]) -> list[Event]:
-        """What is to be told when all can be seen again.
+    def snapshot(
+        self,
+        kind: type[MonitoringResumedEvent | SnapshotEvent],
+        listing: Listing,
+        asked: datetime.datetime,
+        remembered: Iterable[OpenChannel],
+    ) -> list[Event]:
+        """A snapshot event of a listing, and what else it tells.
 
-        ``remembered``: what was open when it was last seen. First come the moves
-        that nobody saw, last the closes that were confirmed meanwhile.
+        ``asked``: when it was asked for. ``remembered``: what was open when it was last
+        seen. First come the moves that nobody saw, last the closes that were confirmed
+        meanwhile.
         """
         points = {channel.channel_point for channel in remembered}
         known = self._names_of(points)
@@ -100,7 +114,7 @@ class Channels:
                 if was_open:
                     channels.append(each.channel)
                     closed.append(ClosedChannelEvent(point, peer))
-        return [*moved, MonitoringResumedEvent(channels, listing.online), *closed]
+        return [*moved, kind(channels, listing.online, asked), *closed]
 
     def needs_listing(self, change: StateChange) -> bool:
         """Whether it takes a listing to tell what a change means."""

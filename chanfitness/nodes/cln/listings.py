@@ -36,12 +36,14 @@ _CHANNEL_FIELDS = {
 class ListingClient:
     """Asks for listings. Each new reason why there is no answer is logged, at a limited rate.
 
+    ``on_answer``: called with each answer; an ``RpcError`` that it raises makes it none.
     ``failure``: why the last question was not answered; None if it was. For one thread,
     but that others may read ``failure``.
     """
 
-    def __init__(self, rpc: LightningRpc) -> None:
+    def __init__(self, rpc: LightningRpc, on_answer: Callable[[], object]) -> None:
         self._rpc = rpc
+        self._on_answer = on_answer
         self._told = ToldReasons()
         self.failure: str | None = None
 
@@ -54,8 +56,8 @@ class ListingClient:
         """All peers and channels, or None."""
 
         def ask() -> Listing:
-            peers = self._rpc.call("listpeers", {}, _PEER_FIELDS)
-            channels = self._rpc.call("listpeerchannels", {}, _CHANNEL_FIELDS)
+            peers = self._call("listpeers", {}, _PEER_FIELDS)
+            channels = self._call("listpeerchannels", {}, _CHANNEL_FIELDS)
             return parse_listing(peers, channels)
 
         return self._asked(ask)
@@ -65,9 +67,14 @@ class ListingClient:
 
         def ask() -> list[Listed]:
             params: dict[str, object] = {"id": str(peer)}
-            return parse_channels(self._rpc.call("listpeerchannels", params, _CHANNEL_FIELDS))
+            return parse_channels(self._call("listpeerchannels", params, _CHANNEL_FIELDS))
 
         return self._asked(ask)
+
+    def _call(self, method: str, params: dict[str, object], fields: object) -> object:
+        answer = self._rpc.call(method, params, fields)
+        self._on_answer()
+        return answer
 
     def _asked(self, ask: Callable[[], T]) -> T | None:
         try:
@@ -75,7 +82,7 @@ class ListingClient:
         except (RpcError, ValueError) as error:
             self.failure = str(error)
             if self._told.is_due(self.failure):
-                logger.warning("%s; asking again when lightningd says something", error)
+                logger.warning("%s; asking again within half a minute", error)
             return None
         if not self.is_answered:
             logger.info("lightningd answers again")

@@ -78,11 +78,6 @@ class Listing(NamedTuple):
     channels: list[Listed]
     online: list[Vertex]
 
-    @property
-    def peers_with_channels(self) -> set[Vertex]:
-        """Whose channels are open, or were and have not closed."""
-        return {each.channel.peer for each in self.channels if each.was_open}
-
 
 def payload(topic: str, params: object) -> dict[str, object]:
     """What a notification is about, whether its topic names it or not."""

@@ -2,7 +2,8 @@
 
 It listens to ``connect``, ``disconnect`` and ``channel_state_changed``, and answers
 ``lightning-cli chanfitness``, ``chanfitness-peer ID`` and ``chanfitness-history
-CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-prometheus``.
+CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-own-outage``,
+``chanfitness-prometheus``.
 
 Four threads: this one reads what lightningd says, and does no more than pass it on
 with the time at which it came; the watcher's feeds the store; a third answers
@@ -14,6 +15,7 @@ lightningd's log.
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import os
 import queue
@@ -28,14 +30,16 @@ from ...clock import Clock
 from ...errors import ChanFitnessError
 from ...events import OnEvent
 from ...logs import Log
+from ...periods import OWN_OUTAGE, parse_own_outage
 from ...store import ChannelEventStore
 from ...terminal.wakeup import InterruptedBySignalError, Signals
+from ..inbox import Inbox
 from .log import log_to
 from .output import Output
 from .rpc_client import LightningRpc
 from .rpc_methods import ANSWER_TIMEOUT, CATCH_UP, Query
 from .server import BAD_PARAMETERS, FAILED, RefusedError, Server
-from .watcher import TOPICS, Inbox, Watcher
+from .watcher import TOPICS, Watcher
 
 with extra("cln"):
     from pyln.client import Plugin  # type: ignore[import-untyped]
@@ -131,6 +135,12 @@ class WatchingPlugin:
             None,
             "[HOST:]PORT at which Prometheus may scrape; HOST is 127.0.0.1 unless given",
         )
+        plugin.add_option(
+            "chanfitness-own-outage",
+            None,
+            "If all peers go within this period, it is the node's own outage; 90s unless given;"
+            " off: every outage is the peer's",
+        )
         plugin.init()(self._init)
 
     def _teller(self, topic: str) -> Callable[..., None]:
@@ -168,7 +178,7 @@ class WatchingPlugin:
         return Watcher(
             os.path.join(plugin.lightning_dir, database),
             LightningRpc(os.path.join(plugin.lightning_dir, plugin.rpc_filename)),
-            startup=plugin.startup,
+            own_outage=self._own_outage(),
             clock=self._clock,
             inbox=self._inbox,
             on_event=self._on_event,
@@ -180,6 +190,13 @@ class WatchingPlugin:
         if value is not None and (not isinstance(value, str) or not value):
             raise ValueError(f"bad {name} {quoted(value)}")
         return value
+
+    def _own_outage(self) -> datetime.timedelta | None:
+        text = self._option("chanfitness-own-outage")
+        try:
+            return OWN_OUTAGE if text is None else parse_own_outage(text)
+        except ValueError as error:
+            raise ValueError(f"chanfitness-own-outage: {error}") from None
 
     def _exporting(self, text: str) -> Callable[[ChannelEventStore], None]:
         """What serves Prometheus, once there is a store."""

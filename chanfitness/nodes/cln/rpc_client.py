@@ -30,6 +30,10 @@ class RpcError(ChanFitnessError):
     """A question was not answered, or with an error."""
 
 
+class NoAnswerError(RpcError):
+    """A question was not answered at all."""
+
+
 class LightningRpc:
     """The socket ``path``; each question has ``timeout`` seconds in all, by ``monotonic``.
 
@@ -49,7 +53,7 @@ class LightningRpc:
         self._aborted = False
 
     def call(self, method: str, params: dict[str, object], fields: object) -> object:
-        """The ``result`` of a question, or :class:`RpcError`.
+        """The ``result`` of a question, or :class:`RpcError`: without an answer ``NoAnswerError``.
 
         ``fields``: lightningd is asked for these alone, as its filters name them.
         One that does not know filters answers in full.
@@ -70,7 +74,21 @@ class LightningRpc:
                 finally:
                     self._release()
         except (OSError, ValueError, RecursionError) as error:
-            raise RpcError(f"{method}: no answer from lightningd: {quoted(str(error))}") from None
+            kind = NoAnswerError if isinstance(error, OSError) else RpcError
+            raise kind(f"{method}: no answer from lightningd: {quoted(str(error))}") from None
+
+    def is_answered(self) -> bool:
+        """Whether lightningd answers: asks the cheapest question that its own loop answers.
+
+        That is to leave this connection as it is, without notifications of its own.
+        """
+        try:
+            self.call("notifications", {"enable": False}, {})
+        except NoAnswerError:
+            return False
+        except RpcError:  # an answer all the same
+            return True
+        return True
 
     def abort(self) -> None:
         """Let the question at hand fail, and every later one."""
@@ -104,6 +122,8 @@ class LightningRpc:
             answer += chunk
             if len(answer) > LONGEST_ANSWER:
                 raise ValueError(f"more than {LONGEST_ANSWER} bytes")
+        if not answer:
+            raise OSError("it hung up")
         return _result(json.loads(answer))
 
 

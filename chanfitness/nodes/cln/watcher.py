@@ -5,6 +5,10 @@ time at which it came. The thread starts the store (blind), takes a snapshot, an
 turns what comes after it into events with those times. A lightningd that does not
 answer holds up this thread alone; what has to wait for its answer is asked for
 again at its next notification.
+
+Twice a minute the thread asks for a sign of life. When none came for too long,
+because lightningd was frozen or this process was, the time since the last one is blind,
+and a new snapshot is taken. Once an hour the lists are compared with what is known.
 """
 
 from __future__ import annotations
@@ -14,27 +18,33 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from ...checks import quoted
-from ...clock import Clock, SteadyClock, reader
+from ...clock import Clock, Moment, SteadyClock, reader
 from ...config import NOT_YET_KNOWN, Config
-from ...core.queries import Overview
 from ...core.saved_state import ClosedRow
 from ...errors import ChanFitnessError, RequestTimeoutError
-from ...events import MonitoringPausedEvent, OnEvent, OpenChannel
+from ...events import (
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OnEvent,
+    OpenChannel,
+    SnapshotEvent,
+)
 from ...logs import Log
-from ...periods import KEPT, OWN_OUTAGE
+from ...periods import KEPT, OWN_OUTAGE, outage_settings
 from ...storage.sqlite import SqliteStorage, read
 from ...store import ChannelEventStore
 from ...subscribe import Server
 from ...wire import OutPoint
+from ..inbox import Inbox
+from ..signs_of_life import ASK_SECONDS, LISTS_PERIOD, SignsOfLife, elapsed
 from .channels import Channels
 from .listings import ListingClient
-from .messages import Listing, parse_peer
+from .messages import Listing
 from .notifications import Notification, Notifications
-from .rpc_client import LightningRpc
-from .startup_grace import StartupGrace
+from .rpc_client import LightningRpc, RpcError
 
 logger = Log(__name__)
 
@@ -46,39 +56,37 @@ MAXIMUM_INBOX = 10_000
 MAXIMUM_CHANGES = 1000
 """How many changes of state may wait for a listing that does not come."""
 
+_FLOOD = "lightningd says more than can be handled"
+_SILENCE = "no sign of life of lightningd came for a while: it was frozen, or this plugin was"
+
 _END_TIMEOUT = 0.25  # seconds for what is in the inbox, then as much without lightningd
 _STORE_TIMEOUT = 30.0  # seconds for an answer of our own store
-
-
-class Inbox(Protocol):
-    """What :class:`Watcher` needs of a ``queue.SimpleQueue``."""
-
-    def put(self, item: Any) -> None:
-        """Never blocks."""
-
-    def get(self, *, timeout: float | None) -> Any:
-        """The next item, or ``queue.Empty`` after so many seconds."""
-
-    def qsize(self) -> int:
-        """How many items there are."""
 
 
 class _Stop(NamedTuple):
     at: datetime.datetime | None
 
 
-class _Overrun(NamedTuple):
+class _Gap(NamedTuple):
     """What was told from ``at`` on, until this is handled, is not in the inbox."""
 
     at: datetime.datetime
+    reason: str
+
+
+class _Lists(NamedTuple):
+    """What was listed, when it was asked for: to be compared once all before it is told."""
+
+    listing: Listing
+    asked: datetime.datetime
 
 
 class Watcher:
     """Keeps the figures of one lightningd's channels, in the database ``path``.
 
-    ``startup``: lightningd has just started, so that its connects are still to come.
-    ``after_start``: called with the store once it has started; what it raises is
-    logged. ``clock``, ``on_event``: as in :class:`~chanfitness.Config`.
+    ``own_outage``: as for :func:`~chanfitness.periods.outage_settings`. ``after_start``:
+    called with the store once it has started; what it raises is logged. ``clock``,
+    ``on_event``: as in :class:`~chanfitness.Config`.
 
     All methods are safe from any thread; none waits but :meth:`ready` and
     :meth:`stop`. What fails is logged: nothing but ``ready`` raises.
@@ -89,18 +97,17 @@ class Watcher:
         path: str,
         rpc: LightningRpc,
         *,
-        startup: bool,
+        own_outage: datetime.timedelta | None = OWN_OUTAGE,
         clock: Clock | None = None,
         inbox: Inbox | None = None,
         on_event: OnEvent | None = None,
         after_start: Callable[[ChannelEventStore], object] | None = None,
     ) -> None:
         self._clock = SteadyClock() if clock is None else clock
-        self._now = reader(self._clock)
+        self._read_clock = reader(self._clock)
         self._inbox: Inbox = queue.SimpleQueue() if inbox is None else inbox
         self._rpc = rpc
-        self._listings = ListingClient(rpc)
-        self._is_starting = startup
+        self._listings = ListingClient(rpc, self._note_answer)
         self._after_start = after_start
         self._feed: Server[object] = Server()
         feed = self._feed.subscribe()
@@ -113,8 +120,8 @@ class Watcher:
                 clock=self._clock,
                 history=KEPT,
                 storage=self._storage,
-                own_outage=OWN_OUTAGE,
                 on_event=on_event,
+                **outage_settings(own_outage),
             )
         )
         self._thread = threading.Thread(target=self._run, name="chanfitness-cln", daemon=True)
@@ -122,11 +129,14 @@ class Watcher:
         self._failure: str | None = None  # why there is no store, once _started is set
         self.names: Mapping[str, OutPoint] = {}  # of channels; replaced, never changed
         self._latest: Notification | None = None
-        self._is_overrun = threading.Event()
+        self._has_gap = threading.Event()
+        self._signs = SignsOfLife(self._clock)  # since a snapshot was asked for
         # What follows belongs to the thread.
         self._channels: Channels
         self._sees = False
-        self._grace: StartupGrace | None = None
+        self._asked: Moment  # when a sign of life was asked for
+        self._listed: Moment  # when the lists were
+        self._lists: _Lists | None = None  # that are in the inbox
         self._notifications: Notifications
         self._known_already = 0  # so many items of the inbox are older than the snapshot
 
@@ -136,15 +146,20 @@ class Watcher:
 
     def tell(self, topic: str, params: object) -> None:
         """Note what lightningd says, and when. Too much of it is left to a new snapshot."""
-        if self._is_overrun.is_set():
+        if self._has_gap.is_set():
             return
-        if self._inbox.qsize() >= MAXIMUM_INBOX:
-            overrun = _Overrun(self._clock.now())
-            self._is_overrun.set()
-            self._inbox.put(overrun)
-            return
-        notification = self._latest = Notification(topic, params, self._clock.now())
-        self._inbox.put(notification)
+        if not self._signs.note():
+            self._leave_a_gap(self._signs.silent_since(), _SILENCE)
+        elif self._inbox.qsize() >= MAXIMUM_INBOX:
+            self._leave_a_gap(None, _FLOOD)
+        else:
+            notification = self._latest = Notification(topic, params, self._clock.now())
+            self._inbox.put(notification)
+
+    def _leave_a_gap(self, at: datetime.datetime | None, reason: str) -> None:
+        gap = _Gap(at or self._clock.now(), reason)
+        self._has_gap.set()
+        self._inbox.put(gap)
 
     def reached(self) -> threading.Event:
         """Is set once all that was told before has reached the store."""
@@ -205,10 +220,11 @@ class Watcher:
                 break
             if isinstance(item, threading.Event):
                 item.set()
-            elif isinstance(item, _Overrun):
-                self._is_overrun.clear()  # first: from here on all is told again
+            elif isinstance(item, _Gap):
+                self._signs = SignsOfLife(self._clock)
+                self._has_gap.clear()  # first: from here on all is told again
                 if has_store:
-                    self._guarded(self._start_over, item.at)
+                    self._guarded(self._start_over, *item)
             elif has_store and not is_known:
                 self._guarded(self._take, item)
         if self._sees:
@@ -222,6 +238,7 @@ class Watcher:
         except Exception as error:
             self._failure = f"cannot watch the channels: {quoted(error)}"
         else:
+            self._asked = self._read_clock()
             self._channels = channels = Channels(self._storage.channel_ids)
             self._notifications = Notifications(
                 channels, self._listings, self._put, self._is_latest, self._publish
@@ -233,15 +250,25 @@ class Watcher:
         self._started.set()
         return self._failure is None
 
-    def _next(self) -> Notification | threading.Event | _Stop | _Overrun | None:
-        """The next item; None when the connects have settled."""
-        wait = self._grace.wait(self._now()) if self._grace is not None else None
+    def _next(self) -> Notification | threading.Event | _Stop | _Gap | _Lists | None:
+        """The next item; None when a sign of life is to be asked for."""
         try:
-            item: Notification | threading.Event | _Stop | _Overrun
-            item = self._inbox.get(timeout=None if wait is None else wait.total_seconds())
+            item: Notification | threading.Event | _Stop | _Gap | _Lists
+            item = self._inbox.get(timeout=self._until_asking())
         except queue.Empty:
+            with suppress(Exception):
+                self._asked = self._read_clock()
             return None
         return item
+
+    def _until_asking(self) -> float | None:
+        """Seconds to wait until a sign of life is to be asked for; None: it never is."""
+        if self._failure is not None:
+            return None
+        with suppress(Exception):  # a clock that fails is no reason not to go on
+            since = elapsed(self._asked, self._read_clock())
+            return max(ASK_SECONDS - since.total_seconds(), 0)
+        return ASK_SECONDS
 
     def _guarded(self, do: Callable[..., object], *arguments: object) -> None:
         try:
@@ -249,71 +276,70 @@ class Watcher:
         except Exception:
             logger.exception("could not handle %s", quoted(arguments))
 
-    def _take(self, notification: Notification | None) -> None:
-        if notification is None or not self._sees:
-            self._take_blindly(notification)
+    def _take(self, item: Notification | _Lists | None) -> None:
+        if not self._sees:
+            if item is None or item is self._latest:
+                self._look()  # what is told is in the snapshot that is to come
+        elif item is None:
+            self._ask_for_a_sign()
+        elif isinstance(item, _Lists):
+            self._compare(item)
         else:
-            self._notifications.take(notification)
+            self._notifications.take(item)
             if self._notifications.waiting > MAXIMUM_CHANGES:
-                self._start_over(notification.at)
+                self._start_over(item.at, _FLOOD)
 
-    def _start_over(self, at: datetime.datetime) -> None:
+    def _start_over(self, at: datetime.datetime, reason: str) -> None:
         """See nothing from ``at`` on, until a new snapshot."""
-        logger.warning("lightningd says more than can be handled: taking a new snapshot")
+        logger.warning("%s: taking a new snapshot", reason)
         if self._sees:
             self._put([MonitoringPausedEvent(at)])
             self._sees = False
         self._notifications.forget()
-        self._is_starting |= self._grace is not None  # some of its connects were not told
-        self._grace = None
         self._known_already = 0
         self._look()
 
-    # Before all is seen: what is told is in the snapshot that is to come.
-
-    def _take_blindly(self, notification: Notification | None) -> None:
-        if notification is None:
-            self._grace = None
-            self._look()
-        elif self._grace is None:
-            if self._is_latest(notification):
-                self._look()
-        elif notification.topic == "connect":
-            peer = notification.parsed(parse_peer)
-            if peer is not None:
-                self._grace.connected(peer, self._now())
-
     def _look(self) -> None:
-        """Take the snapshot; right after a start of lightningd, see first who is to come."""
+        """Take a snapshot, from which on all is seen."""
+        self._signs = SignsOfLife(self._clock)
+        self._signs.note()
+        self._lists = None
         told = self._inbox.qsize()
-        listing = self._listings.everything()
-        if listing is None:
-            return
-        overview = self._store.get_overview(timeout=_STORE_TIMEOUT)
-        if self._is_starting:
-            self._is_starting = False
-            self._grace = self._begin_grace(listing, overview)
-        if self._grace is None:
-            self._resume(listing, overview)
+        lists = self._ask_for_lists()
+        if lists is not None:
+            online = len(lists.listing.online)
+            self._put_snapshot(MonitoringResumedEvent, lists)
+            self._sees = True
             self._known_already = told
+            logger.info("watching: channels %d, peers online %d", len(self._channels), online)
 
-    def _begin_grace(self, listing: Listing, overview: Overview) -> StartupGrace | None:
-        """The wait for the connects; None if nobody is to come."""
-        away = listing.peers_with_channels.difference(listing.online)
-        if not away:
-            return None
-        were_offline = {peer.peer for peer in overview.peers if not peer.online}
-        logger.info("peers with channels that are not connected yet: %d", len(away))
-        return StartupGrace(self._now(), away, away - were_offline, bool(listing.online))
+    # While all is seen.
 
-    def _resume(self, listing: Listing, overview: Overview) -> None:
-        remembered = [OpenChannel(each.channel_point, each.peer) for each in overview.channels]
-        self._put(self._channels.resume(listing, remembered))
-        self._publish()
-        self._sees = True
-        logger.info(
-            "watching: channels %d, peers online %d", len(self._channels), len(listing.online)
-        )
+    def _ask_for_a_sign(self) -> None:
+        self._signs.expect()
+        if self._rpc.is_answered():
+            self._signs.note()
+        silent_since = self._signs.silent_since()
+        if silent_since is not None:
+            self._start_over(silent_since, _SILENCE)
+        elif elapsed(self._listed, self._read_clock()) >= LISTS_PERIOD:
+            self._lists = self._ask_for_lists()
+            if self._lists is not None:
+                self._inbox.put(self._lists)
+
+    def _compare(self, lists: _Lists) -> None:
+        """Put what was listed, after all that was told until it came."""
+        if lists is self._lists and not self._notifications.waiting:
+            self._put_snapshot(SnapshotEvent, lists)
+
+    def _ask_for_lists(self) -> _Lists | None:
+        self._listed, asked = self._read_clock(), self._clock.now()
+        listing = self._listings.everything()
+        return None if listing is None else _Lists(listing, asked)
+
+    def _note_answer(self) -> None:
+        if not self._signs.note():
+            raise RpcError(_SILENCE)
 
     # Events.
 
@@ -323,6 +349,14 @@ class Watcher:
     def _put(self, events: Sequence[object]) -> None:
         for event in events:
             self._feed.send_update(event)
+
+    def _put_snapshot(
+        self, kind: type[MonitoringResumedEvent | SnapshotEvent], lists: _Lists
+    ) -> None:
+        overview = self._store.get_overview(timeout=_STORE_TIMEOUT)
+        remembered = [OpenChannel(each.channel_point, each.peer) for each in overview.channels]
+        self._put(self._channels.snapshot(kind, *lists, remembered))
+        self._publish()
 
     def _publish(self) -> None:
         """Let others know which channel has which name; after the events that told it."""

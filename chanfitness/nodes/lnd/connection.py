@@ -1,4 +1,4 @@
-"""One connection to lnd: two streams and a few questions, in one queue.
+"""One connection to lnd: two streams, a few questions, and signs of life, in one queue.
 
 lnd's messages are handed out as they came, in bytes; a stream's messages keep
 their order. One thread uses a connection; only :meth:`Connection.abandon` is
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from ...checks import extra
+from ...clock import Clock, reader
+from ..inbox import Inbox
+from ..signs_of_life import ANSWER_SECONDS, ASK_SECONDS, LISTS_PERIOD, SignsOfLife, elapsed
 from .errors import AbandonedError, DisconnectedError
 from .settings import Credentials
 
@@ -23,76 +26,89 @@ with extra("lnd"):
 CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
 
-ANSWER_SECONDS = 300
-"""How long lnd may take for one answer: a node may be big, and a network slow."""
+LISTS_DUE = "lists due"
+"""Comes from :meth:`Connection.next` once an hour, in place of a stream."""
+
+LIST_SECONDS = 300
+"""How long lnd may take for a list: a node may be big, and a network slow."""
+
+_SILENCE = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+)
+"""The codes that gRPC makes up itself, where nobody answers. All others are signs of life."""
 
 _OPTIONS = [
     ("grpc.max_receive_message_length", 200 * 1024 * 1024),
     ("grpc.enable_http_proxy", 0),  # lncli has none either
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),  # each connection is a new one
-    # A dead line is noticed by a ping. By default a gRPC server hangs up on who pings
-    # more often than every five minutes, and gRPC stops after two pings without data.
-    ("grpc.keepalive_time_ms", 310_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.ping_timeout_ms", 20_000),
-    ("grpc.http2.max_pings_without_data", 0),
 ]
 _NO_FIELDS = b""  # every request that is made is an empty message
 
 
 class Connection:
-    """Connects when it is first asked for something; ``close()`` ends it."""
+    """Connects when it is first asked for something; ``close()`` ends it.
 
-    def __init__(self, target: str, credentials: Credentials) -> None:
+    ``clock``: dates the signs of life. ``inbox``: empty; where the thread that asks for them
+    waits, and is told to end.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        credentials: Credentials,
+        clock: Clock,
+        inbox: Inbox,
+    ) -> None:
+        self.signs = SignsOfLife(clock)
+        self.signs.note()
+        self._read_clock = reader(clock)
+        self._inbox = inbox
         self._metadata = [("macaroon", credentials.macaroon)]
         self._channel = grpc.secure_channel(
             target, grpc.ssl_channel_credentials(credentials.certificate), options=_OPTIONS
         )
         self._arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._held: deque[tuple[str, bytes]] = deque()
-        self._readers: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []
         self._is_abandoned = False
 
     def subscribe(self) -> None:
-        """Begin both streams."""
+        """Begin both streams, and to ask for signs of life."""
         for stream in (CHANNEL_EVENTS, PEER_EVENTS):
             call = self._method(self._channel.unary_stream, stream)(
                 _NO_FIELDS, metadata=self._metadata
             )
-            reader = threading.Thread(
-                target=self._read,
-                args=[stream, call],
-                name=f"chanfitness-lnd-{stream}",
-                daemon=True,
-            )
-            reader.start()
-            self._readers.append(reader)
+            self._start(stream, self._read, stream, call)
+        self._start("GetState", self._ask_for_signs)
 
-    def ask(self, method: str) -> bytes:
-        """What lnd answers. What its streams send meanwhile is held back for :meth:`next`.
+    def ask(self, method: str, meanwhile: Callable[[str, bytes], object]) -> bytes:
+        """What lnd answers. What its streams send until then is given to ``meanwhile``.
 
-        Raises ``DisconnectedError`` if the question or a stream failed, or a stream
-        ended; ``AbandonedError`` after :meth:`abandon`.
+        Raises ``DisconnectedError`` if the question or a stream failed, a stream ended,
+        or lnd gives no sign of life; ``AbandonedError`` after :meth:`abandon`.
         """
         call = self._method(self._channel.unary_unary, method).future(
-            _NO_FIELDS, metadata=self._metadata, timeout=ANSWER_SECONDS
+            _NO_FIELDS, metadata=self._metadata, timeout=LIST_SECONDS
         )
         call.add_done_callback(self._arrivals.put)
         while (arrival := self._take()) is not call:
-            self._held.append(arrival)
+            meanwhile(*arrival)
         if call.code() is not grpc.StatusCode.OK:
             raise DisconnectedError(call.code(), call.details())
+        if not self.signs.note():
+            raise _too_late()
         answer: bytes = call.result()
         return answer
 
     def next(self) -> tuple[str, bytes]:
-        """A stream and its next message; waits for one.
+        """A stream and its next message, or ``LISTS_DUE``; waits for one.
 
-        Raises ``DisconnectedError`` once a stream ended, ``AbandonedError`` after
-        :meth:`abandon`.
+        Raises ``DisconnectedError`` once a stream ended or lnd gives no sign of life,
+        ``AbandonedError`` after :meth:`abandon`.
         """
-        arrival: tuple[str, bytes] = self._held.popleft() if self._held else self._take()
+        arrival: tuple[str, bytes] = self._take()
         return arrival
 
     def abandon(self) -> None:
@@ -101,10 +117,11 @@ class Connection:
         self._arrivals.put(None)
 
     def close(self) -> None:
-        """End all calls; returns when no thread reads any more."""
+        """End all calls; returns when no thread of it runs any more."""
+        self._inbox.put(None)
         self._channel.close()
-        for reader in self._readers:
-            reader.join()
+        for thread in self._threads:
+            thread.join()
 
     @staticmethod
     def _method(kind: Any, name: str) -> Any:
@@ -118,12 +135,69 @@ class Connection:
             raise arrival
         return arrival
 
-    def _read(self, stream: str, call: Any) -> None:
-        ended = DisconnectedError(None, "a thread that reads a stream died")
+    # In threads of their own.
+
+    def _start(self, name: str, do: Callable[..., DisconnectedError], *arguments: object) -> None:
+        thread = threading.Thread(
+            target=self._run, args=[do, *arguments], name=f"chanfitness-lnd-{name}", daemon=True
+        )
+        thread.start()
+        self._threads.append(thread)
+
+    def _run(self, do: Callable[..., DisconnectedError], *arguments: object) -> None:
+        end = DisconnectedError(None, "a thread of the connection died")
         try:
-            with suppress(grpc.RpcError):  # its code says the same
-                for message in call:
-                    self._arrivals.put((stream, message))
-            ended = DisconnectedError(call.code(), call.details())
+            end = do(*arguments)
         finally:
-            self._arrivals.put(ended)
+            self._arrivals.put(end)
+
+    def _read(self, stream: str, call: Any) -> DisconnectedError:
+        """Pass on what a stream sends, until it ends."""
+        with suppress(grpc.RpcError):  # its code says the same
+            for message in call:
+                if not self.signs.note():
+                    return _too_late()
+                self._arrivals.put((stream, message))
+        return DisconnectedError(call.code(), call.details())
+
+    def _ask_for_signs(self) -> DisconnectedError:
+        """Ask for a sign of life twice a minute, until none comes; tell when lists are due."""
+        ask: Any = self._channel.unary_unary("/lnrpc.State/GetState")
+        listed = self._read_clock()
+        while self._is_time_to_ask():
+            self.signs.expect()
+            code = _code_of(ask)
+            if code not in _SILENCE:
+                if not self.signs.note():
+                    return _too_late()
+            elif self.signs.silent_since() is not None:  # no stream sent anything either
+                return DisconnectedError(None, f"no sign of life (GetState: {code.name})")
+            now = self._read_clock()
+            if elapsed(listed, now) >= LISTS_PERIOD:
+                listed = now
+                self._arrivals.put((LISTS_DUE, b""))
+        return DisconnectedError(None, "it was closed")
+
+    def _is_time_to_ask(self) -> bool:
+        """Wait until it is; false, and at once, after :meth:`close`."""
+        try:
+            self._inbox.get(timeout=ASK_SECONDS)
+        except queue.Empty:
+            return True
+        return False
+
+
+def _code_of(ask: Any) -> grpc.StatusCode:
+    """How a question was answered. It needs no macaroon, so it sends none."""
+    try:
+        ask(_NO_FIELDS, timeout=ANSWER_SECONDS)
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()
+        return code
+    except ValueError:  # of a channel that was closed meanwhile
+        return grpc.StatusCode.CANCELLED
+    return grpc.StatusCode.OK
+
+
+def _too_late() -> DisconnectedError:
+    return DisconnectedError(None, "no sign of life came for a while: it was frozen, or we were")

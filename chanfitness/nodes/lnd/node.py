@@ -10,16 +10,18 @@ Needs ``pip install 'chanfitness[lnd]'``.
 
 from __future__ import annotations
 
+import queue
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from typing_extensions import Self
 
+from ...clock import Clock, SteadyClock
 from ...config import Config, NotYetKnown, Subscription
 from ...errors import NodeError, ShuttingDownError
-from ...events import OpenChannel
-from ...wire import Vertex
 from ..backoff import Backoff
+from ..inbox import Inbox
 from .settings import StrPath, resolve
 from .watch import Watch
 
@@ -35,11 +37,13 @@ class LndNode:
     there cannot be.
 
     TLS is always verified. Of lnd's RPC it calls ``SubscribeChannelEvents``,
-    ``SubscribePeerEvents``, ``ListChannels`` and ``ListPeers``, nothing else.
+    ``SubscribePeerEvents``, ``ListChannels``, ``ListPeers``, and ``State.GetState``, which
+    needs no macaroon, nothing else.
 
-    lnd may restart, be locked, or be away: monitoring is paused and goes on with a
-    snapshot. Only if lnd refuses us (its certificate is not ours, it does not take
-    the macaroon) does that end, and ``fault`` says why.
+    lnd may restart, be locked, be frozen or away: monitoring is paused, as of its last
+    sign of life if it fell silent, and goes on with a snapshot. Only if lnd refuses us
+    (its certificate is not ours, it does not take the macaroon) does that end, and
+    ``fault`` says why.
 
     One store at a time. All methods are safe from any thread. ``backoff`` says
     when it tries again, ``patience`` for how many seconds ``get_open_channels``
@@ -64,19 +68,25 @@ class LndNode:
         )
         self.backoff = Backoff()
         self.patience = 10.0
+        self.make_inbox: Callable[[], Inbox] = queue.SimpleQueue  # for tests to replace
         self._lock = threading.Lock()  # guards changes of what follows
+        self._clock: Clock = SteadyClock()
         self._watch: Watch | None = None
         self._closed = False
 
     def config(self, **options: Any) -> Config:
-        """A :class:`~chanfitness.Config` of this node; ``options`` are for its other fields."""
-        return Config(
+        """A :class:`~chanfitness.Config` of this node; ``options`` are for its other fields.
+
+        Its clock dates what this node puts from now on.
+        """
+        config = Config(
             subscribe_channel_events=self.subscribe_channel_events,
             subscribe_peer_events=self.subscribe_peer_events,
             get_open_channels=self.get_open_channels,
-            is_peer_online=self.is_peer_online,
             **options,
         )
+        self._clock = config.clock
+        return config
 
     def subscribe_channel_events(self) -> Subscription:
         """Connect, unless that was done; the one subscription, to both kinds of events.
@@ -91,19 +101,14 @@ class LndNode:
         """The same as :meth:`subscribe_channel_events`, and the same object."""
         return self._subscribed()
 
-    def get_open_channels(self) -> list[OpenChannel] | NotYetKnown:
-        """The channels that are open, or ``NOT_YET_KNOWN``: then they come as an event.
+    def get_open_channels(self) -> NotYetKnown:
+        """``NOT_YET_KNOWN``: the channels that are open come as an event.
 
-        Waits for the first try to connect. Raises ``NodeError`` if lnd refuses us,
-        ``ShuttingDownError`` after :meth:`close`; else as
+        Waits until it is put, or the first try to connect has failed. Raises ``NodeError``
+        if lnd refuses us, ``ShuttingDownError`` after :meth:`close`; else as
         :meth:`subscribe_channel_events`.
         """
-        return self._subscribed().open_channels(self.patience)
-
-    def is_peer_online(self, peer: Vertex) -> bool:
-        """Is that peer online, by what lnd said last?"""
-        watch = self._watch
-        return watch is not None and peer in watch.online
+        return self._subscribed().wait_for_snapshot(self.patience)
 
     @property
     def fault(self) -> NodeError | None:
@@ -130,7 +135,7 @@ class LndNode:
                 raise ShuttingDownError("this node was closed")
             if self._watch is None or self._watch.is_cancelled:
                 self._settings.read()  # so that the caller hears what is missing
-                watch = Watch(self._settings, self.backoff)
+                watch = Watch(self._settings, self.backoff, self._clock, self.make_inbox)
                 watch.start()
                 self._watch = watch
             return self._watch

@@ -1,37 +1,34 @@
 """The thread that keeps a connection to lnd, and turns what it sends into events.
 
-Each connection subscribes first and then takes a snapshot. What the streams send
-meanwhile is put after it, as it came: an event that the snapshot contains already
-changes nothing. (An open channel is the exception, and skipped: a store takes a
-second opening for an error.)
+Each connection subscribes first and then takes a snapshot, which has the time at which
+the lists were asked for; once an hour another is taken, to set right what was not told.
+What the streams send meanwhile is put as it comes, before the snapshot: a store lets it
+win over the lists.
 """
 
 from __future__ import annotations
 
 import atexit
+import datetime
 import queue
 import threading
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...checks import extra, quoted
+from ...clock import Clock
 from ...config import NOT_YET_KNOWN, NotYetKnown
 from ...core.watchable_queue import ENDED, WatchableQueue
 from ...errors import NodeError, ShuttingDownError
-from ...events import (
-    ClosedChannelEvent,
-    MonitoringPausedEvent,
-    MonitoringResumedEvent,
-    OpenChannel,
-    OpenChannelEvent,
-    PeerOnlineEvent,
-)
+from ...events import MonitoringPausedEvent, MonitoringResumedEvent, OpenChannel, SnapshotEvent
 from ...logs import Log
 from ...wire import Vertex
 from ..backoff import Backoff
+from ..inbox import Inbox
 from ..told_reasons import ToldReasons
 from . import messages as lnd_messages
-from .connection import CHANNEL_EVENTS, LIST_CHANNELS, LIST_PEERS, Connection
+from .connection import CHANNEL_EVENTS, LIST_CHANNELS, LIST_PEERS, LISTS_DUE, Connection
 from .errors import AbandonedError, DisconnectedError
 from .settings import Credentials, Settings
 
@@ -41,29 +38,46 @@ with extra("lnd"):
 logger = Log("chanfitness.nodes.lnd")
 
 
+class _Lists(NamedTuple):
+    """The fields of a snapshot event: ``asked`` is when the lists were asked for."""
+
+    channels: list[OpenChannel]
+    peers: list[Vertex]
+    asked: datetime.datetime
+
+
 class Watch:
     """One subscription: ``updates`` is the queue, ``cancel()`` ends it.
 
-    ``updates`` begins with a ``MonitoringResumedEvent`` and ends with ``ENDED``;
-    a ``MonitoringPausedEvent`` stands wherever a connection was lost. ``fault``:
+    A ``MonitoringResumedEvent`` stands in ``updates`` wherever a connection was made, a
+    ``MonitoringPausedEvent`` wherever one was lost, ``ENDED`` at the end. ``fault``:
     None, or why it ended by itself. All is safe from any thread.
+
+    ``clock``: dates the snapshots, and the last sign of life of an lnd that fell silent.
+    ``make_inbox``: called for the inbox of each connection.
     """
 
-    def __init__(self, settings: Settings, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        backoff: Backoff,
+        clock: Clock,
+        make_inbox: Callable[[], Inbox],
+    ) -> None:
         self.updates: queue.Queue[Any] = WatchableQueue(threading.RLock())
         self.fault: NodeError | None = None
-        self.online: set[Vertex] = set()  # as far as is known
         self._settings = settings
         self._backoff = backoff
+        self._clock = clock
+        self._make_inbox = make_inbox
         self._cancelled = threading.Event()
         self._tried = threading.Event()  # to connect, once
-        self._snapshot: list[OpenChannel] | None = None  # the first one
         self._thread = threading.Thread(target=self._run, name="chanfitness-lnd", daemon=True)
         self._joining = threading.Lock()  # one at a time: Thread.join() of two may raise
         # What follows is the thread's own, but that cancel() abandons the connection.
         self._connection: Connection | None = None
-        self._open: set[OpenChannel] = set()
         self._sees = False
+        self._silent_since: datetime.datetime | None = None  # while it sees nothing
         self._is_loss_told = False
         self._told = ToldReasons()
 
@@ -76,18 +90,18 @@ class Watch:
         """Was :meth:`cancel` called?"""
         return self._cancelled.is_set()
 
-    def open_channels(self, timeout: float) -> list[OpenChannel] | NotYetKnown:
-        """The first snapshot, or ``NOT_YET_KNOWN`` if the first try to connect failed.
+    def wait_for_snapshot(self, timeout: float) -> NotYetKnown:
+        """Wait until the first snapshot is put, or the first try to connect has failed.
 
-        Waits for that try, for ``timeout`` seconds at most. Raises ``NodeError`` if
-        lnd refuses us, ``ShuttingDownError`` after :meth:`cancel`.
+        Waits for ``timeout`` seconds at most. Raises ``NodeError`` if lnd refuses us,
+        ``ShuttingDownError`` after :meth:`cancel`.
         """
         self._tried.wait(timeout)
         if self.is_cancelled:
             raise ShuttingDownError("the subscription was cancelled")
         if self.fault is not None:
             raise NodeError(*self.fault.args)
-        return NOT_YET_KNOWN if self._snapshot is None else list(self._snapshot)
+        return NOT_YET_KNOWN
 
     def cancel(self) -> None:
         """End it at once; returns when its thread has ended, except on that thread."""
@@ -121,7 +135,10 @@ class Watch:
             self._cease_to_see()  # if that failed the last time
             credentials = self._settings.read()
             try:
-                with closing(Connection(self._settings.target, credentials)) as connection:
+                connection = Connection(
+                    self._settings.target, credentials, self._clock, self._make_inbox()
+                )
+                with closing(connection):
                     self._connection = connection
                     if not self.is_cancelled:  # else cancel() may have missed the connection
                         self._follow(connection)
@@ -142,37 +159,45 @@ class Watch:
             # Of this answer nothing matters but that it came: by now lnd has begun both
             # streams. gRPC sends what is called before it has connected in any order, so
             # if asked for the lists at once, lnd might list first and listen later.
-            connection.ask(LIST_PEERS)
-            channels = lnd_messages.open_channels(connection.ask(LIST_CHANNELS))
-            self._see(channels, lnd_messages.online_peers(connection.ask(LIST_PEERS)))
+            connection.ask(LIST_PEERS, self._pass_on)
+            self._see(self._ask_for_lists(connection))
             while True:
-                self._pass_on(*connection.next())
+                stream, raw = connection.next()
+                if stream == LISTS_DUE:
+                    self.updates.put(SnapshotEvent(*self._ask_for_lists(connection)))
+                else:
+                    self._pass_on(stream, raw)
         except DecodeError:
             raise DisconnectedError(None, "it sent a message that cannot be read") from None
         finally:
+            if self._sees:
+                self._silent_since = connection.signs.silent_since()
             self._cease_to_see()
+
+    def _ask_for_lists(self, connection: Connection) -> _Lists:
+        asked = self._clock.now()
+        channels = lnd_messages.open_channels(connection.ask(LIST_CHANNELS, self._pass_on))
+        peers = lnd_messages.online_peers(connection.ask(LIST_PEERS, self._pass_on))
+        return _Lists(channels, peers, asked)
 
     # What is put.
 
-    def _see(self, channels: list[OpenChannel], peers: list[Vertex]) -> None:
-        self._open, self.online = set(channels), set(peers)
-        self.updates.put(MonitoringResumedEvent(channels, peers))
+    def _see(self, lists: _Lists) -> None:
+        self.updates.put(MonitoringResumedEvent(*lists))
         self._sees = True
         self._is_loss_told = False
         self._backoff.succeeded()
-        if self._snapshot is None:
-            self._snapshot = channels
-            self._tried.set()
+        self._tried.set()
         logger.info(
             "connected to lnd at %s: %d channels, %d peers",
             self._settings.rpcserver,
-            len(channels),
-            len(peers),
+            len(lists.channels),
+            len(lists.peers),
         )
 
     def _cease_to_see(self) -> None:
         if self._sees:
-            self.updates.put(MonitoringPausedEvent())
+            self.updates.put(MonitoringPausedEvent(self._silent_since))
             self._sees = False
 
     def _pass_on(self, stream: str, raw: bytes) -> None:
@@ -182,24 +207,8 @@ class Watch:
         except ValueError as error:
             logger.warning("skipped an event of lnd: %s", error)
             return
-        if event is not None and self._is_news(event):
+        if event is not None:
             self.updates.put(event)
-
-    def _is_news(self, event: lnd_messages.Event) -> bool:
-        """Note what an event tells; false if a store would take it for an error."""
-        if isinstance(event, OpenChannelEvent):
-            channel = OpenChannel(event.channel_point, event.peer)
-            if channel in self._open:
-                logger.debug("channel %s with %s is open already", *channel)
-                return False
-            self._open.add(channel)
-        elif isinstance(event, ClosedChannelEvent):
-            self._open.discard(OpenChannel(event.channel_point, event.peer))
-        elif isinstance(event, PeerOnlineEvent):
-            self.online.add(event.peer)
-        else:
-            self.online.discard(event.peer)
-        return True
 
     # What is told.
 

@@ -13,6 +13,7 @@ from chanfitness import (
     OpenChannel,
     OpenChannelEvent,
     OutPoint,
+    SnapshotEvent,
     Vertex,
 )
 from chanfitness.nodes.cln.channels import Channels, Event
@@ -54,7 +55,7 @@ def changed(state: str, *, name: str = ID, short_id: str | None = None) -> State
 def watched(*channels: Listed) -> Channels:
     """Channels that were listed as open."""
     known = Channels({})
-    known.resume(Listing(list(channels), []), [])
+    known.snapshot(MonitoringResumedEvent, Listing(list(channels), []), AT, [])
     return known
 
 
@@ -63,13 +64,12 @@ def resumed(
 ) -> list[Event]:
     """What is told of a listing, after this was remembered, all with Alice."""
     known = Channels(ids or {})
-    return known.resume(
-        Listing(channels, [ALICE]), [OpenChannel(point, ALICE) for point in remembered]
-    )
+    open_before = [OpenChannel(point, ALICE) for point in remembered]
+    return known.snapshot(MonitoringResumedEvent, Listing(channels, [ALICE]), AT, open_before)
 
 
 def snapshot(*points: OutPoint) -> MonitoringResumedEvent:
-    return MonitoringResumedEvent([OpenChannel(point, ALICE) for point in points], [ALICE])
+    return MonitoringResumedEvent([OpenChannel(point, ALICE) for point in points], [ALICE], AT)
 
 
 # Changes that are told.
@@ -327,20 +327,23 @@ def test_a_splice_and_a_close_that_were_not_seen_are_told_in_order() -> None:
 
 def test_ids_of_what_is_not_listed_are_kept_and_of_what_closed_are_not() -> None:
     channels = Channels({ID: CHANNEL_1, channel_id(8): CHANNEL_2})
-    channels.resume(Listing([listed(CHANNEL_1, "ONCHAIN", was_open=False)], []), [])
+    listing = Listing([listed(CHANNEL_1, "ONCHAIN", was_open=False)], [])
+    channels.snapshot(MonitoringResumedEvent, listing, AT, [])
     assert channels.ids == {channel_id(8): CHANNEL_2}
 
 
-def test_a_snapshot_keeps_the_order_of_the_listing_and_all_peers() -> None:
+@pytest.mark.parametrize("kind", [MonitoringResumedEvent, SnapshotEvent])
+def test_a_snapshot_keeps_the_order_of_the_listing_and_all_peers(
+    kind: type[MonitoringResumedEvent | SnapshotEvent],
+) -> None:
     known = Channels({})
     entries = [
         listed(CHANNEL_2, name=channel_id(8), peer=BOB),
         listed(CHANNEL_1, peer=ALICE),
     ]
-    (event,) = known.resume(Listing(entries, [BOB, ALICE]), [])
-    assert event == MonitoringResumedEvent(
-        [OpenChannel(CHANNEL_2, BOB), OpenChannel(CHANNEL_1, ALICE)], [BOB, ALICE]
-    )
+    (event,) = known.snapshot(kind, Listing(entries, [BOB, ALICE]), AT, [])
+    open_channels = [OpenChannel(CHANNEL_2, BOB), OpenChannel(CHANNEL_1, ALICE)]
+    assert event == kind(open_channels, [BOB, ALICE], AT)
 
 
 def test_what_the_snapshot_has_closes_by_an_event() -> None:

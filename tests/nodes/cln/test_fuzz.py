@@ -21,7 +21,7 @@ import pytest
 from chanfitness import ManualClock
 from chanfitness.storage.sqlite import read
 
-from ...support.fake_lightningd import Inbox, Notification, RpcServer, recorded
+from ...support.fake_lightningd import Notification, RpcServer, recorded
 from ...support.fuzzing import (
     WAYS,
     bounded_memory,
@@ -30,6 +30,7 @@ from ...support.fuzzing import (
     random_damages,
     set_field,
 )
+from ...support.inbox import Inbox
 from ...support.lengths import length
 from ...support.persistent_stores import nothing_is_lost
 from ...support.plugin_process import plugin_here

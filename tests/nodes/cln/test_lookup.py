@@ -19,15 +19,17 @@ from ...support.cln_plugin_fixtures import (
     NORMAL,
     clock,
     ids,
+    inbox,
     rpc,
     tell,
     wire,
 )
 from ...support.fake_lightningd import RpcServer, Wire
+from ...support.inbox import Inbox
 from ...support.plugin_process import plugin_here
 from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
 
-__all__ = ["clock", "rpc", "wire"]
+__all__ = ["clock", "inbox", "rpc", "wire"]
 
 TWINS = OutPoint("ab" * 32, 1), OutPoint("ab" * 32, 12)
 
@@ -179,20 +181,20 @@ def test_a_channel_keeps_its_names_over_a_splice(wire: Wire, rpc: RpcServer) -> 
 # Closed channels.
 
 
-def closed_after_an_hour(wire: Wire, clock: ManualClock) -> None:
-    clock.advance(timedelta(minutes=45))
+def closed_after_an_hour(wire: Wire, inbox: Inbox) -> None:
+    inbox.let_pass(timedelta(minutes=45))
     tell(wire, "disconnect", {"id": str(ALICE)})
-    clock.advance(timedelta(minutes=15))
+    inbox.let_pass(timedelta(minutes=15))
     tell(wire, "channel_state_changed", change(channel_id(1), ALICE, "ONCHAIN"))
     assert ids(wire.result("chanfitness")) == []
 
 
 def test_a_closed_channel_is_answered_with_its_last_figures(
-    tmp_path: Path, rpc: RpcServer, clock: ManualClock
+    tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox
 ) -> None:
-    with plugin_here(tmp_path, clock=clock) as wire:
+    with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:
         wire.result("chanfitness")
-        closed_after_an_hour(wire, clock)
+        closed_after_an_hour(wire, inbox)
         code, reason = wire.refusal("chanfitness-history", "1x1x1")
         assert (code, "no channel 1x1x1 is open, and none is saved" in reason) == (FAILED, True)
     rpc.listings["listpeerchannels"] = channels(

@@ -102,7 +102,6 @@ def test_a_listing_has_channels_and_who_is_online() -> None:
     ]
     assert [each.short_id for each in listing.channels] == ["1x2x3", None]
     assert listing.online == [ALICE, CAROL]
-    assert listing.peers_with_channels == {ALICE, BOB}
 
 
 def test_of_two_lists_the_one_that_was_asked_for_last_says_who_is_online() -> None:

@@ -22,14 +22,15 @@ from chanfitness.nodes.cln.output import Output
 from chanfitness.nodes.cln.plugin import WatchingPlugin
 
 from ...support.cln_messages import change, channel_id
-from ...support.cln_plugin_fixtures import FAILED, NORMAL, clock, ids, rpc, wire
+from ...support.cln_plugin_fixtures import FAILED, NORMAL, clock, ids, inbox, rpc, wire
 from ...support.disks import no_file_may_grow
 from ...support.fake_lightningd import RpcServer, Wire, init_params
+from ...support.inbox import Inbox
 from ...support.plugin_process import environment, logging_restored, plugin_here
 from ...support.stores import WAIT, Call
-from ...support.values import ALICE, BOB, CHANNEL_1
+from ...support.values import ALICE, BOB, CAROL, CHANNEL_1
 
-__all__ = ["clock", "rpc", "wire"]
+__all__ = ["clock", "inbox", "rpc", "wire"]
 
 
 def test_the_database_is_beside_the_nodes_own_files(wire: Wire, tmp_path: Path) -> None:
@@ -83,6 +84,28 @@ def test_a_bad_option_disables_the_plugin(tmp_path: Path, value: object) -> None
     with plugin_here(tmp_path, is_initialised=False) as wire:
         assert disabled(wire, tmp_path, db=value) == f"bad chanfitness-db {value!r}"
         assert "was not started" in wire.refusal("chanfitness")[1]
+
+
+@pytest.mark.parametrize("value", ["", "long", "90", 90])
+def test_a_bad_period_of_own_outages_disables_the_plugin(tmp_path: Path, value: object) -> None:
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        assert "chanfitness-own-outage" in disabled(wire, tmp_path, **{"own-outage": value})
+
+
+@pytest.mark.parametrize(("value", "lifetime"), [(None, 0), ("5m", 0), ("off", 1800)])
+def test_own_outages_may_be_switched_off(
+    tmp_path: Path, rpc: RpcServer, inbox: Inbox, value: str | None, lifetime: float
+) -> None:
+    options: dict[str, object] = {} if value is None else {"chanfitness-own-outage": value}
+    with plugin_here(tmp_path, options=options, clock=inbox.clock, inbox=inbox) as wire:
+        wire.result("chanfitness")
+        for topic in ("connect", "disconnect"):
+            for peer in (ALICE, BOB, CAROL):
+                wire.notify(topic, {"id": str(peer)})
+        wire.result("chanfitness")
+        inbox.let_pass(timedelta(minutes=30))
+        (channel,) = wire.result("chanfitness")["channels"]
+        assert (channel["lifetime_seconds"], channel["uptime_seconds"]) == (lifetime, 0)
 
 
 def test_an_init_that_makes_no_sense_is_refused(tmp_path: Path, rpc: RpcServer) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from chanfitness import ManualClock
 from chanfitness.nodes.cln.watcher import TOPICS
+from chanfitness.periods import OWN_OUTAGE, outage_settings
 from chanfitness.recording.format import parse_time, read
 from chanfitness.recording.replay import replay
 from chanfitness.reports.formats import report
 from chanfitness.reports.tables import TOTALS
 
-from ...support.fake_lightningd import Inbox, Notification, RpcServer, Wire, recorded
+from ...support.fake_lightningd import Notification, RpcServer, Wire, recorded
+from ...support.inbox import Inbox
 from ...support.paths import DATA
 from ...support.plugin_process import plugin_here
 
@@ -30,21 +32,20 @@ class Segment(NamedTuple):
     """A start of the plugin, and its end if lightningd was killed."""
 
     at: datetime
-    startup: bool
     killed_at: datetime | None = None
 
 
-NEVER = Segment(time("23:59:59"), startup=True)
+NEVER = Segment(time("23:59:59"))
 SEGMENTS = {
     "cln-regtest": [
-        Segment(time("11:27:33.681006"), startup=True),
-        Segment(time("11:35:06.169934"), startup=False),
-        Segment(time("11:35:43.788454"), startup=True),
+        Segment(time("11:27:33.681006")),
+        Segment(time("11:35:06.169934")),
+        Segment(time("11:35:43.788454")),
     ],
     "cln-regtest-2": [
-        Segment(time("11:38:30.744219"), startup=True),
-        Segment(time("11:38:40.309588"), startup=False, killed_at=time("11:38:51.436872")),
-        Segment(time("11:38:58.864606"), startup=True),
+        Segment(time("11:38:30.744219")),
+        Segment(time("11:38:40.309588"), killed_at=time("11:38:51.436872")),
+        Segment(time("11:38:58.864606")),
     ],
 }
 
@@ -68,7 +69,6 @@ class Told:
         self._clock.set(segment.at)
         with plugin_here(
             directory,
-            startup=segment.startup,
             clock=self._clock,
             inbox=self._inbox,
             on_event=lambda event, utc: self.events.append((utc, event)),
@@ -103,4 +103,5 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
 
     assert [(utc, event._replace(at=None)) for utc, event in told.events] == written
     with expected.open("rb") as lines:
-        assert told.answer == report(TOTALS, replay(lines, expected.name)).as_object()
+        replayed = replay(lines, expected.name, **outage_settings(OWN_OUTAGE))
+    assert told.answer == report(TOTALS, replayed).as_object()

@@ -71,7 +71,7 @@ def test_an_answer_may_end_with_the_connection(server: RpcServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"", "Expecting value"),
+        (b"", "hung up"),
         (b"nonsense\n\n", "Expecting value"),
         (b'{"result": ', "Expecting value"),
         (b"\xff\n\n", "decode"),
@@ -144,11 +144,36 @@ def test_ending_what_has_ended_does_nothing(server: RpcServer) -> None:
     client.abort()
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_one"),
+    [
+        ({}, True),
+        (b'{"error": {"code": -32601, "message": "Unknown command"}}\n\n', True),
+        (b"nonsense\n\n", True),
+        (b"", False),
+        (None, False),
+    ],
+)
+def test_any_answer_is_one(server: RpcServer, answer: object, is_one: bool) -> None:
+    server.answer = lambda method, params: answer
+    assert rpc(server, WAIT if is_one else 0.1).is_answered() is is_one
+    assert server.asked.get(timeout=WAIT) == ("notifications", {"enable": False})
+
+
 # ListingClient.
 
 
+def test_an_answer_that_is_refused_is_none(server: RpcServer) -> None:
+    def refuse() -> None:
+        raise RpcError("too late")
+
+    listings = ListingClient(rpc(server), refuse)
+    assert listings.everything() is None
+    assert listings.failure == "too late"
+
+
 def test_everything_is_two_questions(server: RpcServer) -> None:
-    listing = ListingClient(rpc(server)).everything()
+    listing = ListingClient(rpc(server), bool).everything()
     assert listing is not None
     assert [each.channel for each in listing.channels] == [
         OpenChannel(CHANNEL_1, ALICE),
@@ -162,7 +187,7 @@ def test_everything_is_two_questions(server: RpcServer) -> None:
 
 
 def test_the_channels_of_one_peer_are_one_question(server: RpcServer) -> None:
-    listed = ListingClient(rpc(server)).channels_of(BOB)
+    listed = ListingClient(rpc(server), bool).channels_of(BOB)
     assert listed is not None
     assert [each.channel for each in listed] == [OpenChannel(CHANNEL_2, BOB)]
     assert server.asked.get(timeout=WAIT) == ("listpeerchannels", {"id": str(BOB)})
@@ -171,7 +196,7 @@ def test_the_channels_of_one_peer_are_one_question(server: RpcServer) -> None:
 def test_only_what_is_needed_is_asked_for(server: RpcServer) -> None:
     questions: list[dict[str, Any]] = []
     server.on_question = questions.append
-    ListingClient(rpc(server)).everything()
+    ListingClient(rpc(server), bool).everything()
     assert [json.dumps(question["filter"])[:20] for question in questions] == [
         '{"peers": [{"id": tr',
         '{"channels": [{"peer',
@@ -182,7 +207,7 @@ def test_a_lightningd_that_does_not_answer_is_logged_once_each_time(
     server: RpcServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    listings = ListingClient(rpc(server))
+    listings = ListingClient(rpc(server), bool)
     assert listings.everything() is not None
     server.listings["listpeers"] = "nonsense"
     for _ in range(3):
@@ -195,5 +220,5 @@ def test_a_lightningd_that_does_not_answer_is_logged_once_each_time(
 
     texts = [record.getMessage() for record in caplog.records]
     assert [text.partition(" ")[0] for text in texts] == ["expected", "lightningd", "expected"]
-    assert "asking again when lightningd says something" in texts[0]
+    assert "asking again within half a minute" in texts[0]
     assert texts[1] == "lightningd answers again"

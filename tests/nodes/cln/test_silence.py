@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from chanfitness import (
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    PeerOfflineEvent,
+    SnapshotEvent,
+)
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.startup_grace import MISSING_TIMEOUT
 from chanfitness.nodes.cln.watcher import Watcher
 from chanfitness.storage.sqlite import read
 
-from ...support.cln_messages import change
+from ...support.cln_messages import change, entry
 from ...support.cln_watchers import (
     HOUR,
     ID_1,
@@ -22,15 +28,18 @@ from ...support.cln_watchers import (
     SEEN,
     Node,
     figures,
+    history,
     node,
     peer_info,
     points,
     sees,
 )
 from ...support.stores import WAIT, Call
-from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, vertex
+from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START, vertex
 
 __all__ = ["node"]
+
+ASKED_EVERY = timedelta(seconds=30)
 
 
 def test_without_an_answer_it_stays_blind_until_lightningd_says_something(
@@ -51,23 +60,16 @@ def test_without_an_answer_it_stays_blind_until_lightningd_says_something(
     assert caplog.text.count("asking again") == 1
 
 
-@pytest.mark.parametrize("startup", [False, True])
-def test_without_an_answer_a_start_of_the_node_is_seen_later(node: Node, startup: bool) -> None:
-    node.set_state(ID_1, CHANNEL_1, ALICE)
-    node.set_state(ID_2, CHANNEL_2, BOB)
+def test_without_an_answer_it_asks_again_twice_a_minute(node: Node) -> None:
     node.is_silent()
-    with node.watched(startup=startup) as store:
+    with node.watched() as store:
+        node.let_pass(HOUR)
+        assert node.rpc.asked.qsize() == 2 * 121
         node.is_silent(False)
-        node.connect(ALICE)
-        assert sees(store) is not startup
-        node.is_silent()
-        node.connect(BOB)
-        node.let_pass(MISSING_TIMEOUT)
-        node.is_silent(False)
-        node.tell("connect", {"id": str(BOB)})
+        node.let_pass(ASKED_EVERY - SECOND)
+        assert not sees(store)
+        node.let_pass(SECOND)
         assert sees(store)
-        assert peer_info(store, ALICE).online
-        assert peer_info(store, BOB).online
 
 
 def test_an_open_that_could_not_be_asked_for_is_made_up_for(node: Node) -> None:
@@ -127,10 +129,10 @@ def test_what_had_to_wait_counts_from_when_it_was_told(node: Node) -> None:
         node.watcher.tell("channel_state_changed", change(ID_2, BOB, NORMAL))
         assert held.wait(WAIT)
         node.watcher.tell("disconnect", {"id": str(ALICE)})
-        node.clock.advance(HOUR)
+        node.clock.advance(ASKED_EVERY)
         release.set()
         node.catch_up()
-        assert figures(store) == (1, 0)
+        assert figures(store) == (ASKED_EVERY / HOUR, 0)
 
 
 @pytest.mark.parametrize("is_blind", [True, False])
@@ -138,7 +140,7 @@ def test_a_silent_lightningd_is_not_asked_at_each_of_many_notifications(
     node: Node, is_blind: bool
 ) -> None:
     held, release = threading.Event(), threading.Event()
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
     if is_blind:
         hold_lists(node, held, release)
     watcher.start()
@@ -166,7 +168,7 @@ def test_a_lightningd_that_never_answers_holds_up_neither_answers_nor_the_end(no
         hanging.set()
 
     node.rpc.answer = hang
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path, WAIT), startup=True)
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path, WAIT))
     watcher.start()
     store = watcher.ready(WAIT)
     assert hanging.wait(WAIT)
@@ -174,3 +176,202 @@ def test_a_lightningd_that_never_answers_holds_up_neither_answers_nor_the_end(no
     assert not watcher.reached().is_set()
     Call(watcher.stop).result()
     assert "chanfitness-cln" not in {thread.name for thread in threading.enumerate()}
+
+
+# A lightningd that is frozen: its notifications do not come, and it does not answer.
+
+
+def test_a_sign_of_life_is_asked_for_twice_a_minute(node: Node) -> None:
+    with node.watched():
+        listed = node.rpc.asked.qsize()
+        node.let_pass(timedelta(minutes=10))
+        asked = [node.rpc.asked.get(timeout=WAIT) for _ in range(node.rpc.asked.qsize())]
+    assert asked[listed:] == [("notifications", {"enable": False})] * 20
+
+
+@pytest.mark.parametrize("is_busy", [True, False])
+def test_a_sign_is_asked_for_also_while_questions_come(node: Node, is_busy: bool) -> None:
+    with node.watched():
+        listed = node.rpc.asked.qsize()
+        for _ in range(30):
+            node.let_pass(2 * SECOND)
+            if is_busy:
+                node.catch_up()
+        assert node.rpc.asked.qsize() - listed == 2
+
+
+def freeze(node: Node) -> None:
+    """From now on its socket takes questions, and hangs up without an answer."""
+    node.rpc.answer = lambda method, params: b""
+
+
+def thaw(node: Node) -> None:
+    node.is_silent(False)
+
+
+def test_a_frozen_lightningd_is_blind_from_its_last_sign(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.let_pass(10 * SECOND)
+        node.tell("connect", {"id": str(BOB)})
+        node.let_pass(10 * SECOND)
+        freeze(node)
+        node.let_pass(5 * SECOND)
+        assert sees(store)
+        node.let_pass(5 * SECOND)
+        assert not sees(store)
+        assert figures(store) == (10 * SECOND / HOUR, 10 * SECOND / HOUR)
+        assert node.watcher is not None
+        assert node.watcher.warnings() != []
+        node.let_pass(HOUR)
+        thaw(node)
+        node.let_pass(ASKED_EVERY)
+        assert sees(store)
+        assert history(store).blind == HOUR + ASKED_EVERY + 20 * SECOND
+        assert node.watcher.warnings() == []
+    assert caplog.text.count("no sign of life of lightningd") == 1
+
+
+@pytest.mark.parametrize("answer", [b'{"error": {"message": "Unknown command"}}\n\n', b"?\n\n"])
+def test_any_answer_is_a_sign(node: Node, answer: bytes) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    with node.watched() as store:
+        node.rpc.others["notifications"] = answer
+        node.let_pass(HOUR)
+        assert sees(store)
+        assert figures(store) == (1, 0)
+
+
+def test_what_it_tells_while_it_does_not_answer_is_a_sign(node: Node) -> None:
+    def answer(method: str, params: dict[str, Any]) -> bytes:
+        assert node.watcher is not None
+        node.watcher.tell("connect", {"id": str(BOB)})
+        return b""
+
+    with node.watched() as store:
+        node.rpc.answer = answer
+        node.let_pass(10 * ASKED_EVERY)
+        assert sees(store)
+        assert peer_info(store, BOB).online
+
+
+# This process is frozen: when it goes on, what came meanwhile is told late.
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_told_after_a_gap_is_left_to_a_new_snapshot(
+    node: Node, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.let_pass(ASKED_EVERY)
+        with node.held() as watcher:
+            node.clock.advance(HOUR)
+            node.disconnect(ALICE)
+            node.connect(ALICE)
+            if told:
+                watcher.tell("disconnect", {"id": str(ALICE)})
+                watcher.tell("connect", {"id": str(ALICE)})
+        node.let_pass(ASKED_EVERY)
+        assert sees(store)
+        assert history(store).blind == HOUR
+        assert peer_info(store).flap_count == 0
+        assert figures(store)[0] == pytest.approx(2 * ASKED_EVERY / HOUR)
+    assert caplog.text.count("it was frozen, or this plugin was") == 1
+
+
+def test_a_list_after_a_gap_is_no_snapshot(node: Node) -> None:
+    def late(method: str, params: dict[str, Any]) -> object:
+        thaw(node)
+        node.clock.advance(HOUR)
+        return node.rpc.listed(method, params)
+
+    node.rpc.answer = late
+    with node.watched() as store:
+        assert not sees(store)
+        node.let_pass(ASKED_EVERY)
+        assert sees(store)
+
+
+# Drift: once an hour the lists set right what was never told.
+
+
+def test_a_stray_notification_stands_for_an_hour_at_most(node: Node) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.connect(ALICE)
+    with node.watched() as store:
+        node.tell("disconnect", {"id": str(ALICE)})
+        assert not peer_info(store).online
+        node.let_pass(HOUR - SECOND)
+        assert not peer_info(store).online
+        node.let_pass(SECOND)
+        info = peer_info(store)
+        assert (info.online, info.flap_count) == (True, 1)
+
+
+def snapshots(events: list[Any]) -> list[SnapshotEvent]:
+    return [event for event in events if isinstance(event, SnapshotEvent)]
+
+
+def test_once_an_hour_the_lists_are_put(node: Node) -> None:
+    node.connect(ALICE)
+    events: list[Any] = []
+    with node.watched(on_event=lambda event, _: events.append(event)) as store:
+        node.entries[ID_1] = entry(ID_1, CHANNEL_1, ALICE)
+        node.restart()
+        for _ in range(2):
+            node.let_pass(HOUR)
+            assert points(store) == [CHANNEL_1]
+    assert snapshots(events) == [
+        SnapshotEvent([OpenChannel(CHANNEL_1, ALICE)], [], START + hours * HOUR) for hours in (1, 2)
+    ]
+
+
+def test_what_is_told_while_the_lists_are_asked_for_is_put_before_them(node: Node) -> None:
+    def answer(method: str, params: dict[str, Any]) -> object:
+        if method == "listpeerchannels":
+            assert node.watcher is not None
+            node.watcher.tell("disconnect", {"id": str(ALICE)})
+        return node.rpc.listed(method, params)
+
+    node.connect(ALICE)
+    events: list[Any] = []
+    with node.watched(on_event=lambda event, _: events.append(event)):
+        node.rpc.answer = answer
+        node.let_pass(HOUR)
+    kinds = [type(event) for event in events]
+    assert kinds == [
+        MonitoringResumedEvent,
+        PeerOfflineEvent,
+        SnapshotEvent,
+        MonitoringPausedEvent,
+    ]
+
+
+def test_lists_that_do_not_come_are_asked_for_an_hour_later(node: Node) -> None:
+    events: list[Any] = []
+    with node.watched(on_event=lambda event, _: events.append(event)):
+        node.rpc.listings["listpeers"] = "?"
+        node.let_pass(HOUR)
+        node.is_silent(False)
+        node.connect(ALICE)
+        node.let_pass(HOUR)
+    assert [event.at for event in snapshots(events)] == [START + 2 * HOUR]
+
+
+def test_lists_are_of_no_use_while_changes_wait_for_one_and_after_a_new_snapshot(
+    node: Node,
+) -> None:
+    events: list[Any] = []
+    with node.watched(on_event=lambda event, _: events.append(event)):
+        node.is_silent()
+        node.tell("channel_state_changed", change(ID_1, ALICE, NORMAL))
+        node.rpc.answer = lambda method, params: (
+            node.rpc.listed(method, params) if "id" not in params else "?"
+        )
+        node.let_pass(HOUR)
+    assert snapshots(events) == []

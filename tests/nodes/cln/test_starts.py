@@ -6,17 +6,18 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from chanfitness import ChannelEventStore, OutPoint
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.startup_grace import LIMIT, MISSING_TIMEOUT, QUIET
 from chanfitness.nodes.cln.watcher import Watcher
+from chanfitness.periods import OWN_OUTAGE, RETURN_GRACE
 
 from ...support.cln_messages import channel_id
 from ...support.cln_watchers import (
     HOUR,
     ID_1,
     ID_2,
-    SEEN,
     Node,
     figures,
     history,
@@ -26,7 +27,7 @@ from ...support.cln_watchers import (
     sees,
 )
 from ...support.stores import WAIT, Call
-from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, SECOND, vertex
+from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2
 
 __all__ = ["node"]
 
@@ -59,64 +60,54 @@ def test_a_channel_with_a_peer_that_was_there_already_is_up_from_its_first_momen
 def test_at_a_start_of_the_node_the_connects_give_nobody_an_outage_or_a_flap(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.set_state(ID_2, CHANNEL_2, BOB)
-    with node.watched(startup=True) as store:
-        assert not sees(store)
+    with node.watched() as store:
+        assert sees(store)
         node.let_pass(timedelta(seconds=0.06))
         node.connect(ALICE)
         node.let_pass(timedelta(seconds=0.05))
         node.connect(BOB)
-        assert not sees(store)
-        node.let_pass(QUIET)
-        assert sees(store)
         node.let_pass(HOUR)
         for peer, point in ((ALICE, CHANNEL_1), (BOB, CHANNEL_2)):
-            assert figures(store, point) == (1, 1)
+            lifetime, uptime = figures(store, point)
+            assert 1 <= lifetime == uptime <= 1.001
             assert peer_info(store, peer).flap_count == 0
             assert history(store, point).outages == ()
-
-
-def test_at_a_start_of_the_node_nobody_is_waited_for_if_nobody_has_a_channel(node: Node) -> None:
-    with node.watched(startup=True) as store:
-        assert sees(store)
 
 
 def test_a_peer_that_does_not_come_back_is_offline(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.set_state(ID_2, CHANNEL_2, BOB)
-    with node.watched(startup=True) as store:
+    with node.watched() as store:
         node.connect(ALICE)
-        node.let_pass(MISSING_TIMEOUT - SECOND)
-        assert not sees(store)
-        node.let_pass(SECOND + HOUR)
+        node.let_pass(HOUR)
         assert figures(store, CHANNEL_1) == (1, 1)
         assert figures(store, CHANNEL_2) == (1, 0)
         node.connect(BOB)
         assert peer_info(store, BOB).flap_count == 1
 
 
-def test_a_peer_that_was_gone_before_is_not_waited_for(node: Node) -> None:
-    node.set_state(ID_1, CHANNEL_1, ALICE)
-    node.set_state(ID_2, CHANNEL_2, BOB)
-    node.connect(ALICE)
-    with node.watched():
-        pass
-    node.restart()
-    with node.watched(startup=True) as store:
-        node.connect(ALICE)
-        node.let_pass(QUIET)
-        assert sees(store)
-
-
 def test_while_the_own_line_is_down_nobody_is_judged(node: Node) -> None:
     for number, peer in enumerate((ALICE, BOB, CAROL)):
         node.set_state(channel_id(number), OutPoint("ab" * 32, number), peer)
-    with node.watched(startup=True) as store:
+    with node.watched() as store:
         node.let_pass(5 * HOUR)
-        assert not sees(store)
         node.connect(BOB)
-        node.let_pass(MISSING_TIMEOUT)
-        assert sees(store)
-        assert figures(store, OutPoint("ab" * 32, 0)) == (0, 0)
+        node.let_pass(RETURN_GRACE)
+        assert figures(store, OutPoint("ab" * 32, 1)) == (5 / 3600, 5 / 3600)
+
+
+@pytest.mark.parametrize(("own_outage", "unseen"), [(OWN_OUTAGE, 1), (None, 0)])
+def test_own_outages_may_be_switched_off(
+    node: Node, own_outage: timedelta | None, unseen: int
+) -> None:
+    for number, peer in enumerate((ALICE, BOB, CAROL)):
+        node.set_state(channel_id(number), OutPoint("ab" * 32, number), peer)
+    with node.watched(own_outage=own_outage) as store:
+        node.connect(ALICE, BOB, CAROL)
+        node.let_pass(HOUR)
+        node.disconnect(CAROL, ALICE, BOB)
+        node.let_pass(HOUR)
+        assert figures(store, OutPoint("ab" * 32, 0)) == (2 - unseen, 1)
 
 
 def test_an_own_outage_is_nobodys_fault(node: Node) -> None:
@@ -125,42 +116,16 @@ def test_an_own_outage_is_nobodys_fault(node: Node) -> None:
         node.set_state(name, point, peer)
     node.connect(ALICE, BOB, CAROL)
     with node.watched() as store:
-        node.clock.advance(HOUR)
+        node.let_pass(HOUR)
         for peer in (CAROL, ALICE, BOB):
             node.disconnect(peer)
-            node.clock.advance(timedelta(seconds=40))
+            node.let_pass(timedelta(seconds=40))
         assert not sees(store)
-        node.clock.advance(5 * HOUR)
+        node.let_pass(5 * HOUR)
         node.connect(ALICE)
-        node.clock.advance(HOUR)
+        node.let_pass(HOUR)
         assert [figures(store, point) for point in named.values()] == [(2, 2), (2, 1), (2, 1)]
         assert [peer_info(store, peer).flap_count for peer in (ALICE, BOB, CAROL)] == [0, 0, 0]
-
-
-def test_peers_that_keep_coming_are_waited_for_but_not_without_end(node: Node) -> None:
-    crowd = [vertex(number) for number in range(1, 101)]
-    for number, peer in enumerate(crowd):
-        node.set_state(channel_id(number), OutPoint("ab" * 32, number), peer)
-    with node.watched(startup=True) as store:
-        for peer in crowd[: LIMIT // SECOND]:
-            node.let_pass(SECOND)
-            assert not sees(store)
-            node.connect(peer)
-        node.let_pass(SECOND)
-        assert sees(store)
-        assert sum(info.online for info in store.list_peers(timeout=WAIT)) == LIMIT // SECOND
-
-
-def test_what_happens_to_channels_while_the_connects_settle_is_in_the_snapshot(node: Node) -> None:
-    node.set_state(ID_1, CHANNEL_1, ALICE)
-    with node.watched(startup=True) as store:
-        node.set_state(ID_2, CHANNEL_2, BOB)
-        node.set_state(ID_1, CHANNEL_1, ALICE, SEEN)
-        node.tell("connect", {"id": None})
-        node.connect(ALICE)
-        node.connect(BOB)
-        node.let_pass(QUIET)
-        assert points(store) == [CHANNEL_2]
 
 
 def test_what_was_told_before_the_snapshot_is_not_told_twice(node: Node) -> None:
@@ -171,9 +136,7 @@ def test_what_was_told_before_the_snapshot_is_not_told_twice(node: Node) -> None
     def after_start(_: ChannelEventStore) -> None:
         assert late.wait(WAIT)
 
-    watcher = Watcher(
-        node.database, LightningRpc(node.rpc.path), startup=False, after_start=after_start
-    )
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), after_start=after_start)
     watcher.start()
     for topic in ("disconnect", "connect", "disconnect", "connect"):
         watcher.tell(topic, {topic: {"id": str(ALICE)}})

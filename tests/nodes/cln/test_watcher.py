@@ -18,7 +18,6 @@ from chanfitness import (
     SqliteStorage,
 )
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.startup_grace import QUIET
 from chanfitness.nodes.cln.watcher import Watcher
 from chanfitness.storage.sqlite import read
 
@@ -49,14 +48,13 @@ def test_an_end_is_where_blind_time_begins_and_figures_go_on_after_it(node: Node
         node.let_pass(3 * HOUR)
     node.clock.advance(10 * HOUR)
     node.restart()
-    with node.watched(startup=True) as store:
+    with node.watched() as store:
         node.connect(ALICE)
-        node.let_pass(QUIET)
         node.let_pass(HOUR)
         node.disconnect(ALICE)
         node.let_pass(HOUR)
         assert figures(store) == (5, 4)
-        assert history(store).blind == 10 * HOUR + QUIET
+        assert history(store).blind == 10 * HOUR
         assert peer_info(store).flap_count == 1
 
 
@@ -187,7 +185,7 @@ def test_a_database_in_use_is_an_error_and_nothing_else(
     storage = SqliteStorage(node.database)
     storage.open()
     try:
-        watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+        watcher = Watcher(node.database, LightningRpc(node.rpc.path))
         watcher.start()
         for _ in range(2):
             with pytest.raises(ChanFitnessError, match="another store is writing it"):
@@ -206,7 +204,7 @@ def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> N
         def now(self) -> datetime:
             return datetime(2026, 1, 1)
 
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False, clock=NaiveClock())
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path), clock=NaiveClock())
     watcher.start()
     with pytest.raises(ChanFitnessError, match=r"cannot watch the channels: .*naive"):
         watcher.ready(WAIT)
@@ -214,14 +212,14 @@ def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> N
 
 
 def test_a_watcher_that_was_not_started_ends(node: Node) -> None:
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
     with pytest.raises(RequestTimeoutError):
         watcher.ready(0)
     Call(watcher.stop).result()
 
 
 def test_a_watcher_may_be_stopped_twice(node: Node) -> None:
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path), startup=False)
+    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
     watcher.start()
     for _ in range(2):
         Call(watcher.stop).result()

@@ -38,7 +38,7 @@ from ...support.fake_lnd import (
     FakeLnd,
     online,
 )
-from ...support.lnd_nodes import a_node, closed_in_the_end, make_lnddir, watching
+from ...support.lnd_nodes import a_node, closed_in_the_end, make_lnddir, next_of, undated, watching
 from ...support.stores import WAIT, Call, OnRecord, call_together, running
 from ...support.values import ALICE, CHANNEL_1
 
@@ -74,7 +74,7 @@ def test_after_a_cancel_there_can_be_another_subscription(lnd: FakeLnd, tmp_path
         watcher.cancel()
         again = watcher.node.subscribe_peer_events()
         assert again is not watcher.subscription
-        assert again.updates.get(timeout=WAIT) == MonitoringResumedEvent([], [])
+        assert next_of(again.updates) == MonitoringResumedEvent([], [])
 
 
 def test_a_store_can_be_started_after_another_has_stopped(lnd: FakeLnd, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_close_while_it_connects(black_hole: str, tmp_path: Path) -> None:
     Call(node.close).result()
     with pytest.raises(ShuttingDownError):
         opening.result()
-    assert updates.get(timeout=WAIT) is ENDED
+    assert next_of(updates) is ENDED
     assert threads() == []
 
 
@@ -170,7 +170,7 @@ def test_close_at_any_moment(lnd: FakeLnd, tmp_path: Path) -> None:
         node = LndNode(rpcserver=lnd.rpcserver, lnddir=tmp_path)
         updates = node.subscribe_channel_events().updates
         Call(node.close).result()
-        events = [updates.get(timeout=WAIT) for _ in range(updates.qsize())]
+        events = [next_of(updates) for _ in range(updates.qsize())]
         assert events in ([ENDED], [NOTHING, MonitoringPausedEvent(), ENDED])
     assert threads() == []
 
@@ -179,7 +179,7 @@ def test_close_on_its_own_thread(lnd: FakeLnd, tmp_path: Path, caplog: Any) -> N
     caplog.set_level("INFO", "chanfitness.nodes.lnd")
     with a_node(lnd, tmp_path) as (node, _), OnRecord("connected to lnd", node.close):
         updates = node.subscribe_channel_events().updates
-        assert [updates.get(timeout=WAIT) for _ in range(3)] == [
+        assert [next_of(updates) for _ in range(3)] == [
             NOTHING,
             MonitoringPausedEvent(),
             ENDED,
@@ -220,7 +220,7 @@ class Breaking(queue.Queue[Any]):
         self.refused: object | None = refused
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
-        if self.refused is not None and item == self.refused:
+        if self.refused is not None and undated(item) == self.refused:
             self.refused = None
             raise RuntimeError("\x1b[31mno clock")
         super().put(item, block, timeout)
@@ -252,31 +252,30 @@ def test_an_event_that_cannot_be_put_breaks_the_connection(
         if refused == NOTHING:
             turnstile.let_one_pass()
             link = lnd.accept()
-        assert updates.get(timeout=WAIT) == comes.pop(0)
+        assert next_of(updates) == comes.pop(0)
         link.peers.send(online(ALICE))
         if refused != PeerOnlineEvent(ALICE):
-            assert updates.get(timeout=WAIT) == comes.pop(0)
+            assert next_of(updates) == comes.pop(0)
             link.end()
         turnstile.let_one_pass()
-        assert [updates.get(timeout=WAIT) for _ in comes] == comes
+        assert [next_of(updates) for _ in comes] == comes
     assert r"RuntimeError('\x1b[31mno clock')" in caplog.text
 
 
 def test_a_reader_that_dies_breaks_the_connection(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    def read(connection: Connection, stream: str, call: Any) -> None:
-        try:
-            real(connection, stream, iter(()))  # which has no code()
-        except AttributeError:
-            monkeypatch.undo()
+    def run(connection: Connection, do: Any, stream: str, call: Any) -> None:
+        monkeypatch.undo()
+        with pytest.raises(AttributeError):
+            real(connection, do, stream, iter(()))  # which has no code()
 
-    real = Connection._read
-    monkeypatch.setattr(Connection, "_read", read)
+    real = Connection._run
+    monkeypatch.setattr(Connection, "_run", run)
     with a_node(lnd, tmp_path) as (node, _):
         updates = node.subscribe_channel_events().updates
-        assert updates.get(timeout=WAIT) == NOTHING
-    assert "a thread that reads a stream died" in caplog.text
+        assert next_of(updates) == NOTHING
+    assert "a thread of the connection died" in caplog.text
 
 
 def test_a_thread_that_cannot_be_started(
@@ -290,14 +289,15 @@ def test_a_thread_that_cannot_be_started(
         monkeypatch.setattr(threading.Thread, "start", fail)
         with pytest.raises(RuntimeError, match="start new thread"):
             node.subscribe_channel_events()
-        assert node.get_open_channels() == []
+        assert node.get_open_channels() is NOT_YET_KNOWN
+        assert next_of(node.subscribe_channel_events().updates) == NOTHING
 
 
 def test_an_answer_that_does_not_come(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     answer = threading.Event()
-    monkeypatch.setattr(lnd_connection, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(lnd_connection, "LIST_SECONDS", 0.01)
     lnd.on = {LIST_CHANNELS: lambda _: answer.wait(timeout=WAIT)}
     with a_node(lnd, tmp_path) as (node, turnstile), turnstile.one_by_one():
         assert node.get_open_channels() is NOT_YET_KNOWN

@@ -24,6 +24,8 @@ from chanfitness import (
     ChannelEventStore,
     ClosedChannelEvent,
     ManualClock,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
     OpenChannel,
     PeerOfflineEvent,
     SqliteStorage,
@@ -150,15 +152,19 @@ def follow(
                 link = lnd.accept()
                 for each in [*segment.before, *segment.after]:
                     send(link, [each._replace(message=worse(each.message))])
-                    clock.advance(timedelta(seconds=1))
+                    clock.advance(timedelta(milliseconds=100))
                     check(store)
                 link.end(AWAY)
             link = lnd.accept()
             link.channels.send(closed(LAST))
             link.peers.send(offline(LAST.peer))
-            missing = {ClosedChannelEvent(*LAST), PeerOfflineEvent(LAST.peer)}
-            while missing:
-                missing.discard(handled.get(timeout=WAIT))
+            missing, sees = {ClosedChannelEvent(*LAST), PeerOfflineEvent(LAST.peer)}, False
+            while missing or not sees:
+                event = handled.get(timeout=WAIT)
+                missing.discard(event)
+                sees = not isinstance(event, MonitoringPausedEvent) and (
+                    sees or isinstance(event, MonitoringResumedEvent)
+                )
             check(store)
             overview = store.get_overview(timeout=WAIT)
     open_channels = lnd_messages.open_channels(lnd.answers[LIST_CHANNELS])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import queue
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chanfitness import (
+    NOT_YET_KNOWN,
     ChannelEventStore,
     ClosedChannelEvent,
     ManualClock,
@@ -36,7 +38,17 @@ from ...support.fake_lnd import (
     opened,
 )
 from ...support.fake_lnd import ENDED as STREAM_ENDED
-from ...support.lnd_nodes import Segment, a_node, recorded, send, watching
+from ...support.lnd_nodes import (
+    Segment,
+    Timer,
+    a_node,
+    first_snapshot,
+    next_of,
+    recorded,
+    send,
+    undated,
+    watching,
+)
 from ...support.paths import DATA
 from ...support.stores import WAIT, running
 from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, SECOND
@@ -83,16 +95,18 @@ def test_what_lnd_sent_comes_out_as_it_was_recorded(
     lnd.on = {LIST_CHANNELS: early}
     with a_node(lnd, tmp_path) as (node, _):
         updates = node.subscribe_channel_events().updates
-        assert updates.get(timeout=WAIT) == resumed
+        contained: list[object] = []
+        while (event := next_of(updates)) != resumed:
+            contained.append(event)
         send(links[0], segment.after)
         events = all_that_comes(updates, links[0])
         links[0].end(segment.statuses[0])
-        assert updates.get(timeout=WAIT) == paused
+        assert next_of(updates) == paused
     for kinds in (OF_CHANNELS, OF_PEERS):
-        came, wanted = of(kinds, events), of(kinds, expected)
-        contained = came[: len(came) - len(wanted)]
-        assert came == contained + wanted
-        check_contained(contained, resumed, segment)
+        came, wanted = of(kinds, [*contained, *events]), of(kinds, expected)
+        repeated = came[: len(came) - len(wanted)]
+        assert came == repeated + wanted
+        check_contained(repeated, resumed, segment)
     assert len(events) == len(of(OF_CHANNELS, events)) + len(of(OF_PEERS, events))
 
 
@@ -103,12 +117,12 @@ def all_that_comes(updates: queue.Queue[Any], link: Link) -> list[object]:
     last = {ClosedChannelEvent(CHANNEL_1, ALICE), PeerOfflineEvent(ALICE)}
     events: list[object] = []
     while not last.issubset(events):
-        events.append(updates.get(timeout=WAIT))
+        events.append(next_of(updates))
     return [event for event in events if event not in last]
 
 
 def check_contained(events: list[Any], resumed: MonitoringResumedEvent, segment: Segment) -> None:
-    """What came before the snapshot may follow it, if it changes nothing."""
+    """What was sent before the snapshot comes before or after it, and changes nothing."""
     assert len(events) <= len(segment.before)
     for event in events:
         assert isinstance(event, PeerOnlineEvent)
@@ -128,16 +142,17 @@ def test_a_store_says_what_it_says_of_the_recording(
     lnd.answers = segment.answers
     wanted = [line for line in segment.lines if not isinstance(line.event, MonitoringResumedEvent)]
     with a_node(lnd, tmp_path) as (node, _):
-        config = node.config(clock=clock, on_event=lambda event, _: handled.put(event))
+        timer = Timer(clock, node)
+        config = node.config(clock=clock, on_event=lambda event, _: handled.put(undated(event)))
         with running(ChannelEventStore(config)) as store:
             assert handled.get(timeout=WAIT) == first.event
             link = lnd.accept()
             for sent in segment.after:
-                clock.set(sent.at)
+                timer.pass_until(sent.at)
                 send(link, [sent])
                 if wanted[0].at == sent.at:
                     assert handled.get(timeout=WAIT) == wanted.pop(0).event
-            clock.set(last.at)
+            timer.pass_until(last.at)
             lnd.refuse(segment.statuses[0])
             link.end(segment.statuses[0])
             assert handled.get(timeout=WAIT) == MonitoringPausedEvent() == wanted.pop(0).event
@@ -167,25 +182,31 @@ def test_each_call_has_the_macaroon_in_hex(lnd: FakeLnd, tmp_path: Path) -> None
         assert [value for key, value in seen if key == "macaroon"] == [MACAROON.hex()] * 5
 
 
-def test_it_listens_before_it_lists(lnd: FakeLnd, tmp_path: Path) -> None:
-    """What happens after a list was made, and before it was answered, is not lost."""
+def test_what_happens_while_the_lists_are_asked_for_is_put_before_them(
+    lnd: FakeLnd, tmp_path: Path
+) -> None:
+    """The snapshot says when that was, so that a store knows which is newer."""
 
     def then_offline(_: object) -> None:
         if lnd.calls.count(LIST_PEERS) == 2:
             link = lnd.accept()
             link.peers.send(offline(ALICE))
             link.channels.send(opened(OpenChannel(CHANNEL_1, BOB)))
+            assert are_put.wait(timeout=WAIT)
 
+    are_put = threading.Event()
     lnd.set_state([], [ALICE])
     lnd.on = {LIST_PEERS: then_offline}
     with a_node(lnd, tmp_path) as (node, _):
+        clock = ManualClock()
+        Timer(clock, node)
         updates = node.subscribe_channel_events().updates
-        assert updates.get(timeout=WAIT) == MonitoringResumedEvent([], [ALICE])
-        events = [updates.get(timeout=WAIT) for _ in range(2)]
-    assert sorted(events, key=repr) == [
-        OpenChannelEvent(CHANNEL_1, BOB),
-        PeerOfflineEvent(ALICE),
-    ]
+        events = [next_of(updates) for _ in range(2)]
+        clock.advance(SECOND)
+        are_put.set()
+        snapshot = updates.get(timeout=WAIT)
+    assert sorted(events, key=repr) == [OpenChannelEvent(CHANNEL_1, BOB), PeerOfflineEvent(ALICE)]
+    assert snapshot == MonitoringResumedEvent([], [ALICE], clock.now() - SECOND)
 
 
 # What a store is given.
@@ -197,48 +218,46 @@ def test_a_config_has_the_node_and_what_else_was_said(lnd: FakeLnd, tmp_path: Pa
         config = node.config(clock=clock, own_outage=SECOND)
         assert (config.clock, config.own_outage) == (clock, SECOND)
         assert config.subscribe_channel_events() is config.subscribe_peer_events()
-        assert config.get_open_channels() == []
+        assert config.get_open_channels() is NOT_YET_KNOWN
+        assert config.is_peer_online is None
 
 
-def test_the_snapshot_is_what_a_store_starts_with(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_store_starts_with_the_snapshot_and_takes_it_once(lnd: FakeLnd, tmp_path: Path) -> None:
     lnd.set_state([OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_2, BOB)], [BOB, CAROL])
+    handled: list[object] = []
     with a_node(lnd, tmp_path) as (node, _):
-        assert node.get_open_channels() == [
-            OpenChannel(CHANNEL_1, ALICE),
-            OpenChannel(CHANNEL_2, BOB),
-        ]
-        assert [node.is_peer_online(peer) for peer in (ALICE, BOB, CAROL)] == [False, True, True]
+        config = node.config(on_event=lambda event, _: handled.append(event))
+        with running(ChannelEventStore(config)) as store:
+            overview = store.get_overview(timeout=WAIT)
+    assert overview.sees
+    assert [each.channel_point for each in overview.channels] == [CHANNEL_1, CHANNEL_2]
+    assert {each.peer: each.online for each in overview.peers} == {
+        ALICE: False,
+        BOB: True,
+        CAROL: True,
+    }
+    assert [type(event) for event in handled[:1]] == [MonitoringResumedEvent]
+    assert not any(isinstance(event, MonitoringResumedEvent) for event in handled[1:])
 
 
-def test_who_is_online_is_what_was_heard_last(lnd: FakeLnd, tmp_path: Path) -> None:
-    lnd.set_state([], [BOB])
-    with watching(lnd, tmp_path) as (watcher, link):
-        link.peers.send(online(ALICE), offline(BOB))
-        watcher.take_all(2)
-        assert watcher.node.is_peer_online(ALICE)
-        assert not watcher.node.is_peer_online(BOB)
-
-
-def test_nobody_is_online_before_lnd_was_asked(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_the_snapshot_is_put_when_it_is_known_that_it_comes(lnd: FakeLnd, tmp_path: Path) -> None:
+    lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [BOB])
     with a_node(lnd, tmp_path) as (node, _):
-        assert not node.is_peer_online(ALICE)
+        channels = [OpenChannel(CHANNEL_1, ALICE)]
+        assert first_snapshot(node) == MonitoringResumedEvent(channels, [BOB])
         assert node.fault is None
 
 
-def test_an_open_channel_that_the_snapshot_has_is_no_news(
-    lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, "chanfitness.nodes.lnd")
+def test_repeats_are_put_as_they_come(lnd: FakeLnd, tmp_path: Path) -> None:
     channel = OpenChannel(CHANNEL_1, ALICE)
     lnd.set_state([channel], [])
     with watching(lnd, tmp_path) as (watcher, link):
-        link.channels.send(opened(channel), closed(channel), opened(channel), closed(channel))
+        link.channels.send(opened(channel), closed(channel), closed(channel))
         assert watcher.take_all(3) == [
-            ClosedChannelEvent(*channel),
             OpenChannelEvent(*channel),
             ClosedChannelEvent(*channel),
+            ClosedChannelEvent(*channel),
         ]
-    assert f"channel {CHANNEL_1} with {ALICE} is open already" in caplog.text
 
 
 def test_what_closes_is_always_told(lnd: FakeLnd, tmp_path: Path) -> None:

@@ -32,8 +32,7 @@ from ...support.fake_lnd import (
     opened,
     peers,
 )
-from ...support.lnd_nodes import a_node, watching
-from ...support.stores import WAIT
+from ...support.lnd_nodes import a_node, next_of, watching
 from ...support.values import ALICE, BOB, CAROL, CHANNEL_1
 
 CODE = grpc.StatusCode
@@ -100,7 +99,7 @@ def test_what_cannot_be_used_of_a_snapshot_is_left_out(
     }
     with a_node(lnd, tmp_path) as (node, _):
         updates = node.subscribe_channel_events().updates
-        assert updates.get(timeout=WAIT) == MonitoringResumedEvent([good, good], [BOB, CAROL])
+        assert next_of(updates) == MonitoringResumedEvent([good, good], [BOB, CAROL])
     assert caplog.text.count("left out of lnd's answer: bad ") == 2
     assert "\x1b" not in caplog.text
 
@@ -134,7 +133,7 @@ def test_an_answer_that_is_none_breaks_the_connection(
         assert node.get_open_channels() is NOT_YET_KNOWN
         lnd.answers[method] = b""
         turnstile.let_one_pass()
-        assert updates.get(timeout=WAIT) == NOTHING
+        assert next_of(updates) == NOTHING
 
 
 def test_the_same_again_and_the_reverse_first(lnd: FakeLnd, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from chanfitness.nodes.lnd import LndNode
 from chanfitness.nodes.lnd.errors import DisconnectedError
 
 from ...support.fake_lnd import LOCKED, FakeLnd, authority
-from ...support.lnd_nodes import a_node, closed_in_the_end, make_lnddir, watching
+from ...support.lnd_nodes import a_node, closed_in_the_end, make_lnddir, next_of, watching
 from ...support.stores import WAIT
 
 CODE = grpc.StatusCode
@@ -132,6 +132,6 @@ def test_a_certificate_out_of_its_time_is_named_and_waited_out(
             lnd.stop()
             lnd.certificate = valid
             lnd.start()
-        assert updates.get(timeout=WAIT) == NOTHING
+        assert next_of(updates) == NOTHING
     assert told(caplog)[0] == reason
     assert told(caplog).count(reason) == 1

@@ -31,8 +31,7 @@ from ...support.fake_lnd import (
     FakeLnd,
     Status,
 )
-from ...support.lnd_nodes import a_node, closed_in_the_end, watching
-from ...support.stores import WAIT
+from ...support.lnd_nodes import a_node, closed_in_the_end, first_snapshot, next_of, watching
 
 CODE = grpc.StatusCode
 RENEWED = b"\x02renewed"
@@ -81,7 +80,7 @@ def check_refused(
         with pytest.raises(NodeError) as raised:
             node.get_open_channels()
         assert all(str(each) in str(raised.value) for each in what_it_says), raised.value
-    assert updates.get(timeout=WAIT) is ENDED
+    assert next_of(updates) is ENDED
     assert str(node.fault) == str(raised.value)
     assert node.fault is not raised.value
     assert [(each.levelno, each.getMessage()) for each in caplog.records] == [
@@ -127,7 +126,7 @@ def test_the_name_of_the_host_is_checked_not_its_address(tmp_path: Path) -> None
     with FakeLnd("localhost") as lnd, a_node(lnd, tmp_path):
         by_name = LndNode(rpcserver=f"localhost:{lnd.port}", lnddir=tmp_path)
         with closed_in_the_end(by_name):
-            assert by_name.get_open_channels() == []
+            assert first_snapshot(by_name) == NOTHING
         by_address = LndNode(rpcserver=lnd.rpcserver, lnddir=tmp_path)
         with closed_in_the_end(by_address), pytest.raises(NodeError, match="certificate"):
             by_address.get_open_channels()
@@ -156,7 +155,7 @@ def test_a_refusal_after_a_while_ends_the_subscription(lnd: FakeLnd, tmp_path: P
         watcher.cancel()
         (tmp_path / "other").write_bytes(RENEWED)
         (tmp_path / "other").rename(macaroon_file(tmp_path))
-        assert watcher.node.get_open_channels() == []
+        assert first_snapshot(watcher.node) == NOTHING
         assert watcher.node.fault is None
 
 
@@ -217,7 +216,7 @@ def test_a_macaroon_that_is_refused_because_lnd_is_making_a_new_one(
         lnd.accept_again()
         macaroon_file(tmp_path).write_bytes(RENEWED)
         turnstile.let_pass()
-        assert updates.get(timeout=WAIT) == NOTHING
+        assert next_of(updates) == NOTHING
 
 
 # What is missing from the start.
@@ -251,7 +250,7 @@ def test_a_file_that_is_none_is_named_at_once(
             assert str(path) in str(raised.value)
         assert node.fault is None
         path.write_bytes(good)
-        assert node.get_open_channels() == []
+        assert first_snapshot(node) == NOTHING
 
 
 def test_what_is_closed_reads_no_file(lnd: FakeLnd, tmp_path: Path) -> None:

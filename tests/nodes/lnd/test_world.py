@@ -6,6 +6,7 @@ import logging
 import queue
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,18 @@ import pytest
 from chanfitness import (
     ChannelEventStore,
     ClosedChannelEvent,
+    ManualClock,
     MonitoringResumedEvent,
     OpenChannel,
     PeerOfflineEvent,
+    SnapshotEvent,
     Vertex,
 )
 
 from ...support.fake_lnd import (
     AWAY,
     ENDED,
+    GET_STATE,
     LIST_CHANNELS,
     LIST_PEERS,
     LOCKED,
@@ -36,13 +40,16 @@ from ...support.fake_lnd import (
     opened,
 )
 from ...support.lengths import length
-from ...support.lnd_nodes import a_node
+from ...support.lnd_nodes import Timer, a_node
 from ...support.random_seeds import different_seeds
 from ...support.stores import WAIT, running
-from ...support.values import outpoint, vertex
+from ...support.values import START, outpoint, vertex
 
 SEEDS = different_seeds(length(20, 1000))
 STEPS = 60
+HOUR = timedelta(hours=1)
+ASKED_EVERY = timedelta(seconds=30)
+MOMENT = timedelta(milliseconds=1)
 PEERS = [vertex(number) for number in range(1, 6)]
 LAST = OpenChannel(outpoint(0), vertex(99))
 """In no world: that it closes, and its peer goes, tells that all has come."""
@@ -52,11 +59,12 @@ STATUSES = [ENDED, AWAY, (grpc.StatusCode.UNKNOWN, "who knows"), (grpc.StatusCod
 class World:
     """What is so on an lnd, told on its streams while somebody listens."""
 
-    def __init__(self, lnd: FakeLnd, chance: random.Random) -> None:
+    def __init__(self, lnd: FakeLnd, clock: ManualClock, chance: random.Random) -> None:
         self.open: list[OpenChannel] = []
         self.online: set[Vertex] = set()
         self.link: Link | None = None
-        self._lnd, self._chance = lnd, chance
+        self._lnd, self._clock, self._chance = lnd, clock, chance
+        self._is_told = True
         self._channels = 0
         self.be_ready()
 
@@ -67,10 +75,32 @@ class World:
     def happen(self, times: int = 1) -> None:
         """One of the things that go on in a node, told once, twice, or as noise."""
         for _ in range(times):
+            self._clock.advance(MOMENT)
             self._chance.choice(
                 [self._peer_changes] * 3 + [self._channel_opens, self._channel_closes, self._noise]
             )()
             self._lnd.set_state(self.open, self.online)
+
+    def drift(self) -> None:
+        """Something happens that is never told, or is told and did not happen."""
+        if self._chance.random() < 0.5:
+            self._is_told = False
+            self.happen()
+            self._is_told = True
+            return
+        peer = self._chance.choice(PEERS)
+        number = self._chance.randrange(3)
+        stray = OpenChannel(outpoint(1000 + number), PEERS[number])
+        closing = self._chance.choice([stray, *self.open])
+        tell, raw = self._chance.choice(
+            [
+                (self._tell_peers, online(peer)),
+                (self._tell_peers, offline(peer)),
+                (self._tell_channels, opened(stray)),
+                (self._tell_channels, closed(closing)),
+            ]
+        )
+        tell(raw)
 
     def _peer_changes(self) -> None:
         peer = self._chance.choice(PEERS)
@@ -93,15 +123,17 @@ class World:
         self._tell_peers(message((1, "02noise")))
 
     def _tell_peers(self, raw: bytes) -> None:
-        if self.link is not None:
+        if self.link is not None and self._is_told:
             self.link.peers.send(*[raw] * self._chance.choice([1, 1, 2]))
 
     def _tell_channels(self, raw: bytes) -> None:
-        if self.link is not None:
+        if self.link is not None and self._is_told:
             self.link.channels.send(*[raw] * self._chance.choice([1, 1, 2]))
 
     def _list_channels(self, _: object) -> bytes:
-        self.link = self._lnd.accept()
+        if self.link is None:
+            self.link = self._lnd.accept()
+            self.be_ready()
         return self._list(LIST_CHANNELS)
 
     def _list_peers(self, _: object) -> bytes:
@@ -149,20 +181,41 @@ def test_in_the_end_a_store_knows_what_lnd_knows(
             event = handled.get(timeout=WAIT)
             missing -= {event, type(event)}
 
+    def all_has_come() -> None:
+        assert world.link is not None
+        world.link.channels.send(closed(LAST))
+        world.link.peers.send(offline(LAST.peer))
+        wait_for(ClosedChannelEvent(*LAST), PeerOfflineEvent(LAST.peer))
+
+    def freeze() -> None:
+        all_has_come()
+        world.link = None
+        world.happen(3)
+        lnd.refuse((grpc.StatusCode.DEADLINE_EXCEEDED, ""), GET_STATE)
+        timer.let_pass(ASKED_EVERY)
+
+    def pass_an_hour() -> None:
+        all_has_come()
+        timer.let_pass(HOUR)
+        wait_for(SnapshotEvent)
+
+    clock = ManualClock(START)
     with FakeLnd() as lnd, a_node(lnd, tmp_path) as (node, _):
-        world = World(lnd, chance)
-        config = node.config(on_event=lambda event, _: handled.put(event))
+        world, timer = World(lnd, clock, chance), Timer(clock, node)
+        config = node.config(clock=clock, on_event=lambda event, _: handled.put(event))
         with running(ChannelEventStore(config)) as store:
             wait_for(MonitoringResumedEvent)
             for _ in range(STEPS):
                 world.happen()
                 if chance.random() < 0.15:
-                    trouble(world, lnd, chance)
+                    freeze() if chance.random() < 0.15 else trouble(world, lnd, chance)
                     wait_for(MonitoringResumedEvent)
-            assert world.link is not None
-            world.link.channels.send(closed(LAST))
-            world.link.peers.send(offline(LAST.peer))
-            wait_for(ClosedChannelEvent(*LAST), PeerOfflineEvent(LAST.peer))
+                elif chance.random() < 0.1:
+                    world.drift()
+                elif chance.random() < 0.03:
+                    pass_an_hour()
+            pass_an_hour()
+            all_has_come()
             overview = store.get_overview(timeout=WAIT)
     assert {(each.channel_point, each.peer) for each in overview.channels} == set(world.open)
     assert {each.peer for each in overview.peers if each.online} == world.online

@@ -1,0 +1,83 @@
+"""When a node's silence is blind time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from chanfitness import ManualClock, SteadyClock
+from chanfitness.nodes.signs_of_life import LONGEST, SignsOfLife
+
+from ..support.values import SECOND, START
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def signs(clock: ManualClock) -> SignsOfLife:
+    signs = SignsOfLife(clock)
+    assert signs.note()
+    return signs
+
+
+def test_two_signs_of_a_node_that_is_asked_twice_a_minute_are_45_seconds_apart_at_most() -> None:
+    assert timedelta(seconds=45) == LONGEST
+
+
+def test_before_the_first_sign_nothing_is_silent(clock: ManualClock) -> None:
+    signs = SignsOfLife(clock)
+    signs.expect()
+    clock.advance(2 * LONGEST)
+    assert signs.silent_since() is None
+    assert signs.note()
+
+
+def test_a_sign_that_is_owed_makes_it_silent_until_it_comes(
+    clock: ManualClock, signs: SignsOfLife
+) -> None:
+    clock.advance(SECOND)
+    signs.expect()
+    assert signs.silent_since() == START
+    assert signs.note()
+    assert signs.silent_since() is None
+    signs.expect()
+    assert signs.silent_since() == START + SECOND
+
+
+def test_a_sign_that_comes_too_late_is_none(clock: ManualClock, signs: SignsOfLife) -> None:
+    clock.advance(LONGEST)
+    assert signs.silent_since() is None
+    assert signs.note()
+    clock.advance(LONGEST + MICROSECOND)
+    for _ in range(2):
+        assert signs.silent_since() == START + LONGEST
+        assert not signs.note()
+
+
+def test_silence_is_dated_by_the_clock_of_now_and_measured_by_a_steady_one() -> None:
+    date, seconds = START, 100.0
+    signs = SignsOfLife(
+        SteadyClock(utc=lambda: date, monotonic=lambda: seconds, boottime=lambda: seconds)
+    )
+    signs.note()
+    signs.expect()
+    date, seconds = START.replace(year=2030), 110.0
+    assert signs.silent_since() == START.replace(year=2030) - 10 * SECOND
+
+
+def test_at_the_ends_of_the_calendar_it_is_dated_by_the_first_date() -> None:
+    first = datetime.min.replace(tzinfo=timezone.utc)
+    date, seconds = START, 100.0
+    signs = SignsOfLife(
+        SteadyClock(utc=lambda: date, monotonic=lambda: seconds, boottime=lambda: seconds)
+    )
+    signs.note()
+    signs.expect()
+    date, seconds = first, 110.0
+    assert signs.silent_since() == first
