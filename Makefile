@@ -85,7 +85,7 @@ wheel-test: $(VENV)/testable
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
 	tar -xf dist/*.tar.gz -C .venv-wheel/outside --strip-components=1
-	rm -r .venv-wheel/outside/chanfitness
+	rm -r .venv-wheel/outside/chanfitness*
 	cd .venv-wheel/outside && ../bin/python -m pytest
 
 # A real one for the tests, which skip what needs it where there is none.

@@ -37,7 +37,7 @@ def test_data_files_are_installed(file: str) -> None:
 
 def test_the_command_is_installed() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="chanfitness")
-    assert command.value == "chanfitness.commands.main:main"
+    assert command.value == "chanfitness_launcher:chanfitness"
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

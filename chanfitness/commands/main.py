@@ -1,10 +1,10 @@
 """The command ``chanfitness``.
 
 Exit status: 0; 1 if what was seen could not be saved at the end; 2 for bad arguments, a
-recording, database or node that cannot be used, or an extra that is not installed; 128
-and the signal's number when SIGINT or SIGTERM ended it before it was done, as a shell
-would say. A ``watch`` is never done: a signal is how it ends well, and its exit status is
-0 then.
+recording, database or node that cannot be used, an extra that is not installed, or too
+little memory; 128 and the signal's number when SIGINT or SIGTERM ended it before it was
+done, as a shell would say. A ``watch`` is never done: a signal is how it ends well, and its
+exit status is 0 then.
 """
 
 from __future__ import annotations
@@ -44,16 +44,17 @@ from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
 
+_NO_THREAD = "can't start new thread"  # Python has no type of its own for that
 _LOCK_TIMEOUT = datetime.timedelta(seconds=5)  # of a command that ends by itself
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    _open_what_is_closed()
-    options = parse(argv)
-    logging.basicConfig(format="chanfitness: %(message)s")
-    logger.setLevel(logging.INFO)
     try:
+        _open_what_is_closed()
+        options = parse(argv)
+        logging.basicConfig(format="chanfitness: %(message)s")
+        logger.setLevel(logging.INFO)
         _COMMANDS[options.command](options)
     except InterruptedBySignalError as interrupt:
         return 128 + interrupt.signal
@@ -64,10 +65,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (ChanFitnessError, OSError, ModuleNotFoundError) as error:
-        print(f"chanfitness: {printable(str(error))}", file=sys.stderr)
+    except (ChanFitnessError, OSError, ImportError, MemoryError, RuntimeError) as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        print(f"chanfitness: {printable(reason)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _reason(error: Exception) -> str | None:
+    """Why a command cannot do what it was asked for; None for a fault of ours."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, RuntimeError):
+        no_thread = str(error) == _NO_THREAD
+        return f"{error}: there is not enough memory, or too many threads" if no_thread else None
+    return str(error)
 
 
 def _open_what_is_closed() -> None:

@@ -136,7 +136,7 @@ class _Watch:
             at_end.callback(self._do)
             at_end.enter_context(_logging_to(partial(self._later, self._logged)))
             if self._recorder is not None:
-                at_end.callback(self._recorder.close)
+                at_end.enter_context(self._recorder)
             at_end.callback(self._let_go)
             self._watch(at_end)
 
@@ -150,10 +150,11 @@ class _Watch:
         store = ChannelEventStore(config)
         if self._serve is not None:
             at_end.callback(self._serve(store).close)
-        self._starter = threading.Thread(
+        starter = threading.Thread(
             target=self._start, args=[store], name="chanfitness-start", daemon=True
         )
-        self._starter.start()
+        starter.start()
+        self._starter = starter
         at_end.callback(self._stop, store, config.clock)
         while self._wakeup.received is None and not self._has_started:
             self._wait(None)

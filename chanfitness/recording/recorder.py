@@ -104,7 +104,7 @@ class Recorder:
         self._written = RecordedState()
         self._warned = False
         self._torn = False  # whether a part of a line may be at the end
-        self._file = _open(self._path)
+        self._file, self._is_new = _open(self._path)
         try:
             _take_lock(self._file, self._path)
             end = _find_end(self._file, self._path)
@@ -163,8 +163,14 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close it; after an error, a new file in which nothing was recorded is removed."""
+        if kind is not None and self._file >= 0 and self._is_new_and_empty():
+            os.unlink(self._place)
         self.close()
+
+    def _is_new_and_empty(self) -> bool:
+        return self._is_new and not self._size and self._is_in_place()
 
     def _follow_the_path(self) -> None:
         """Begin anew if the file was moved, removed or truncated."""
@@ -214,12 +220,17 @@ class _End(NamedTuple):
     is_whole: bool = True
 
 
-def _open(path: str) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+def _open(path: str) -> tuple[int, bool]:
+    """Open a file, and say whether it was made for that."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    try:
+        return os.open(path, flags | os.O_EXCL, 0o600), True
+    except FileExistsError:
+        return os.open(path, flags, 0o600), False
 
 
 def _open_empty(path: str) -> int:
-    file = _open(path)
+    file, _ = _open(path)
     try:
         _take_lock(file, path)
         if os.fstat(file).st_size:

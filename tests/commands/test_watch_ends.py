@@ -63,6 +63,7 @@ def test_a_node_that_refuses_us_from_the_start(source: FakeSource, path: Path) -
             session.result()
         assert session.errors.read_all() == ""
     assert source.calls == ["cancel", "close"]
+    assert not path.exists()
 
 
 def test_a_node_that_refuses_us_later(source: FakeSource, path: Path) -> None:

@@ -352,3 +352,44 @@ def test_one_that_is_killed_is_mended(path: Path) -> None:
     assert [line.event for line in lines[1:-1]] == [
         PeerOnlineEvent(vertex(number)) for number in range(1, count + 1)
     ]
+
+
+# After an error.
+
+
+def fail_after(recorder: Recorder, *events: object) -> None:
+    with suppress(LookupError), recorder:
+        for event in events:
+            recorder.write(event, START)
+        raise LookupError
+
+
+def test_a_new_file_in_which_nothing_was_recorded_is_removed(path: Path) -> None:
+    fail_after(Recorder(path), ONLINE)
+    assert not path.exists()
+
+
+def test_a_file_that_was_there_is_left_as_it_was(path: Path) -> None:
+    path.touch()
+    fail_after(Recorder(path))
+    assert path.read_bytes() == b""
+
+
+def test_a_file_in_which_something_was_recorded_is_kept(path: Path) -> None:
+    fail_after(Recorder(path), RESUMED)
+    assert events_of(path) == [RESUMED, PAUSED]
+
+
+def test_what_was_put_in_the_place_of_a_new_file_is_kept(path: Path) -> None:
+    recorder = Recorder(path)
+    path.rename(path.with_name("moved"))
+    path.write_bytes(b"another's")
+    fail_after(recorder)
+    assert path.read_bytes() == b"another's"
+
+
+def test_one_that_was_closed_before_removes_nothing(path: Path) -> None:
+    recorder = Recorder(path)
+    recorder.close()
+    fail_after(recorder)
+    assert path.read_bytes() == b""

@@ -54,4 +54,4 @@ def test_a_person_is_told_why_it_does_not_run() -> None:
 
 def test_the_command_is_this_one() -> None:
     (command,) = entry_points(group="console_scripts", name="chanfitness-cln")
-    assert command.value == "chanfitness.nodes.cln.launcher:main"
+    assert command.value == "chanfitness_launcher:plugin"
