@@ -93,10 +93,18 @@ class Report(NamedTuple):
     def as_object(self) -> dict[str, object]:
         """The object that JSON is made of."""
         objects = [json_object(self.table.columns, row) for row in self.rows]
-        age = {}
-        if self.now is not None:
-            age = {"age_seconds": self._age().total_seconds(), "sees": self.overview.sees}
-        return {"as_of": format_time(self.overview.as_of), **age, self.table.kind: objects}
+        return {**self._circumstances(), self.table.kind: objects}
+
+    def _circumstances(self) -> dict[str, object]:
+        """When the rows are so; of a snapshot of the past, how old that is and if all was seen."""
+        as_of: dict[str, object] = {"as_of": format_time(self.overview.as_of)}
+        if self.now is None:
+            return as_of
+        return {
+            **as_of,
+            "age_seconds": self._age().total_seconds(),
+            "sees": self.overview.sees,
+        }
 
     def text_rows(self) -> list[list[str]]:
         """The heads, and the cells of each row."""
@@ -109,10 +117,12 @@ class Report(NamedTuple):
         return [column for column in self.table.columns if column.head]
 
     def _csv(self) -> str:
-        columns, text = self.table.columns, io.StringIO()
+        columns, circumstances, text = self.table.columns, self._circumstances(), io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(column.name for column in columns)
-        writer.writerows([csv_cell(column, row) for column in columns] for row in self.rows)
+        writer.writerow([*(column.name for column in columns), *circumstances])
+        for row in self.rows:
+            cells = (csv_cell(column, row) for column in columns)
+            writer.writerow([*cells, *circumstances.values()])
         return text.getvalue().rstrip("\n")
 
     def _text(self, width: int | None) -> str:

@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
     ``counted_outages``: how many the channel's peer had. ``last_seen``: when the peer was
     seen online last, which may be the moment of the snapshot. ``is_of_window``: whether the
-    sums of ``channel`` are those of ``history``.
+    sums of ``channel`` are to be those of a window's ``history``.
     """
 
     channel: ChannelInfo | ClosedChannel | ChannelHistory | None = None
@@ -46,8 +46,8 @@ class Row(NamedTuple):
 
     @property
     def is_partial(self) -> bool:
-        """Whether the history begins later than it was asked for."""
-        return self.history is not None and not self.history.complete
+        """Whether the figures are not of just the time that was asked for."""
+        return self.is_of_window if self.history is None else not self.history.complete
 
     @property
     def is_cut(self) -> bool:
@@ -121,6 +121,7 @@ _PEER = Column("peer", lambda row: row.peer.peer, "PEER")
 _STATE = Column("online", lambda row: row.peer.online, "STATE", _state)
 _OUTAGES = Column("outages", lambda row: row.outages, "OUTAGES", frame=_marked)
 _FLAPS = Column("flap_count", lambda row: row.peer.flap_count, "FLAPS")
+_SINCE = Column("since", lambda row: row.history and row.history.start)
 
 NAMES = (
     Column("channel_point", lambda row: row.channel.channel_point, "CHANNEL POINT"),
@@ -133,6 +134,8 @@ SUMS = (
     ),
     _ONLINE,
 )
+COMPLETE = Column("complete", lambda row: not row.is_partial)
+OUTAGE_COUNT = Column("outage_count", lambda row: row.history.outage_count)
 BLIND = Column("blind_seconds", lambda row: row.history and row.history.blind)
 SPAN = (
     Column(
@@ -143,6 +146,7 @@ SPAN = (
     ),
     Column("end", lambda row: row.outage.end, "END"),
     Column("duration_seconds", lambda row: row.outage.duration, "OFFLINE"),
+    Column("cut", lambda row: row.is_cut),
 )
 PEER_STATE = (
     _PEER,
@@ -214,17 +218,24 @@ def _closed(overview: Overview) -> list[Row]:
 
 def _partial_rows(overview: Overview) -> list[str]:
     histories = overview.histories or ()
-    if all(history is None or history.complete for history in histories):
-        return []
-    return ["* not of all that time: what was before is not known (--json says since when)"]
+    notes = []
+    if not all(history is None or history.complete for history in histories):
+        notes.append(
+            "* not of all that time: what was before is not known (--json says since when)"
+        )
+    if overview.window is not None and None in histories:
+        notes.append("* of all time where OUTAGES has no figure: that history was not kept")
+    return notes
 
 
-def _thinned_outages(overview: Overview) -> list[str]:
+def _unlisted_outages(overview: Overview) -> list[str]:
     histories = [each for each in overview.histories or () if each is not None]
     count = sum(history.thinned_outages for history in histories)
     notes = [f"... and {count} before them, each of which is not kept"] if count else []
     if not all(history.complete for history in histories):
         notes.append("... and those from before a history begins, which are not known")
+    if None in (overview.histories or ()):
+        notes.append("... and those of channels whose history was not kept")
     return notes
 
 
@@ -234,8 +245,8 @@ CHANNELS = TOTALS._replace(
     columns=[
         *NAMES,
         *SUMS,
-        Column("since", lambda row: row.history and row.history.start),
-        Column("complete", lambda row: row.history and row.history.complete),
+        _SINCE,
+        COMPLETE,
         BLIND,
         _OUTAGES,
         Column(
@@ -253,9 +264,9 @@ LIVE = TOTALS._replace(columns=[*NAMES, _STATE, _LIFETIME, _ONLINE, _OUTAGES, _F
 OUTAGES = Table(
     "outages",
     "outage",
-    [*NAMES, *SPAN, Column("cut", lambda row: row.is_cut)],
+    [*NAMES, *SPAN, _SINCE, COMPLETE, OUTAGE_COUNT],
     _outages,
-    notes=_thinned_outages,
+    notes=_unlisted_outages,
 )
 PEERS = Table(
     "peers",

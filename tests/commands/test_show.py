@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from freezegun import freeze_time
 
 from chanfitness import ChannelEventStore, ManualClock, OutPoint, SqliteStorage, Vertex
 from chanfitness.commands.main import main
@@ -22,7 +23,7 @@ from chanfitness.testing import FakeNode
 
 from ..support.paths import DATA
 from ..support.stores import WAIT, running
-from ..support.terminal import TIMEOUT, Terminal, printed_by, rows_shown, run, start
+from ..support.terminal import TIMEOUT, Terminal, answer_of, printed_by, rows_shown, run, start
 
 RECORDING = DATA / "lnd-simnet-restarts.jsonl"
 SUMS = ["channel_point", "peer", "lifetime_seconds", "uptime_seconds", "uptime_ratio"]
@@ -31,7 +32,10 @@ COUNTS = ["blind_seconds", "outages", "longest_outage_seconds", "flap_count", "l
 VIEWS = {
     "": [*SUMS, *SPAN, *COUNTS],
     "--closed": [*SUMS, "opened", "closed", "closed_unseen"],
-    "--outages": ["channel_point", "peer", "start", "end", "duration_seconds", "cut"],
+    "--outages": [
+        *["channel_point", "peer", "start", "end", "duration_seconds", "cut"],
+        *[*SPAN, "outage_count"],
+    ],
     "--peers": ["peer", "online", "since", "flap_count", "last_flap", "channels"],
 }
 EACH_VIEW = pytest.mark.parametrize("view", VIEWS)
@@ -152,12 +156,17 @@ def test_a_bad_count_is_an_error(text: str, database: str, capsys: Printed) -> N
 
 @EACH_VIEW
 def test_json_and_csv_say_the_same_in_the_same_order(view: str, database: str) -> None:
-    in_json = rows_shown(database, *view.split())
-    in_csv = list(csv.DictReader(io.StringIO(show(database, *view.split(), "--csv"))))
+    with freeze_time("2026-11-23"):
+        *circumstances, (_, in_json) = answer_of("show", database, *view.split()).items()
+        in_csv = list(csv.DictReader(io.StringIO(show(database, *view.split(), "--csv"))))
+    assert [name for name, _ in circumstances] == ["as_of", "age_seconds", "sees"]
     assert in_json
     assert [list(row) for row in in_json] == [VIEWS[view]] * len(in_json)
     assert in_csv == [
-        {name: "" if value is None else str(value) for name, value in row.items()}
+        {
+            name: "" if value is None else str(value)
+            for name, value in [*row.items(), *circumstances]
+        }
         for row in in_json
     ]
 

@@ -216,6 +216,33 @@ def test_outages_that_are_not_listed_are_told(path: Path, node: FakeNode) -> Non
         "... and 5 before them, each of which is not kept",
         "... and those from before a history begins, which are not known",
     ]
+    opened = format_time(now - 10 * DAY)
+    for row in rows_shown(str(path), "--outages"):
+        assert (row["since"], row["complete"], row["outage_count"]) == (opened, True, 10)
+    for row in rows_shown(str(path), "--outages", "--window", "7d"):
+        assert (row["complete"], row["outage_count"]) == (False, 7)
+
+
+def test_figures_of_all_time_are_marked_where_a_window_was_asked_for(
+    path: Path, node: FakeNode
+) -> None:
+    """Where a store kept no history."""
+    with watching(node, path, history=None):
+        a_flap_a_day(node, 10)
+    row = shown_row(path, "--window", "1d")
+    assert (row["lifetime_seconds"], row["since"], row["complete"]) == (240 * 3600, None, False)
+    _, _, line, note = show(path, node.clock.now(), "--window", "1d")
+    assert [cell.strip() for cell in cells(line) if cell.endswith("*")] == [
+        "10d 0h*",
+        "9d 13h*",
+        "95.41%*",
+    ]
+    assert note == "* of all time where OUTAGES has no figure: that history was not kept"
+    assert shown_row(path)["complete"] is True
+    assert not any("*" in each for each in show(path, node.clock.now()))
+    heading, unlisted = show(path, node.clock.now(), "--outages")
+    assert heading.startswith("0 outages as of ")
+    assert unlisted == "... and those of channels whose history was not kept"
 
 
 # Outages that are cut.

@@ -12,7 +12,7 @@ from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
 from ...recording.format import format_time
 from ...reports.formats import json_object, report
-from ...reports.tables import BLIND, PEER_STATE, SPAN, SUMS, TOTALS, Row
+from ...reports.tables import BLIND, COMPLETE, OUTAGE_COUNT, PEER_STATE, SPAN, SUMS, TOTALS, Row
 from ...store import ChannelEventStore
 from ...wire import OutPoint, Vertex
 from .names import matching, only, parse_name
@@ -28,11 +28,13 @@ class _Found(NamedTuple):
     """What a name may mean: open channels with their peers, and peers.
 
     ``name``: the channel point that it leads to, if it is another name of a channel.
+    ``sees``: whether the store saw its node when it was asked.
     """
 
     name: str
     channels: Mapping[OutPoint, Vertex]
     peers: list[Vertex]
+    sees: bool
 
 
 class Query:
@@ -47,9 +49,9 @@ class Query:
         self._reached = watcher.reached()
 
     def all_channels(self) -> dict[str, object]:
-        """As ``chanfitness replay --json``."""
+        """As ``chanfitness replay --json``, and whether the node is seen now."""
         overview = self._store().get_overview(timeout=self._left())
-        return report(TOTALS, overview).as_object()
+        return {**report(TOTALS, overview).as_object(), "sees": overview.sees}
 
     def peer(self, text: object) -> dict[str, object]:
         """State, flaps and channels of one peer, by a name of it or of a channel with it."""
@@ -63,7 +65,8 @@ class Query:
             raise PeerNotFoundError(f"peer {name} is not known")
         info = store.get_peer_info(only(name, peers), timeout=self._left())
         channels = [str(point) for point in info.channels]
-        return json_object(PEER_STATE, Row(peer=info)) | {"channels": channels}
+        state = json_object(PEER_STATE, Row(peer=info))
+        return {**state, "channels": channels, "sees": found.sees}
 
     def history(self, text: object, window: object) -> dict[str, object]:
         """Outages and sums of one channel, by a name of it or of the peer that has no other."""
@@ -73,9 +76,8 @@ class Query:
         found = self._find(store, name)
         if found.channels:
             point = only(name, found.channels)
-            return _history_object(
-                point, store.get_history(point, window=period, timeout=self._left())
-            )
+            history = store.get_history(point, window=period, timeout=self._left())
+            return {**_history_object(point, history), "sees": found.sees}
         closed = {row.channel_point: row for row in self._closed(found)}
         if not closed:
             raise ChannelNotFoundError(f"no channel {name} is open, and none is saved as closed")
@@ -89,11 +91,12 @@ class Query:
         channels = {each.channel_point: each.peer for each in overview.channels}
         named = self._watcher.names.get(name)
         if named is not None:
-            return _Found(str(named), {p: channels[p] for p in [named] if p in channels}, [])
+            those = {point: channels[point] for point in [named] if point in channels}
+            return _Found(str(named), those, [], overview.sees)
         peers = matching(name, (each.peer for each in overview.peers))
         points = matching(name, channels)
         points += [point for point, peer in channels.items() if peer in peers]
-        return _Found(name, {point: channels[point] for point in points}, peers)
+        return _Found(name, {point: channels[point] for point in points}, peers, overview.sees)
 
     def _closed(self, found: _Found) -> list[ClosedRow]:
         """The closed channels that the same name may mean; of one that came back, the last."""
@@ -111,9 +114,10 @@ class Query:
 
 
 def _history_object(point: OutPoint, history: ChannelHistory) -> dict[str, object]:
+    row = Row(channel=history, history=history)
     span = {"start": format_time(history.start), "end": format_time(history.end)}
-    sums = json_object([*SUMS, BLIND], Row(channel=history, history=history))
-    outages = [json_object(SPAN, Row(outage=outage)) for outage in history.outages]
+    sums = json_object([COMPLETE, *SUMS, BLIND, OUTAGE_COUNT], row)
+    outages = [json_object(SPAN, row._replace(outage=outage)) for outage in history.outages]
     return {"channel_point": str(point), **span, **sums, "outages": outages}
 
 

@@ -91,6 +91,7 @@ def test_all_channels_are_answered_as_replay_prints_them(wire: Wire, inbox: Inbo
                 "uptime_ratio": 0.75,
             }
         ],
+        "sees": True,
     }
 
 
@@ -105,6 +106,7 @@ def test_a_peer_is_answered_with_its_flaps_and_channels(wire: Wire, inbox: Inbox
         "flap_count": 1,
         "last_flap": flapped,
         "channels": [str(CHANNEL_1)],
+        "sees": True,
     }
     tell(wire, "connect", {"id": str(BOB)})
     stranger = wire.result("chanfitness-peer", str(BOB).upper())
@@ -129,17 +131,21 @@ def test_a_history_is_answered_by_channel_point_or_short_channel_id(
         "channel_point": str(CHANNEL_1),
         "start": format_time(START),
         "end": format_time(START + timedelta(hours=4)),
+        "complete": True,
         "lifetime_seconds": 14400.0,
         "uptime_seconds": 10800.0,
         "uptime_ratio": 0.75,
         "blind_seconds": 0.0,
+        "outage_count": 1,
         "outages": [
             {
                 "start": format_time(START + timedelta(hours=2)),
                 "end": format_time(START + timedelta(hours=3)),
                 "duration_seconds": 3600.0,
+                "cut": False,
             }
         ],
+        "sees": True,
     }
     assert wire.result("chanfitness-history", name, "90m")["uptime_seconds"] == 3600.0
     tell(wire, "disconnect", {"id": str(ALICE)})
@@ -149,8 +155,27 @@ def test_a_history_is_answered_by_channel_point_or_short_channel_id(
             "start": format_time(START + timedelta(hours=4)),
             "end": None,
             "duration_seconds": 3000.0,
+            "cut": False,
         }
     ]
+    (outage,) = wire.result("chanfitness-history", name, "10m")["outages"]
+    assert (outage["duration_seconds"], outage["cut"]) == (600.0, True)
+
+
+def test_an_answer_says_whether_lightningd_is_seen(
+    tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox
+) -> None:
+    with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:
+        assert wire.result("chanfitness")["sees"] is True
+    rpc.listings["listpeers"] = {"nonsense": []}
+    with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:
+        for question in (
+            ["chanfitness"],
+            ["chanfitness-peer", str(ALICE)],
+            ["chanfitness-history", str(CHANNEL_1)],
+        ):
+            answer = wire.result(*question)
+            assert (answer["sees"], "not all is seen" in answer["warning"]) == (False, True)
 
 
 def test_parameters_may_be_named(wire: Wire) -> None:
