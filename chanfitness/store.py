@@ -279,7 +279,7 @@ class ChannelEventStore:
         require_period("window", window, "days")
         return self._ask(timeout, Ledger.channel_history, channel_point, window)
 
-    def wait_until_seeing(self, *, timeout: float | None = None) -> None:
+    def wait_until_seeing(self, timeout: float | None = None) -> None:
         """Return when the store sees its node: at once, or when blind time is over.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.

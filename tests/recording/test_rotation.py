@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from chanfitness.recording.format import Line, read
 from chanfitness.recording.recorder import Recorder
 from chanfitness.recording.replay import replay
 
+from ..support.lengths import length
+from ..support.random_seeds import different_seeds, replayable
 from ..support.values import (
     ALICE,
     BOB,
@@ -100,7 +103,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "recording.jsonl"
 
 
-def record(path: Path, rotate: Rotation, points: range) -> list[Path]:
+def record(path: Path, rotate: Rotation, points: Container[int]) -> list[Path]:
     """Record what happened, and rotate at these points; return what was kept of the old files."""
     old = []
     with Recorder(path) as recorder:
@@ -142,6 +145,24 @@ def test_at_all_points_one_after_the_other_too(path: Path, rotate: Rotation) -> 
     old = record(path, rotate, range(len(HAPPENED)))
     assert len(old) == len(HAPPENED) - 1
     assert replayed(*old, path) == what_happened(path.parent)
+
+
+def any_way(rng: random.Random) -> Rotation:
+    return lambda path, old: rng.choice(KEEPING)(path, old)
+
+
+def test_in_any_way_at_any_points(tmp_path: Path) -> None:
+    expected = what_happened(tmp_path)
+    for seed in different_seeds(length(20, 3_000)):
+        rng = random.Random(seed)
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        points = set(rng.sample(range(len(HAPPENED)), rng.randint(0, 6)))
+        with replayable(seed):
+            path = directory / "recording.jsonl"
+            old = record(path, any_way(rng), points)
+            assert replayed(*old, path) == expected
+        shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)

@@ -19,6 +19,7 @@ from chanfitness.storage.sqlite import read
 
 from ...support.cln_plugin_fixtures import rpc
 from ...support.fake_lightningd import RpcServer, init_params
+from ...support.lengths import length
 from ...support.plugin_process import COMMAND, logging_restored
 from ...support.stores import WAIT, Call
 from ...support.values import CHANNEL_1
@@ -107,6 +108,9 @@ def test_what_pyln_itself_writes_goes_the_same_way() -> None:
 
 # The plugin.
 
+NONSENSE = length(2_000, 200_000)
+MAXIMUM_RESIDENT = 200 * 2**20  # bytes: it keeps 16 MiB of what is not read
+
 
 @pytest.fixture
 def stalled(tmp_path: Path, rpc: RpcServer) -> Iterator[subprocess.Popen[bytes]]:
@@ -129,7 +133,8 @@ def stalled(tmp_path: Path, rpc: RpcServer) -> Iterator[subprocess.Popen[bytes]]
                 {"method": "nonsense"},
                 {"method": "connect", "params": {"connect": {"id": "nonsense"}}},
             ]
-            say(process, *nonsense * 2000)
+            say(process, *nonsense * NONSENSE)
+            assert resident(process) < MAXIMUM_RESIDENT
             yield process
         finally:
             process.kill()
@@ -161,6 +166,14 @@ def test_it_ends_with_lightningd_though_nothing_is_read(
     assert stalled.stdin is not None
     Call(stalled.stdin.close).result()
     check_ended(tmp_path, stalled)
+
+
+def resident(process: subprocess.Popen[bytes]) -> int:
+    """How many bytes of memory it has; 0 where the system does not say."""
+    status = Path(f"/proc/{process.pid}/statm")
+    if not status.exists():
+        return 0
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def check_ended(directory: Path, process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,102 @@
+"""Two processes that want one database again and again, by two names: nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from chanfitness.storage.sqlite import read
+
+from ..support.database_names import (
+    Way,
+    hard_link,
+    lock_removed,
+    mounted,
+    symbolic_link,
+    the_same,
+)
+from ..support.lengths import Record, length
+from ..support.stores import WAIT
+from ..support.values import outpoint
+
+STARTS = length(15, 200)
+"""Of each process, of which some are refused."""
+
+PROCESS = """
+import datetime, sys
+from chanfitness import (
+    ChannelEventStore, Config, OpenChannel, PeerOfflineEvent, PeerOnlineEvent, SqliteStorage,
+    StorageInUseError,
+)
+from tests.support.stores import QueueSubscription
+from tests.support.values import outpoint, vertex
+
+name, first, starts = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(first, first + starts):
+    source = QueueSubscription()
+    channel = OpenChannel(outpoint(number), vertex(number))
+    store = ChannelEventStore(
+        Config(
+            subscribe_channel_events=lambda: source,
+            subscribe_peer_events=lambda: source,
+            get_open_channels=lambda: [channel],
+            history=datetime.timedelta(days=9),
+            storage=SqliteStorage(name, datetime.timedelta(milliseconds=1)),
+        )
+    )
+    try:
+        with store:
+            for _ in range(100):
+                source.updates.put(PeerOnlineEvent(channel.peer))
+                source.updates.put(PeerOfflineEvent(channel.peer))
+            store.list_channels()
+    except StorageInUseError:
+        continue
+    print(number)
+"""
+
+
+def process(name: str, first: int) -> subprocess.Popen[str]:
+    """One that starts stores of a channel each, and says of which one it was let."""
+    return subprocess.Popen(
+        [sys.executable, "-c", PROCESS, name, str(first), str(STARTS)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("way", [the_same, symbolic_link, hard_link, mounted, lock_removed])
+def test_two_processes_that_write_one_database_take_turns(
+    way: Way, tmp_path: Path, record_property: Record
+) -> None:
+    path = tmp_path / "fitness.db"
+    with process(str(path), STARTS) as first, ExitStack() as stack:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        assert first.stdout.readline() == "ready\n"
+        first.stdin.write("go\n")
+        first.stdin.flush()
+        said = first.stdout.readline()  # now there is a database
+        with process(way(path, stack), 2 * STARTS) as second:
+            said += second.communicate("go\n", timeout=60 * WAIT)[0]
+        said += first.communicate(timeout=60 * WAIT)[0]
+        assert (first.returncode, second.returncode) == (0, 0)
+        numbers = [int(number) for number in said.split() if number != "ready"]
+        with closing(sqlite3.connect(path)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        saved, closed = read(path)
+    assert saved is not None
+    known = {row.channel_point for row in saved.channels} | {row.channel_point for row in closed}
+    assert known == {str(outpoint(number)) for number in numbers}
+    record_property("stores that wrote", len(numbers))
+    record_property("refused", 2 * STARTS - len(numbers))
