@@ -58,7 +58,7 @@ def parse_name(text: object) -> str:
     if not SHORT_ID.fullmatch(name) and not _PREFIX.fullmatch(name):
         raise ValueError(
             f"bad name {quoted(text)}: expected a peer's public key, a channel point, a short"
-            " channel id, a channel_id, or the beginning of a key or of a channel point"
+            " channel id, a channel_id, or the beginning of one of these"
         )
     return name
 

@@ -89,13 +89,16 @@ class Query:
         """The open channels that ``name`` may mean, and the peers."""
         overview = store.get_overview(timeout=self._left())
         channels = {each.channel_point: each.peer for each in overview.channels}
-        named = self._watcher.names.get(name)
-        if named is not None:
-            those = {point: channels[point] for point in [named] if point in channels}
-            return _Found(str(named), those, [], overview.sees)
+        names = self._watcher.names
+        if name in names:
+            those = {point: channels[point] for point in [names[name]] if point in channels}
+            return _Found(str(names[name]), those, [], overview.sees)
         peers = matching(name, (each.peer for each in overview.peers))
         points = matching(name, channels)
         points += [point for point, peer in channels.items() if peer in peers]
+        if not points and not peers:
+            begun = {point for other, point in names.items() if other.startswith(name)}
+            points = [point for point in channels if point in begun]
         return _Found(name, {point: channels[point] for point in points}, peers, overview.sees)
 
     def _closed(self, found: _Found) -> list[ClosedRow]:

@@ -48,7 +48,7 @@ def rpc_of_many(rpc: RpcServer) -> RpcServer:
                 alias={"local": "16000000x1x2", "remote": "16000000x3x4"},
             ),
             entry(channel_id(2), TWINS[0], BOB, short_channel_id="2x2x2", alias={"local": 5}),
-            entry(channel_id(3), TWINS[1], BOB, alias="none"),
+            entry("ee" * 32, TWINS[1], BOB, alias="none"),
         ),
     }
     return rpc
@@ -70,7 +70,10 @@ def many(tmp_path: Path, rpc_of_many: RpcServer, clock: ManualClock) -> Any:
         ("16000000x1x2", CHANNEL_1, ALICE),
         ("16000000x3x4", CHANNEL_1, ALICE),
         (channel_id(1), CHANNEL_1, ALICE),
-        (channel_id(3), TWINS[1], BOB),
+        ("ee" * 32, TWINS[1], BOB),
+        ("ee" * 31, TWINS[1], BOB),
+        ("e", TWINS[1], BOB),
+        ("16000000", CHANNEL_1, ALICE),
         (str(CHANNEL_1)[:-1], CHANNEL_1, ALICE),
         (CHANNEL_1.txid, CHANNEL_1, ALICE),
         (CHANNEL_1.txid[:60], CHANNEL_1, ALICE),
