@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from .errors import ChanFitnessError
@@ -48,6 +48,13 @@ def require(value: object, kind: type) -> None:
         is_parsed = isinstance(value, str) and hasattr(kind, "parse")
         how = f": for text, {kind.__name__}.parse()" if is_parsed else ""
         raise TypeError(f"expected {kind.__name__}, got {quoted(value)}{how}")
+
+
+def require_each(values: Iterable[object], kind: type) -> None:
+    """:func:`require` of each of many."""
+    for value in values:
+        if type(value) is not kind:
+            require(value, kind)
 
 
 def refuse_green_threads() -> None:

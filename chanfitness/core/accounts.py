@@ -164,6 +164,8 @@ class Accounts(Queries):
 
     def _settle_old(self) -> None:
         """Settle the channels that closed too long ago to come back."""
+        if not self._closed:
+            return
         period, now = self._retention.history, self._timeline.latest_date()
         if period is None:
             period = _MAY_COME_BACK

@@ -98,9 +98,10 @@ class History:
 
     def _mark(self, position: int) -> None:
         """Note the uptime until the change at ``position``, which is the next."""
-        since = [*self._positions[-_MARK_EVERY:], position]
-        came = int(self.online)  # states alternate, so it was offline then if it is online now
-        uptime = sum(since[came + 1 :: 2]) - sum(since[came:_MARK_EVERY:2])
+        since = self._positions[-_MARK_EVERY:]
+        uptime = sum(since[1::2]) - sum(since[::2])  # if it is offline now: states alternate
+        if self.online:
+            uptime = position - since[0] - uptime
         self._marks.append(self._marks[-1] + uptime)
 
     def _end_no_outage(self) -> None:

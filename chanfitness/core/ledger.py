@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Container, Iterable
 
-from ..checks import require
+from ..checks import require, require_each
 from ..events import OpenChannel
 from ..logs import Log
 from ..wire import OutPoint, Vertex
@@ -49,11 +49,13 @@ class Ledger(Sight):
         if not log.online(now):
             logger.debug("peer %s is online already", peer)
             return
-        if self._grace is not None:
-            self._grace.seen_online(self._online, now)
+        grace, is_return = self._grace, False
+        if grace is not None and grace.awaited:
+            grace.seen_online(self._online, now)
+            is_return = self._returns(log, now, grace)
         self._online += 1
-        if self._grace is None or not self._returns(log, now, self._grace):
-            self._changed(log, now)
+        if not is_return:
+            self._changed(log, now, is_online=True)
 
     def peer_offline(self, now: Instant, peer: Vertex) -> None:
         """A peer is offline."""
@@ -66,7 +68,7 @@ class Ledger(Sight):
             self._detector.went(now, log)
         log.offline(now)
         self._online -= 1
-        self._changed(log, now)
+        self._changed(log, now, is_online=False)
         if not log.channels:
             self._forget_unneeded(log)
         if self._detector is not None and self._detector.is_certain(self._online):
@@ -102,7 +104,7 @@ class Ledger(Sight):
             state = channel.state()
             channel.come_back(now[0])
         self._add(channel)
-        is_awaited, begun = log in self._awaited(), None
+        is_awaited, begun = self._grace is not None and log in self._grace.awaited, None
         if is_awaited:
             channel.leave(now[0])
         if log.history is None and self._retention.history is not None:
@@ -236,7 +238,7 @@ class Ledger(Sight):
 
     # Changes of state.
 
-    def _changed(self, log: PeerLog, now: Instant) -> None:
+    def _changed(self, log: PeerLog, now: Instant, *, is_online: bool) -> None:
         """A change that an event told of: a flap, unless nothing is to be seen."""
         last = log.last_flap
         if self._unsaved_changes is not None:
@@ -244,15 +246,16 @@ class Ledger(Sight):
         if self._timeline.paused:
             log.changes_seen = 0
             return
-        log.seen_offline = not log.is_online
+        log.seen_offline = not is_online
         log.changes_seen += 1
         # The common case, a flap soon after another, has nothing to cool.
         if last is None or last[1] != now[1] or now[0] - last[0] >= self._flap_period:
             log.flap_count = self._flaps(log, now)
         log.flap_count += 1
         log.last_flap = now
-        if log.history is not None:
-            self._align(log, now)
+        history = log.history
+        if history is not None and history.online is not is_online and history.change(now):
+            self._trim(history, now)
 
     # Snapshots.
 
@@ -295,7 +298,8 @@ class Ledger(Sight):
                 self._align(log, now)
 
     def _set_open(self, open_channels: list[OpenChannel], now: Instant) -> None:
-        self._leave_all_but(dict(open_channels), now)
+        if self._in_order:
+            self._leave_all_but(dict(open_channels), now)
         known, opened = set(self._channels), self._opening(now)  # one, however many they are
         for point, peer in open_channels:
             if point in known:
@@ -357,9 +361,7 @@ def _checked(
     open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
 ) -> tuple[list[OpenChannel], dict[Vertex, None]]:
     channels, online = list(open_channels), dict.fromkeys(online_peers)
-    for point, peer in channels:
-        require(point, OutPoint)
-        require(peer, Vertex)
-    for peer in online:
-        require(peer, Vertex)
+    require_each((point for point, _ in channels), OutPoint)
+    require_each((peer for _, peer in channels), Vertex)
+    require_each(online, Vertex)
     return channels, online

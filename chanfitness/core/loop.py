@@ -91,7 +91,7 @@ class Loop:
         self._advance = ledger.advance
         self._ledger = ledger
         self._recent = RecentEvents()
-        self._note = self._recent.note
+        self._told, self._note = self._recent.told, self._recent.note
         self._latest = timeline.instant()  # of an event
         self._handlers: dict[type, Callable[[Any, Moment], Any]] = {
             PeerOnlineEvent: self._peer_online,
@@ -138,13 +138,19 @@ class Loop:
         peer, at = event
         self._latest = now = self._advance(moment, at)
         self._ledger.peer_online(now, peer)
-        self._note(peer, moment, at)
+        if at is None and peer in self._told:  # the common case, and a call less
+            self._told[peer] = moment
+        else:
+            self._note(peer, moment, at)
 
     def _peer_offline(self, event: PeerOfflineEvent, moment: Moment) -> None:
         peer, at = event
         self._latest = now = self._advance(moment, at)
         self._ledger.peer_offline(now, peer)
-        self._note(peer, moment, at)
+        if at is None and peer in self._told:  # the common case, and a call less
+            self._told[peer] = moment
+        else:
+            self._note(peer, moment, at)
 
     def _open_channel(self, event: OpenChannelEvent, moment: Moment) -> None:
         point, peer, at = event

@@ -24,6 +24,7 @@ from .rollback import Closed, Opened, Record, Went
 from .timeline import Instant
 
 FEWEST = 3
+_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
 _ZERO, _MICROSECOND = datetime.timedelta(0), datetime.timedelta(microseconds=1)
 
 
@@ -40,12 +41,14 @@ class OutageDetector:
     def went(self, at: Instant, log: PeerLog) -> None:
         """A peer that is online goes."""
         alone = log.changes_seen > 1 and self._is_within(log.since, at)
-        self.note(Went(at, log, log.state(), alone))
+        self._forget_old(at)
+        if self._records or not alone:
+            self._records.append(_new_tuple(Went, (at, log, log.state(), alone)))
 
-    def note(self, record: Record) -> None:
-        """Something happened that may have to be undone, now or never."""
+    def note(self, record: Opened | Closed) -> None:
+        """A channel opened or closed, which may have to be undone."""
         self._forget_old(record.at)
-        if self._records or _counts(record):
+        if self._records:
             self._records.append(record)
 
     def clear(self) -> None:
@@ -96,11 +99,11 @@ class OutageDetector:
 
     def _forget_old(self, now: Instant) -> None:
         """Forget what was too long ago, or before the machine slept."""
-        while self._records:
-            first = self._records[0]
-            if _counts(first) and self._is_within(first.at, now):
-                break
-            self._records.popleft()
+        records = self._records
+        while records and not self._is_within(records[0].at, now):
+            records.popleft()
+            while records and not _counts(records[0]):
+                records.popleft()
 
     def _is_within(self, earlier: Instant, now: Instant) -> bool:
         return earlier[1] == now[1] and now[0] - earlier[0] <= self._period

@@ -157,13 +157,12 @@ class PeerLog:
 
     def state(self) -> PeerState:
         """How it is now."""
-        return PeerState(
-            self._uptime,
-            self._online_since,
-            self.since,
-            self.flap_count,
-            self.last_flap,
-            None if self.history is None else self.history.count,
+        history = self.history
+        count = None if history is None else history.count
+        since, flapped = self.since, self.last_flap
+        return _new_tuple(
+            PeerState,
+            (self._uptime, self._online_since, since, self.flap_count, flapped, count),
         )
 
     def go_back(self, state: PeerState, at: Instant) -> None:

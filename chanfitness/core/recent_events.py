@@ -18,31 +18,35 @@ Key = Vertex | OutPoint
 
 
 class RecentEvents:
-    """When events told of peers and channels, by the clock of their puts. The loop owns it."""
+    """When events told of peers and channels, by the clock of their puts. The loop owns it.
+
+    ``told``: those moments. One that is in it may be changed there; :meth:`note` adds others.
+    """
 
     def __init__(self) -> None:
-        self._told: dict[Key, Moment] = {}
+        self.told: dict[Key, Moment] = {}
         self._many = _FEW  # so many, and old ones are forgotten
 
     def note(self, key: Key, moment: Moment, at: datetime.datetime | None) -> None:
         """An event told of this peer or channel, put at ``moment`` or of its own time ``at``."""
-        told = self._told
+        told = self.told
         told[key] = moment if at is None else min(_utc(moment), at)
         if len(told) >= self._many:
             self._forget_old(_utc(moment))
 
     def since(self, at: datetime.datetime) -> set[Key]:
         """Of which peers and channels events told later than ``at``."""
-        return {key for key, told in self._told.items() if _utc(told) > at}
+        return {key for key, told in self.told.items() if _utc(told) > at}
 
     def clear(self) -> None:
         """What was told until now is older than all lists that come."""
-        self._told.clear()
+        self.told.clear()
 
     def _forget_old(self, now: datetime.datetime) -> None:
         oldest = now - _LONGEST_ANSWER
-        self._told = {key: told for key, told in self._told.items() if _utc(told) >= oldest}
-        self._many = max(2 * len(self._told), _FEW)
+        for key in [key for key, told in self.told.items() if _utc(told) < oldest]:
+            del self.told[key]
+        self._many = max(2 * len(self.told), _FEW)
 
 
 def _utc(moment: Moment) -> datetime.datetime:

@@ -38,7 +38,8 @@ class Sight(Accounts):
     def _advance(self, moment: Moment, at: datetime.datetime | None = None) -> Instant:
         """Go on to where an item lies: what is over by then is decided first."""
         now = self._timeline.advance(moment, at)
-        self._decide(now)
+        if self._grace is not None and self._grace.awaited:
+            self._decide(now)
         return now
 
     # Blind time.
