@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 
 from ..checks import quoted
 from ..core.saved_state import (
@@ -27,6 +28,7 @@ from .validation import channel_ids, check_closed, check_saved, typed_rows
 _APPLICATION = 0x63686669  # "chfi"
 VERSION = 3
 _NUMBER_MAX = 2**63 - 1
+_ROWS_AT_ONCE = 64  # changes that one statement inserts, in half of the time of single rows
 
 _TABLES = (
     "state",
@@ -249,10 +251,10 @@ def _save_history(database: sqlite3.Connection, history: HistoryRows) -> None:
         "DELETE FROM changes WHERE peer = ? AND (number < ? OR number >= ?)",
         (peer, first, history.begin),
     )
-    database.executemany(
-        "INSERT INTO changes VALUES (?, ?, ?, ?)",
-        [(peer, number, *change) for number, change in enumerate(history.changes, history.begin)],
-    )
+    rows = ((peer, number, *change) for number, change in enumerate(history.changes, history.begin))
+    while cells := [*chain.from_iterable(islice(rows, _ROWS_AT_ONCE))]:
+        places = ", ".join(["(?, ?, ?, ?)"] * (len(cells) // 4))
+        database.execute(f"INSERT INTO changes VALUES {places}", cells)
     database.execute("DELETE FROM checkpoints WHERE peer = ?", (peer,))
     database.executemany(
         f"INSERT INTO checkpoints (peer, number, {_columns(CheckpointRow)})"
