@@ -149,6 +149,8 @@ class Accounts(Queries):
         else:
             self._take_closed(channel)
         if self._retention.stored:
+            if self._grace is not None and channel.is_absent and channel.closing is None:
+                self._grace.closed[channel] = now[0]
             channel.leave(now[0])
             channel.closing = Closing(self._timeline.latest_date(), unseen)
             self._keep_closed(channel)

@@ -290,9 +290,11 @@ class Channel:
         if left < at:
             self.gaps += ((left, at),)
 
-    def stay(self) -> None:
-        """It was there all the while."""
+    def stay(self, until: datetime.timedelta | None = None) -> None:
+        """It was there all the while, or ``until`` a position."""
         self._left = None
+        if until is not None:
+            self.leave(until)
 
     def absent_within(
         self, start: datetime.timedelta, end: datetime.timedelta

@@ -18,7 +18,7 @@ import datetime
 from collections.abc import Iterable
 
 from .own_outage import FEWEST
-from .peerlog import PeerLog
+from .peerlog import Channel, PeerLog
 from .rollback import GaveUp
 from .timeline import Instant
 
@@ -29,13 +29,15 @@ _ZERO = datetime.timedelta(0)
 class ReturnGrace:
     """Who is awaited, and for how long. Not thread-safe: the loop owns it.
 
-    ``begun``: the instant of the resume. ``gave_up``: how the grace ended, for as long as
-    the timeline may go back to before that.
+    ``begun``: the instant of the resume. ``closed``: the channels that closed while their
+    peer was awaited, and where. ``gave_up``: how the grace ended, for as long as the timeline
+    may go back to before that.
     """
 
     def __init__(self, quiet: datetime.timedelta) -> None:
         self._quiet = quiet
         self.awaited: dict[PeerLog, None] = {}
+        self.closed: dict[Channel, datetime.timedelta] = {}
         self.begun: Instant
         self.gave_up: GaveUp | None = None
         self._began_to_return = self._latest_return = _ZERO  # positions
@@ -45,6 +47,10 @@ class ReturnGrace:
         self.awaited = dict.fromkeys(awaited)
         self.begun = now
         self._began_to_return = self._latest_return = now[0]
+
+    def stop(self, gave_up: GaveUp | None = None) -> None:
+        """Nobody is awaited any more."""
+        self.awaited, self.closed, self.gave_up = {}, {}, gave_up
 
     def returned(self, log: PeerLog, now: Instant) -> None:
         """A peer that was awaited is online."""

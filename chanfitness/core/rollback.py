@@ -54,7 +54,7 @@ Record = Went | Opened | Closed
 class GaveUp(NamedTuple):
     """A return grace was over: ``peers`` were offline all the while, with their ``channels``.
 
-    The states are how the channels, which were absent, were until then.
+    The states are how the channels, which were absent, were until then. Some may have closed.
     """
 
     at: Instant
@@ -120,7 +120,8 @@ def _await_until(to: Instant, gave_up: GaveUp, unsaved_changes: UnsavedChanges |
             log.history.undo()
     for channel, state in gave_up.channels:
         channel.go_back(state)
-        channel.come_back(to[0])
+        if channel.closing is None:
+            channel.come_back(to[0])
         if unsaved_changes is not None:
             unsaved_changes.touch_in_place(channel)
 

@@ -136,7 +136,7 @@ class Sight(Accounts):
                 if channel.is_absent:
                     channel.come_back(at[0])
                 self._touch_in_place(channel)
-        grace.awaited, grace.gave_up = {}, None
+        grace.stop()
 
     def _decide(self, now: Instant) -> None:
         """The return grace may be over by now."""
@@ -154,13 +154,19 @@ class Sight(Accounts):
     def _give_up(self, grace: ReturnGrace, at: Instant) -> None:
         """The return grace was over ``at``: who did not come back has been offline."""
         logs = list(grace.awaited)
-        channels = [(channel, channel.state()) for log in logs for channel in log.channels]
+        closed = {
+            channel: left
+            for channel, left in grace.closed.items()
+            if channel.log in grace.awaited and self._closed.get(channel.point) is channel
+        }
+        channels = [channel for log in logs for channel in log.channels] + list(closed)
+        gave_up = GaveUp(at, logs, [(channel, channel.state()) for channel in channels])
         for log in logs:
             self._was_offline(log, grace.begun)
-        for channel, _ in channels:
-            channel.stay()
+        for channel in channels:
+            channel.stay(closed.get(channel))
             self._touch_in_place(channel)
-        grace.awaited, grace.gave_up = {}, GaveUp(at, logs, channels)
+        grace.stop(gave_up)
         logger.info(
             "%d peers did not come back: offline since %s",
             len(logs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,18 @@ from chanfitness import (
     OpenChannel,
     Vertex,
 )
+from chanfitness.reports.loading import load_database
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
-from ..support.persistent_stores import DAY, HOUR, figures, history_of, watching
+from ..support.persistent_stores import (
+    DAY,
+    HOUR,
+    FlushedByHand,
+    figures,
+    history_of,
+    watching,
+)
 from ..support.stores import running
 from ..support.values import SECOND
 
@@ -62,6 +71,12 @@ def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, floa
     """Lifetime and uptime beyond those of the first hour."""
     lifetime, uptime = figures(store, channel)
     return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)
+
+
+def closed_in(storage: FlushedByHand) -> list[tuple[timedelta, timedelta]]:
+    """Lifetime and uptime of what closed, as a database has it now."""
+    assert storage.flush()
+    return [(each.lifetime, each.uptime) for each in load_database(str(storage.path)).closed]
 
 
 def test_a_peer_that_comes_back_within_the_grace_was_never_away(
@@ -228,6 +243,64 @@ def test_a_peer_whose_channels_close_is_not_awaited_any_more(
     node.close_channel(slow)
     node.advance(seconds=5)
     assert [seconds(store, channel)[0] for channel in channels_of(node)[1:]] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("returns_after", "seen"),
+    [(1, 0), (10, 2)],
+    ids=["its peer comes back", "its peer does not"],
+)
+def test_a_channel_that_closes_while_its_peer_is_awaited_is_as_it_turns_out(
+    node: FakeNode, tmp_path: Path, returns_after: int, seen: int
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    node.open_channel(slow.peer)
+    storage = FlushedByHand(tmp_path / "db")
+    with watching(node, tmp_path / "db", storage=storage) as store:
+        node.advance(hours=1)
+        restart(node, quick.peer)
+        node.advance(seconds=2)
+        node.close_channel(slow)
+        node.advance(seconds=returns_after)
+        node.peer_online(slow.peer)
+        assert closed_in(storage) == [(HOUR + seen * SECOND, HOUR)]
+        node.open_channel(slow.peer, slow.channel_point)
+        node.advance(hours=1)
+        assert seconds(store, slow) == (3600 + seen, 3600)
+
+
+def test_a_channel_that_closed_is_as_it_turns_out_also_if_that_is_taken_back(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    node.open_channel(slow.peer)
+    storage = FlushedByHand(tmp_path / "db")
+    with watching(node, tmp_path / "db", storage=storage) as store:
+        node.advance(hours=1)
+        restart(node, quick.peer)
+        node.advance(seconds=2)
+        node.close_channel(slow)
+        lost = node.clock.now() + SECOND
+        node.advance(seconds=10)
+        assert seconds(store, quick) == (12, 12)
+        node.channel_notifier.send_update(MonitoringPausedEvent(at=lost))
+        assert closed_in(storage) == [(HOUR, HOUR)]
+
+
+def test_of_a_channel_that_closed_and_came_back_the_rest_turns_out(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    _, slow, quick, _ = channels_of(node)
+    node.open_channel(slow.peer)
+    with watching(node, tmp_path / "db") as store:
+        node.advance(hours=1)
+        restart(node, quick.peer)
+        node.advance(seconds=1)
+        node.close_channel(slow)
+        node.advance(seconds=1)
+        node.open_channel(slow.peer, slow.channel_point)
+        node.advance(seconds=10)
+        assert seconds(store, slow) == (10, 0)
 
 
 def test_who_is_awaited_is_so_after_a_stop(node: FakeNode, tmp_path: Path) -> None:

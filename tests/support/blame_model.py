@@ -82,6 +82,7 @@ class BlameModel:
         self._began_to_return = self._latest_return = start
         self._now = self._latest_event = start
         self._opened_by: dict[OpenChannel, Told] = {}
+        self._left: dict[OpenChannel, Told] = {}  # that closed while their peer was awaited
         self._told_of: dict[object, datetime] = {}
         self.count = 0  # of events
         self._segment = 0
@@ -173,7 +174,7 @@ class BlameModel:
         if self.sees:
             self.told.append(Told(time, MonitoringPausedEvent()))
         self._cut = True
-        self._went, self._awaited, self._told_of = [], {}, {}
+        self._went, self._awaited, self._left, self._told_of = [], {}, {}, {}
 
     def _resume(self, time: datetime, channels: list[OpenChannel], online: list[Vertex]) -> None:
         was_blind, self._cut = not self.sees, False
@@ -189,14 +190,15 @@ class BlameModel:
         self.told.append(resumed)
 
     def _leaves(self, channel: OpenChannel) -> None:
-        """A channel closes. While its peer is awaited it leaves as it was before."""
+        """A channel closes: as it was before its peer was awaited, unless that is given up."""
         resumed = self._awaited.get(channel.peer)
         if resumed is not None:
             index = self.told.index(resumed)
             opened = self._opened_by.get(channel)
             if opened in self.told:
                 index = max(index, self.told.index(opened))
-            self.told.insert(index + 1, Told(self.told[index].time, Left(channel)))
+            self._left[channel] = Told(self.told[index].time, Left(channel))
+            self.told.insert(index + 1, self._left[channel])
 
     def _set_open(self, time: datetime, channels: list[OpenChannel]) -> None:
         """In an own outage a resume without a peer online only says what is open."""
@@ -210,7 +212,7 @@ class BlameModel:
         self.open = dict(channels)
 
     def _see(self, time: datetime, online: dict[Vertex, None]) -> None:
-        self._went, self._awaited = [], {}
+        self._went, self._awaited, self._left = [], {}, {}
         for key in [*online, *self.open.values()]:
             self._peers.setdefault(key, Peer(since=(time, self._segment)))
         for key, peer in self._peers.items():
@@ -253,6 +255,7 @@ class BlameModel:
         for channel in channels:
             if channel.channel_point not in self.open:
                 self._meet(channel.peer)
+                self._left.pop(channel, None)
                 self._opened_by[channel] = set_right
         self.open = dict(channels)
         self._unmark(time)
@@ -310,7 +313,7 @@ class BlameModel:
             peer.seen_offline, peer.changes_seen = False, 0
             peer.since = first.time, self._segment
         self.told.insert(index, Told(first.time, MonitoringPausedEvent()))
-        self._went, self._awaited, self._lost = [], {}, True
+        self._went, self._awaited, self._left, self._lost = [], {}, {}, True
 
     def _counted(self, now: datetime) -> list[Told]:
         assert self._period is not None or not self._went
@@ -325,6 +328,7 @@ class BlameModel:
         self.told.append(told)
         if event.channel_point not in self.open:
             self._meet(event.peer)
+            self._left.pop(OpenChannel(event.channel_point, event.peer), None)
             self._opened_by[OpenChannel(event.channel_point, event.peer)] = told
             self.open[event.channel_point] = event.peer
 
@@ -368,6 +372,10 @@ class BlameModel:
         if self._period is not None and self.online and len(going) >= needed:
             end = max(end, going[-needed] + self._period + MICROSECOND)
         if time >= end:
+            for channel, left in self._left.items():
+                if channel.peer in self._awaited:
+                    self.told.remove(left)
+            self._left = {}
             for peer in list(self._awaited):
                 self._give_up(peer)
 
