@@ -18,7 +18,8 @@ backwards::
 A recording begins with ``monitoring_started``. A ``snapshot`` has the same fields, and
 sets right what differs. What lies between a
 ``monitoring_stopped`` and the next ``monitoring_started`` is blind time; only a
-``channel_moved``, told late, may stand there. Fields that are not named here are
+``channel_moved``, told late, may stand there. A ``monitoring_started`` that
+follows no stop is one, too: at the time of the line before it. Fields that are not named here are
 ignored.
 """
 
@@ -92,6 +93,7 @@ class Line(NamedTuple):
 def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
     """Read a recording, line by line (an open binary file is a good ``lines``).
 
+    A start without a stop before it comes out as both, with its own line's number.
     ``file``: what errors call it. Raises ``RecordingError`` at the first line
     that cannot be used.
     """
@@ -103,10 +105,12 @@ def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
             at, event = parse_line(text)
             line = _new_tuple(Line, (number, at, event))
             kind = type(event)
-            if before is None or at < before.at or (kind is MonitoringResumedEvent) is not stopped:
+            if before is None or at < before.at or (stopped and kind is not MonitoringResumedEvent):
                 _check_order(before, line, stopped)
         except ValueError as error:
             raise RecordingError(file, number, str(error)) from None
+        if kind is MonitoringResumedEvent and before is not None and not stopped:
+            yield Line(number, before.at, MonitoringPausedEvent())
         yield line
         before = line
         stopped = kind is MonitoringPausedEvent or (stopped and kind is ChannelMovedEvent)
@@ -276,8 +280,5 @@ def _check_order(before: Line | None, line: Line, stopped: bool) -> None:
         raise ValueError(
             f"time runs backwards: {format_time(line.at)} after {format_time(before.at)}"
         )
-    if stopped and isinstance(line.event, ChannelMovedEvent):
-        return
-    expected = "expected a" if stopped else "did not expect a"
-    where = "a monitoring_stopped" if stopped else "what is no monitoring_stopped"
-    raise ValueError(f"after {where}: {expected} monitoring_started")
+    if stopped and not isinstance(line.event, (ChannelMovedEvent, MonitoringResumedEvent)):
+        raise ValueError("after a monitoring_stopped: expected a monitoring_started")

@@ -151,7 +151,6 @@ BAD_SECOND_LINES: dict[str, tuple[bytes, str]] = {
         encode({"at": T, "event": "channel_closed", "channel_point": "ab:0", "peer": str(ALICE)}),
         "bad outpoint 'ab:0'",
     ),
-    "a second start": (encode(STARTED), "did not expect a monitoring_started"),
     "terminal controls": (b"\x1b[2J\x07\n", r"not JSON: '\x1b[2J\x07"),
 }
 
@@ -185,6 +184,35 @@ def test_a_recording_begins_with_monitoring_started() -> None:
     assert "begins with a monitoring_started" in refusal(
         encode({"at": T, "event": "peer_online", "peer": str(ALICE)})
     )
+
+
+def test_a_start_without_a_stop_is_a_stop_at_the_line_before_it() -> None:
+    online = {"at": T, "event": "peer_online", "peer": str(ALICE)}
+    later = STARTED | {"at": "2026-11-22T13:00:00Z"}
+    lines = list(read(lines_of(encode(STARTED, online, later, online | later)), "r.jsonl"))
+    assert [(line.number, line.at, type(line.event)) for line in lines] == [
+        (1, NOON, MonitoringResumedEvent),
+        (2, NOON, PeerOnlineEvent),
+        (3, NOON, MonitoringPausedEvent),
+        (3, NOON + timedelta(hours=1), MonitoringResumedEvent),
+        (4, NOON + timedelta(hours=1), MonitoringPausedEvent),
+        (4, NOON + timedelta(hours=1), MonitoringResumedEvent),
+    ]
+
+
+def test_what_lies_before_a_start_without_a_stop_is_blind() -> None:
+    channel = {"channel_point": str(CHANNEL_1), "peer": str(ALICE)}
+    start = STARTED | {"open_channels": [channel], "online_peers": [str(ALICE)]}
+    lines = [
+        start,
+        {"at": "2026-11-22T12:00:10Z", "event": "peer_online", "peer": str(ALICE)},
+        start | {"at": "2026-11-22T13:00:00Z"},
+        {"at": "2026-11-22T13:00:05Z", "event": "monitoring_stopped"},
+    ]
+    overview = replay(lines_of(encode(*lines)), "r.jsonl")
+    (info,) = overview.channels
+    assert (info.lifetime, info.uptime) == (timedelta(seconds=15), timedelta(seconds=15))
+    assert overview.blind == timedelta(seconds=3590)
 
 
 def test_after_monitoring_stopped_nothing_is_seen() -> None:
