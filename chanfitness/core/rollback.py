@@ -73,8 +73,6 @@ def roll_back(
     for record in records:
         if isinstance(record, Went):
             record.log.go_back(record.state, to)
-            if unsaved_changes is not None:
-                unsaved_changes.touch(record.log)
     channels: set[Channel] = set()
     for record in records:
         if isinstance(record, Went):

@@ -108,7 +108,6 @@ class Sight(Accounts):
         if log not in grace.awaited:
             return False
         grace.returned(log, now)
-        log.changes_seen = 0
         for channel in log.channels:
             channel.come_back(now[0])
             self._touch_in_place(channel)

@@ -305,6 +305,7 @@ def test_an_event_of_its_own_time_told_then(node: FakeNode, store: ChannelEventS
     channel, _ = channels_of(node)
     node.advance(hours=1)
     asked = node.clock.now()
+    node.advance(seconds=1)
     put(node, PeerOfflineEvent(channel.peer, at=asked - SECOND))
     put(node, SnapshotEvent(channels_of(node), [channel.peer], asked))
     assert store.get_peer_info(channel.peer).online

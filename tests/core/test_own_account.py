@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from chanfitness import ChannelEventStore, MonitoringPausedEvent, MonitoringResumedEvent, Vertex
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    SnapshotEvent,
+    Vertex,
+)
 from chanfitness.logs import logged_time
 from chanfitness.testing import FakeNode
 
@@ -131,6 +138,48 @@ def test_a_change_that_was_not_seen_is_no_reconnect(
     node.peer_online(flapping)
     go(node, flapping, first, second)
     assert not store.get_overview().sees
+
+
+@pytest.mark.parametrize("return_grace", [None, 5 * SECOND])
+@pytest.mark.parametrize("reason", ["a restart", "this node's own outage"])
+def test_what_was_seen_before_a_change_that_was_not_is_no_reconnect(
+    node: FakeNode, reason: str, return_grace: timedelta | None
+) -> None:
+    flapping, *others = peers_of(node)
+    channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
+    with running(ChannelEventStore(replace(node.config, return_grace=return_grace))) as store:
+        reconnect(node, flapping, back=100)
+        if reason == "a restart":
+            node.channel_notifier.send_update(MonitoringPausedEvent())
+            node.channel_notifier.send_update(MonitoringResumedEvent(channels, others))
+        else:
+            go(node, flapping, *others)
+            node.advance(hours=1)
+            for peer in others:
+                node.peer_online(peer)
+        node.advance(seconds=10)
+        node.peer_online(flapping)
+        node.advance(seconds=10)
+        lost = node.clock.now()
+        go(node, flapping)
+        node.advance(seconds=10)
+        go(node, *others)
+        node.advance(hours=1)
+        overview = store.get_overview()
+        assert not overview.sees
+        assert overview.seen_until == lost
+
+
+@pytest.mark.parametrize("kind", [MonitoringResumedEvent, SnapshotEvent])
+def test_lists_that_differ_end_what_is_undecided(
+    node: FakeNode, store: ChannelEventStore, kind: type[MonitoringResumedEvent | SnapshotEvent]
+) -> None:
+    first, second, third, _ = peers_of(node)
+    channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
+    go(node, first, second)
+    node.channel_notifier.send_update(kind(channels, [third]))
+    go(node, third)
+    assert store.get_overview().sees
 
 
 # What is logged.

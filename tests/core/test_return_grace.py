@@ -240,9 +240,12 @@ def test_a_peer_whose_channels_close_is_not_awaited_any_more(
 ) -> None:
     _, slow, *_ = channels_of(node)
     restart(node)
+    node.advance(seconds=100)
     node.close_channel(slow)
-    node.advance(seconds=5)
-    assert [seconds(store, channel)[0] for channel in channels_of(node)[1:]] == [5, 5]
+    node.advance(seconds=4)
+    assert [seconds(store, channel)[0] for channel in channels_of(node)[1:]] == [0, 0]
+    node.advance(seconds=1)
+    assert [seconds(store, channel)[0] for channel in channels_of(node)[1:]] == [105, 105]
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,23 @@ def test_what_is_told_after_a_gap_is_left_to_a_new_snapshot(
     assert caplog.text.count("it was frozen, or this plugin was") == 1
 
 
+def test_what_is_told_after_a_gap_while_nothing_is_seen_is_left_to_a_new_snapshot(
+    node: Node,
+) -> None:
+    node.set_state(ID_1, CHANNEL_1, ALICE)
+    node.is_silent()
+    with node.watched() as store:
+        with node.held() as watcher:
+            node.clock.advance(HOUR)
+            node.connect(ALICE)
+            node.is_silent(False)
+            watcher.tell("connect", {"id": str(ALICE)})
+        assert sees(store)
+        assert peer_info(store).online
+        assert history(store).blind == 0 * HOUR
+        assert store.get_overview(timeout=WAIT).seen_until == START + HOUR
+
+
 def test_a_list_after_a_gap_is_no_snapshot(node: Node) -> None:
     def late(method: str, params: dict[str, Any]) -> object:
         thaw(node)

@@ -1,0 +1,309 @@
+"""What is undecided together: a return grace, an own outage and a pause that goes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    Reading,
+    Vertex,
+)
+from chanfitness.reports.loading import load_database
+from chanfitness.testing import FakeNode
+
+from ..support.persistent_stores import DAY, HOUR, FlushedByHand, figures, history_of, watching
+from ..support.stores import running
+from ..support.values import SECOND, START, outpoint, vertex
+
+STRANGER = vertex(77)
+
+
+@pytest.fixture
+def node() -> FakeNode:
+    """Four peers online, with a channel each."""
+    node = FakeNode(history=90 * DAY)
+    for _ in range(4):
+        node.open_channel(node.new_peer(online=True))
+    node.config = replace(node.config, return_grace=5 * SECOND, own_outage=90 * SECOND)
+    return node
+
+
+@pytest.fixture
+def store(node: FakeNode) -> Iterator[ChannelEventStore]:
+    """One that has watched for an hour."""
+    with running(ChannelEventStore(node.config)) as store:
+        node.advance(hours=1)
+        yield store
+
+
+def channels_of(node: FakeNode) -> list[OpenChannel]:
+    return list(node.config.get_open_channels())  # type: ignore[arg-type]
+
+
+def peers_of(node: FakeNode) -> list[Vertex]:
+    return [peer for _, peer in channels_of(node)]
+
+
+def pause(node: FakeNode, at: datetime | None = None) -> None:
+    node.channel_notifier.send_update(MonitoringPausedEvent(at))
+
+
+def resume(node: FakeNode, *online: Vertex) -> None:
+    node.channel_notifier.send_update(MonitoringResumedEvent(channels_of(node), online))
+
+
+def restart(node: FakeNode, *online: Vertex, at: datetime | None = None) -> None:
+    """The node is away for an hour, and then these peers are back already."""
+    pause(node, at)
+    node.advance(hours=1)
+    resume(node, *online)
+
+
+def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
+    """Lifetime and uptime beyond those of the first hour."""
+    lifetime, uptime = figures(store, channel)
+    return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)
+
+
+# A grace, and an own outage.
+
+
+def test_a_grace_does_not_end_while_an_own_outage_is_undecided(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    slow, *others = channels_of(node)
+    restart(node, *peers_of(node)[1:])
+    node.advance(seconds=4)
+    node.peer_offline(others[0].peer)
+    node.advance(seconds=80)
+    assert seconds(store, slow) == (0, 0)
+    for channel in others[1:]:
+        node.peer_offline(channel.peer)
+    node.advance(hours=1)
+    for channel in others:
+        node.peer_online(channel.peer)
+    node.advance(seconds=4)
+    assert seconds(store, slow) == (0, 0)
+    assert [seconds(store, channel) for channel in others] == [(8, 8)] * 3
+
+
+def test_it_ends_with_what_is_undecided(node: FakeNode, store: ChannelEventStore) -> None:
+    slow, quick, *_ = channels_of(node)
+    restart(node, *peers_of(node)[1:])
+    node.advance(seconds=4)
+    node.peer_offline(quick.peer)
+    node.advance(seconds=90)
+    assert seconds(store, slow) == (0, 0)
+    node.advance(seconds=1)
+    assert seconds(store, slow) == (95, 0)
+    assert seconds(store, quick) == (95, 4)
+
+
+def test_a_channel_that_opened_while_its_peer_was_awaited_and_the_line_failed_is_still_awaited(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    slow, *others = channels_of(node)
+    restart(node, *peers_of(node)[1:])
+    node.advance(seconds=1)
+    node.peer_offline(others[0].peer)
+    node.advance(seconds=1)
+    new = node.open_channel(slow.peer)
+    for channel in others[1:]:
+        node.peer_offline(channel.peer)
+    node.advance(hours=1)
+    node.peer_online(others[0].peer)
+    node.advance(seconds=4)
+    assert [seconds(store, slow), figures(store, new)] == [(0, 0), (0, 0)]
+    node.peer_online(slow.peer)
+    node.advance(hours=1)
+    assert [seconds(store, slow), figures(store, new)] == [(3600, 3600), (1, 1)]
+
+
+def test_a_suspend_ends_what_is_undecided_and_with_it_the_grace() -> None:
+    class Machine:
+        asleep = seen = 0 * HOUR
+
+        def now(self) -> datetime:
+            return START + self.seen + self.asleep
+
+        def read(self) -> Reading:
+            return Reading(self.now(), self.seen, self.asleep)
+
+    node, machine = FakeNode(), Machine()
+    slow, quick, other, *_ = [node.open_channel(node.new_peer(online=True)) for _ in range(4)]
+    settings: dict[str, Any] = {"return_grace": 5 * SECOND, "own_outage": 90 * SECOND}
+    with running(ChannelEventStore(replace(node.config, clock=machine, **settings))) as store:
+        restart(node, *peers_of(node)[1:])
+        node.peer_offline(quick.peer)
+        machine.seen += 4 * SECOND
+        machine.asleep += HOUR
+        assert figures(store, slow) == (0, 0)
+        machine.seen += SECOND
+        assert figures(store, slow) == figures(store, quick) == (5 / 3600, 0)
+        assert figures(store, other) == (5 / 3600, 5 / 3600)
+
+
+# A channel that has two changes while all peers go.
+
+
+@pytest.mark.parametrize("closes_first", [True, False])
+def test_a_channel_that_opens_and_closes_while_all_go_is_as_it_is_in_the_end(
+    node: FakeNode, tmp_path: Path, *, closes_first: bool
+) -> None:
+    channel, *others = channels_of(node)
+    with watching(node, tmp_path / "db") as store:
+        node.advance(hours=1)
+        if not closes_first:
+            node.close_channel(channel)
+            node.advance(hours=1)
+        for other in others:
+            node.peer_offline(other.peer)
+            node.advance(seconds=10)
+        for opens in [not closes_first, closes_first]:
+            if opens:
+                node.open_channel(channel.peer, channel.channel_point)
+            else:
+                node.close_channel(channel)
+            node.advance(seconds=10)
+        node.peer_offline(channel.peer)
+        node.advance(hours=1)
+        node.peer_online(channel.peer)
+        if not closes_first:
+            node.open_channel(channel.peer, channel.channel_point)
+        node.advance(hours=1)
+        assert figures(store, channel) == (2, 2)
+        assert history_of(store, channel).outages == ()
+
+
+def test_a_channel_that_gave_its_channel_point_away_while_all_went_ends_with_the_first(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    channel, *others = channels_of(node)
+    storage = FlushedByHand(tmp_path / "db")
+    with watching(node, tmp_path / "db", storage=storage):
+        node.advance(hours=1)
+        node.peer_offline(channel.peer)
+        node.advance(seconds=10)
+        node.close_channel(channel)
+        node.open_channel(others[0].peer, channel.channel_point)
+        for other in others:
+            node.peer_offline(other.peer)
+        assert storage.flush()
+        (closed,) = load_database(str(storage.path)).closed
+        assert (closed.peer, closed.lifetime, closed.uptime) == (channel.peer, HOUR, HOUR)
+
+
+# A pause that goes back.
+
+
+@pytest.mark.parametrize("history", [90 * DAY, None])
+def test_who_was_given_up_after_the_line_was_lost_is_awaited_again(
+    node: FakeNode, tmp_path: Path, history: timedelta | None
+) -> None:
+    slow, *others = channels_of(node)
+    strange = OpenChannel(outpoint(78), STRANGER)
+    with watching(node, tmp_path / "db", history=history) as store:
+        node.advance(hours=1)
+        pause(node)
+        node.open_channel(STRANGER, strange.channel_point)
+        resume(node, *peers_of(node)[1:4])
+        node.advance(seconds=3)
+        lost = node.clock.now()
+        node.advance(seconds=3)
+        assert [seconds(store, slow), figures(store, strange)[0]] == [(6, 0), 6 / 3600]
+        restart(node, *peers_of(node)[1:4], at=lost)
+        node.advance(seconds=4)
+        assert [seconds(store, slow), figures(store, strange)] == [(0, 0), (0, 0)]
+        assert seconds(store, others[0]) == (7, 7)
+        node.peer_online(slow.peer)
+        node.peer_online(STRANGER)
+        node.advance(hours=1)
+        assert [seconds(store, slow), figures(store, strange)] == [(3600, 3600), (1, 1)]
+
+
+@pytest.mark.parametrize(("late", "seen"), [(5, 5), (3, 7)])
+def test_who_was_given_up_before_the_line_was_lost_is_not(
+    node: FakeNode, store: ChannelEventStore, late: int, seen: int
+) -> None:
+    """When that was decided is not when it was asked."""
+    slow, *_ = channels_of(node)
+    restart(node, *peers_of(node)[1:])
+    node.advance(seconds=10)
+    assert seconds(store, slow) == (10, 0)
+    restart(node, *peers_of(node)[1:], at=node.clock.now() - late * SECOND)
+    node.advance(seconds=1)
+    assert seconds(store, slow) == (seen + 1, 0)
+
+
+# A pause, and another resume.
+
+
+def test_a_peer_that_was_never_seen_is_still_awaited_after_a_pause(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    new, known = OpenChannel(outpoint(78), STRANGER), peers_of(node)
+    for _ in range(2):
+        pause(node)
+        node.advance(hours=1)
+        resumed = MonitoringResumedEvent([*channels_of(node), new], known)
+        node.channel_notifier.send_update(resumed)
+        node.advance(seconds=3)
+        assert figures(store, new) == (0, 0)
+
+
+@pytest.mark.parametrize("history", [90 * DAY, None])
+def test_a_peer_that_was_offline_when_its_channel_opened_is_not_awaited(
+    node: FakeNode, history: timedelta | None
+) -> None:
+    with running(ChannelEventStore(replace(node.config, history=history))) as store:
+        known = peers_of(node)
+        new = node.open_channel(STRANGER)
+        node.advance(hours=1)
+        restart(node, *known)
+        node.advance(seconds=3)
+        assert figures(store, new) == (3603 / 3600, 0)
+
+
+def test_what_was_written_of_an_awaited_peer_is_written_anew_at_a_pause(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    slow, quick, *_ = channels_of(node)
+    storage = FlushedByHand(tmp_path / "db")
+    with watching(node, tmp_path / "db", storage=storage):
+        node.advance(hours=1)
+        restart(node, quick.peer)
+        node.advance(seconds=1)
+        assert storage.flush()
+        node.advance(seconds=2)
+        pause(node)
+    node.peer_offline(slow.peer)
+    with watching(node, tmp_path / "db") as store:
+        assert seconds(store, slow) == (0, 0)
+        assert seconds(store, quick) == (3, 3)
+
+
+# What is written while an own outage is undecided.
+
+
+def test_what_was_held_back_is_written_when_it_is_decided(node: FakeNode, tmp_path: Path) -> None:
+    gone, *_ = channels_of(node)
+    storage = FlushedByHand(tmp_path / "db")
+    with watching(node, tmp_path / "db", storage=storage):
+        node.advance(hours=1)
+        node.peer_offline(gone.peer)
+        node.advance(seconds=10)
+        assert storage.flush()
+        node.advance(seconds=90)
+        assert storage.flush()
+        (info, *_) = load_database(str(storage.path)).channels
+        assert info == (*gone, HOUR + 100 * SECOND, HOUR)
