@@ -94,10 +94,11 @@ class Ledger(Sight):
                 logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
             return
         channel, state = self._returning(point, peer), None
-        log = self._peers.get(peer)
+        log, was_offline = self._peers.get(peer), None
         if log is None:
             log = self._meet(peer, now)
-            log.seen_offline = log.seen_offline or not self._timeline.paused
+            was_offline = log.seen_offline
+            log.seen_offline = was_offline or not self._timeline.paused
         if channel is None:
             channel = Channel(point, peer, log, opened)
         else:
@@ -112,7 +113,7 @@ class Ledger(Sight):
             log.history = History(opened, begun)
         self._touch(log, channel)
         if self._detector is not None:
-            self._detector.note(Opened(now, channel, state, begun))
+            self._detector.note(Opened(now, channel, state, begun, was_offline))
 
     def close_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten, or kept in case it comes back.

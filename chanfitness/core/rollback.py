@@ -32,12 +32,14 @@ class Opened(NamedTuple):
     """A channel opened, or came back; ``state`` is how it was before, None of a new one.
 
     ``began``: if its peer's history began with it, whether the peer was online.
+    ``was_offline``: if its peer was not known, whether that was seen offline before.
     """
 
     at: Instant
     channel: Channel
     state: ChannelState | None
     began: bool | None
+    was_offline: bool | None
 
 
 class Closed(NamedTuple):
@@ -106,6 +108,8 @@ def _do_again(record: Opened | Closed, to: Instant) -> None:
     if channel.is_absent:
         channel.come_back(to[0])
     log.since = min(log.since, to)
+    if record.was_offline is not None:
+        log.seen_offline = record.was_offline
     if record.began is not None and log.history is not None:
         log.history = History(unseen(to), record.began)
 

@@ -77,8 +77,9 @@ class Pair:
         online: set[Vertex],
         rules: Any,
         storage: SqliteStorage | None = None,
+        limit: int = 10_000,
     ) -> None:
-        retention: dict[str, Any] = {"history": 90 * DAY, "history_limit": 10_000, **FLAPS}
+        retention: dict[str, Any] = {"history": 90 * DAY, "history_limit": limit, **FLAPS}
         self.retention = {"stored": storage is not None, **retention}
         self.driven = DrivenStore(
             open_channels=open_channels, online=online, storage=storage, **rules, **retention
@@ -198,21 +199,26 @@ RULES = st.fixed_dictionaries(
     }
 )
 
+LIMITS = st.sampled_from([10_000, 10_000, 5, 3, 2])
+"""Of a history. It keeps two changes at least, since the last may have to be undone."""
+
 
 @settings(max_examples=length(400, 20_000))
 @given(
     open_channels=st.lists(st.sampled_from(CHANNELS), unique=True),
     online=st.sets(st.sampled_from(PEERS)),
     rules=RULES,
+    limit=LIMITS,
     operations=OPERATIONS,
 )
 def test_the_store_decides_as_the_model(
     open_channels: list[OpenChannel],
     online: set[Vertex],
     rules: dict[str, Any],
+    limit: int,
     operations: Sequence[list[Any]],
 ) -> None:
-    pair = Pair(open_channels, online, rules)
+    pair = Pair(open_channels, online, rules, limit=limit)
     with pair.driven:
         for operation in [each for step in operations for each in step]:
             pair.play(operation)
@@ -224,16 +230,19 @@ def test_the_store_decides_as_the_model(
     open_channels=st.lists(st.sampled_from(CHANNELS), unique=True),
     online=st.sets(st.sampled_from(PEERS)),
     rules=RULES,
+    limit=LIMITS,
     operations=OPERATIONS,
 )
 def test_with_a_storage_it_decides_so_of_channels_that_come_back(
     open_channels: list[OpenChannel],
     online: set[Vertex],
     rules: dict[str, Any],
+    limit: int,
     operations: Sequence[list[Any]],
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        pair = Pair(open_channels, online, rules, SqliteStorage(Path(directory) / "db"))
+        storage = SqliteStorage(Path(directory) / "db")
+        pair = Pair(open_channels, online, rules, storage, limit)
         with pair.driven:
             for operation in [each for step in operations for each in step]:
                 pair.play(operation)

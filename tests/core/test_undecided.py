@@ -129,6 +129,27 @@ def test_a_channel_that_opened_while_its_peer_was_awaited_and_the_line_failed_is
     assert [seconds(store, slow), figures(store, new)] == [(3600, 3600), (1, 1)]
 
 
+@pytest.mark.parametrize("history", [90 * DAY, None])
+def test_a_peer_that_got_its_first_channel_while_all_went_was_not_seen_offline(
+    node: FakeNode, history: timedelta | None
+) -> None:
+    first, *others = peers_of(node)
+    with running(ChannelEventStore(replace(node.config, history=history))) as store:
+        node.peer_online(STRANGER)
+        node.peer_offline(first)
+        node.peer_offline(STRANGER)
+        new = node.open_channel(STRANGER)
+        for peer in others:
+            node.peer_offline(peer)
+        node.advance(hours=1)
+        node.peer_online(first)
+        node.advance(seconds=4)
+        node.peer_online(STRANGER)
+        node.advance(hours=1)
+        assert figures(store, new) == (1, 1)
+        assert store.get_peer_info(STRANGER).flap_count == 0
+
+
 def test_a_suspend_ends_what_is_undecided_and_with_it_the_grace() -> None:
     class Machine:
         asleep = seen = 0 * HOUR

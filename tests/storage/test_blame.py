@@ -33,7 +33,6 @@ from ..support.values import SECOND, START, outpoint, vertex
 pytestmark = pytest.mark.usefixtures("quiet")
 
 PEERS = [vertex(number) for number in range(1, 6)]
-RETENTION: dict[str, Any] = {"history": 90 * DAY, "history_limit": 10_000}
 FLAPS: dict[str, Any] = {"flap_factor": 0.95, "flap_period": 8 * HOUR}
 
 
@@ -88,8 +87,9 @@ class End(NamedTuple):
 class Lives:
     """A store that ends and starts again, and its model."""
 
-    def __init__(self, folder: Path, rules: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, rules: dict[str, Any], limit: int) -> None:
         self._folder, self._rules = folder, rules
+        self._retention: dict[str, Any] = {"history": 90 * DAY, "history_limit": limit, **FLAPS}
         self._lives = 0
         self._opened: list[OpenChannel] = []
         self.time = START
@@ -105,8 +105,7 @@ class Lives:
             online=online,
             storage=self._storage,
             **self._rules,
-            **RETENTION,
-            **FLAPS,
+            **self._retention,
         )
         self._driven.clock.set(self.time)
         self._driven.store.start()
@@ -188,7 +187,7 @@ class Lives:
 
     def compare(self) -> None:
         self.model.ask(self.time)
-        model, store = self.model.outcome(stored=True, **RETENTION, **FLAPS), self._driven.store
+        model, store = self.model.outcome(stored=True, **self._retention), self._driven.store
         infos = store.list_channels(timeout=WAIT)
         assert infos == model.list_channels()
         for info in infos:
@@ -239,13 +238,14 @@ RULES = st.fixed_dictionaries(
 
 
 @settings(max_examples=length(150, 5_000))
-@given(rules=RULES, operations=OPERATIONS)
+@given(rules=RULES, limit=st.sampled_from([10_000, 10_000, 5, 3, 2]), operations=OPERATIONS)
 def test_the_store_goes_on_as_the_model(
     tmp_path_factory: pytest.TempPathFactory,
     rules: dict[str, Any],
+    limit: int,
     operations: list[list[Any]],
 ) -> None:
-    lives = Lives(tmp_path_factory.mktemp("lives"), rules)
+    lives = Lives(tmp_path_factory.mktemp("lives"), rules, limit)
     try:
         for operation in [each for step in operations for each in step]:
             lives.play(operation)

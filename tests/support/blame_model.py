@@ -48,6 +48,7 @@ class Peer:
     changes_seen: int = 0  # on end
     since: tuple[datetime, int] | None = None  # and in which segment of what was seen
     had_channel: bool = False
+    met: Told | None = None  # the opening with which it became known, offline
 
 
 class BlameModel:
@@ -205,7 +206,8 @@ class BlameModel:
         known = [OpenChannel(*each) for each in self.open.items()]
         closed = [ClosedChannelEvent(*each) for each in known if each not in channels]
         opened = [OpenChannelEvent(*each) for each in channels if each not in known]
-        self.told += [Told(time, event) for event in [*closed, *opened]]
+        # A peer may change its channels: in between it must not be without one, and forgotten.
+        self.told += [Told(time, event) for event in [*opened, *closed]]
         self.closed_unseen = self.closed_unseen or bool(closed)
         for channel in channels:
             self._meet(channel.peer)
@@ -312,6 +314,9 @@ class BlameModel:
         for peer in [self._peers[key] for key in went if key in self._peers]:
             peer.seen_offline, peer.changes_seen = False, 0
             peer.since = first.time, self._segment
+        for peer in self._peers.values():
+            if peer.met in self.told[index:]:
+                peer.seen_offline = False
         self.told.insert(index, Told(first.time, MonitoringPausedEvent()))
         self._went, self._awaited, self._left, self._lost = [], {}, {}, True
 
@@ -327,15 +332,14 @@ class BlameModel:
         told = Told(time, event._replace(at=None))
         self.told.append(told)
         if event.channel_point not in self.open:
-            self._meet(event.peer)
+            self._meet(event.peer, told)
             self._left.pop(OpenChannel(event.channel_point, event.peer), None)
             self._opened_by[OpenChannel(event.channel_point, event.peer)] = told
             self.open[event.channel_point] = event.peer
 
-    def _meet(self, peer: Vertex) -> None:
-        self._peers.setdefault(
-            peer, Peer(seen_offline=self.sees, since=(self._latest_event, self._segment))
-        )
+    def _meet(self, peer: Vertex, met: Told | None = None) -> None:
+        since = self._latest_event, self._segment
+        self._peers.setdefault(peer, Peer(seen_offline=self.sees, since=since, met=met))
 
     def _closed(self, time: datetime, event: ClosedChannelEvent) -> None:
         self.told.append(Told(time, event._replace(at=None)))
