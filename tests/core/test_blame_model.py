@@ -3,69 +3,37 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from chanfitness import (
-    ClosedChannelEvent,
-    MonitoringPausedEvent,
-    MonitoringResumedEvent,
-    OpenChannel,
-    OpenChannelEvent,
-    PeerOfflineEvent,
-    PeerOnlineEvent,
-    SnapshotEvent,
-    SqliteStorage,
-    Vertex,
-)
+from chanfitness import OpenChannel, SqliteStorage, Vertex
 
 from ..support.blame_model import BlameModel
+from ..support.blame_operations import (
+    LIMITS,
+    ONLINE,
+    OPEN_CHANNELS,
+    OPERATIONS,
+    RULES,
+    Ask,
+    Move,
+    event_of,
+)
 from ..support.driven_store import DrivenStore
 from ..support.lengths import length
 from ..support.persistent_stores import DAY, HOUR
 from ..support.stores import WAIT
-from ..support.values import SECOND, START, outpoint, vertex
+from ..support.values import SECOND, START
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
-PEERS = [vertex(number) for number in range(1, 6)]
-CHANNELS = [OpenChannel(outpoint(number), PEERS[number % 5]) for number in range(7)]
 FLAPS = {"flap_factor": 0.95, "flap_period": 8 * HOUR}
 WINDOWS = [None, timedelta(0), 7 * SECOND, 100 * SECOND]
-
-
-class Move(NamedTuple):
-    """Of the clock."""
-
-    by: float
-
-
-class Ask(NamedTuple):
-    pass
-
-
-class Put(NamedTuple):
-    event: Any
-
-
-class Lists(NamedTuple):
-    """Lists that were asked for ``late`` seconds ago, and differ from what is known."""
-
-    kind: type[MonitoringResumedEvent] | type[SnapshotEvent]
-    channels: list[OpenChannel]
-    peers: set[Vertex]
-    nobody: bool
-    late: float | None
-
-
-class Pause(NamedTuple):
-    late: float | None
 
 
 class Pair:
@@ -100,21 +68,10 @@ class Pair:
         elif isinstance(operation, Ask):
             self.compare()
         else:
-            event = self.event(operation)
+            channels = [OpenChannel(*each) for each in self.model.open.items()]
+            event = event_of(operation, self.clock.now(), channels, self.model.online)
             self.driven.put(event)
             self.model.put(event, self.clock.now())
-
-    def event(self, operation: Any) -> Any:
-        if isinstance(operation, Put):
-            return operation.event
-        late = operation.late
-        at = None if late is None else self.clock.now() - late * SECOND
-        if isinstance(operation, Pause):
-            return MonitoringPausedEvent(at)
-        known = {OpenChannel(*each) for each in self.model.open.items()}
-        channels = sorted(known ^ set(operation.channels))
-        online = sorted(self.model.online.keys() ^ operation.peers, key=bytes)
-        return operation.kind(channels, [] if operation.nobody else online, at)
 
     def compare(self) -> None:
         """Ask everything."""
@@ -129,84 +86,10 @@ class Pair:
                 assert history == model.history(info.channel_point, window)
 
 
-PUTS = st.one_of(
-    st.sampled_from(PEERS).map(PeerOnlineEvent),
-    st.sampled_from(PEERS).map(PeerOnlineEvent),
-    st.sampled_from(PEERS).map(PeerOfflineEvent),
-    st.sampled_from(PEERS).map(PeerOfflineEvent),
-    st.sampled_from(CHANNELS).map(lambda each: OpenChannelEvent(*each)),
-    st.sampled_from(CHANNELS).map(lambda each: ClosedChannelEvent(*each)),
-).map(Put)
-NOBODY: set[Vertex] = set()
-PEER_SETS = st.one_of(st.just(NOBODY), st.sets(st.sampled_from(PEERS)))
-LATE = st.sampled_from([None, None, 0, 1, 3, 10, 100])
-LISTS = st.builds(
-    Lists,
-    st.sampled_from([MonitoringResumedEvent, MonitoringResumedEvent, SnapshotEvent]),
-    st.one_of(st.just([]), st.lists(st.sampled_from(CHANNELS), max_size=2, unique=True)),
-    PEER_SETS,
-    st.sampled_from([False, False, True]),
-    LATE,
-)
-MOVES = st.sampled_from([0.000001, 1, 2, 4, 4.999999, 5, 30, 59, 60, 89, 90, 91, 5000]).map(Move)
-ONE = st.one_of(
-    PUTS,
-    PUTS,
-    PUTS,
-    PUTS,
-    MOVES,
-    MOVES,
-    MOVES,
-    LISTS,
-    LISTS,
-    st.builds(Pause, LATE),
-    st.builds(Ask),
-).map(lambda each: [each])
-ALL_COME = st.permutations(PEERS).map(lambda peers: [Put(PeerOnlineEvent(peer)) for peer in peers])
-ALL_GO = st.permutations(PEERS).map(lambda peers: [Put(PeerOfflineEvent(peer)) for peer in peers])
-
-
-@st.composite
-def spread(draw: Callable[..., Any], puts: st.SearchStrategy[list[Put]]) -> list[Any]:
-    """Many at once, but not in one moment."""
-    operations: list[Any] = []
-    for put in draw(puts):
-        operations += [put, Move(draw(st.sampled_from([0, 0, 1, 4, 20])))]
-    return operations
-
-
-@st.composite
-def restarts(draw: Callable[..., Any]) -> list[Any]:
-    """Nobody, or some, are back at once; others come back one after the other."""
-    lists = Lists(MonitoringResumedEvent, [], draw(PEER_SETS), draw(st.booleans()), None)
-    operations: list[Any] = [Pause(None), Move(1), lists]
-    for put in draw(ALL_COME)[: draw(st.integers(0, 5))]:
-        operations += [Move(draw(st.sampled_from([1, 4, 4, 29, 29, 5]))), put]
-    return operations
-
-
-OPERATIONS = st.integers(1, 40).flatmap(
-    lambda size: st.lists(
-        st.one_of(ONE, ONE, ONE, ONE, ONE, spread(ALL_COME), spread(ALL_GO), restarts()),
-        min_size=size,
-        max_size=size,
-    )
-)
-RULES = st.fixed_dictionaries(
-    {
-        "own_outage": st.sampled_from([90 * SECOND, 90 * SECOND, None]),
-        "return_grace": st.sampled_from([5 * SECOND, 5 * SECOND, 30 * SECOND, 0 * SECOND, None]),
-    }
-)
-
-LIMITS = st.sampled_from([10_000, 10_000, 5, 3, 2])
-"""Of a history. It keeps two changes at least, since the last may have to be undone."""
-
-
 @settings(max_examples=length(400, 20_000))
 @given(
-    open_channels=st.lists(st.sampled_from(CHANNELS), unique=True),
-    online=st.sets(st.sampled_from(PEERS)),
+    open_channels=OPEN_CHANNELS,
+    online=ONLINE,
     rules=RULES,
     limit=LIMITS,
     operations=OPERATIONS,
@@ -227,8 +110,8 @@ def test_the_store_decides_as_the_model(
 
 @settings(max_examples=length(200, 10_000))
 @given(
-    open_channels=st.lists(st.sampled_from(CHANNELS), unique=True),
-    online=st.sets(st.sampled_from(PEERS)),
+    open_channels=OPEN_CHANNELS,
+    online=ONLINE,
     rules=RULES,
     limit=LIMITS,
     operations=OPERATIONS,
