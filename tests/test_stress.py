@@ -23,7 +23,8 @@ from chanfitness import (
     RequestTimeoutError,
 )
 
-from .support.history_model import ZERO, HistoryModel, State
+from .support.history_model import HistoryModel
+from .support.history_states import ZERO, State
 from .support.lengths import Record, length
 from .support.operation_log import NEVER, Operation
 from .support.random_seeds import replayable, seeds

@@ -32,7 +32,8 @@ from chanfitness import (
 
 from ..support.blame_model import BlameModel
 from ..support.driven_store import DrivenStore
-from ..support.history_model import ZERO, Event, HistoryModel
+from ..support.history_model import Event, HistoryModel
+from ..support.history_states import ZERO
 from ..support.lengths import length
 from ..support.stores import WAIT
 from ..support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, START

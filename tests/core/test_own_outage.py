@@ -28,7 +28,6 @@ from ..support.persistent_stores import (
     HOUR,
     MICROSECOND,
     ZERO,
-    FlushedByHand,
     figures,
     history_of,
     watching,
@@ -371,27 +370,6 @@ def test_a_channel_that_closed_meanwhile_is_gone_without_storage_too(
 
 
 # What is written.
-
-
-def test_while_a_channel_of_an_undecided_outage_is_open_nothing_is_written(
-    node: FakeNode, tmp_path: Path
-) -> None:
-    """It opened after the first peer went: where it begins is not decided."""
-    storage = FlushedByHand(tmp_path / "db")
-    config = replace(node.config, storage=storage)
-    with running(ChannelEventStore(config)) as store:
-        node.advance(hours=1)
-        assert storage.flush()
-        first, *others = (peer for _, peer in channels_of(node))
-        node.peer_offline(first)
-        node.open_channel(others[0])
-        assert not storage.flush()
-        node.advance(seconds=91)
-        assert storage.flush()
-        assert len(store.list_channels(timeout=WAIT)) == 4
-    saved, _ = read(tmp_path / "db")
-    assert saved is not None
-    assert len(saved.channels) == 4
 
 
 def test_while_nothing_can_be_told_from_what_is_older_nothing_is_written(tmp_path: Path) -> None:

@@ -328,3 +328,21 @@ def test_what_was_held_back_is_written_when_it_is_decided(node: FakeNode, tmp_pa
         assert storage.flush()
         (info, *_) = load_database(str(storage.path)).channels
         assert info == (*gone, HOUR + 100 * SECOND, HOUR)
+
+
+def test_while_a_channel_of_an_undecided_outage_is_open_nothing_is_written(
+    node: FakeNode, tmp_path: Path
+) -> None:
+    """It opened after the first peer went: where it begins is not decided."""
+    storage = FlushedByHand(tmp_path / "db")
+    config = replace(node.config, storage=storage)
+    with running(ChannelEventStore(config)) as store:
+        node.advance(hours=1)
+        assert storage.flush()
+        first, *others = (peer for _, peer in channels_of(node))
+        node.peer_offline(first)
+        node.open_channel(others[0])
+        assert not storage.flush()
+        node.advance(seconds=91)
+        assert storage.flush()
+        assert list(load_database(str(storage.path)).channels) == store.list_channels()

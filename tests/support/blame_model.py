@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,28 +26,12 @@ from chanfitness import (
     Vertex,
 )
 
-from .history_model import HistoryModel, Left, Resumed, SetRight
+from .blame_told import Peer, Told
+from .history_model import HistoryModel
+from .history_states import Left, Resumed, SetRight
 
 FEWEST = 3
 MINUTE, MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
-
-
-@dataclass(eq=False)
-class Told:
-    """Something that is told; each is itself alone, also if two say the same."""
-
-    time: datetime
-    item: Any
-    number: int = 0  # of the event, from one on
-
-
-@dataclass
-class Peer:
-    seen_offline: bool = False  # when it was last seen
-    changes_seen: int = 0  # on end
-    since: tuple[datetime, int] | None = None  # and in which segment of what was seen
-    had_channel: bool = False
-    met: Told | None = None  # the opening with which it became known, offline
 
 
 class BlameModel:
@@ -115,17 +98,20 @@ class BlameModel:
 
     def outcome(self, **retention: Any) -> HistoryModel:
         """What a store is to be told, whatever it decides itself."""
-        decided = copy.deepcopy(self)
-        decided._decide(self._now)
+        decided = self._decided()
         model = HistoryModel(decided.told[0].time, [], [], **retention)
         for each in decided.told:
             model.put(each.item, each.time)
         return model
 
-    def events(self) -> list[Told]:
-        """The outcome as events, if nobody is awaited."""
+    def _decided(self) -> BlameModel:
         decided = copy.deepcopy(self)
         decided._decide(self._now)
+        return decided
+
+    def events(self) -> list[Told]:
+        """The outcome as events, if nobody is awaited."""
+        decided = self._decided()
         for told in decided.told:
             if isinstance(told.item, Resumed):
                 assert not told.item.awaited

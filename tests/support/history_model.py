@@ -10,10 +10,9 @@ dates stand at the pause; what opened meanwhile begins at the resume.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
-from itertools import accumulate, pairwise, takewhile
-from typing import NamedTuple
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
 
 from chanfitness import (
     ChannelHistory,
@@ -34,6 +33,9 @@ from chanfitness import (
     Vertex,
 )
 
+from .history_states import FIRST, ZERO, Closing, Left, Opening, Resumed, Segment, SetRight, State
+from .peer_history_model import PeerHistory
+
 Event = (
     OpenChannelEvent
     | ClosedChannelEvent
@@ -42,106 +44,6 @@ Event = (
     | MonitoringPausedEvent
     | MonitoringResumedEvent
 )
-
-
-class Resumed(NamedTuple):
-    """A resume, from which on the channels of peers ``awaited`` are not seen until these come."""
-
-    open_channels: Sequence[OpenChannel]
-    online_peers: Sequence[Vertex]
-    awaited: frozenset[Vertex]
-    at: datetime | None = None
-
-
-class SetRight(NamedTuple):
-    """In truth this is open and these are online, which no event told of."""
-
-    open_channels: Sequence[OpenChannel]
-    online_peers: Sequence[Vertex]
-    at: datetime | None = None
-
-
-ZERO = timedelta(0)
-FIRST = datetime.min.replace(tzinfo=timezone.utc)
-
-
-class Left(NamedTuple):
-    """From here on the channel is not there, though it closes later."""
-
-    channel: OpenChannel
-    at: datetime | None = None
-
-
-class Opening(NamedTuple):
-    point: OutPoint
-    peer: Vertex
-    item: int
-    """Which item opened it."""
-    gaps: tuple[tuple[int, int], ...] = ()
-    """Which items closed it, and opened it again."""
-    left: int | None = None
-    """From which item on it is not there, though it closes later."""
-
-    def is_there(self, item: int) -> bool:
-        """Whether it is, after that item."""
-        return not any(left <= item < back for left, back in self.gaps)
-
-
-class Closing(NamedTuple):
-    opening: Opening
-    item: int
-    time: datetime
-    unseen: bool
-    """Whether no event told of it."""
-
-    def is_of(self, channel: OpenChannel) -> bool:
-        return self.opening[:2] == channel
-
-
-class State(NamedTuple):
-    """What holds from ``time`` on."""
-
-    time: datetime
-    paused: datetime | None
-    """When it was."""
-    peers: tuple[Vertex, ...]
-    """Those that are known, in order of becoming so."""
-    online: frozenset[Vertex]
-    openings: tuple[Opening, ...]
-    closings: tuple[Closing, ...] = ()
-    """Of the channels that may come back."""
-    awaited: frozenset[Vertex] = frozenset()
-    flapped: Vertex | None = None
-
-    @property
-    def shown(self) -> datetime:
-        """Its date, as the store dates it."""
-        return self.paused or self.time
-
-    def keeps_channel_of(self, peer: Vertex) -> bool:
-        """Whether a channel of the peer is open, or may come back."""
-        kept = [*self.openings, *(each.opening for each in self.closings)]
-        return any(each.peer == peer for each in kept)
-
-    def remembers(self, peer: Vertex) -> bool:
-        """Whether the peer is known, or is kept because a channel of it may come back."""
-        return peer in self.peers or self.keeps_channel_of(peer)
-
-    def sees(self, peer: Vertex) -> bool:
-        return self.paused is None and peer not in self.awaited
-
-
-class Segment(NamedTuple):
-    start: datetime
-    end: datetime
-    seen: bool
-    up: bool
-    there: bool = True
-    """Whether the channel is."""
-
-    def within(self, start: datetime, end: datetime) -> timedelta:
-        """How much of it lies in a segment."""
-        return max(min(self.end, end) - max(self.start, start), ZERO)
 
 
 class HistoryModel:
@@ -310,7 +212,7 @@ class HistoryModel:
         return next((each.time for each in since if not each.paused), since[0].shown)
 
     def _history_from(self, asked: datetime, opening: Opening) -> ChannelHistory:
-        peer = PeerHistory(self, opening)
+        peer = PeerHistory(self.states_of(opening.peer), opening, self.now.time, *self.retention)
         start, end, segments = peer.known_from(asked), self.now.time, list(self._segments(opening))
         seen = [(each.within(start, end), each.up) for each in segments if each.seen and each.there]
         absent = [each.within(start, end) for each in segments if each.seen and not each.there]
@@ -377,112 +279,6 @@ class HistoryModel:
         count = self._cooled(flaps[:-1], flaps[-1]) + 1
         periods = (time - flaps[-1]) / self._period
         return count if periods < 1 else int(count * self._factor**periods)
-
-
-class Change(NamedTuple):
-    time: datetime
-    position: timedelta
-    """How much was seen until then, of the peer's history."""
-    up: bool
-
-
-class Span(NamedTuple):
-    gone: datetime
-    back: datetime | None
-    seen: timedelta
-
-
-class PeerHistory:
-    """What is kept of a peer's changes, and what can be told from it of a channel.
-
-    A peer that is awaited counts as online here, and the channel as not there.
-    """
-
-    def __init__(self, model: HistoryModel, opening: Opening) -> None:
-        self._end, peer = model.now.time, opening.peer
-        states = model.states_of(peer)
-        segments = [
-            Segment(
-                each.time,
-                following.time,
-                each.paused is None,
-                peer in each.online | each.awaited,
-                opening.is_there(item) and peer not in each.awaited,
-            )
-            for (item, each), (_, following) in pairwise([*states, states[-1]])
-        ]
-        self._seen = [each for each in segments if each.seen]
-        too_old, limit = model.retention
-        changes = self._changes()
-        self._kept = changes[-limit:]
-        days = {each.time.astimezone(timezone.utc).date(): each for each in reversed(changes)}
-        thinned = [each for each in changes[:-limit] if each in days.values()]
-        old = [each for each in [*thinned, *self._kept] if each.time <= too_old]
-        begin = old[-1].time if old else FIRST
-        self._kept = [each for each in self._kept if each.time >= begin]
-        self._thinned = [each for each in thinned if each.time >= begin]
-
-    def _changes(self) -> list[Change]:
-        """All that there were, but for outages of no length. The first gives the first state."""
-        changes: list[Change] = []
-        lengths = (each.end - each.start for each in self._seen)
-        for each, position in zip(self._seen, accumulate(lengths, initial=ZERO), strict=False):
-            if changes and changes[-1].up is each.up:
-                continue
-            if not (changes and each.up and changes[-1].position == position):
-                changes.append(Change(each.start, position, each.up))
-            elif len(changes) > 1:
-                del changes[-1]
-            else:
-                changes[0] = changes[0]._replace(up=True)
-        if (
-            len(changes) > 1
-            and not changes[-1].up
-            and changes[-1].position == self._position(self._end)
-        ):
-            del changes[-1]  # it may yet be one of no length
-        return changes
-
-    def _position(self, time: datetime) -> timedelta:
-        return sum((each.within(FIRST, time) for each in self._seen), ZERO)
-
-    def known_from(self, asked: datetime) -> datetime:
-        """``asked`` itself, unless what followed it was thinned or is gone."""
-        position = self._position(asked)
-        if not self._kept or position >= self._kept[0].position:
-            return asked
-        kept = self._kept[0]
-        known = self._end_of_gaps(position, kept.position)
-        mark = next(each for each in [*self._thinned, kept] if each.position >= known)
-        return asked if mark.position == position else mark.time
-
-    def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
-        """Where the channel was there again for good, between two positions."""
-        back = start
-        for each in self._seen:
-            left, until = self._position(each.start), self._position(each.end)
-            if not each.there and start < until and left < end:
-                back = min(until, end)
-        return back
-
-    def outages(self, start: datetime) -> Iterator[Span]:
-        """Runs of seen segments in which the peer was down; what is blind ends no run."""
-        runs: list[list[Segment]] = [[]]
-        for each in self._seen:
-            if each.up:
-                runs.append([each])  # it says when the run before it ended
-            else:
-                runs[-1].append(each)
-        for number, run in enumerate(runs):
-            down = [each for each in run if not each.up]
-            back = runs[number + 1][0].start if number + 1 < len(runs) else None
-            there = [each for each in down if each.there]
-            seen = sum((each.within(start, self._end) for each in there), ZERO)
-            if seen:
-                yield Span(down[0].start, back, seen)
-
-    def is_listed(self, outage: Span) -> bool:
-        return outage.back is None or self._position(outage.back) > self._kept[0].position
 
 
 def _known(state: State, heard_of: list[Vertex]) -> State:

@@ -1,0 +1,121 @@
+"""A model of what a peer's history keeps, and of what can be told from it of a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from .history_states import FIRST, ZERO, Opening, Segment, State
+
+
+class Change(NamedTuple):
+    time: datetime
+    position: timedelta
+    """How much was seen until then, of the peer's history."""
+    up: bool
+
+
+class Span(NamedTuple):
+    gone: datetime
+    back: datetime | None
+    seen: timedelta
+
+
+class PeerHistory:
+    """What is kept of a peer's changes, and what can be told from it of a channel.
+
+    A peer that is awaited counts as online here, and the channel as not there.
+    """
+
+    def __init__(
+        self,
+        states: Sequence[tuple[int, State]],
+        opening: Opening,
+        end: datetime,
+        too_old: datetime,
+        limit: int,
+    ) -> None:
+        self._end, peer = end, opening.peer
+        segments = [
+            Segment(
+                each.time,
+                following.time,
+                each.paused is None,
+                peer in each.online | each.awaited,
+                opening.is_there(item) and peer not in each.awaited,
+            )
+            for (item, each), (_, following) in pairwise([*states, states[-1]])
+        ]
+        self._seen = [each for each in segments if each.seen]
+        changes = self._changes()
+        self._kept = changes[-limit:]
+        days = {each.time.astimezone(timezone.utc).date(): each for each in reversed(changes)}
+        thinned = [each for each in changes[:-limit] if each in days.values()]
+        old = [each for each in [*thinned, *self._kept] if each.time <= too_old]
+        begin = old[-1].time if old else FIRST
+        self._kept = [each for each in self._kept if each.time >= begin]
+        self._thinned = [each for each in thinned if each.time >= begin]
+
+    def _changes(self) -> list[Change]:
+        """All that there were, but for outages of no length. The first gives the first state."""
+        changes: list[Change] = []
+        lengths = (each.end - each.start for each in self._seen)
+        for each, position in zip(self._seen, accumulate(lengths, initial=ZERO), strict=False):
+            if changes and changes[-1].up is each.up:
+                continue
+            if not (changes and each.up and changes[-1].position == position):
+                changes.append(Change(each.start, position, each.up))
+            elif len(changes) > 1:
+                del changes[-1]
+            else:
+                changes[0] = changes[0]._replace(up=True)
+        if (
+            len(changes) > 1
+            and not changes[-1].up
+            and changes[-1].position == self._position(self._end)
+        ):
+            del changes[-1]  # it may yet be one of no length
+        return changes
+
+    def _position(self, time: datetime) -> timedelta:
+        return sum((each.within(FIRST, time) for each in self._seen), ZERO)
+
+    def known_from(self, asked: datetime) -> datetime:
+        """``asked`` itself, unless what followed it was thinned or is gone."""
+        position = self._position(asked)
+        if not self._kept or position >= self._kept[0].position:
+            return asked
+        kept = self._kept[0]
+        known = self._end_of_gaps(position, kept.position)
+        mark = next(each for each in [*self._thinned, kept] if each.position >= known)
+        return asked if mark.position == position else mark.time
+
+    def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
+        """Where the channel was there again for good, between two positions."""
+        back = start
+        for each in self._seen:
+            left, until = self._position(each.start), self._position(each.end)
+            if not each.there and start < until and left < end:
+                back = min(until, end)
+        return back
+
+    def outages(self, start: datetime) -> Iterator[Span]:
+        """Runs of seen segments in which the peer was down; what is blind ends no run."""
+        runs: list[list[Segment]] = [[]]
+        for each in self._seen:
+            if each.up:
+                runs.append([each])  # it says when the run before it ended
+            else:
+                runs[-1].append(each)
+        for number, run in enumerate(runs):
+            down = [each for each in run if not each.up]
+            back = runs[number + 1][0].start if number + 1 < len(runs) else None
+            there = [each for each in down if each.there]
+            seen = sum((each.within(start, self._end) for each in there), ZERO)
+            if seen:
+                yield Span(down[0].start, back, seen)
+
+    def is_listed(self, outage: Span) -> bool:
+        return outage.back is None or self._position(outage.back) > self._kept[0].position
