@@ -90,7 +90,7 @@ class Loop:
         self._timeline = timeline
         self._advance = ledger.advance
         self._ledger = ledger
-        self._recent = RecentEvents()
+        self._recent = RecentEvents(ledger.is_known)
         self._told, self._note = self._recent.told, self._recent.note
         self._latest = timeline.instant()  # of an event
         self._handlers: dict[type, Callable[[Any, Moment], Any]] = {

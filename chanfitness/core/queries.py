@@ -165,6 +165,10 @@ class Queries:
         """A caller does not wait for sight any more."""
         self.sight.forget(wait)
 
+    def is_known(self, key: Vertex | OutPoint) -> bool:
+        """Whether questions tell of this peer or channel."""
+        return key in self._peers or key in self._channels
+
     def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
         channel = self._channels.get(point)
         if channel is not None and (peer is None or channel.peer == peer):

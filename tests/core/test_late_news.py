@@ -345,14 +345,25 @@ def test_what_is_told_of_it_is_what_was_taken_from_it(
 
 def test_what_was_told_is_forgotten_after_some_minutes() -> None:
     """Promise 7."""
-    recent = RecentEvents()
+    recent = RecentEvents(lambda key: True)
     for number in range(100_000):
         recent.note(vertex(number), START + number * SECOND, None)
     assert 300 < len(recent.since(START)) < 1000
 
 
+def test_of_strangers_the_last_few_are_remembered() -> None:
+    """Promise 7."""
+    recent = RecentEvents(lambda key: key == ALICE)
+    recent.note(ALICE, START, None)
+    for number in range(100_000):
+        recent.note(vertex(number), START + number * MICROSECOND, None)
+    remembered = recent.since(START - SECOND)
+    assert 64 <= len(remembered) < 200
+    assert {ALICE, *map(vertex, range(100_000 - 64, 100_000))} <= remembered
+
+
 def test_what_is_told_again_is_kept_once() -> None:
-    recent = RecentEvents()
+    recent = RecentEvents(lambda key: True)
     for number in range(100_000):
         recent.note(ALICE, Reading(START, number * SECOND), None)
     assert recent.since(START - SECOND) == {ALICE}
