@@ -69,9 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = _reason(error)
         if reason is None:
             raise
-        print(f"chanfitness: {printable(reason)}", file=sys.stderr)
-        return 2
-    return 0
+    else:
+        return 0
+    # Here the error has let go of the memory that was in use.
+    print(f"chanfitness: {printable(reason)}", file=sys.stderr)
+    return 2
 
 
 def _reason(error: Exception) -> str | None:
