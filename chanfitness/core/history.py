@@ -143,7 +143,8 @@ class History:
 
         The last of the changes or checkpoints that are old stays, since it says in which
         state the period began. What is asked afterwards depends on the changes and on
-        ``now`` alone, not on when this was called before.
+        ``now`` alone, not on when this was called before; unless the timeline goes back: what
+        was too old for a later answer is gone.
 
         Args:
             now: Where the timeline is.

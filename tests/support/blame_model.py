@@ -39,7 +39,7 @@ class BlameModel:
 
     ``remembers``: peers that have no channel any more, as a store does that has storage.
     ``stored``: those of them that had one. ``closed_unseen``: whether channels were found
-    closed in an own outage.
+    closed in an own outage. ``went_back``: whether a late pause went back behind a question.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BlameModel:
         stored: bool = False,
     ) -> None:
         self._period, self._quiet = own_outage, return_grace
-        self._remembers, self.closed_unseen = remembers, False
+        self._remembers, self.closed_unseen, self.went_back = remembers, False, False
         self._stored, self._had_channel = stored, set[Vertex]()
         self.told: list[Told] = []
         self.online: dict[Vertex, None] = {}
@@ -81,6 +81,7 @@ class BlameModel:
         time = told = clock if event.at is None else min(clock, event.at)
         if isinstance(event, MonitoringPausedEvent) and self.sees and event.at is not None:
             time = max(time, self._latest_event)
+            self.went_back = self.went_back or time < self._now
             self.told = [each for each in self.told if each.item or each.time <= time]
         else:
             time = max(time, self._now)
