@@ -31,7 +31,7 @@ from .support.simulated_peers import BEGINNING, Window
 from .support.stores import WAIT, QueueSubscription, stop
 from .support.values import START
 
-SMALL = 2**15
+SMALL = 2**16
 MAXIMUM_LOG_BYTES = 2**23  # SQLite begins it anew at half of that, if nobody reads
 FEW_SEGMENTS = 128  # of which none is forgotten
 WINDOWS = 20  # asked for at each check
