@@ -197,7 +197,8 @@ def _check_saved(storage: SqliteStorage | None) -> None:
 
 
 def _backup(options: argparse.Namespace) -> None:
-    back_up(options.path, options.target)
+    with Signals() as signals:
+        back_up(options.path, options.target, signals.check)
     logger.info("%s: a copy of %s", options.target, options.path)
 
 

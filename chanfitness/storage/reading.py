@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from operator import attrgetter
 
@@ -25,6 +25,7 @@ from .schema import (
 from .validation import check_closed
 
 _HELD = 5.0  # seconds to wait for another program
+_PORTION = 256  # pages
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
@@ -57,11 +58,17 @@ def _of_our_version(database: sqlite3.Connection, version: int) -> Iterator[sqli
         yield copy
 
 
-def back_up(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+def back_up(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
     """Copy a database as of its last flush into one new file, readable by its owner alone.
 
-    Raises ``StorageError`` if ``target`` is there already or cannot be written, and leaves
-    nothing there then; other errors as :meth:`SqliteStorage.open`.
+    ``meanwhile``: called after each MiB or so; what it raises ends the copy.
+
+    Raises ``StorageError`` if ``target`` is there already or cannot be written; other errors
+    as :meth:`SqliteStorage.open`. After an error nothing is left there.
     """
     path, target = os.fspath(path), os.fspath(target)
     with typed_errors(path), _snapshot(path) as database:
@@ -72,7 +79,7 @@ def back_up(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Non
             _new_file(target) as file,
             closing(connect(target, file, timeout=0)) as copy,
         ):
-            database.backup(copy)
+            database.backup(copy, pages=_PORTION, progress=lambda *_: meanwhile())
             copy.execute("PRAGMA journal_mode = DELETE")  # a log would be a second file
             check_pages(target, copy)
 

@@ -93,5 +93,9 @@ class Signals(Wakeup):
         """Return when ``readable`` is; raise ``InterruptedBySignalError`` after a signal."""
         if self.received is None:
             select.select([readable, self._wake_up.fileno()], [], [])
+        self.check()
+
+    def check(self) -> None:
+        """Raise ``InterruptedBySignalError`` after a signal."""
         if self.received is not None:
             raise InterruptedBySignalError(self.received)

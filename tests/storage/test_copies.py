@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
+import signal
 import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +27,9 @@ from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
 from ..support.disks import Disk, small_disk
+from ..support.lengths import length
 from ..support.persistent_stores import FlushedByHand, figures, watching
+from ..support.signal_points import SignalPoints
 
 __all__ = ["small_disk"]
 
@@ -156,3 +162,36 @@ def test_the_command(path: Path, copy: Path, capsys: pytest.CaptureFixture[str])
     refused = f"chanfitness: {copy}: is there already, and is left as it is\n"
     assert capsys.readouterr().err == refused
     assert main(["backup", str(copy.with_name("none")), str(copy)]) == 2
+
+
+def test_a_signal_leaves_a_whole_copy_or_none(path: Path, copy: Path) -> None:
+    """Wherever it comes; before the command has its handler, ours is there."""
+    node = FakeNode()
+    with watching(node, path):
+        channel = node.open_channel(node.new_peer())
+    before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        ends = list(backups_with_a_signal(path, copy))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    whole = [str(channel.channel_point)]
+    assert {0, 128 + signal.SIGTERM} == {status for status, _ in ends}
+    assert all(found == (whole if status == 0 else []) for status, found in ends)
+
+
+def backups_with_a_signal(path: Path, copy: Path) -> Iterator[tuple[int, list[str]]]:
+    """At one point after the other: the exit status, and the channels of the copy."""
+    for number in itertools.count(0, length(29, 1)):
+        points = SignalPoints(number, partial(signal.raise_signal, signal.SIGTERM))
+        status = status_of_backup(path, copy, points)
+        if points.passed <= number:
+            return
+        saved = read(copy)[0] if copy.exists() else None
+        yield status, [] if saved is None else [each.channel_point for each in saved.channels]
+        copy.unlink(missing_ok=True)
+
+
+def status_of_backup(path: Path, copy: Path, points: SignalPoints) -> int:
+    statuses: list[int] = []
+    points.run(lambda: statuses.append(main(["backup", str(path), str(copy)])))
+    return statuses[0]
