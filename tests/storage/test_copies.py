@@ -181,7 +181,7 @@ def test_a_signal_leaves_a_whole_copy_or_none(path: Path, copy: Path) -> None:
 
 def backups_with_a_signal(path: Path, copy: Path) -> Iterator[tuple[int, list[str]]]:
     """At one point after the other: the exit status, and the channels of the copy."""
-    for number in itertools.count(0, length(29, 1)):
+    for number in itertools.count(0, length(29, 3)):
         points = SignalPoints(number, partial(signal.raise_signal, signal.SIGTERM))
         status = status_of_backup(path, copy, points)
         if points.passed <= number:
