@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Container, Iterable
+from operator import itemgetter
 
 from ..checks import require, require_each
 from ..events import OpenChannel
@@ -26,6 +27,7 @@ from .timeline import Instant, Timeline
 logger = Log(__name__)
 
 _NOTHING = RetentionSettings()
+_point, _peer = itemgetter(0), itemgetter(1)
 
 
 class Ledger(Sight):
@@ -362,7 +364,7 @@ def _checked(
     open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
 ) -> tuple[list[OpenChannel], dict[Vertex, None]]:
     channels, online = list(open_channels), dict.fromkeys(online_peers)
-    require_each((point for point, _ in channels), OutPoint)
-    require_each((peer for _, peer in channels), Vertex)
+    require_each(map(_point, channels), OutPoint)
+    require_each(map(_peer, channels), Vertex)
     require_each(online, Vertex)
     return channels, online

@@ -6,7 +6,7 @@ Nobody is blamed for what was not seen. Pure: the timeline is given.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from ..checks import require
 from ..clock import Moment
@@ -68,7 +68,7 @@ class Sight(Accounts):
         for peer in online:
             if peer not in self._peers:
                 self._meet(peer, now)
-        awaited = self._begin_to_wait(now, (peer for peer in with_channel if peer not in online))
+        awaited = self._begin_to_wait(now, with_channel, online)
         for log in dict.fromkeys([*self._peers.values(), *self._went_unseen]):
             changed = log.online(now) if log.peer in online else log.offline(now)
             if changed:
@@ -84,12 +84,15 @@ class Sight(Accounts):
 
     # Peers that are awaited.
 
-    def _begin_to_wait(self, now: Instant, peers: Iterable[Vertex]) -> dict[PeerLog, None]:
-        """Await those of these peers that are not known to have been offline."""
+    def _begin_to_wait(
+        self, now: Instant, peers: Iterable[Vertex], online: Container[Vertex]
+    ) -> dict[PeerLog, None]:
+        """Await those of these peers that are not online nor known to have been offline."""
         grace = self._grace
         if grace is None:
             return {}
-        logs = [self._peers.get(peer) or self._meet(peer, now) for peer in dict.fromkeys(peers)]
+        absent = [peer for peer in dict.fromkeys(peers) if peer not in online]
+        logs = [self._peers.get(peer) or self._meet(peer, now) for peer in absent]
         grace.begin(now, [log for log in logs if not log.was_offline(now)])
         for log in grace.awaited:
             if log.offline(now):
