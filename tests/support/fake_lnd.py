@@ -19,7 +19,7 @@ import grpc
 import trustme
 from typing_extensions import Self
 
-from chanfitness import OpenChannel, Vertex
+from chanfitness import OpenChannel, OutPoint, Vertex
 
 from .stores import WAIT, Call
 
@@ -70,6 +70,20 @@ def opened(channel: OpenChannel) -> bytes:
 def closed(channel: OpenChannel) -> bytes:
     summary = message((1, str(channel.channel_point)), (5, str(channel.peer)), (10, 1))
     return message((2, summary), (5, 1))
+
+
+def active(point: OutPoint, *, as_text: bool = False) -> bytes:
+    return message((3, _channel_point(point, as_text=as_text)), (5, 2))
+
+
+def inactive(point: OutPoint, *, as_text: bool = False) -> bytes:
+    return message((4, _channel_point(point, as_text=as_text)), (5, 3))
+
+
+def _channel_point(point: OutPoint, *, as_text: bool) -> bytes:
+    in_wire_order = bytes.fromhex(point.txid)[::-1]
+    txid = (2, point.txid) if as_text else (1, in_wire_order)
+    return message(txid, (3, point.index))
 
 
 def online(peer: Vertex) -> bytes:

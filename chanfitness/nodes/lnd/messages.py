@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ...checks import extra
 from ...events import (
@@ -33,6 +33,14 @@ T = TypeVar("T")
 
 Event = OpenChannelEvent | ClosedChannelEvent | PeerOnlineEvent | PeerOfflineEvent
 
+
+class Activity(NamedTuple):
+    """A channel can be used, or cannot any more: its peer went, or its close has begun."""
+
+    channel_point: OutPoint
+    is_active: bool
+
+
 _COMMENT = re.compile(r"//.*")
 _PACKAGE = re.compile(r"package ([\w.]+);")
 _MESSAGE = re.compile(r"message (\w+) \{([^}]*)\}")
@@ -49,7 +57,11 @@ def describe(text: str) -> descriptor_pb2.FileDescriptorProto:
         name=f"{package}.proto", package=package, syntax="proto3"
     )
     kind = descriptor_pb2.FieldDescriptorProto
-    types = {"bytes": kind.TYPE_BYTES, "int32": kind.TYPE_INT32}
+    types = {
+        "bytes": kind.TYPE_BYTES,
+        "int32": kind.TYPE_INT32,
+        "uint32": kind.TYPE_UINT32,
+    }
     for name, body in _MESSAGE.findall(text):
         message = file.message_type.add(name=name)
         for repeated, type_name, field_name, number in _FIELD.findall(body):
@@ -80,7 +92,7 @@ MESSAGES = _make_messages()
 """Message classes by their names."""
 
 
-def channel_event(raw: bytes) -> Event | None:
+def channel_event(raw: bytes) -> Event | Activity | None:
     """What a message of ``SubscribeChannelEvents`` tells, or None: nothing for us.
 
     Raises ``ValueError`` for a bad key or channel point, ``DecodeError`` for
@@ -91,6 +103,9 @@ def channel_event(raw: bytes) -> Event | None:
         return OpenChannelEvent(*_channel(update.open_channel))
     if update.HasField("closed_channel"):
         return ClosedChannelEvent(*_channel(update.closed_channel))
+    for name, is_active in (("active_channel", True), ("inactive_channel", False)):
+        if update.HasField(name):
+            return Activity(_channel_point(getattr(update, name)), is_active)
     return None
 
 
@@ -130,6 +145,11 @@ def _usable(decode: Callable[[Any], T], messages: Iterable[Any]) -> list[T]:
 
 def _channel(message: Any) -> OpenChannel:
     return OpenChannel(OutPoint.parse(_text(message.channel_point)), _vertex(message.remote_pubkey))
+
+
+def _channel_point(message: Any) -> OutPoint:
+    txid = message.funding_txid_bytes[::-1].hex() or _text(message.funding_txid_str)
+    return OutPoint.parse(f"{txid}:{message.output_index}")
 
 
 def _peer(message: Any) -> Vertex:

@@ -4,6 +4,9 @@ Each connection subscribes first and then takes a snapshot, which has the time a
 the lists were asked for; once an hour another is taken, to set right what was not told.
 What the streams send meanwhile is put as it comes, before the snapshot: a store lets it
 win over the lists.
+
+A channel whose close has begun is inactive, and in no list, until the close is confirmed. For
+so long no snapshot is taken to set anything right: the channel would seem to be closed.
 """
 
 from __future__ import annotations
@@ -21,9 +24,15 @@ from ...clock import Clock
 from ...config import NOT_YET_KNOWN, NotYetKnown
 from ...core.watchable_queue import ENDED, WatchableQueue
 from ...errors import NodeError, ShuttingDownError
-from ...events import MonitoringPausedEvent, MonitoringResumedEvent, OpenChannel, SnapshotEvent
+from ...events import (
+    ClosedChannelEvent,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    SnapshotEvent,
+)
 from ...logs import Log
-from ...wire import Vertex
+from ...wire import OutPoint, Vertex
 from ..backoff import Backoff
 from ..inbox import Inbox
 from ..told_reasons import ToldReasons
@@ -78,6 +87,7 @@ class Watch:
         self._connection: Connection | None = None
         self._sees = False
         self._silent_since: datetime.datetime | None = None  # while it sees nothing
+        self._inactive: set[OutPoint] = set()  # as this connection told
         self._is_loss_told = False
         self._told = ToldReasons()
 
@@ -154,6 +164,7 @@ class Watch:
             self._connection = None
 
     def _follow(self, connection: Connection) -> None:
+        self._inactive.clear()
         try:
             connection.subscribe()
             # Of this answer nothing matters but that it came: by now lnd has begun both
@@ -164,7 +175,7 @@ class Watch:
             while True:
                 stream, raw = connection.next()
                 if stream == LISTS_DUE:
-                    self.updates.put(SnapshotEvent(*self._ask_for_lists(connection)))
+                    self._set_right(self._ask_for_lists(connection))
                 else:
                     self._pass_on(stream, raw)
         except DecodeError:
@@ -195,6 +206,10 @@ class Watch:
             len(lists.peers),
         )
 
+    def _set_right(self, lists: _Lists) -> None:
+        if self._inactive.issubset(point for point, _ in lists.channels):
+            self.updates.put(SnapshotEvent(*lists))
+
     def _cease_to_see(self) -> None:
         if self._sees:
             self.updates.put(MonitoringPausedEvent(self._silent_since))
@@ -207,8 +222,18 @@ class Watch:
         except ValueError as error:
             logger.warning("skipped an event of lnd: %s", error)
             return
-        if event is not None:
+        if isinstance(event, lnd_messages.Activity):
+            self._note_activity(*event)
+        elif event is not None:
+            if isinstance(event, ClosedChannelEvent):
+                self._inactive.discard(event.channel_point)
             self.updates.put(event)
+
+    def _note_activity(self, point: OutPoint, is_active: bool) -> None:
+        if is_active:
+            self._inactive.discard(point)
+        else:
+            self._inactive.add(point)
 
     # What is told.
 

@@ -40,7 +40,7 @@ def field_protos(kind: type) -> list[descriptor_pb2.FieldDescriptorProto]:
 
 def statement(field: descriptor_pb2.FieldDescriptorProto) -> str:
     kind = descriptor_pb2.FieldDescriptorProto
-    types = {kind.TYPE_BYTES: "bytes", kind.TYPE_INT32: "int32"}
+    types = {kind.TYPE_BYTES: "bytes", kind.TYPE_INT32: "int32", kind.TYPE_UINT32: "uint32"}
     name = types.get(field.type) or field.type_name.rpartition(".")[2]
     repeated = "repeated " if field.label == kind.LABEL_REPEATED else ""
     return f"{repeated}{name} {field.name} = {field.number}"

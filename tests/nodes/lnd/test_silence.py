@@ -15,10 +15,12 @@ import pytest
 
 from chanfitness import (
     ChannelEventStore,
+    ClosedChannelEvent,
     ManualClock,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
+    OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -34,8 +36,12 @@ from ...support.fake_lnd import (
     FakeLnd,
     Link,
     Status,
+    active,
+    closed,
+    inactive,
     offline,
     online,
+    opened,
 )
 from ...support.inbox import Inbox
 from ...support.lnd_nodes import Timer, Watcher, a_node, next_of
@@ -297,6 +303,44 @@ def test_once_an_hour_the_lists_are_asked_for_and_put(lnd: FakeLnd, tmp_path: Pa
             )
         assert lnd.calls.count(LIST_CHANNELS) == 3
         assert session.updates.empty()
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_channel_whose_close_has_begun_is_not_taken_for_closed(
+    lnd: FakeLnd, tmp_path: Path, as_text: bool
+) -> None:
+    """It is inactive and in no list. Nothing is set right until its close is confirmed."""
+    channel, was_empty = OpenChannel(CHANNEL_1, ALICE), list[bool]()
+    is_put = threading.Event()
+
+    def confirm_before_the_second(_: object) -> None:
+        was_empty.append(session.updates.empty())
+        if len(was_empty) == 2:
+            session.link.channels.send(closed(channel))
+            assert is_put.wait(timeout=WAIT)
+
+    with watching(lnd, tmp_path) as session:
+        lnd.set_state([], [ALICE])
+        lnd.on = {LIST_CHANNELS: confirm_before_the_second}
+        session.link.channels.send(inactive(CHANNEL_1, as_text=as_text), opened(channel))
+        assert session.watcher.take() == OpenChannelEvent(CHANNEL_1, ALICE)
+        session.let_pass(2 * HOUR)
+        assert session.watcher.take() == ClosedChannelEvent(CHANNEL_1, ALICE)
+        is_put.set()
+        assert session.updates.get(timeout=WAIT) == SnapshotEvent([], [ALICE], START + 2 * HOUR)
+    assert was_empty == [True, True]
+
+
+def test_a_channel_that_is_active_again_and_in_no_list_is_set_right(
+    lnd: FakeLnd, tmp_path: Path
+) -> None:
+    channel = OpenChannel(CHANNEL_1, ALICE)
+    with watching(lnd, tmp_path) as session:
+        lnd.set_state([], [ALICE])
+        session.link.channels.send(inactive(CHANNEL_1), active(CHANNEL_1), opened(channel))
+        assert session.watcher.take() == OpenChannelEvent(CHANNEL_1, ALICE)
+        session.let_pass(HOUR)
+        assert session.updates.get(timeout=WAIT) == SnapshotEvent([], [ALICE], START + HOUR)
 
 
 def test_what_comes_while_they_are_asked_for_is_put_before_them(

@@ -33,7 +33,9 @@ from ...support.fake_lnd import (
     LOCKED,
     FakeLnd,
     Link,
+    active,
     closed,
+    inactive,
     message,
     offline,
     online,
@@ -61,10 +63,12 @@ class World:
 
     def __init__(self, lnd: FakeLnd, clock: ManualClock, chance: random.Random) -> None:
         self.open: list[OpenChannel] = []
+        self.closing: list[OpenChannel] = []  # and in no list any more
         self.online: set[Vertex] = set()
         self.link: Link | None = None
         self._lnd, self._clock, self._chance = lnd, clock, chance
         self._is_told = True
+        self._is_listing = False
         self._channels = 0
         self.be_ready()
 
@@ -114,12 +118,25 @@ class World:
         self._tell_channels(opened(channel))
 
     def _channel_closes(self) -> None:
-        if self.open:
+        """One begins to, but not while lists are made; or it has closed, which is always told."""
+        if self.closing and self._is_told and self._chance.random() < 0.5:
+            self._close()
+        elif self.open and not self._is_listing:
             channel = self.open.pop(self._chance.randrange(len(self.open)))
-            self._tell_channels(closed(channel))
+            self.closing.append(channel)
+            self._tell_channels(inactive(channel.channel_point))
+
+    def close_all(self) -> None:
+        """What begins to close has closed."""
+        while self.closing:
+            self._close()
+
+    def _close(self) -> None:
+        self._tell_channels(closed(self.closing.pop(self._chance.randrange(len(self.closing)))))
 
     def _noise(self) -> None:
-        self._tell_channels(message((self._chance.randrange(3, 30), b"noise")))
+        self._tell_channels(message((self._chance.randrange(5, 30), b"noise")))
+        self._tell_channels(active(outpoint(0)))
         self._tell_peers(message((1, "02noise")))
 
     def _tell_peers(self, raw: bytes) -> None:
@@ -140,9 +157,11 @@ class World:
         return self._list(LIST_PEERS)
 
     def _list(self, method: str) -> bytes:
+        self._is_listing = True
         self.happen(self._chance.randrange(3))
         answer = self._lnd.answers[method]
         self.happen(self._chance.randrange(3))
+        self._is_listing = False
         return answer
 
 
@@ -195,6 +214,7 @@ def test_in_the_end_a_store_knows_what_lnd_knows(
         timer.let_pass(ASKED_EVERY)
 
     def pass_an_hour() -> None:
+        world.close_all()
         all_has_come()
         timer.let_pass(HOUR)
         wait_for(SnapshotEvent)
