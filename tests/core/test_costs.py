@@ -209,7 +209,7 @@ def test_what_closed_and_may_come_back_is_met_by_no_event_and_no_question(
     what: Callable[[Ledger, Instant], object], offline: bool
 ) -> None:
     counted = []
-    for count in (3, 300):
+    for count in (3, 3, 300):  # Python 3.13 misses some of the first steps that it counts at all
         accounts = Accounts(count, one_peer=not offline)
         ledger = accounts.ledger
         ledger.open_channel(accounts.wait(1), *STAYS)
@@ -220,7 +220,7 @@ def test_what_closed_and_may_come_back_is_met_by_no_event_and_no_question(
                 ledger.peer_offline(accounts.wait(1), peer)
         ledger.flush(accounts.wait(36_000), everything=False)  # flaps cool in all
         counted.append(CountedSteps(partial(what, ledger, accounts.wait(1))).steps)
-    assert counted[0] == counted[1]
+    assert counted[1] == counted[2]
 
 
 @pytest.mark.parametrize("event", [Ledger.peer_offline, Ledger.peer_online])

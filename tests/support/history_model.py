@@ -159,7 +159,7 @@ class HistoryModel:
         for channel in new:  # one after the other: one may take another's channel point
             state = self._opened_again(state, [channel])
             state = state._replace(peers=tuple(dict.fromkeys([*state.peers, channel.peer])))
-            self._states.append(state)
+            self._states.append(state._replace(is_partial=True))
         return _known(state, [])
 
     # Questions about channels.
@@ -240,7 +240,7 @@ class HistoryModel:
     def states_of(self, peer: Vertex) -> list[tuple[int, State]]:
         """Those, with their numbers, since the peer got the first of the channels that are kept."""
         numbered = list(enumerate(self._states))
-        has_channel = [state.keeps_channel_of(peer) for state in self._states]
+        has_channel = [each.is_partial or each.keeps_channel_of(peer) for each in self._states]
         return numbered[len(has_channel) - has_channel[::-1].index(False) :]
 
     @property

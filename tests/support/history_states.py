@@ -77,6 +77,8 @@ class State(NamedTuple):
     """Of the channels that may come back."""
     awaited: frozenset[Vertex] = frozenset()
     flapped: Vertex | None = None
+    is_partial: bool = False
+    """Whether more of the same snapshot is to come."""
 
     @property
     def shown(self) -> datetime:
@@ -85,8 +87,9 @@ class State(NamedTuple):
 
     def keeps_channel_of(self, peer: Vertex) -> bool:
         """Whether a channel of the peer is open, or may come back."""
-        kept = [*self.openings, *(each.opening for each in self.closings)]
-        return any(each.peer == peer for each in kept)
+        return any(each.peer == peer for each in self.openings) or any(
+            each.opening.peer == peer for each in self.closings
+        )
 
     def remembers(self, peer: Vertex) -> bool:
         """Whether the peer is known, or is kept because a channel of it may come back."""

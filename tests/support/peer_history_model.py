@@ -43,7 +43,7 @@ class PeerHistory:
                 each.time,
                 following.time,
                 each.paused is None,
-                peer in each.online | each.awaited,
+                peer in each.online or peer in each.awaited,
                 opening.is_there(item) and peer not in each.awaited,
             )
             for (item, each), (_, following) in pairwise([*states, states[-1]])
@@ -94,11 +94,12 @@ class PeerHistory:
 
     def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
         """Where the channel was there again for good, between two positions."""
-        back = start
+        back, position = start, ZERO
         for each in self._seen:
-            left, until = self._position(each.start), self._position(each.end)
-            if not each.there and start < until and left < end:
+            until = position + (each.end - each.start)
+            if not each.there and start < until and position < end:
                 back = min(until, end)
+            position = until
         return back
 
     def outages(self, start: datetime) -> Iterator[Span]:
