@@ -71,6 +71,7 @@ class BlameModel:
         self.count = 0  # of events
         self._segment = 0
         self._resume(start, list(open_channels), list(online))
+        self._forget()
 
     @property
     def sees(self) -> bool:
