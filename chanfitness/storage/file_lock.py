@@ -111,6 +111,7 @@ class FileLock:
         try:
             fcntl.fcntl(_held[file], _SET_LOCK, _request(fcntl.F_WRLCK))
         except BlockingIOError as error:
+            self._made.discard(file)  # another start was quicker: it is not ours to remove
             raise self._in_use() from error
         except OSError:
             pass  # a system without such locks: the transaction keeps others out

@@ -147,6 +147,27 @@ def test_of_two_processes_that_start_at_once_one_has_it(path: Path, way: Way) ->
             assert said == ["refused", "started"]
 
 
+def test_a_start_that_another_one_overtakes_leaves_it_its_files(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one takes the lock between the making of the lock file and its locking."""
+    make = os.open
+
+    def make_and_be_late(file: str, flags: int, *mode: int) -> int:
+        descriptor = make(file, flags, *mode)
+        if flags & os.O_EXCL:
+            monkeypatch.undo()
+            assert said_by(stack.enter_context(in_another_process(str(path)))) == "started\n"
+        return descriptor
+
+    Path(f"{path}-lock").unlink()
+    with ExitStack() as stack:
+        monkeypatch.setattr(os, "open", make_and_be_late)
+        with pytest.raises(StorageInUseError):
+            SqliteStorage(path).open()
+        assert Path(f"{path}-lock").exists()
+
+
 @pytest.mark.parametrize("way", ONE_FILE)
 def test_a_reader_sees_the_last_flush_by_any_name_of_one_file(path: Path, way: Way) -> None:
     node, storage = FakeNode(), FlushedByHand(path)
