@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
 import pytest
 
 from chanfitness import (
@@ -17,43 +14,30 @@ from chanfitness import (
 )
 from chanfitness.testing import FakeNode
 
-from ..support.persistent_stores import DAY, HOUR, ZERO, figures, history_of
-from ..support.stores import WAIT, running
+from ..support.nodes_with_channels import (
+    channels_of,
+    node_with_channels,
+    peers_of,
+    put,
+    store,
+)
+from ..support.persistent_stores import HOUR, ZERO, figures, history_of
+from ..support.stores import WAIT
 from ..support.values import SECOND
+
+__all__ = ["store"]
 
 
 @pytest.fixture
 def node() -> FakeNode:
     """Four peers, the first of them offline, with a channel each."""
-    node = FakeNode(history=90 * DAY)
-    for number in range(4):
-        node.open_channel(node.new_peer(online=number > 0))
-    node.config = replace(node.config, return_grace=5 * SECOND, own_outage=90 * SECOND)
-    return node
-
-
-@pytest.fixture
-def store(node: FakeNode) -> Iterator[ChannelEventStore]:
-    """One that has watched for an hour."""
-    with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        yield store
-
-
-def channels_of(node: FakeNode) -> list[OpenChannel]:
-    return list(node.config.get_open_channels())  # type: ignore[arg-type]
-
-
-def peers_of(node: FakeNode) -> list[Vertex]:
-    return [peer for _, peer in channels_of(node)]
+    return node_with_channels(
+        False, True, True, True, return_grace=5 * SECOND, own_outage=90 * SECOND
+    )
 
 
 def lists(node: FakeNode, *online: Vertex) -> SnapshotEvent:
     return SnapshotEvent(channels_of(node), online)
-
-
-def put(node: FakeNode, event: object) -> None:
-    node.channel_notifier.send_update(event)
 
 
 def test_a_snapshot_sets_right_what_differs_as_of_now(
@@ -63,9 +47,7 @@ def test_a_snapshot_sets_right_what_differs_as_of_now(
     new = OpenChannel(node.open_channel(node.new_peer()).channel_point, same.peer)
     node.close_channel(node.open_channel(same.peer))
     store.list_channels(timeout=WAIT)
-    node.channel_notifier.send_update(
-        SnapshotEvent([came, went, same, new], [came.peer, same.peer, closed.peer])
-    )
+    put(node, SnapshotEvent([came, went, same, new], [came.peer, same.peer, closed.peer]))
     node.advance(hours=1)
     points = [info.channel_point for info in store.list_channels()]
     assert points == [each.channel_point for each in (came, went, same, new)]
@@ -87,7 +69,7 @@ def test_a_snapshot_without_a_difference_changes_nothing(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = store.get_overview()
-    node.channel_notifier.send_update(SnapshotEvent(channels_of(node), peers_of(node)[1:]))
+    put(node, SnapshotEvent(channels_of(node), peers_of(node)[1:]))
     assert store.get_overview() == before
     assert store.get_overview().blind == ZERO
     assert caplog.messages == []

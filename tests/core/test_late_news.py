@@ -15,7 +15,6 @@ from chanfitness import (
     ChannelEventStore,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
-    OpenChannel,
     PeerOfflineEvent,
     PeerOnlineEvent,
     Reading,
@@ -27,8 +26,8 @@ from chanfitness.recording.replay import replay
 from chanfitness.storage.sqlite import read as read_database
 from chanfitness.testing import FakeNode
 
+from ..support.nodes_with_channels import channels_of, node_with_channels, put
 from ..support.persistent_stores import (
-    DAY,
     HOUR,
     MICROSECOND,
     FlushedByHand,
@@ -52,29 +51,17 @@ def happened() -> Happened:
 @pytest.fixture
 def node(happened: Happened) -> FakeNode:
     """Two peers online, with a channel each."""
-    node = FakeNode(history=90 * DAY)
-    for _ in range(2):
-        node.open_channel(node.new_peer(online=True))
 
     def tell(event: Any, at: datetime) -> None:
         happened.append((event, at))
 
-    node.config = replace(node.config, on_event=tell)
-    return node
+    return node_with_channels(True, True, on_event=tell)
 
 
 @pytest.fixture
 def store(node: FakeNode) -> Iterator[ChannelEventStore]:
     with running(ChannelEventStore(node.config)) as store:
         yield store
-
-
-def channels_of(node: FakeNode) -> list[OpenChannel]:
-    return list(node.config.get_open_channels())  # type: ignore[arg-type]
-
-
-def put(node: FakeNode, event: object) -> None:
-    node.channel_notifier.send_update(event)
 
 
 # A pause that goes back.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,30 +17,23 @@ from chanfitness import (
 from chanfitness.logs import logged_time
 from chanfitness.testing import FakeNode
 
-from ..support.persistent_stores import DAY, HOUR
+from ..support.nodes_with_channels import (
+    node_with_channels,
+    peers_of,
+    put,
+    store,
+)
+from ..support.persistent_stores import HOUR
 from ..support.stores import running
 from ..support.values import SECOND
+
+__all__ = ["store"]
 
 
 @pytest.fixture
 def node() -> FakeNode:
     """Four peers online, with a channel each."""
-    node = FakeNode(history=90 * DAY)
-    for _ in range(4):
-        node.open_channel(node.new_peer(online=True))
-    node.config = replace(node.config, own_outage=90 * SECOND)
-    return node
-
-
-@pytest.fixture
-def store(node: FakeNode) -> Iterator[ChannelEventStore]:
-    with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        yield store
-
-
-def peers_of(node: FakeNode) -> list[Vertex]:
-    return [peer for _, peer in node.config.get_open_channels()]  # type: ignore[union-attr]
+    return node_with_channels(True, True, True, True, own_outage=90 * SECOND)
 
 
 def reconnect(node: FakeNode, peer: Vertex, away: float = 1, back: float = 10) -> None:
@@ -130,11 +122,11 @@ def test_a_change_that_was_not_seen_is_no_reconnect(
     go(node, other)
     node.advance(hours=1)
     if reason == "pause":
-        node.channel_notifier.send_update(MonitoringPausedEvent())
+        put(node, MonitoringPausedEvent())
         node.peer_offline(flapping)
     online = [first, second]
     channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
-    node.channel_notifier.send_update(MonitoringResumedEvent(channels, online))
+    put(node, MonitoringResumedEvent(channels, online))
     node.peer_online(flapping)
     go(node, flapping, first, second)
     assert not store.get_overview().sees
@@ -150,8 +142,8 @@ def test_what_was_seen_before_a_change_that_was_not_is_no_reconnect(
     with running(ChannelEventStore(replace(node.config, return_grace=return_grace))) as store:
         reconnect(node, flapping, back=100)
         if reason == "a restart":
-            node.channel_notifier.send_update(MonitoringPausedEvent())
-            node.channel_notifier.send_update(MonitoringResumedEvent(channels, others))
+            put(node, MonitoringPausedEvent())
+            put(node, MonitoringResumedEvent(channels, others))
         else:
             go(node, flapping, *others)
             node.advance(hours=1)
@@ -177,7 +169,7 @@ def test_lists_that_differ_end_what_is_undecided(
     first, second, third, _ = peers_of(node)
     channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
     go(node, first, second)
-    node.channel_notifier.send_update(kind(channels, [third]))
+    put(node, kind(channels, [third]))
     go(node, third)
     assert store.get_overview().sees
 

@@ -14,7 +14,6 @@ from chanfitness import (
     ChannelEventStore,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
-    OpenChannel,
     SqliteStorage,
     Vertex,
 )
@@ -23,8 +22,11 @@ from chanfitness.logs import logged_time
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
+from ..support.nodes_with_channels import (
+    channels_of,
+    node_with_channels,
+)
 from ..support.persistent_stores import (
-    DAY,
     HOUR,
     MICROSECOND,
     ZERO,
@@ -41,21 +43,13 @@ PERIOD = 90 * SECOND
 @pytest.fixture
 def node() -> FakeNode:
     """Three peers online, with a channel each."""
-    node = FakeNode(history=90 * DAY)
-    for _ in range(3):
-        node.open_channel(node.new_peer(online=True))
-    node.config = replace(node.config, own_outage=PERIOD)
-    return node
+    return node_with_channels(True, True, True, own_outage=PERIOD)
 
 
 @pytest.fixture
 def store(node: FakeNode) -> Iterator[ChannelEventStore]:
     with running(ChannelEventStore(node.config)) as store:
         yield store
-
-
-def channels_of(node: FakeNode) -> list[OpenChannel]:
-    return list(node.config.get_open_channels())  # type: ignore[arg-type]
 
 
 def all_go(node: FakeNode, every: float = 20) -> list[Vertex]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,16 +18,23 @@ from chanfitness.reports.loading import load_database
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
+from ..support.nodes_with_channels import (
+    channels_of,
+    node_with_channels,
+    peers_of,
+    put,
+    store,
+)
 from ..support.persistent_stores import (
-    DAY,
     HOUR,
     FlushedByHand,
     figures,
     history_of,
     watching,
 )
-from ..support.stores import running
 from ..support.values import SECOND
+
+__all__ = ["store"]
 
 GRACE = 5 * SECOND
 
@@ -37,34 +42,14 @@ GRACE = 5 * SECOND
 @pytest.fixture
 def node() -> FakeNode:
     """Four peers, the first of them offline, with a channel each."""
-    node = FakeNode(history=90 * DAY)
-    for number in range(4):
-        node.open_channel(node.new_peer(online=number > 0))
-    node.config = replace(node.config, return_grace=GRACE, own_outage=90 * SECOND)
-    return node
-
-
-@pytest.fixture
-def store(node: FakeNode) -> Iterator[ChannelEventStore]:
-    """One that has watched for an hour."""
-    with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        yield store
-
-
-def channels_of(node: FakeNode) -> list[OpenChannel]:
-    return list(node.config.get_open_channels())  # type: ignore[arg-type]
-
-
-def peers_of(node: FakeNode) -> list[Vertex]:
-    return [peer for _, peer in channels_of(node)]
+    return node_with_channels(False, True, True, True, return_grace=GRACE, own_outage=90 * SECOND)
 
 
 def restart(node: FakeNode, *online: Vertex) -> None:
     """The node is away for an hour, and then these peers are back already."""
-    node.channel_notifier.send_update(MonitoringPausedEvent())
+    put(node, MonitoringPausedEvent())
     node.advance(hours=1)
-    node.channel_notifier.send_update(MonitoringResumedEvent(channels_of(node), online))
+    put(node, MonitoringResumedEvent(channels_of(node), online))
 
 
 def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
@@ -142,7 +127,7 @@ def test_one_that_was_offline_when_last_seen_is_not_awaited(
 
 
 def test_one_that_was_never_seen_is_awaited(node: FakeNode, store: ChannelEventStore) -> None:
-    node.channel_notifier.send_update(MonitoringPausedEvent())
+    put(node, MonitoringPausedEvent())
     strange = node.open_channel(node.new_peer())
     restart(node, *peers_of(node)[1:4])
     node.advance(seconds=3)
@@ -212,7 +197,7 @@ def test_a_late_pause_takes_back_that_the_grace_was_over(
     lost = node.clock.now()
     node.advance(seconds=3)
     assert seconds(store, slow) == (6, 0)
-    node.channel_notifier.send_update(MonitoringPausedEvent(at=lost))
+    put(node, MonitoringPausedEvent(at=lost))
     assert seconds(store, slow) == (0, 0)
     assert seconds(store, quick) == (3, 3)
     restart(node, quick.peer, slow.peer)
@@ -286,7 +271,7 @@ def test_a_channel_that_closed_is_as_it_turns_out_also_if_that_is_taken_back(
         lost = node.clock.now() + SECOND
         node.advance(seconds=10)
         assert seconds(store, quick) == (12, 12)
-        node.channel_notifier.send_update(MonitoringPausedEvent(at=lost))
+        put(node, MonitoringPausedEvent(at=lost))
         assert closed_in(storage) == [(HOUR, HOUR)]
 
 
@@ -371,12 +356,12 @@ def test_a_peer_that_was_missing_while_its_channel_was_closed_is_not_awaited(
     _, closed, *others = channels_of(node)
     with watching(node, tmp_path / "db", history=None) as store:
         node.advance(hours=1)
-        node.channel_notifier.send_update(MonitoringPausedEvent())
+        put(node, MonitoringPausedEvent())
         node.peer_offline(closed.peer)
         node.close_channel(closed)
         restart(node, *(channel.peer for channel in others))
         node.advance(hours=1)
-        node.channel_notifier.send_update(MonitoringPausedEvent())
+        put(node, MonitoringPausedEvent())
         node.open_channel(closed.peer, closed.channel_point)
         restart(node, *(channel.peer for channel in others))
         node.advance(seconds=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,9 +20,18 @@ from chanfitness import (
 from chanfitness.reports.loading import load_database
 from chanfitness.testing import FakeNode
 
+from ..support.nodes_with_channels import (
+    channels_of,
+    node_with_channels,
+    peers_of,
+    put,
+    store,
+)
 from ..support.persistent_stores import DAY, HOUR, FlushedByHand, figures, history_of, watching
 from ..support.stores import running
 from ..support.values import SECOND, START, outpoint, vertex
+
+__all__ = ["store"]
 
 STRANGER = vertex(77)
 
@@ -31,35 +39,17 @@ STRANGER = vertex(77)
 @pytest.fixture
 def node() -> FakeNode:
     """Four peers online, with a channel each."""
-    node = FakeNode(history=90 * DAY)
-    for _ in range(4):
-        node.open_channel(node.new_peer(online=True))
-    node.config = replace(node.config, return_grace=5 * SECOND, own_outage=90 * SECOND)
-    return node
-
-
-@pytest.fixture
-def store(node: FakeNode) -> Iterator[ChannelEventStore]:
-    """One that has watched for an hour."""
-    with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        yield store
-
-
-def channels_of(node: FakeNode) -> list[OpenChannel]:
-    return list(node.config.get_open_channels())  # type: ignore[arg-type]
-
-
-def peers_of(node: FakeNode) -> list[Vertex]:
-    return [peer for _, peer in channels_of(node)]
+    return node_with_channels(
+        True, True, True, True, return_grace=5 * SECOND, own_outage=90 * SECOND
+    )
 
 
 def pause(node: FakeNode, at: datetime | None = None) -> None:
-    node.channel_notifier.send_update(MonitoringPausedEvent(at))
+    put(node, MonitoringPausedEvent(at))
 
 
 def resume(node: FakeNode, *online: Vertex) -> None:
-    node.channel_notifier.send_update(MonitoringResumedEvent(channels_of(node), online))
+    put(node, MonitoringResumedEvent(channels_of(node), online))
 
 
 def restart(node: FakeNode, *online: Vertex, at: datetime | None = None) -> None:
@@ -277,7 +267,7 @@ def test_a_peer_that_was_never_seen_is_still_awaited_after_a_pause(
         pause(node)
         node.advance(hours=1)
         resumed = MonitoringResumedEvent([*channels_of(node), new], known)
-        node.channel_notifier.send_update(resumed)
+        put(node, resumed)
         node.advance(seconds=3)
         assert figures(store, new) == (0, 0)
 
