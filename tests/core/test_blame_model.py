@@ -62,6 +62,12 @@ class Pair:
             **rules,
         )
 
+    def play_all(self, operations: Sequence[list[Any]]) -> None:
+        with self.driven:
+            for operation in [each for step in operations for each in step]:
+                self.play(operation)
+            self.compare()
+
     def play(self, operation: Any) -> None:
         if isinstance(operation, Move):
             self.clock.advance(operation.by * SECOND)
@@ -86,14 +92,17 @@ class Pair:
                 assert history == model.history(info.channel_point, window)
 
 
-@settings(max_examples=length(400, 20_000))
-@given(
+WHATEVER_HAPPENS = given(
     open_channels=OPEN_CHANNELS,
     online=ONLINE,
     rules=RULES,
     limit=LIMITS,
     operations=OPERATIONS,
 )
+
+
+@settings(max_examples=length(400, 20_000))
+@WHATEVER_HAPPENS
 def test_the_store_decides_as_the_model(
     open_channels: list[OpenChannel],
     online: set[Vertex],
@@ -101,21 +110,11 @@ def test_the_store_decides_as_the_model(
     limit: int,
     operations: Sequence[list[Any]],
 ) -> None:
-    pair = Pair(open_channels, online, rules, limit=limit)
-    with pair.driven:
-        for operation in [each for step in operations for each in step]:
-            pair.play(operation)
-        pair.compare()
+    Pair(open_channels, online, rules, limit=limit).play_all(operations)
 
 
 @settings(max_examples=length(200, 10_000))
-@given(
-    open_channels=OPEN_CHANNELS,
-    online=ONLINE,
-    rules=RULES,
-    limit=LIMITS,
-    operations=OPERATIONS,
-)
+@WHATEVER_HAPPENS
 def test_with_a_storage_it_decides_so_of_channels_that_come_back(
     open_channels: list[OpenChannel],
     online: set[Vertex],
@@ -125,8 +124,4 @@ def test_with_a_storage_it_decides_so_of_channels_that_come_back(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         storage = SqliteStorage(Path(directory) / "db")
-        pair = Pair(open_channels, online, rules, storage, limit)
-        with pair.driven:
-            for operation in [each for step in operations for each in step]:
-                pair.play(operation)
-            pair.compare()
+        Pair(open_channels, online, rules, storage, limit).play_all(operations)

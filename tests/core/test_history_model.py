@@ -104,6 +104,11 @@ class Pair:
         )
         self.retention = {"stored": storage is not None, **retention}
 
+    def play_all(self, operations: list[Operation]) -> None:
+        with self.driven:
+            for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
+                self.play(operation)
+
     def play(self, operation: Operation) -> None:
         if isinstance(operation, Move):
             self.clock.advance(operation.by)
@@ -232,13 +237,16 @@ RETENTION = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=length(400, 20_000))
-@given(
+WHATEVER_HAPPENS = given(
     open_channels=st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point),
     online=st.sets(PEERS),
     retention=RETENTION,
     operations=SEQUENCES,
 )
+
+
+@settings(max_examples=length(400, 20_000))
+@WHATEVER_HAPPENS
 def test_the_store_remembers_as_the_model(
     *,
     open_channels: list[OpenChannel],
@@ -247,19 +255,11 @@ def test_the_store_remembers_as_the_model(
     operations: list[Operation],
 ) -> None:
     """Promises 1, 2 and 3, and every figure exact to the microsecond."""
-    pair = Pair(open_channels, online, retention)
-    with pair.driven:
-        for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
-            pair.play(operation)
+    Pair(open_channels, online, retention).play_all(operations)
 
 
 @settings(max_examples=length(200, 10_000))
-@given(
-    open_channels=st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point),
-    online=st.sets(PEERS),
-    retention=RETENTION,
-    operations=SEQUENCES,
-)
+@WHATEVER_HAPPENS
 def test_with_a_storage_what_closed_may_come_back_as_in_the_model(
     *,
     open_channels: list[OpenChannel],
@@ -269,7 +269,4 @@ def test_with_a_storage_what_closed_may_come_back_as_in_the_model(
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         storage = SqliteStorage(Path(directory) / "db")
-        pair = Pair(open_channels, online, retention, storage)
-        with pair.driven:
-            for operation in [*operations, Ask(OpenChannel(CHANNEL_1, ALICE), None)]:
-                pair.play(operation)
+        Pair(open_channels, online, retention, storage).play_all(operations)
