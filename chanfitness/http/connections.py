@@ -72,6 +72,14 @@ class Connection(HTTPChannel):
         """Whether a whole request, or an answer that is not read yet, is at hand."""
         return bool(self.requests or self.total_outbufs_len)
 
+    def writable(self) -> bool:
+        """Whether the loop is to send; what is being answered, the worker sends itself.
+
+        The loop would find it locked, and look again and again, at the worker's cost.
+        """
+        is_ending = self.will_close or self.close_when_flushed
+        return bool(is_ending or (self.total_outbufs_len and not self.requests))
+
     def handle_expt(self) -> None:
         """Cut off a client that sends urgent data: left unread, it keeps the loop awake."""
         self.handle_close()

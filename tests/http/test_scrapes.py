@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from chanfitness import ChannelEventStore, Overview
 from chanfitness.exporter import Server, serve
+from chanfitness.http.connections import Loop
 from chanfitness.testing import FakeNode
 
 from ..support.http_clients import (
@@ -163,7 +165,16 @@ def test_a_flood_of_half_requests_costs_no_thread_no_scrape_and_nobody_else_thei
         assert store.scrapes == 1
 
 
-def test_a_flood_of_whole_requests_costs_two_scrapes_and_the_memory_of_one_answer() -> None:
+def test_a_flood_of_whole_requests_costs_two_scrapes_and_the_memory_of_one_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rounds, readable = Counter[str](), Loop.readable
+
+    def counted(loop: Loop) -> bool:  # which is asked once a round
+        rounds["all"] += 1
+        return readable(loop)
+
+    monkeypatch.setattr(Loop, "readable", counted)
     node = FakeNode()
     for _ in range(500):
         node.open_channel(node.new_peer(online=True))
@@ -175,7 +186,7 @@ def test_a_flood_of_whole_requests_costs_two_scrapes_and_the_memory_of_one_answe
             first = connect(server, REQUEST)
             wait_for_the_loop(server)
             tracemalloc.start()
-            flood = [connect(server, REQUEST, receives=4096) for _ in range(40)]
+            flood = [connect(server, REQUEST, receives=4096) for _ in range(200)]
             wait_for_the_loop(server)
             waiting, _ = tracemalloc.get_traced_memory()
             hold.release()
@@ -185,6 +196,7 @@ def test_a_flood_of_whole_requests_costs_two_scrapes_and_the_memory_of_one_answe
         assert [len(answer) for answer in answers] == [alone] * 2
         assert store.scrapes == 3
         assert flooded - waiting < 10 * alone
+        assert rounds["all"] < 20 * 200  # the loop does not spin while the worker answers
         for client in flood:
             client.close()
 
