@@ -203,5 +203,4 @@ def _forget_in_a_child() -> None:
     _held.clear()
 
 
-# Where there is no fork, there is nothing to forget.
-getattr(os, "register_at_fork", dict)(after_in_child=_forget_in_a_child)
+os.register_at_fork(after_in_child=_forget_in_a_child)
