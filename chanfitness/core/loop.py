@@ -18,7 +18,7 @@ What it promises. An *item* is an event, a question, or the snapshot that
 5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
 6. No polling. The idle loop makes no wake-up at all.
 7. Memory follows what is open now: channels that are open, and peers that have
-   a channel or are online; and, for five minutes, what events told of. With storage,
+   a channel or are online; and the last few strangers of which events told. With storage,
    also those that closed within the history period, which no event and no question scans.
 8. Nothing is dropped in silence. What cannot be handled is logged with what was
    wrong, and the loop goes on. A repeat, which tells what is so already, changes
@@ -91,7 +91,7 @@ class Loop:
         self._advance = ledger.advance
         self._ledger = ledger
         self._recent = RecentEvents(ledger.is_known)
-        self._told, self._note = self._recent.told, self._recent.note
+        self._note = self._recent.note
         self._latest = timeline.instant()  # of an event
         self._handlers: dict[type, Callable[[Any, Moment], Any]] = {
             PeerOnlineEvent: self._peer_online,
@@ -138,19 +138,13 @@ class Loop:
         peer, at = event
         self._latest = now = self._advance(moment, at)
         self._ledger.peer_online(now, peer)
-        if at is None and peer in self._told:  # the common case, and a call less
-            self._told[peer] = moment
-        else:
-            self._note(peer, moment, at)
+        self._note(peer, moment, at)
 
     def _peer_offline(self, event: PeerOfflineEvent, moment: Moment) -> None:
         peer, at = event
         self._latest = now = self._advance(moment, at)
         self._ledger.peer_offline(now, peer)
-        if at is None and peer in self._told:  # the common case, and a call less
-            self._told[peer] = moment
-        else:
-            self._note(peer, moment, at)
+        self._note(peer, moment, at)
 
     def _open_channel(self, event: OpenChannelEvent, moment: Moment) -> None:
         point, peer, at = event

@@ -23,40 +23,37 @@ Key = Vertex | OutPoint
 
 
 class RecentEvents:
-    """When events told of peers and channels, by the clock of their puts. The loop owns it.
-
-    ``told``: those moments. One that is in it may be changed there; :meth:`note` adds others.
-    """
+    """When events told of peers and channels, by the clock of their puts. The loop owns it."""
 
     def __init__(self, is_known: Callable[[Key], bool]) -> None:
-        self.told: dict[Key, Moment] = {}
+        self._told: dict[Key, Moment] = {}
         self._is_known = is_known
         self._many = _MANY  # so many, and some are forgotten
 
     def note(self, key: Key, moment: Moment, at: datetime.datetime | None) -> None:
         """An event told of this peer or channel, put at ``moment`` or of its own time ``at``."""
-        told = self.told
+        told = self._told
         told[key] = moment if at is None else min(_utc(moment), at)
         if len(told) >= self._many:
             self._forget_some(_utc(moment))
 
     def since(self, at: datetime.datetime) -> set[Key]:
         """Of which peers and channels events told later than ``at``."""
-        return {key for key, told in self.told.items() if _utc(told) > at}
+        return {key for key, told in self._told.items() if _utc(told) > at}
 
     def clear(self) -> None:
         """What was told until now is older than all lists that come."""
-        self.told.clear()
+        self._told.clear()
 
     def _forget_some(self, now: datetime.datetime) -> None:
         """Forget what is too old to matter, and all strangers but the last few."""
         oldest = now - _LONGEST_ANSWER
-        strangers = [key for key in self.told if not self._is_known(key)]
-        strangers.sort(key=lambda key: _utc(self.told[key]))
-        forgotten = {key for key, told in self.told.items() if _utc(told) < oldest}
+        strangers = [key for key in self._told if not self._is_known(key)]
+        strangers.sort(key=lambda key: _utc(self._told[key]))
+        forgotten = {key for key, told in self._told.items() if _utc(told) < oldest}
         for key in forgotten.union(strangers[:-_STRANGERS]):
-            del self.told[key]
-        self._many = max(2 * len(self.told), _MANY)
+            del self._told[key]
+        self._many = max(2 * len(self._told), _MANY)
 
 
 def _utc(moment: Moment) -> datetime.datetime:
