@@ -40,10 +40,9 @@ def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
             return None, []
         with _of_our_version(stored, version) as database:
             saved, closed = load(database), load_closed(database)
-        if saved is not None:
-            closed += closed_rows(saved)
-            check_closed(closed)
-        return saved, sorted(closed, key=attrgetter("closed"))
+        may_return = [] if saved is None else closed_rows(saved)
+        check_closed(may_return)
+        return saved, sorted([*closed, *may_return], key=attrgetter("closed"))
 
 
 @contextmanager

@@ -84,10 +84,8 @@ class LightningRpc:
         """
         try:
             self.call("notifications", {"enable": False}, {})
-        except NoAnswerError:
-            return False
-        except RpcError:  # an answer all the same
-            return True
+        except RpcError as error:  # an error may be an answer, too
+            return not isinstance(error, NoAnswerError)
         return True
 
     def abort(self) -> None:
