@@ -10,9 +10,6 @@ import pytest
 from chanfitness import (
     ChannelEventStore,
     MonitoringPausedEvent,
-    MonitoringResumedEvent,
-    OpenChannel,
-    Vertex,
 )
 from chanfitness.reports.loading import load_database
 from chanfitness.storage.sqlite import read
@@ -23,6 +20,8 @@ from ..support.nodes_with_channels import (
     node_with_channels,
     peers_of,
     put,
+    restart,
+    seconds,
     store,
 )
 from ..support.persistent_stores import (
@@ -43,19 +42,6 @@ GRACE = 5 * SECOND
 def node() -> FakeNode:
     """Four peers, the first of them offline, with a channel each."""
     return node_with_channels(False, True, True, True, return_grace=GRACE, own_outage=90 * SECOND)
-
-
-def restart(node: FakeNode, *online: Vertex) -> None:
-    """The node is away for an hour, and then these peers are back already."""
-    put(node, MonitoringPausedEvent())
-    node.advance(hours=1)
-    put(node, MonitoringResumedEvent(channels_of(node), online))
-
-
-def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
-    """Lifetime and uptime beyond those of the first hour."""
-    lifetime, uptime = figures(store, channel)
-    return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)
 
 
 def closed_in(storage: FlushedByHand) -> list[tuple[timedelta, timedelta]]:

@@ -11,11 +11,9 @@ import pytest
 
 from chanfitness import (
     ChannelEventStore,
-    MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     Reading,
-    Vertex,
 )
 from chanfitness.reports.loading import load_database
 from chanfitness.testing import FakeNode
@@ -23,8 +21,12 @@ from chanfitness.testing import FakeNode
 from ..support.nodes_with_channels import (
     channels_of,
     node_with_channels,
+    pause,
     peers_of,
     put,
+    restart,
+    resume,
+    seconds,
     store,
 )
 from ..support.persistent_stores import DAY, HOUR, FlushedByHand, figures, history_of, watching
@@ -42,27 +44,6 @@ def node() -> FakeNode:
     return node_with_channels(
         True, True, True, True, return_grace=5 * SECOND, own_outage=90 * SECOND
     )
-
-
-def pause(node: FakeNode, at: datetime | None = None) -> None:
-    put(node, MonitoringPausedEvent(at))
-
-
-def resume(node: FakeNode, *online: Vertex) -> None:
-    put(node, MonitoringResumedEvent(channels_of(node), online))
-
-
-def restart(node: FakeNode, *online: Vertex, at: datetime | None = None) -> None:
-    """The node is away for an hour, and then these peers are back already."""
-    pause(node, at)
-    node.advance(hours=1)
-    resume(node, *online)
-
-
-def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
-    """Lifetime and uptime beyond those of the first hour."""
-    lifetime, uptime = figures(store, channel)
-    return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)
 
 
 # A grace, and an own outage.

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from chanfitness import ChannelEventStore, OpenChannel, Vertex
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    Vertex,
+)
 from chanfitness.testing import FakeNode
 
-from .persistent_stores import DAY
+from .persistent_stores import DAY, figures
 from .stores import running
 
 
@@ -42,3 +49,24 @@ def peers_of(node: FakeNode) -> list[Vertex]:
 
 def put(node: FakeNode, event: object) -> None:
     node.channel_notifier.send_update(event)
+
+
+def pause(node: FakeNode, at: datetime | None = None) -> None:
+    put(node, MonitoringPausedEvent(at))
+
+
+def resume(node: FakeNode, *online: Vertex) -> None:
+    put(node, MonitoringResumedEvent(channels_of(node), online))
+
+
+def restart(node: FakeNode, *online: Vertex, at: datetime | None = None) -> None:
+    """The node is away for an hour, and then these peers are back already."""
+    pause(node, at)
+    node.advance(hours=1)
+    resume(node, *online)
+
+
+def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
+    """Lifetime and uptime beyond those of the first hour."""
+    lifetime, uptime = figures(store, channel)
+    return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)

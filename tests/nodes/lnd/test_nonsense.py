@@ -167,10 +167,10 @@ def tell(lnd: FakeLnd, directory: Path, texts: list[str]) -> None:
 def test_an_unknown_error_is_logged_once_and_escaped(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tell(lnd, tmp_path, ["\x1b[31m", "\x1b[31m", "permission denied by /root/disk", "\x1b[31m"])
+    tell(lnd, tmp_path, ["\x1b[31m", "\x1b[31m", "permission denied by /var/disk", "\x1b[31m"])
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
         r"UNKNOWN '\x1b[31m'",
-        "UNKNOWN 'permission denied by /root/disk'",
+        "UNKNOWN 'permission denied by /var/disk'",
     ]
 
 

@@ -25,8 +25,8 @@ from chanfitness.core.sight_waits import SightWaits
 from chanfitness.core.timeline import Timeline
 from chanfitness.testing import FakeNode
 
-from .support.stores import WAIT, Call, asking, call_together, running, stop
-from .support.values import ALICE, BOB, CAROL, CHANNEL_1, START
+from ..support.stores import WAIT, Call, asking, call_together, running, stop
+from ..support.values import ALICE, BOB, CAROL, CHANNEL_1, START
 
 
 @pytest.fixture

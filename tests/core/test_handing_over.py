@@ -31,8 +31,8 @@ from chanfitness import (
 from chanfitness.core import watchable_queue
 from chanfitness.subscribe import ENDED
 
-from .support.stores import WAIT, Call, Hold, QueueSubscription, make_store, running, stop
-from .support.values import ALICE, BOB, CHANNEL_1, START
+from ..support.stores import WAIT, Call, Hold, QueueSubscription, make_store, running, stop
+from ..support.values import ALICE, BOB, CHANNEL_1, START
 
 
 def drain(updates: queue.Queue[Any]) -> list[Any]:
