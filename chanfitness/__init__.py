@@ -30,12 +30,16 @@ from .errors import (
     StorageVersionError,
 )
 from .events import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -47,8 +51,10 @@ from .wire import OutPoint, Vertex
 
 __all__ = [
     "NOT_YET_KNOWN",
+    "ActiveChannelEvent",
     "AlreadyStartedError",
     "ChanFitnessError",
+    "ChannelDescribedEvent",
     "ChannelEventStore",
     "ChannelHistory",
     "ChannelInfo",
@@ -59,6 +65,7 @@ __all__ = [
     "ClosedChannelEvent",
     "Config",
     "HistoryDisabledError",
+    "InactiveChannelEvent",
     "ManualClock",
     "MonitoringPausedEvent",
     "MonitoringResumedEvent",
@@ -69,6 +76,7 @@ __all__ = [
     "OutPoint",
     "Outage",
     "Overview",
+    "PeerDescribedEvent",
     "PeerInfo",
     "PeerNotFoundError",
     "PeerNotifier",

@@ -10,23 +10,60 @@ cannot handle.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from typing_extensions import Self, final
 
-from .checks import require_aware
+from .checks import quoted, require_aware
 from .wire import OutPoint, Vertex
 
 _new_tuple = tuple.__new__
 _AT = "an event's `at`"
 
+TRANSPORTS = ("clearnet", "tor", "i2p", "local", "unknown")
+"""How a node reaches a peer; "unknown": that cannot be told."""
 
-class OpenChannel(NamedTuple):
-    """A channel that is open already, as ``get_open_channels`` returns it."""
+_ALIAS_BYTES = 32  # as many as BOLT 7 gives it
+_SHORT_CHANNEL_ID = re.compile(r"\d+x\d+x\d+", re.ASCII)
 
+
+class _OpenChannelFields(NamedTuple):
     channel_point: OutPoint
     peer: Vertex
+
+
+class OpenChannel(_OpenChannelFields):
+    """A channel that is open already, as ``get_open_channels`` returns it.
+
+    A pair of its channel point and its peer: a plain one does as well. ``active``: True
+    if it can be used, False if it cannot, None if the source does not say; it is no part of
+    the pair, and does not count when two are compared. Raises ``TypeError`` for another
+    ``active``.
+    """
+
+    active: bool | None = None
+
+    def __new__(cls, channel_point: OutPoint, peer: Vertex, active: bool | None = None) -> Self:
+        self = _new_tuple(cls, (channel_point, peer))
+        if active is not None:
+            if type(active) is not bool:
+                raise TypeError(f"bad active {quoted(active)}: expected True, False or None")
+            self.__dict__["active"] = active
+        return self
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"cannot set {name}: an OpenChannel does not change")
+
+    def __repr__(self) -> str:
+        active = "" if self.active is None else f", active={self.active}"
+        return f"OpenChannel(channel_point={self[0]!r}, peer={self[1]!r}{active})"
+
+
+def activity(channel: tuple[OutPoint, Vertex]) -> bool | None:
+    """Whether a channel of a list can be used; None: the list does not say."""
+    return channel.active if isinstance(channel, OpenChannel) else None
 
 
 class _Event:
@@ -131,6 +168,123 @@ class ChannelMovedEvent(_Event, _MovedFields):
         return _new_tuple(cls, (channel_point, new_channel_point, peer, at))
 
 
+class _ActivityFields(NamedTuple):
+    channel_point: OutPoint
+    at: datetime.datetime | None = None
+
+
+class _ActivityEvent(_Event, _ActivityFields):
+    __slots__ = ()
+
+    def __new__(cls, channel_point: OutPoint, at: datetime.datetime | None = None) -> Self:
+        if at is not None:
+            require_aware(at, _AT)
+        return _new_tuple(cls, (channel_point, at))
+
+
+@final
+class ActiveChannelEvent(_ActivityEvent):
+    """A channel can be used, as lnd's ``channelnotifier.ActiveChannelEvent``."""
+
+    __slots__ = ()
+
+
+@final
+class InactiveChannelEvent(_ActivityEvent):
+    """A channel cannot be used, as lnd's ``channelnotifier.InactiveChannelEvent``.
+
+    Its peer may be online all the same: that is *unusable* time.
+    """
+
+    __slots__ = ()
+
+
+class _PeerDescribedFields(NamedTuple):
+    peer: Vertex
+    alias: str | None = None
+    transport: str | None = None
+    at: datetime.datetime | None = None
+
+
+@final
+class PeerDescribedEvent(_Event, _PeerDescribedFields):
+    """What a source knows of a peer; None leaves what was known.
+
+    ``alias``: the name that the peer gives itself. It is never refused: what cannot be
+    encoded becomes U+FFFD, and what is over 32 bytes of UTF-8 is cut at a character.
+    ``transport``: how this node reaches the peer, one of :data:`TRANSPORTS`; "unknown"
+    clears what was known. ``ValueError`` for another one.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        peer: Vertex,
+        alias: str | None = None,
+        transport: str | None = None,
+        at: datetime.datetime | None = None,
+    ) -> Self:
+        if at is not None:
+            require_aware(at, _AT)
+        if transport is not None and transport not in TRANSPORTS:
+            expected = ", ".join(TRANSPORTS)
+            raise ValueError(f"bad transport {quoted(transport)}: expected one of {expected}")
+        if alias is not None:
+            alias = _storable_alias(alias)
+        return _new_tuple(cls, (peer, alias, transport, at))
+
+
+def _storable_alias(alias: str) -> str:
+    if not isinstance(alias, str):
+        raise TypeError(f"an alias is a str, not {quoted(alias)}")
+    encoded = alias.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    return encoded[:_ALIAS_BYTES].decode("utf-8", "ignore")
+
+
+class _ChannelDescribedFields(NamedTuple):
+    channel_point: OutPoint
+    short_channel_id: str | None = None
+    capacity: int | None = None
+    private: bool | None = None
+    at: datetime.datetime | None = None
+
+
+@final
+class ChannelDescribedEvent(_Event, _ChannelDescribedFields):
+    """What a source knows of an open channel; None leaves what was known.
+
+    ``short_channel_id``: block, transaction and output, as "700000x1x0". ``capacity``: in
+    satoshi. ``private``: whether it is not announced. ``TypeError`` or ``ValueError`` for
+    what cannot be one of these.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        channel_point: OutPoint,
+        short_channel_id: str | None = None,
+        capacity: int | None = None,
+        private: bool | None = None,
+        at: datetime.datetime | None = None,
+    ) -> Self:
+        if at is not None:
+            require_aware(at, _AT)
+        if short_channel_id is not None:
+            _require_short_channel_id(short_channel_id)
+        if capacity is not None and (type(capacity) is not int or not 0 <= capacity < 2**63):
+            raise ValueError(f"bad capacity {quoted(capacity)}: expected satoshi, 0 or more")
+        if private is not None and type(private) is not bool:
+            raise TypeError(f"bad private {quoted(private)}: expected True, False or None")
+        return _new_tuple(cls, (channel_point, short_channel_id, capacity, private, at))
+
+
+def _require_short_channel_id(text: object) -> None:
+    if not isinstance(text, str) or not _SHORT_CHANNEL_ID.fullmatch(text):
+        raise ValueError(f"bad short channel id {quoted(text)}: expected one like 700000x1x0")
+
+
 class _PausedFields(NamedTuple):
     at: datetime.datetime | None = None
 
@@ -207,8 +361,12 @@ EVENTS = (
     OpenChannelEvent,
     ClosedChannelEvent,
     ChannelMovedEvent,
+    ActiveChannelEvent,
+    InactiveChannelEvent,
     PeerOnlineEvent,
     PeerOfflineEvent,
+    PeerDescribedEvent,
+    ChannelDescribedEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     SnapshotEvent,

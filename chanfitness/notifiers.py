@@ -7,7 +7,14 @@ from __future__ import annotations
 import functools
 
 from .checks import require
-from .events import ClosedChannelEvent, OpenChannelEvent, PeerOfflineEvent, PeerOnlineEvent
+from .events import (
+    ActiveChannelEvent,
+    ClosedChannelEvent,
+    InactiveChannelEvent,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+)
 from .subscribe import Client, Server
 from .wire import OutPoint, Vertex
 
@@ -17,7 +24,7 @@ _offline = functools.partial(tuple.__new__, PeerOfflineEvent)
 
 
 class ChannelNotifier(Server[object]):
-    """For daemons that know when their channels open and close.
+    """For daemons that know when their channels open, close, and can be used.
 
     Safe from any thread. Each ``notify_*`` raises ``ShuttingDownError`` after
     ``stop()``; ``send_update(event)`` takes an event with a time of its own.
@@ -32,6 +39,16 @@ class ChannelNotifier(Server[object]):
         """The channel with ``peer`` is closed now."""
         _check(channel_point, peer)
         self.send_update(ClosedChannelEvent(channel_point, peer))
+
+    def notify_active_channel(self, channel_point: OutPoint) -> None:
+        """The channel can be used now."""
+        require(channel_point, OutPoint)
+        self.send_update(ActiveChannelEvent(channel_point))
+
+    def notify_inactive_channel(self, channel_point: OutPoint) -> None:
+        """The channel cannot be used now, whether its peer is online or not."""
+        require(channel_point, OutPoint)
+        self.send_update(InactiveChannelEvent(channel_point))
 
     def subscribe_channel_events(self) -> Client[object]:
         """A subscription, as ``Config(subscribe_channel_events=...)`` wants it."""

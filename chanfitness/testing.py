@@ -22,7 +22,7 @@ from typing_extensions import Self
 
 from .clock import ManualClock
 from .config import Config
-from .events import ChannelMovedEvent, OpenChannel
+from .events import ChannelDescribedEvent, ChannelMovedEvent, OpenChannel, PeerDescribedEvent
 from .notifiers import ChannelNotifier, PeerNotifier
 from .storage.sqlite import SqliteStorage
 from .store import ChannelEventStore
@@ -95,8 +95,8 @@ class FakeNode:
         self, channel: OpenChannel, channel_point: OutPoint | None = None
     ) -> OpenChannel:
         """Move a channel to a new channel point, as a splice does."""
-        moved = OpenChannel(channel_point or self._new_point(), channel.peer)
-        del self._open_channels[channel.channel_point]
+        before = self._open_channels.pop(channel.channel_point)
+        moved = OpenChannel(channel_point or self._new_point(), channel.peer, before.active)
         self._open_channels[moved.channel_point] = moved
         self.channel_notifier.send_update(ChannelMovedEvent(channel.channel_point, *moved))
         return moved
@@ -105,6 +105,38 @@ class FakeNode:
         """Close a channel that :meth:`open_channel` opened."""
         del self._open_channels[channel.channel_point]
         self.channel_notifier.notify_closed_channel(*channel)
+
+    def channel_active(self, channel: OpenChannel) -> None:
+        """A channel can be used."""
+        self._set_active(channel, True)
+        self.channel_notifier.notify_active_channel(channel.channel_point)
+
+    def channel_inactive(self, channel: OpenChannel) -> None:
+        """A channel cannot be used, whether its peer is online or not."""
+        self._set_active(channel, False)
+        self.channel_notifier.notify_inactive_channel(channel.channel_point)
+
+    def _set_active(self, channel: OpenChannel, active: bool) -> None:
+        self._open_channels[channel.channel_point] = OpenChannel(*channel, active)
+
+    def describe_peer(
+        self, peer: Vertex, *, alias: str | None = None, transport: str | None = None
+    ) -> None:
+        """Tell of a peer, as :class:`~chanfitness.PeerDescribedEvent` does."""
+        self.peer_notifier.send_update(PeerDescribedEvent(peer, alias, transport))
+
+    def describe_channel(
+        self,
+        channel: OpenChannel,
+        *,
+        short_channel_id: str | None = None,
+        capacity: int | None = None,
+        private: bool | None = None,
+    ) -> None:
+        """Tell of a channel, as :class:`~chanfitness.ChannelDescribedEvent` does."""
+        self.channel_notifier.send_update(
+            ChannelDescribedEvent(channel.channel_point, short_channel_id, capacity, private)
+        )
 
     def _new_point(self) -> OutPoint:
         self._channels += 1

@@ -4,7 +4,7 @@ JSON Lines in UTF-8, one event a line, times in UTC with microseconds and never
 backwards::
 
     {"at": TIME, "event": "monitoring_started",
-     "open_channels": [{"channel_point": "txid:0", "peer": "02..."}],
+     "open_channels": [{"channel_point": "txid:0", "peer": "02...", "active": true}],
      "online_peers": ["02..."]}                      (on one line)
     {"at": TIME, "event": "snapshot", "open_channels": [...], "online_peers": [...]}
     {"at": TIME, "event": "peer_online", "peer": "02..."}
@@ -13,12 +13,19 @@ backwards::
     {"at": TIME, "event": "channel_closed", "channel_point": "txid:0", "peer": "02..."}
     {"at": TIME, "event": "channel_moved", "channel_point": "txid:0",
      "new_channel_point": "txid:1", "peer": "02..."}
+    {"at": TIME, "event": "channel_active", "channel_point": "txid:0"}
+    {"at": TIME, "event": "channel_inactive", "channel_point": "txid:0"}
+    {"at": TIME, "event": "peer_described", "peer": "02...", "alias": "...",
+     "transport": "tor"}
+    {"at": TIME, "event": "channel_described", "channel_point": "txid:0",
+     "short_channel_id": "700000x1x0", "capacity": 100000, "private": false}
     {"at": TIME, "event": "monitoring_stopped"}
 
 A recording begins with ``monitoring_started``. A ``snapshot`` has the same fields, and
-sets right what differs. What lies between a
+sets right what differs. Of a channel ``active`` may be missing, or null, as may all that
+describes: then it is not known. What lies between a
 ``monitoring_stopped`` and the next ``monitoring_started`` is blind time; only a
-``channel_moved``, told late, may stand there. A ``monitoring_started`` that
+``channel_moved``, told late, and descriptions may stand there. A ``monitoring_started`` that
 follows no stop is one, too: at the time of the line before it. Fields that are not named here are
 ignored.
 """
@@ -30,25 +37,33 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ..checks import quoted, require
 from ..clock import to_utc
 from ..errors import RecordingError
 from ..events import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
+    activity,
 )
 from ..wire import OutPoint, Vertex
 
 MAX_LINE_BYTES = 2**26
+
+TIMELESS = (ChannelMovedEvent, PeerDescribedEvent, ChannelDescribedEvent)
+"""Events that may stand between a stop and a start."""
 
 _WHITESPACE = " \t\n\r"  # as JSON has it
 # json.loads costs three times as much: it looks for an encoding and for whitespace.
@@ -64,6 +79,8 @@ _TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:Z|([+-]\d\d:\d\d))?", re.ASCII
 )
 
+T = TypeVar("T")
+
 _new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
 
 # A recording names the same few peers and channels over and over.
@@ -73,8 +90,8 @@ _outpoint = _cached(OutPoint.parse)
 
 
 @_cached
-def _open_channel(point: str, peer: str) -> OpenChannel:
-    return OpenChannel(_outpoint(point), _vertex(peer))
+def _open_channel(point: str, peer: str, active: bool | None) -> OpenChannel:
+    return OpenChannel(_outpoint(point), _vertex(peer), active)
 
 
 @_cached
@@ -113,7 +130,7 @@ def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
             yield Line(number, before.at, MonitoringPausedEvent())
         yield line
         before = line
-        stopped = kind is MonitoringPausedEvent or (stopped and kind is ChannelMovedEvent)
+        stopped = kind is MonitoringPausedEvent or (stopped and kind in TIMELESS)
     if before is None:
         raise RecordingError(file, number + 1, "empty: expected a monitoring_started")
 
@@ -148,17 +165,26 @@ def format_event(event: object, at: datetime.datetime) -> str:
     """
     record: dict[str, object] = {"at": format_time(at), "event": kind_of(event)}
     if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
-        record["open_channels"] = [
-            {"channel_point": str(point), "peer": str(peer)} for point, peer in event.open_channels
-        ]
+        record["open_channels"] = [_channel_object(channel) for channel in event.open_channels]
         record["online_peers"] = [str(peer) for peer in event.online_peers]
     else:
         fields: dict[str, object] = event._asdict()  # type: ignore[attr-defined]
         del fields["at"]
         for name, value in fields.items():
-            require(value, Vertex if name == "peer" else OutPoint)  # which a store may not ask
-            record[name] = str(value)
+            kind = _TYPES.get(name)
+            if kind is None:
+                record[name] = value
+            else:
+                require(value, kind)  # which a store may not ask
+                record[name] = str(value)
     return json.dumps(record)
+
+
+def _channel_object(channel: OpenChannel | tuple[OutPoint, Vertex]) -> dict[str, object]:
+    point, peer = channel
+    names: dict[str, object] = {"channel_point": str(point), "peer": str(peer)}
+    active = activity(channel)
+    return names if active is None else {**names, "active": active}
 
 
 def kind_of(event: object) -> str:
@@ -228,10 +254,25 @@ def _as_text(value: object) -> str:
     return value
 
 
-def _channel(record: object) -> OpenChannel:
+def _optional(record: dict[str, Any], name: str, kind: type[T], what: str) -> T | None:
+    value = record.get(name)
+    if value is not None and type(value) is not kind:
+        raise ValueError(f"expected {what} as {name!r}, got {quoted(value)}")
+    return value
+
+
+def _point(record: dict[str, Any]) -> OutPoint:
+    return _outpoint(_text(record, "channel_point"))
+
+
+def _channel(record: dict[str, Any], active: bool | None = None) -> OpenChannel:
+    return _open_channel(_text(record, "channel_point"), _text(record, "peer"), active)
+
+
+def _listed_channel(record: object) -> OpenChannel:
     if not isinstance(record, dict):
         raise ValueError(f"expected a channel as a JSON object, got {quoted(record)}")
-    return _open_channel(_text(record, "channel_point"), _text(record, "peer"))
+    return _channel(record, _optional(record, "active", bool, "true or false"))
 
 
 def _moved(record: dict[str, Any]) -> ChannelMovedEvent:
@@ -239,9 +280,26 @@ def _moved(record: dict[str, Any]) -> ChannelMovedEvent:
     return ChannelMovedEvent(point, _outpoint(_text(record, "new_channel_point")), peer)
 
 
+def _peer_described(record: dict[str, Any]) -> PeerDescribedEvent:
+    return PeerDescribedEvent(
+        _vertex(_text(record, "peer")),
+        _optional(record, "alias", str, "text"),
+        _optional(record, "transport", str, "text"),
+    )
+
+
+def _channel_described(record: dict[str, Any]) -> ChannelDescribedEvent:
+    return ChannelDescribedEvent(
+        _point(record),
+        _optional(record, "short_channel_id", str, "text"),
+        _optional(record, "capacity", int, "a whole number"),
+        _optional(record, "private", bool, "true or false"),
+    )
+
+
 def _lists(record: dict[str, Any]) -> tuple[list[OpenChannel], list[Vertex]]:
     return (
-        [_channel(channel) for channel in _list(record, "open_channels")],
+        [_listed_channel(channel) for channel in _list(record, "open_channels")],
         [_vertex(_as_text(peer)) for peer in _list(record, "online_peers")],
     )
 
@@ -254,7 +312,18 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "channel_opened": lambda record: OpenChannelEvent(*_channel(record)),
     "channel_closed": lambda record: ClosedChannelEvent(*_channel(record)),
     "channel_moved": _moved,
+    "channel_active": lambda record: ActiveChannelEvent(_point(record)),
+    "channel_inactive": lambda record: InactiveChannelEvent(_point(record)),
+    "peer_described": _peer_described,
+    "channel_described": _channel_described,
     "monitoring_stopped": lambda _: MonitoringPausedEvent(),
+}
+
+# Of an event's fields; those of other types are written as they are.
+_TYPES: dict[str, type] = {
+    "peer": Vertex,
+    "channel_point": OutPoint,
+    "new_channel_point": OutPoint,
 }
 
 # An event's own fields are named as those of its line.
@@ -266,6 +335,10 @@ _NAMES: dict[type, str] = {
     OpenChannelEvent: "channel_opened",
     ClosedChannelEvent: "channel_closed",
     ChannelMovedEvent: "channel_moved",
+    ActiveChannelEvent: "channel_active",
+    InactiveChannelEvent: "channel_inactive",
+    PeerDescribedEvent: "peer_described",
+    ChannelDescribedEvent: "channel_described",
     MonitoringPausedEvent: "monitoring_stopped",
 }
 
@@ -280,5 +353,5 @@ def _check_order(before: Line | None, line: Line, stopped: bool) -> None:
         raise ValueError(
             f"time runs backwards: {format_time(line.at)} after {format_time(before.at)}"
         )
-    if stopped and not isinstance(line.event, (ChannelMovedEvent, MonitoringResumedEvent)):
+    if stopped and not isinstance(line.event, (*TIMELESS, MonitoringResumedEvent)):
         raise ValueError("after a monitoring_stopped: expected a monitoring_started")

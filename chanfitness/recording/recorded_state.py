@@ -1,19 +1,25 @@
-"""The state that a recording's lines add up to: what is open and who is online."""
+"""The state that a recording's lines add up to: channels, peers, and what describes them."""
 
 from __future__ import annotations
 
 import datetime
+from typing import Any, TypeVar, cast
 
 from ..events import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
+    activity,
 )
 from ..wire import OutPoint, Vertex
 
@@ -21,55 +27,121 @@ from ..wire import OutPoint, Vertex
 class RecordedState:
     """What is open and who is online after the lines so far, as a store takes them.
 
-    ``last``: the time of the last of them, None before the first snapshot.
+    ``last``: the time of the last of them, None before the first snapshot. ``sees``:
+    whether monitoring is on.
     """
 
     def __init__(self) -> None:
         self.last: datetime.datetime | None = None
-        self._started = False
+        self.sees = False
         self._channels: dict[OutPoint, Vertex] = {}
+        self._active: dict[OutPoint, bool] = {}  # of open channels, as far as it was told
         self._online: dict[Vertex, None] = {}
+        self._peers: dict[Vertex, PeerDescribedEvent] = {}
+        self._descriptions: dict[OutPoint, ChannelDescribedEvent] = {}
 
     def apply(self, event: object, at: datetime.datetime) -> None:
         """Take in one more line."""
         if isinstance(event, MonitoringResumedEvent):
-            self._started = True
-            self._channels = dict(event.open_channels)
-            self._online = dict.fromkeys(event.online_peers)
+            self.sees = True
         elif self.last is None:
             return
-        elif isinstance(event, SnapshotEvent):
-            self._channels = dict(event.open_channels)
-            self._online = dict.fromkeys(event.online_peers)
-        elif isinstance(event, MonitoringPausedEvent):
-            self._started = False
-        elif isinstance(event, PeerOnlineEvent):
-            self._online[event.peer] = None
-        elif isinstance(event, PeerOfflineEvent):
-            self._online.pop(event.peer, None)
-        else:
-            self._change_channels(event)
         self.last = at
+        match event:
+            case MonitoringResumedEvent() | SnapshotEvent():
+                self._set_lists(event)
+            case MonitoringPausedEvent():
+                self.sees = False
+            case PeerOnlineEvent(peer=peer):
+                self._online[peer] = None
+            case PeerOfflineEvent(peer=peer):
+                self._online.pop(peer, None)
+            case _:
+                self._apply_of_channel(event)
+
+    def _apply_of_channel(self, event: object) -> None:
+        match event:
+            case OpenChannelEvent(channel_point=point, peer=peer):
+                self._channels.setdefault(point, peer)
+            case ClosedChannelEvent(channel_point=point, peer=peer):
+                if self._channels.get(point) == peer:
+                    self._close(point)
+            case ChannelMovedEvent(channel_point=point, new_channel_point=new, peer=peer):
+                if self._channels.get(point) == peer and new not in self._channels:
+                    self._move(point, new)
+            case _:
+                self._apply_description(event)
+
+    def _apply_description(self, event: object) -> None:
+        match event:
+            case PeerDescribedEvent(peer=peer):
+                self._peers[peer] = _merged(self._peers.get(peer), event)
+            case ChannelDescribedEvent(channel_point=point):
+                self._descriptions[point] = _merged(self._descriptions.get(point), event)
+            case (
+                ActiveChannelEvent(channel_point=point) | InactiveChannelEvent(channel_point=point)
+            ):
+                self._active[point] = isinstance(event, ActiveChannelEvent)
 
     def beginning(self) -> list[tuple[object, datetime.datetime]]:
         """The events, and their times, with which a recording begins that goes on from here."""
         if self.last is None:
             return []
-        channels = [OpenChannel(point, peer) for point, peer in self._channels.items()]
-        snapshot = MonitoringResumedEvent(channels, self._online)
-        events: list[object] = [snapshot] if self._started else [snapshot, MonitoringPausedEvent()]
+        events: list[object] = self.snapshot()
+        if not self.sees:
+            events.append(MonitoringPausedEvent())
         return [(event, self.last) for event in events]
 
-    def _change_channels(self, event: object) -> None:
-        channels = self._channels
-        if isinstance(event, OpenChannelEvent):
-            channels.setdefault(event.channel_point, event.peer)
-            return
-        assert isinstance(event, (ClosedChannelEvent, ChannelMovedEvent))
-        if channels.get(event.channel_point) != event.peer:
-            return
-        if isinstance(event, ClosedChannelEvent):
-            del channels[event.channel_point]
-        elif event.new_channel_point not in channels:
-            new_points = {event.channel_point: event.new_channel_point}
-            self._channels = {new_points.get(each, each): channels[each] for each in channels}
+    def snapshot(self) -> list[object]:
+        """The state as events: what is open and who is online, then what describes them."""
+        self._forget_strangers()
+        channels = [
+            OpenChannel(point, peer, self._active.get(point))
+            for point, peer in self._channels.items()
+        ]
+        return [
+            MonitoringResumedEvent(channels, self._online),
+            *self._peers.values(),
+            *self._descriptions.values(),
+        ]
+
+    def _set_lists(self, event: MonitoringResumedEvent | SnapshotEvent) -> None:
+        said = {channel[0]: activity(channel) for channel in event.open_channels}
+        self._active |= {point: active for point, active in said.items() if active is not None}
+        self._channels = dict(event.open_channels)
+        self._online = dict.fromkeys(event.online_peers)
+        self._forget_strangers()
+
+    def _forget_strangers(self) -> None:
+        """Forget what was told of peers and channels that are not known any more."""
+        peers = {*self._online, *self._channels.values()}
+        self._peers = {peer: told for peer, told in self._peers.items() if peer in peers}
+        for told in (self._active, self._descriptions):
+            for point in [point for point in told if point not in self._channels]:
+                del told[point]
+
+    def _close(self, point: OutPoint) -> None:
+        del self._channels[point]
+        self._active.pop(point, None)
+        self._descriptions.pop(point, None)
+
+    def _move(self, point: OutPoint, new: OutPoint) -> None:
+        """A channel has a new channel point, in its old place."""
+        self._channels = {
+            new if each == point else each: peer for each, peer in self._channels.items()
+        }
+        if point in self._active:
+            self._active[new] = self._active.pop(point)
+        if point in self._descriptions:
+            told = self._descriptions.pop(point)
+            self._descriptions[new] = told._replace(channel_point=new)
+
+
+_Description = TypeVar("_Description", PeerDescribedEvent, ChannelDescribedEvent)
+
+
+def _merged(before: _Description | None, event: _Description) -> _Description:
+    """What both say; where they differ, the later."""
+    if before is None:
+        return event
+    return event._make(old if new is None else new for old, new in zip(before, event, strict=True))

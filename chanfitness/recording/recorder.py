@@ -18,9 +18,9 @@ from typing import NamedTuple
 from typing_extensions import Self
 
 from ..errors import ChanFitnessError, RecordingError
-from ..events import ChannelMovedEvent, MonitoringPausedEvent, MonitoringResumedEvent
+from ..events import MonitoringPausedEvent, MonitoringResumedEvent
 from ..logs import Log, logged_time
-from .format import MAX_LINE_BYTES, format_event, parse_line
+from .format import MAX_LINE_BYTES, TIMELESS, format_event, parse_line
 from .recorded_state import RecordedState
 
 logger = Log(__name__)
@@ -46,7 +46,7 @@ class RecordingEncoder:
     """Says with which lines an event goes on what is a valid recording so far.
 
     That is one line for most. What comes while monitoring is stopped has none
-    (but for a channel that moved), and what comes before its first start neither.
+    (but for a channel that moved, and descriptions), and what comes before its first start neither.
     A start while it is started is a stop and a start: a new snapshot.
 
     ``last``: the time of the line before, or None; ``started``: whether
@@ -73,7 +73,7 @@ class RecordingEncoder:
         if isinstance(event, MonitoringResumedEvent):
             self.started = True
             return [MonitoringPausedEvent(), event] if before else [event]
-        if isinstance(event, ChannelMovedEvent):
+        if isinstance(event, TIMELESS):
             return [] if self.last is None else [event]
         self.started = before and not isinstance(event, MonitoringPausedEvent)
         return [event] if before else []
@@ -289,7 +289,7 @@ def _state_at(text: mmap.mmap, end: int, path: str) -> _End:
         except ValueError as error:
             raise RecordingError(path, _number(text, begin), str(error)) from None
         last = last or at
-        if not isinstance(event, ChannelMovedEvent):  # which may come at any time
+        if not isinstance(event, TIMELESS):  # which may come at any time
             return _End(end, last, not isinstance(event, MonitoringPausedEvent))
     if last is not None:
         raise RecordingError(path, 1, "a recording begins with a monitoring_started")

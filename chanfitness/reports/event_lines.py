@@ -9,20 +9,17 @@ from functools import partial
 from ..checks import printable
 from ..core.queries import Overview
 from ..events import (
+    ChannelDescribedEvent,
     ChannelMovedEvent,
-    ClosedChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
-    OpenChannel,
-    OpenChannelEvent,
-    PeerOfflineEvent,
-    PeerOnlineEvent,
+    PeerDescribedEvent,
     SnapshotEvent,
 )
 from ..recording.format import format_time, kind_of
+from ..recording.recorded_state import RecordedState
 from ..recording.recorder import RecordingEncoder
 from ..terminal.nonblocking_output import NonblockingOutput
-from ..wire import OutPoint, Vertex
 
 FINISH_TIMEOUT = 0.3
 """Seconds for which the end waits for a reader that does not read."""
@@ -34,10 +31,22 @@ def parts_of(event: object) -> list[str]:
     if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
         channels, peers = len(event.open_channels), len(event.online_peers)
         return [what, f"{counted(channels, 'channel')}, {counted(peers, 'peer')} online"]
-    names = [getattr(event, name) for name in ("peer", "channel_point") if hasattr(event, name)]
+    fields = event._asdict()  # type: ignore[attr-defined]
+    names = [str(fields.pop(name)) for name in ("peer", "channel_point") if name in fields]
     if isinstance(event, ChannelMovedEvent):
         names.append(f"-> {event.new_channel_point}")
-    return [what, *(printable(str(name)) for name in names)]
+    elif isinstance(event, (PeerDescribedEvent, ChannelDescribedEvent)):
+        names += _told(fields)
+    return [what, *(printable(name) for name in names)]
+
+
+def _told(description: dict[str, object]) -> list[str]:
+    """What a description tells."""
+    return [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in description.items()
+        if value is not None and name != "at"
+    ]
 
 
 def counted(count: int, what: str) -> str:
@@ -62,7 +71,7 @@ class Lines:
         self.outputs: Sequence[NonblockingOutput] = [output, errors]
         self._errors = errors
         self._encoder = RecordingEncoder() if json else None
-        self._state = _State()
+        self._state = RecordedState()
         if self._encoder is not None:
             output.notice = partial(self._blind_time, self._encoder)
 
@@ -72,8 +81,8 @@ class Lines:
             what, *rest = parts_of(event)
             self.output.write("  ".join([format_time(at), f"{what:<18}", *rest]).rstrip() + "\n")
             return
-        self._state.note(event, at)
-        if self.output.full:
+        self._state.apply(event, at)
+        if self.output.full and self._state.last is not None:  # which begins with a snapshot
             self.output.leave_out(1)
         else:
             self.output.write(b"".join(self._encoder.lines(event, at)).decode())
@@ -84,10 +93,12 @@ class Lines:
             f"chanfitness: {counted(count, 'line')} left out of the output, whose reader did not"
             " keep up: blind time in it"
         )
-        state = self._state
-        lines = encoder.lines(MonitoringPausedEvent(), encoder.last or state.at)
-        if state.sees:
-            lines += encoder.lines(state.snapshot(), state.at)
+        now = self._state.last
+        assert now is not None
+        lines = encoder.lines(MonitoringPausedEvent(), encoder.last or now)
+        if self._state.sees:
+            for event in self._state.snapshot():
+                lines += encoder.lines(event, now)
         return b"".join(lines).decode()
 
     def message(self, text: str) -> None:
@@ -102,41 +113,3 @@ class Lines:
         """Print what is left, but do not wait for readers that do not read."""
         for output in self.outputs:
             output.finish(FINISH_TIMEOUT)
-
-
-class _State:
-    """What is open and who is online after the latest event, for a snapshot of it."""
-
-    def __init__(self) -> None:
-        self.sees = False
-        self.at = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
-        self._channels: dict[OutPoint, Vertex] = {}
-        self._online: dict[Vertex, None] = {}
-
-    def note(self, event: object, at: datetime.datetime) -> None:
-        """Take in what happened ``at`` (UTC)."""
-        self.at = at
-        match event:
-            case MonitoringResumedEvent(open_channels=channels, online_peers=peers):
-                self.sees = True
-                self._channels, self._online = dict(channels), dict.fromkeys(peers)
-            case SnapshotEvent(open_channels=channels, online_peers=peers):
-                self._channels, self._online = dict(channels), dict.fromkeys(peers)
-            case MonitoringPausedEvent():
-                self.sees = False
-            case OpenChannelEvent(channel_point=point, peer=peer):
-                self._channels.setdefault(point, peer)
-            case ClosedChannelEvent(channel_point=point):
-                self._channels.pop(point, None)
-            case ChannelMovedEvent(channel_point=point, new_channel_point=new) if (
-                point in self._channels
-            ):
-                self._channels[new] = self._channels.pop(point)
-            case PeerOnlineEvent(peer=peer):
-                self._online[peer] = None
-            case PeerOfflineEvent(peer=peer):
-                self._online.pop(peer, None)
-
-    def snapshot(self) -> MonitoringResumedEvent:
-        channels = [OpenChannel(*channel) for channel in self._channels.items()]
-        return MonitoringResumedEvent(channels, self._online)

@@ -42,7 +42,7 @@ def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Overview | 
         refusal = str(error)
         assert refusal.startswith("r.jsonl:")
         assert refusal.isprintable()
-        assert len(refusal) < 300
+        assert len(refusal) < 400
         return None
     assert all(ZERO <= info.uptime <= info.lifetime for info in found.channels)
     return found
