@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from ..events import (
     ActiveChannelEvent,
@@ -144,4 +144,8 @@ def _merged(before: _Description | None, event: _Description) -> _Description:
     """What both say; where they differ, the later."""
     if before is None:
         return event
-    return event._make(old if new is None else new for old, new in zip(before, event, strict=True))
+    both: Any = before
+    merged: _Description = both._replace(
+        **{name: told for name, told in event._asdict().items() if told is not None}
+    )
+    return merged
