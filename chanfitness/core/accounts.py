@@ -13,6 +13,7 @@ from ..checks import require
 from ..clock import before
 from ..logs import Log
 from ..wire import OutPoint, Vertex
+from .activity import Activity
 from .history import History
 from .peerlog import Channel, Closing, PeerLog
 from .queries import Queries, RetentionSettings
@@ -47,21 +48,26 @@ class Accounts(Queries):
         for peer_row in saved.peers:
             log = PeerLog.of_row(peer_row)
             self._peers[log.peer] = log
+        activities = {}
         if self._retention.history is not None:
             for rows in saved.histories:
+                assert isinstance(rows.key, bytes)
                 self._peers[Vertex(rows.key)].history = History.of_rows(rows)
+            activities = {rows.key: rows for rows in saved.activities}
         for row in saved.channels:
             log = self._peers[Vertex(row.key)]
             channel = Channel.of_row(row, log)
+            if row.channel_point in activities:
+                channel.activity = Activity.of_rows(activities[row.channel_point])
             if channel.closing is None:
                 self._add(channel)
             else:
                 self._keep_closed(channel)
             if log.history is None and self._retention.history is not None:
                 log.history = History(self._timeline.instant(), log.is_online)
-            _, _, lifetime, uptime = channel.info(saved.position * MICROSECOND)
-            if not _ZERO <= uptime <= lifetime:
-                raise ValueError(f"channel {channel.point} with {uptime} of {lifetime} online")
+            info = channel.info(saved.position * MICROSECOND)
+            if not _ZERO <= info.usable <= info.uptime <= info.lifetime:
+                raise ValueError(f"channel {channel.point} with {info.uptime} of {info.lifetime}")
         self._forget_all_unneeded()
 
     # Channels and peers.
@@ -101,7 +107,13 @@ class Accounts(Queries):
 
     def _forget_segments(self, now: Instant) -> None:
         """Forget the segments of the timeline that date nothing any more."""
-        needed = {channel.opened[1] for channel in [*self._closed.values(), *self._in_order]}
+        needed = set()
+        for channel in [*self._closed.values(), *self._in_order]:
+            needed.add(channel.opened[1])
+            if channel.activity is not None:
+                self._trim(channel.activity, now)
+                needed |= channel.activity.segments()
+                self._touch_in_place(channel)
         for log in [*self._peers.values(), *self._remembered.values()]:
             needed.add(log.since[1])
             if log.last_flap is not None:

@@ -64,6 +64,14 @@ class History:
     def __len__(self) -> int:
         return len(self._positions) - self._first
 
+    def _measures(self) -> array[int]:
+        """At each change, how far what the sums are of had come: time itself."""
+        return self._positions
+
+    def _columns(self) -> list[array[int]]:
+        """All that is kept of each change."""
+        return [self._positions, self._segments]
+
     @property
     def count(self) -> int:
         """How many changes there ever were."""
@@ -80,8 +88,11 @@ class History:
 
     # Changes.
 
-    def change(self, at: Instant) -> bool:
-        """The state changes. Returns whether it is time to :meth:`trim`."""
+    def change(self, at: Instant, measure: int | None = None) -> bool:
+        """The state changes, at ``measure`` if that is not time itself.
+
+        Returns whether it is time to :meth:`trim`.
+        """
         position, segment = at
         microseconds, positions = position // MICROSECOND, self._positions
         if not self.online and positions[-1] == microseconds:
@@ -89,19 +100,21 @@ class History:
             return False
         is_due = False
         if len(positions) % _MARK_EVERY == 0:
-            self._mark(microseconds)
+            self._mark(microseconds if measure is None else measure)
             is_due = self.count % _TRIM_EVERY == 0
         positions.append(microseconds)
         self._segments.append(segment)
+        if measure is not None:
+            self._measures().append(measure)
         self.online = not self.online
         return is_due
 
-    def _mark(self, position: int) -> None:
-        """Note the uptime until the change at ``position``, which is the next."""
-        since = self._positions[-_MARK_EVERY:]
+    def _mark(self, measure: int) -> None:
+        """Note the uptime until the next change, which is at ``measure``."""
+        since = self._measures()[-_MARK_EVERY:]
         uptime = sum(since[1::2]) - sum(since[::2])  # if it is offline now: states alternate
         if self.online:
-            uptime = position - since[0] - uptime
+            uptime = measure - since[0] - uptime
         self._marks.append(self._marks[-1] + uptime)
 
     def _end_no_outage(self) -> None:
@@ -123,7 +136,8 @@ class History:
         self.online = not self.online
         if self.count == 1:
             return
-        del self._positions[-1], self._segments[-1]
+        for column in self._columns():
+            del column[-1]
         if len(self._positions) % _MARK_EVERY == 0:
             del self._marks[-1]
         if self._saved is not None:
@@ -178,7 +192,8 @@ class History:
             last = self._checkpoints.last
             if last is None or date(last).date() != day:
                 position = self._positions[self._first]
-                self._checkpoints.add(position, at[1], self._uptime(position))
+                measure = self._measures()[self._first]
+                self._checkpoints.add(position, at[1], self._uptime(position, measure))
             midnight = datetime.datetime.combine(day, datetime.time(), moment.tzinfo)
             day_ends = (at[0] + _DAY - (moment - midnight)) // MICROSECOND
             end = bisect_right(self._segments, at[1], self._first + 1, until)
@@ -189,19 +204,25 @@ class History:
     def _thin_until(self, end: int) -> None:
         """Count the changes before index ``end`` with the last checkpoint."""
         gone = self._first + self._was_online(self._first)
-        ends, begins = self._positions[gone + 1 : end + 1 : 2], self._positions[gone:end:2]
+        measures = self._measures()
+        ends, begins = measures[gone + 1 : end + 1 : 2], measures[gone:end:2]
         self._checkpoints.count(len(begins), max(map(sub, ends, begins), default=0))
         self._first = end
 
     def _cut_arrays(self) -> None:
         whole = self._first // _MARK_EVERY
-        del self._positions[: whole * _MARK_EVERY]
-        del self._segments[: whole * _MARK_EVERY]
+        for column in self._columns():
+            del column[: whole * _MARK_EVERY]
         del self._marks[:whole]
         self._first -= whole * _MARK_EVERY
         self._cut += whole * _MARK_EVERY
 
     # Figures.
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was thinned."""
+        return not self._cut + self._first
 
     def known_from(self, position: datetime.timedelta) -> Instant:
         """The first checkpoint not before ``position``, or else the oldest kept change.
@@ -214,8 +235,8 @@ class History:
 
     def uptime(self, start: datetime.timedelta, end: datetime.timedelta) -> datetime.timedelta:
         """The uptime between two positions, from each of which sums are known."""
-        since, until = (self._uptime_until(each // MICROSECOND) for each in (start, end))
-        return (until - since) * MICROSECOND
+        since, until = (each // MICROSECOND for each in (start, end))
+        return (self._uptime_until(until, until) - self._uptime_until(since, since)) * MICROSECOND
 
     def thinned(self, start: datetime.timedelta) -> tuple[int, datetime.timedelta | None]:
         """How many outages from ``start`` on were thinned, and how long the longest was."""
@@ -238,7 +259,7 @@ class History:
             back = gone + 1
             yield self.instant(gone), self.instant(back) if back < len(self) else None
 
-    def flush(self, key: bytes, everything: bool, end: int) -> HistoryRows:
+    def flush(self, key: bytes | str, everything: bool, end: int) -> HistoryRows:
         """What was not saved yet, of the first ``end`` changes; it then counts as saved."""
         first = self._cut + self._first
         online = self.online ^ bool((self.count - end) % 2)
@@ -246,8 +267,9 @@ class History:
         begin = first if anew or self._saved is None else max(self._saved, first)
         self._saved = end
         new = slice(begin - self._cut, end - self._cut)
-        changes = list(zip(self._positions[new], self._segments[new], strict=True))
-        checkpoints = self._checkpoints.rows(self._uptime(self._positions[self._first]))
+        changes = list(zip(*(column[new] for column in self._columns()), strict=True))
+        until = self._positions[self._first], self._measures()[self._first]
+        checkpoints = self._checkpoints.rows(self._uptime(*until))
         return HistoryRows(key, anew, first, begin, changes, online, checkpoints)
 
     @classmethod
@@ -256,12 +278,11 @@ class History:
 
         Older versions kept outages of no length; without them it is to be saved anew.
         """
-        position, segment = rows.changes[0]
-        history = cls((position * MICROSECOND, segment), rows.online)
+        history = cls._begun(rows.changes[0], rows.online)
         history._checkpoints = Checkpoints.of_rows(rows.checkpoints)
-        history._positions = array("q", [position for position, _ in rows.changes])
-        history._segments = array("I", [segment for _, segment in rows.changes])
-        history._marks = _marks(history._positions, history._was_online(0))
+        for column, cells in zip(history._columns(), zip(*rows.changes, strict=True), strict=True):
+            column[:] = array(column.typecode, cells)
+        history._marks = _marks(history._measures(), history._was_online(0))
         history._cut = rows.first
         history._saved = rows.first + len(rows.changes)
         gone = int(history._was_online(0))
@@ -269,13 +290,18 @@ class History:
             history._leave_out_no_outages()
         return history
 
+    @classmethod
+    def _begun(cls, change: Sequence[int], online: bool) -> Self:
+        position, segment = change
+        return cls((position * MICROSECOND, segment), online)
+
     def _leave_out_no_outages(self) -> None:
-        instants = [self.instant(number) for number in range(len(self))]
+        _, *changes = zip(*self._columns(), strict=True)
         self.online = self._was_online(0)
-        for kept in (self._positions, self._segments, self._marks):
+        for kept in (*self._columns(), self._marks):
             del kept[1:]
-        for instant in instants[1:]:
-            self.change(instant)
+        for position, segment, *measure in changes:
+            self.change((position * MICROSECOND, segment), *measure)
         self._saved = None
 
     def _last_change(self, position: int) -> int:
@@ -284,27 +310,27 @@ class History:
     def _was_online(self, index: int) -> bool:
         return self.online ^ bool((len(self._positions) - 1 - index) % 2)
 
-    def _uptime_until(self, position: int) -> int:
+    def _uptime_until(self, position: int, measure: int) -> int:
         if position < self._positions[self._first]:
             return self._checkpoints.uptime(position)
-        return self._uptime(position)
+        return self._uptime(position, measure)
 
-    def _uptime(self, position: int) -> int:
+    def _uptime(self, position: int, measure: int) -> int:
         """The uptime until ``position`` in kept time, counted as checkpoints count it."""
-        index = self._last_change(position)
+        index, measures = self._last_change(position), self._measures()
         marked = index - index % _MARK_EVERY
         uptime = self._marks[marked // _MARK_EVERY]
         for each in range(marked, index):
             if self._was_online(each):
-                uptime += self._positions[each + 1] - self._positions[each]
+                uptime += measures[each + 1] - measures[each]
         if self._was_online(index):
-            uptime += position - self._positions[index]
+            uptime += measure - measures[index]
         return uptime
 
 
-def _marks(positions: Sequence[int], online: bool) -> array[int]:
+def _marks(measures: Sequence[int], online: bool) -> array[int]:
     """The uptime until change 0, 8, 16, ..., of a peer that was ``online`` after change 0."""
     came = 0 if online else 1
-    online_for = map(sub, positions[came + 1 :: 2], positions[came::2])
+    online_for = map(sub, measures[came + 1 :: 2], measures[came::2])
     uptimes = accumulate(online_for, initial=0)  # until every second change
-    return array("q", islice(uptimes, 0, (len(positions) + 1) // 2, _MARK_EVERY // 2))
+    return array("q", islice(uptimes, 0, (len(measures) + 1) // 2, _MARK_EVERY // 2))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ..clock import before
 from .history import History
 from .peerlog import Channel
+from .saved_state import MICROSECOND
 from .timeline import Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
@@ -41,6 +42,10 @@ class ChannelHistory(NamedTuple):
     beginning, whichever is later, if ``complete``; else the first moment after it from
     which figures are known.
 
+    ``unusable``: the part of ``uptime`` in which the channel was inactive, and
+    ``unusable_spans`` when that was, as far as its changes are kept. ``knows_unusable``:
+    False if the time before an older version was replaced is in it, which did not look.
+
     ``outages`` lists those whose changes are kept. Of older ones, whose changes were
     thinned, ``thinned_outages`` says how many there were and ``longest_thinned`` how long
     the longest was; the other figures count them, too. ``first_outage_began``: when the
@@ -57,6 +62,9 @@ class ChannelHistory(NamedTuple):
     thinned_outages: int = 0
     longest_thinned: datetime.timedelta | None = None
     first_outage_began: datetime.datetime | None = None
+    unusable: datetime.timedelta = _ZERO
+    unusable_spans: tuple[Outage, ...] = ()
+    knows_unusable: bool = True
 
     @property
     def outage_count(self) -> int:
@@ -67,6 +75,16 @@ class ChannelHistory(NamedTuple):
     def uptime_ratio(self) -> float | None:
         """``uptime / lifetime``; None while lifetime is zero."""
         return self.uptime / self.lifetime if self.lifetime else None
+
+    @property
+    def usable(self) -> datetime.timedelta:
+        """``uptime - unusable``."""
+        return self.uptime - self.unusable
+
+    @property
+    def usable_ratio(self) -> float | None:
+        """``usable / lifetime``; None while lifetime is zero, or if it is not known."""
+        return self.usable / self.lifetime if self.lifetime and self.knows_unusable else None
 
     @property
     def longest_outage(self) -> datetime.timedelta | None:
@@ -96,7 +114,7 @@ def channel_history(
     at, _ = now
     end = timeline.latest_date()
     start, position = _asked_for(timeline, channel, window, end)
-    known = _known_from(channel, history, position)
+    known = _all_known_from(channel, history, position)
     if known is not None:
         start, position = timeline.date(known), known[0]
     lifetime = at - position
@@ -118,6 +136,12 @@ def channel_history(
         known is None,
         *history.thinned(position),
         spans[0][0] if spans and spans[0][0] < start else None,
+        _unusable(channel, position, at, uptime),
+        tuple(
+            Outage(max(timeline.date(begun), start), end and timeline.date(end), seen)
+            for begun, end, seen in _unusable_spans(channel, history, position, at)
+        ),
+        channel.activity_from is None or channel.activity_from <= position,
     )
 
 
@@ -168,6 +192,65 @@ def _known_from(channel: Channel, history: History, position: datetime.timedelta
     return None if known[0] == position else known
 
 
+def _all_known_from(
+    channel: Channel, history: History, position: datetime.timedelta
+) -> Instant | None:
+    """The same, of both the peer's changes and the channel's activity."""
+    known = _known_from(channel, history, position)
+    while channel.activity is not None:
+        later = channel.activity.unknown_until(known[0] if known else position)
+        if later is None:
+            break
+        known = _known_from(channel, history, later[0]) or later
+    return known
+
+
+def _unusable(
+    channel: Channel,
+    start: datetime.timedelta,
+    end: datetime.timedelta,
+    uptime: datetime.timedelta,
+) -> datetime.timedelta:
+    """How much of its ``uptime`` between two positions was in inactive time; ``end`` is now."""
+    if channel.activity is None:
+        return _ZERO
+    until = channel.uptime(end)
+    inactive = channel.activity.inactive
+    return (inactive(end, until) - inactive(start, until - uptime)) * MICROSECOND
+
+
+def _unusable_spans(
+    channel: Channel, history: History, start: datetime.timedelta, end: datetime.timedelta
+) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
+    """Each time in which it was inactive and its peer online, with the time that was seen of it."""
+    for inactive, active in channel.activity.outages(start) if channel.activity else ():
+        begun: Instant | None = inactive
+        for gone, back in history.outages(max(inactive[0], start)):
+            if active is not None and gone[0] >= active[0]:
+                break
+            if begun is not None and gone[0] > begun[0]:
+                yield from _seen(channel, begun, gone, start, end)
+            begun = back
+        if begun is not None and (active is None or begun[0] < active[0]):
+            yield from _seen(channel, begun, active, start, end)
+
+
+def _seen(
+    channel: Channel,
+    begun: Instant,
+    over: Instant | None,
+    start: datetime.timedelta,
+    end: datetime.timedelta,
+) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
+    """A span between two positions, with the time that was seen of it, if there was any."""
+    begin, until = max(begun[0], start), end if over is None else over[0]
+    seen = until - begin
+    for left, returned in channel.absent_within(begin, until):
+        seen -= returned - left
+    if seen > _ZERO:
+        yield begun, over, seen
+
+
 def _joined(
     gaps: list[tuple[datetime.timedelta, datetime.timedelta]],
 ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
@@ -184,9 +267,4 @@ def _seen_outages(
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
     """Each kept outage between two positions, with the offline time that was seen of it."""
     for gone, back in history.outages(start):
-        begin, until = max(gone[0], start), end if back is None else back[0]
-        seen = until - begin
-        for left, returned in channel.absent_within(begin, until):
-            seen -= returned - left
-        if seen:
-            yield gone, back, seen
+        yield from _seen(channel, gone, back, start, end)

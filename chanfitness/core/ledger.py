@@ -13,13 +13,13 @@ from collections.abc import Container, Iterable
 from operator import itemgetter
 
 from ..checks import require, require_each
-from ..events import OpenChannel
+from ..events import OpenChannel, activity
 from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .history import History
-from .peerlog import Channel, PeerLog
+from .peerlog import Channel, ChannelState, PeerLog, PeerState
 from .queries import RetentionSettings
-from .rollback import Opened, unseen
+from .rollback import Opened, Said, unseen
 from .saved_state import Flush
 from .sight import Sight
 from .timeline import Instant, Timeline
@@ -163,6 +163,51 @@ class Ledger(Sight):
             if self._unsaved_changes is not None:
                 self._unsaved_changes.move(point, new_point)
 
+    def set_active(self, now: Instant, point: OutPoint, active: bool) -> None:
+        """A source said whether a channel can be used."""
+        channel = self._channels.get(point)
+        if channel is None:
+            require(point, OutPoint)
+            logger.debug("channel %s is not open: whether it is active does not matter", point)
+        elif channel.active is active:
+            logger.debug("channel %s is %s already", point, "active" if active else "inactive")
+        else:
+            self._set_active(channel, active, now)
+
+    def _set_active(self, channel: Channel, active: bool, now: Instant) -> None:
+        if self._detector is not None:
+            self._detector.note(Said(now, channel, channel.state()))
+        if channel.set_active(active, self._opening(now)) and channel.activity is not None:
+            self._trim(channel.activity, now)
+        self._touch_in_place(channel)
+
+    def describe_peer(
+        self, _: Instant, peer: Vertex, alias: str | None, transport: str | None
+    ) -> None:
+        """Take in what is told of a peer."""
+        log = self._peers.get(peer)
+        if log is None:
+            require(peer, Vertex)
+            logger.debug("peer %s is not known: its description is dropped", peer)
+        elif log.describe(alias, transport):
+            self._touch(log)
+
+    def describe_channel(
+        self,
+        _: Instant,
+        point: OutPoint,
+        short_channel_id: str | None,
+        capacity: int | None,
+        private: bool | None,
+    ) -> None:
+        """Take in what is told of a channel."""
+        channel = self._channels.get(point)
+        if channel is None:
+            require(point, OutPoint)
+            logger.debug("channel %s is not open: its description is dropped", point)
+        elif channel.describe(short_channel_id, capacity, private):
+            self._touch_in_place(channel)
+
     def pause(self, now: Instant) -> None:
         """From here on nothing is seen; ``now`` may be before where the timeline is."""
         if self._cut:
@@ -212,13 +257,15 @@ class Ledger(Sight):
                 self.resume(now, channels, online)
                 return
             self._network_is_back(len(online))
+        listed = {point for point, _ in channels}
+        for channel in self._in_order:
+            if channel.active is False and channel.point not in listed:  # its close has begun
+                channels.append(OpenChannel(channel.point, channel.peer))
         if not self._timeline.paused:
-            differences = self._differences(dict(channels), online)
+            differences = self._differences(channels, online)
             for difference in differences:
                 logger.warning("%s, of which no event told: set right", difference)
-            if not differences:
-                return
-            if self._detector is not None:
+            if differences and self._detector is not None:
                 self._detector.clear()
         self._set_online(online, now)
         self._set_open(channels, now)
@@ -262,8 +309,9 @@ class Ledger(Sight):
 
     # Snapshots.
 
-    def _differences(self, wanted: dict[OutPoint, Vertex], online: dict[Vertex, None]) -> list[str]:
+    def _differences(self, channels: list[OpenChannel], online: dict[Vertex, None]) -> list[str]:
         """What of the accounts a snapshot contradicts."""
+        wanted = dict(channels)
         known_online = {peer for peer, log in self._peers.items() if log.is_online}
         return [
             *(f"peer {peer} is online" for peer in online if peer not in known_online),
@@ -278,7 +326,21 @@ class Ledger(Sight):
                 for channel in self._in_order
                 if wanted.get(channel.point) != channel.peer
             ),
+            *(
+                f"channel {listed[0]} is {'active' if activity(listed) else 'inactive'}"
+                for listed in channels
+                if self._is_other(listed)
+            ),
         ]
+
+    def _is_other(self, listed: OpenChannel) -> bool:
+        """Whether a list says another activity of a channel than what is known."""
+        channel, active = self._channels.get(listed[0]), activity(listed)
+        return (
+            channel is not None
+            and None not in (active, channel.active)
+            and (active is not channel.active)
+        )
 
     def _set_online(self, online: dict[Vertex, None], now: Instant) -> None:
         if self._grace is not None and online:
@@ -304,11 +366,15 @@ class Ledger(Sight):
         if self._in_order:
             self._leave_all_but(dict(open_channels), now)
         known, opened = set(self._channels), self._opening(now)  # one, however many they are
-        for point, peer in open_channels:
+        for listed in open_channels:
+            point, peer = listed
             if point in known:
                 known.remove(point)  # a second time would be a repeat
             else:
                 self._open(point, peer, now, opened)
+            active = activity(listed)
+            if active is not None and active is not self._channels[point].active:
+                self._set_active(self._channels[point], active, now)
         self._wait_for_channels_alone(now)
 
     def _leave_all_but(self, wanted: dict[OutPoint, Vertex], now: Instant) -> None:
@@ -326,12 +392,17 @@ class Ledger(Sight):
         """
         unsaved_changes = self._unsaved_changes
         assert unsaved_changes is not None
-        undecided = {}
+        undecided: dict[PeerLog, PeerState] = {}
+        undecided_channels: dict[Channel, ChannelState] = {}
         if self._detector is not None and self._detector.is_open(now, self._online):
             if self._detector.of_channels:
                 return None
             now = self._detector.first
             undecided = {went.log: went.state for went in self._detector.gone}
+            for said in self._detector.said:
+                if said.channel.is_absent:
+                    return None
+                undecided_channels.setdefault(said.channel, said.state)
         self._settle_old()
         if everything:
             unsaved_changes.touch_everything(
@@ -346,7 +417,11 @@ class Ledger(Sight):
         for log in unsaved_changes.logs:
             if log.history is not None:
                 self._trim(log.history, now)
-        flush = unsaved_changes.flush(now, ChainMap(self._channels, self._closed), undecided)
+        for channel in unsaved_changes.channels:
+            if channel.activity is not None:
+                self._trim(channel.activity, now)
+        present = ChainMap(self._channels, self._closed)
+        flush = unsaved_changes.flush(now, present, undecided, undecided_channels)
         for channel, state in zip(awaited, states, strict=True):
             channel.go_back(state)
         return flush

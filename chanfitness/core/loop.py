@@ -39,12 +39,16 @@ from ..checks import quoted
 from ..clock import Moment
 from ..events import (
     EVENTS,
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OnEvent,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -100,6 +104,10 @@ class Loop:
             OpenChannelEvent: self._open_channel,
             ClosedChannelEvent: self._close_channel,
             ChannelMovedEvent: self._move_channel,
+            ActiveChannelEvent: partial(self._set_active, True),
+            InactiveChannelEvent: partial(self._set_active, False),
+            PeerDescribedEvent: self._describe_peer,
+            ChannelDescribedEvent: self._describe_channel,
             MonitoringPausedEvent: self._pause,
             MonitoringResumedEvent: self._resume,
             SnapshotEvent: self._snapshot,
@@ -164,6 +172,24 @@ class Loop:
         self._ledger.move_channel(now, point, new_point, peer)
         self._note(point, moment, at)
         self._note(new_point, moment, at)
+
+    def _set_active(
+        self, active: bool, event: ActiveChannelEvent | InactiveChannelEvent, moment: Moment
+    ) -> None:
+        point, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.set_active(now, point, active)
+        self._note(point, moment, at)
+
+    def _describe_peer(self, event: PeerDescribedEvent, moment: Moment) -> None:
+        peer, alias, transport, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.describe_peer(now, peer, alias, transport)
+
+    def _describe_channel(self, event: ChannelDescribedEvent, moment: Moment) -> None:
+        point, short_channel_id, capacity, private, at = event
+        self._latest = now = self._advance(moment, at)
+        self._ledger.describe_channel(now, point, short_channel_id, capacity, private)
 
     def _pause(
         self, event: MonitoringPausedEvent, moment: Moment

@@ -20,7 +20,7 @@ import datetime
 from collections import deque
 
 from .peerlog import PeerLog
-from .rollback import Closed, Opened, Record, Went
+from .rollback import Closed, Opened, Record, Said, Went
 from .timeline import Instant
 
 FEWEST = 3
@@ -45,8 +45,8 @@ class OutageDetector:
         if self._records or not alone:
             self._records.append(_new_tuple(Went, (at, log, log.state(), alone)))
 
-    def note(self, record: Opened | Closed) -> None:
-        """A channel opened or closed, which may have to be undone."""
+    def note(self, record: Opened | Closed | Said) -> None:
+        """Something happened to a channel, which may have to be undone."""
         self._forget_old(record.at)
         if self._records:
             self._records.append(record)
@@ -86,6 +86,11 @@ class OutageDetector:
     def of_channels(self) -> list[Opened | Closed]:
         """The channels that opened or closed since the first peer went."""
         return [record for record in self._records if isinstance(record, (Opened, Closed))]
+
+    @property
+    def said(self) -> list[Said]:
+        """What was said of channels' activity since the first peer went."""
+        return [record for record in self._records if isinstance(record, Said)]
 
     def take(self) -> tuple[Instant, list[Record]]:
         """When the first peer went, and all that happened since; it is decided then."""

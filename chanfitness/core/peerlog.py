@@ -24,6 +24,7 @@ from typing import NamedTuple
 from typing_extensions import Self
 
 from ..wire import OutPoint, Vertex
+from .activity import Activity
 from .history import History
 from .saved_state import (
     MICROSECOND,
@@ -44,19 +45,40 @@ _new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
 class ChannelInfo(NamedTuple):
     """What the store knows of one open channel, as of one moment.
 
-    ``lifetime`` and ``uptime`` are exact to the microsecond, and
-    ``0 <= uptime <= lifetime`` always.
+    ``unusable``: the part of ``uptime`` in which the source called the channel inactive.
+    Times are exact to the microsecond, and ``0 <= usable <= uptime <= lifetime`` always.
+
+    ``active``: True if it can be used, False if it is inactive, None if the source never
+    said. ``short_channel_id`` (as "700000x1x0"), ``capacity`` (satoshi), ``private``: as
+    the source described it; None: not known. ``knows_unusable``: False of a channel that
+    an older version began to watch, which did not look at its activity.
     """
 
     channel_point: OutPoint
     peer: Vertex
     lifetime: datetime.timedelta
     uptime: datetime.timedelta
+    unusable: datetime.timedelta = _ZERO
+    active: bool | None = None
+    short_channel_id: str | None = None
+    capacity: int | None = None
+    private: bool | None = None
+    knows_unusable: bool = True
 
     @property
     def uptime_ratio(self) -> float | None:
         """``uptime / lifetime``, 0.0 to 1.0; ``None`` while lifetime is zero."""
         return self.uptime / self.lifetime if self.lifetime else None
+
+    @property
+    def usable(self) -> datetime.timedelta:
+        """``uptime - unusable``: the peer was online, and the channel not inactive."""
+        return self.uptime - self.unusable
+
+    @property
+    def usable_ratio(self) -> float | None:
+        """``usable / lifetime``, 0.0 to 1.0; None while lifetime is zero, or if it is not known."""
+        return self.usable / self.lifetime if self.lifetime and self.knows_unusable else None
 
 
 class PeerInfo(NamedTuple):
@@ -65,7 +87,9 @@ class PeerInfo(NamedTuple):
     ``since``: when the present state began, as far as it was seen (UTC).
     ``flap_count``: how often the state changed, old changes counting less, as
     in lnd. ``last_flap``: when it did so last, or None. ``channels``: those that
-    are open, in order of opening.
+    are open, in order of opening. ``alias``: the name that the peer gives itself, any text.
+    ``transport``: how this node reaches it, one of ``events.TRANSPORTS`` but "unknown". Both
+    as the source described them; None: not known.
     """
 
     peer: Vertex
@@ -74,6 +98,8 @@ class PeerInfo(NamedTuple):
     flap_count: int
     last_flap: datetime.datetime | None
     channels: tuple[OutPoint, ...]
+    alias: str | None = None
+    transport: str | None = None
 
 
 class PeerState(NamedTuple):
@@ -93,6 +119,7 @@ class PeerLog:
     __slots__ = (
         "_online_since",
         "_uptime",
+        "alias",
         "changes_seen",
         "channels",
         "closed",
@@ -102,6 +129,7 @@ class PeerLog:
         "peer",
         "seen_offline",
         "since",
+        "transport",
     )
 
     def __init__(self, peer: Vertex, since: Instant) -> None:
@@ -116,6 +144,8 @@ class PeerLog:
         self.flap_count = 0  # as of last_flap
         self.last_flap: Instant | None = None
         self.history: History | None = None
+        self.alias: str | None = None
+        self.transport: str | None = None
 
     @property
     def is_online(self) -> bool:
@@ -147,6 +177,15 @@ class PeerLog:
         if self._online_since is None:
             return self._uptime
         return self._uptime + (at - self._online_since)
+
+    def describe(self, alias: str | None, transport: str | None) -> bool:
+        """Take in what is told; None leaves what was known. Returns whether that is new."""
+        before = self.alias, self.transport
+        if alias is not None:
+            self.alias = alias
+        if transport is not None:
+            self.transport = None if transport == "unknown" else transport
+        return before != (self.alias, self.transport)
 
     def was_offline(self, now: Instant) -> bool:
         """Whether it was offline when it was last seen; its history may begin ``now``."""
@@ -184,6 +223,8 @@ class PeerLog:
             state.flap_count,
             None if state.last_flap is None else microseconds(state.last_flap[0]),
             None if state.last_flap is None else state.last_flap[1],
+            self.alias,
+            self.transport,
         )
 
     def flush_history(self, everything: bool, state: PeerState) -> HistoryRows:
@@ -203,6 +244,7 @@ class PeerLog:
         log.flap_count = row.flap_count
         if row.flap_position is not None and row.flap_stretch is not None:
             log.last_flap = row.flap_position * MICROSECOND, row.flap_stretch
+        log.alias, log.transport = row.alias, row.transport
         return log
 
 
@@ -214,12 +256,27 @@ class Closing(NamedTuple):
 
 
 class ChannelState(NamedTuple):
-    """How a channel was at one moment."""
+    """How a channel was at one moment; ``changes``: how many its activity had."""
 
     left: tuple[datetime.timedelta, datetime.timedelta] | None
     lived_from: datetime.timedelta
     peer_uptime_before: datetime.timedelta
     gaps: tuple[tuple[datetime.timedelta, datetime.timedelta], ...]
+    active: bool | None
+    unusable: datetime.timedelta
+    mark: datetime.timedelta | None
+    changes: int | None
+
+
+class Description(NamedTuple):
+    """What a source tells of a channel; None: it did not tell."""
+
+    short_channel_id: str | None = None
+    capacity: int | None = None
+    private: bool | None = None
+
+
+_NO_DESCRIPTION = Description()
 
 
 class Channel:
@@ -229,13 +286,24 @@ class Channel:
     by as much: ``_lived_from`` and ``_peer_uptime_before`` are moved. One that is open is
     absent while its peer is awaited. One that closed is absent, in case it comes back;
     ``closing`` is None while it is open.
+
+    While it is inactive ``_mark`` is what its uptime was when it became so: what came since
+    is unusable. ``activity`` is None until it was inactive once, or if no history is kept;
+    ``activity_from``: the position from which on its activity is known, None: all its life.
     """
 
     __slots__ = (
         "_left",
         "_lived_from",
+        "_mark",
         "_peer_uptime_before",
+        "_unusable",
+        "active",
+        "activity",
+        "activity_from",
         "closing",
+        "description",
+        "former_ids",
         "gaps",
         "log",
         "opened",
@@ -253,6 +321,13 @@ class Channel:
         self.opened = opened
         self._lived_from, _ = opened
         self._peer_uptime_before = log.uptime(self._lived_from)
+        self.active: bool | None = None
+        self._unusable = _ZERO  # but what came since the mark
+        self._mark: datetime.timedelta | None = None
+        self.activity: Activity | None = None
+        self.activity_from: datetime.timedelta | None = None
+        self.description = _NO_DESCRIPTION
+        self.former_ids: tuple[str, ...] = ()  # short channel ids that it had before
 
     def info(self, at: datetime.timedelta) -> ChannelInfo:
         """Its figures; if it is absent, those with which it left."""
@@ -260,20 +335,86 @@ class Channel:
         if self._left is not None:
             at, peer_uptime = self._left
         lifetime, uptime = at - self._lived_from, peer_uptime - self._peer_uptime_before
-        return _new_tuple(ChannelInfo, (self.point, self.peer, lifetime, uptime))
+        unusable = self._unusable if self._mark is None else self._unusable + (uptime - self._mark)
+        return _new_tuple(
+            ChannelInfo,
+            (
+                self.point,
+                self.peer,
+                lifetime,
+                uptime,
+                unusable,
+                self.active,
+                *self.description,
+                self.activity_from is None,
+            ),
+        )
+
+    def uptime(self, at: datetime.timedelta) -> datetime.timedelta:
+        """Its uptime so far; if it is absent, that with which it left."""
+        peer_uptime = self.log.uptime(at) if self._left is None else self._left[1]
+        return peer_uptime - self._peer_uptime_before
+
+    def set_active(self, active: bool, now: Instant) -> bool:
+        """It can be used from ``now`` on, or not. Returns whether it is time to trim activity."""
+        self.active = active
+        uptime = self.uptime(now[0])
+        if self._mark is not None and active:
+            self._unusable += uptime - self._mark
+            self._mark = None
+        elif self._mark is None and not active:
+            self._mark = uptime
+        activity = self.activity
+        if activity is not None:
+            return activity.online is not active and activity.change(now, microseconds(uptime))
+        if not active and self.log.history is not None:
+            self.activity = Activity(now, microseconds(uptime))
+        return False
+
+    def describe(
+        self, short_channel_id: str | None, capacity: int | None, private: bool | None
+    ) -> bool:
+        """Take in what is told; None leaves what was known. Returns whether that is new."""
+        before = self.description
+        described = Description(
+            before.short_channel_id if short_channel_id is None else short_channel_id,
+            before.capacity if capacity is None else capacity,
+            before.private if private is None else private,
+        )
+        former = before.short_channel_id
+        if former is not None and former != described.short_channel_id:
+            self.former_ids = (*(each for each in self.former_ids if each != former), former)
+        self.description = described
+        return described != before
 
     def state(self) -> ChannelState:
         """How it is now."""
-        return ChannelState(self._left, self._lived_from, self._peer_uptime_before, self.gaps)
+        changes = None if self.activity is None else self.activity.count
+        return ChannelState(
+            self._left,
+            self._lived_from,
+            self._peer_uptime_before,
+            self.gaps,
+            self.active,
+            self._unusable,
+            self._mark,
+            changes,
+        )
 
     def go_back(self, state: ChannelState) -> None:
         """It is as it was at ``state``."""
-        self._left, self._lived_from, self._peer_uptime_before, self.gaps = state
+        self._left, self._lived_from, self._peer_uptime_before, self.gaps = state[:4]
+        self.active, self._unusable, self._mark, changes = state[4:]
+        if changes is None:
+            self.activity = None
+        elif self.activity is not None:
+            while self.activity.count > changes:
+                self.activity.undo()
 
     def begin_at(self, opened: Instant) -> None:
         """It opened at ``opened`` instead, and has been there since."""
         at, _ = self.opened = opened
-        self.go_back(ChannelState(None, at, self.log.uptime(at), ()))
+        self.go_back(ChannelState(None, at, self.log.uptime(at), (), None, _ZERO, None, None))
 
     def leave(self, at: datetime.timedelta) -> None:
         """It is absent from here on, if it was not before."""
@@ -305,22 +446,36 @@ class Channel:
         last = bisect_left(gaps, end, key=_left)
         return [(max(left, start), min(back, end)) for left, back in gaps[first:last]]
 
-    def row(self) -> ChannelRow:
-        """What is saved of it."""
-        left, uptime_left = self._left or (None, None)
+    def row(self, state: ChannelState) -> ChannelRow:
+        """What is saved of it, as of ``state``."""
+        left, uptime_left = state.left or (None, None)
         return ChannelRow(
             str(self.point),
             bytes(self.peer),
             microseconds(self.opened[0]),
             self.opened[1],
-            microseconds(self._lived_from),
-            microseconds(self._peer_uptime_before),
+            microseconds(state.lived_from),
+            microseconds(state.peer_uptime_before),
             None if left is None else microseconds(left),
             None if uptime_left is None else microseconds(uptime_left),
-            json.dumps([[microseconds(each) for each in gap] for gap in self.gaps]),
+            json.dumps([[microseconds(each) for each in gap] for gap in state.gaps]),
             None if self.closing is None else date_to_int(self.closing.date),
             int(self.closing is not None and self.closing.unseen),
+            None if state.active is None else int(state.active),
+            microseconds(state.unusable),
+            None if state.mark is None else microseconds(state.mark),
+            None if self.activity_from is None else microseconds(self.activity_from),
+            self.description.short_channel_id,
+            " ".join(self.former_ids),
+            self.description.capacity,
+            None if self.description.private is None else int(self.description.private),
         )
+
+    def flush_activity(self, everything: bool, state: ChannelState) -> HistoryRows | None:
+        """The changes that were not saved yet, as of ``state``; None: there never were any."""
+        if self.activity is None or state.changes is None:
+            return None
+        return self.activity.flush(str(self.point), everything, state.changes)
 
     @classmethod
     def of_row(cls, row: ChannelRow, log: PeerLog) -> Self:
@@ -335,6 +490,15 @@ class Channel:
             channel.closing = Closing(int_to_date(row.closed), bool(row.closed_unseen))
         gaps = json.loads(row.gaps)
         channel.gaps = tuple((left * MICROSECOND, back * MICROSECOND) for left, back in gaps)
+        channel.active = None if row.active is None else bool(row.active)
+        channel._unusable = row.unusable * MICROSECOND
+        if row.mark is not None:
+            channel._mark = row.mark * MICROSECOND
+        if row.activity_from is not None:
+            channel.activity_from = row.activity_from * MICROSECOND
+        private = None if row.private is None else bool(row.private)
+        channel.description = Description(row.short_channel_id, row.capacity, private)
+        channel.former_ids = tuple(row.former_ids.split())
         return channel
 
     @property

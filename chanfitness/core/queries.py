@@ -41,8 +41,9 @@ class RetentionSettings(NamedTuple):
 class ClosedChannel(NamedTuple):
     """A channel that closed, with its final figures; dates are in UTC.
 
-    ``channel_point`` is text as it was stored: nothing checks it. ``closed_unseen``:
-    whether it was found missing, at ``closed``, and no event told that it closed.
+    ``channel_point`` and ``alias``, its peer's, are text as it was stored: nothing checks
+    them. ``closed_unseen``: whether it was found missing, at ``closed``, and no event told
+    that it closed. ``unusable``: as of an open channel; None: not known.
     """
 
     channel_point: str
@@ -52,11 +53,24 @@ class ClosedChannel(NamedTuple):
     opened: datetime.datetime
     closed: datetime.datetime
     closed_unseen: bool = False
+    unusable: datetime.timedelta | None = None
+    short_channel_id: str | None = None
+    alias: str | None = None
 
     @property
     def uptime_ratio(self) -> float | None:
         """As ``ChannelInfo.uptime_ratio``."""
         return self.uptime / self.lifetime if self.lifetime else None
+
+    @property
+    def usable(self) -> datetime.timedelta | None:
+        """``uptime - unusable``; None if that is not known."""
+        return None if self.unusable is None else self.uptime - self.unusable
+
+    @property
+    def usable_ratio(self) -> float | None:
+        """As ``ChannelInfo.usable_ratio``."""
+        return self.usable / self.lifetime if self.usable is not None and self.lifetime else None
 
 
 class Overview(NamedTuple):
@@ -155,6 +169,8 @@ class Queries:
         channel = self._channel(point, None)
         assert channel.log.history is not None
         self._trim(channel.log.history, now)
+        if channel.activity is not None:
+            self._trim(channel.activity, now)
         return channel_history(self._timeline, now, channel, window)
 
     def wait_for_sight(self, _: Instant) -> Wait | None:
@@ -196,6 +212,8 @@ class Queries:
             self._flaps(log, now),
             None if log.last_flap is None else self._timeline.date(log.last_flap),
             tuple(channel.point for channel in log.channels),
+            log.alias,
+            log.transport,
         )
 
     def _trim(self, history: History, now: Instant) -> None:

@@ -34,12 +34,13 @@ def closed_rows(saved: Saved) -> list[ClosedRow]:
     """The final figures of the closed channels that may come back."""
     anchors, numbers = _anchors(saved)
     of_segment = dict(zip(numbers, anchors, strict=True))
+    aliases = {row.key: row.alias for row in saved.peers}
     rows = []
     for row in saved.channels:
         if row.closed is not None:
             begun = of_segment.get(row.opened_stretch, anchors[-1])  # it may be the next
             opened = begun.date(row.opened_position * MICROSECOND)
-            rows.append(closed_row(row, date_to_int(opened)))
+            rows.append(closed_row(row, date_to_int(opened), aliases.get(row.key)))
     return rows
 
 

@@ -7,7 +7,7 @@ undone: peers first, because a channel's figures rest on its peer's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .history import History
@@ -50,7 +50,15 @@ class Closed(NamedTuple):
     state: ChannelState
 
 
-Record = Went | Opened | Closed
+class Said(NamedTuple):
+    """A source said whether a channel can be used; ``state`` is how it was before."""
+
+    at: Instant
+    channel: Channel
+    state: ChannelState
+
+
+Record = Went | Opened | Closed | Said
 
 
 class GaveUp(NamedTuple):
@@ -75,23 +83,34 @@ def roll_back(
     for record in records:
         if isinstance(record, Went):
             record.log.go_back(record.state, to)
-    channels: set[Channel] = set()
-    for record in records:
-        if isinstance(record, Went):
-            continue
+    of_channels = [each for each in records if not isinstance(each, Went)]
+    said = {channel: channel.active for channel in _channels_of(of_channels)}
+    undone: set[Channel] = set()
+    for record in of_channels:
         if isinstance(record, GaveUp):
             _await_until(to, record, unsaved_changes)
             continue
         channel = record.channel
-        if channel not in channels:
-            channels.add(channel)
+        if channel not in undone:
+            undone.add(channel)
             _undo_first(record, to)
         _do_again(record, to)
         if unsaved_changes is not None:
             unsaved_changes.settle_again(channel)
+    for channel, active in said.items():
+        if active is not None:
+            channel.set_active(active, unseen(to))
 
 
-def _undo_first(record: Opened | Closed, to: Instant) -> None:
+def _channels_of(records: Sequence[Opened | Closed | Said | GaveUp]) -> Iterator[Channel]:
+    for record in records:
+        if isinstance(record, GaveUp):
+            yield from (channel for channel, _ in record.channels)
+        else:
+            yield record.channel
+
+
+def _undo_first(record: Opened | Closed | Said, to: Instant) -> None:
     """Let the channel be as it was before; one that was not there yet begins, unseen."""
     if record.state is None:
         record.channel.begin_at(unseen(to))
@@ -99,9 +118,11 @@ def _undo_first(record: Opened | Closed, to: Instant) -> None:
         record.channel.go_back(record.state)
 
 
-def _do_again(record: Opened | Closed, to: Instant) -> None:
+def _do_again(record: Opened | Closed | Said, to: Instant) -> None:
     """Let the channel open or close, unseen, where the timeline went back to."""
     channel, log = record.channel, record.channel.log
+    if isinstance(record, Said):
+        return
     if isinstance(record, Closed):
         channel.leave(to[0])
         return

@@ -30,6 +30,8 @@ class PeerRow(NamedTuple):
     flap_count: int
     flap_position: int | None
     flap_stretch: int | None
+    alias: str | None = None
+    transport: str | None = None
 
 
 class ChannelRow(NamedTuple):
@@ -37,6 +39,9 @@ class ChannelRow(NamedTuple):
 
     ``gaps``: the segments of the timeline in which it was absent, as text. ``closed``: the
     date. ``closed_unseen``: 1 if it was found missing and no event told that it closed.
+    ``active``: 1, 0, or None if it was not said. ``unusable``: until the ``mark``, the uptime
+    at which it became inactive. ``activity_from``: a position, None: all its life.
+    ``former_ids``: short channel ids, with spaces between.
     """
 
     channel_point: str
@@ -50,10 +55,21 @@ class ChannelRow(NamedTuple):
     gaps: str
     closed: int | None
     closed_unseen: int
+    active: int | None = None
+    unusable: int = 0
+    mark: int | None = None
+    activity_from: int | None = None
+    short_channel_id: str | None = None
+    former_ids: str = ""
+    capacity: int | None = None
+    private: int | None = None
 
 
 class ClosedRow(NamedTuple):
-    """A channel that closed, with its final figures; ``closed_unseen`` as of a channel."""
+    """A channel that closed, with its final figures; ``closed_unseen`` as of a channel.
+
+    ``unusable``: None if its activity is not known for all its life. ``alias``: its peer's.
+    """
 
     channel_point: str
     key: bytes
@@ -62,6 +78,9 @@ class ClosedRow(NamedTuple):
     lifetime: int
     uptime: int
     closed_unseen: int
+    unusable: int | None = None
+    short_channel_id: str | None = None
+    alias: str | None = None
 
 
 class CheckpointRow(NamedTuple):
@@ -81,15 +100,16 @@ class CheckpointRow(NamedTuple):
 class HistoryRows(NamedTuple):
     """A peer's kept changes from number ``begin`` on; ``first`` is the oldest that is kept.
 
-    ``anew``: nothing that was saved before counts. ``online``: the state after
-    the last change. ``checkpoints``: all there are.
+    Or a channel's, of its activity: then ``key`` is its channel point, and a change has the
+    uptime until then as well. ``anew``: nothing that was saved before counts. ``online``:
+    the state after the last change. ``checkpoints``: all there are.
     """
 
-    key: bytes
+    key: bytes | str
     anew: bool
     first: int
     begin: int
-    changes: Sequence[tuple[int, int]]
+    changes: Sequence[tuple[int, ...]]
     online: bool
     checkpoints: Sequence[CheckpointRow]
 
@@ -115,6 +135,7 @@ class Flush(NamedTuple):
     gone: Sequence[str]
     closed: Sequence[ClosedRow]
     histories: Sequence[HistoryRows]
+    activities: Sequence[HistoryRows]
     everything: bool
 
 
@@ -127,6 +148,7 @@ class Saved(NamedTuple):
     peers: Sequence[PeerRow]
     channels: Sequence[ChannelRow]
     histories: Sequence[HistoryRows]
+    activities: Sequence[HistoryRows] = ()
 
 
 def microseconds(time: datetime.timedelta) -> int:
@@ -147,19 +169,24 @@ def int_to_date(number: int) -> datetime.datetime:
         raise ValueError(f"a date of {number} microseconds") from error
 
 
-def closed_row(row: ChannelRow, opened: int) -> ClosedRow:
+def closed_row(row: ChannelRow, opened: int, alias: str | None) -> ClosedRow:
     """The final figures of a closed channel, which opened at the date ``opened``."""
     assert row.left is not None
     assert row.uptime_left is not None
     assert row.closed is not None
+    uptime = row.uptime_left - row.uptime_before
+    unusable = row.unusable if row.mark is None else row.unusable + (uptime - row.mark)
     return ClosedRow(
         row.channel_point,
         row.key,
         opened,
         row.closed,
         row.left - row.lived_from,
-        row.uptime_left - row.uptime_before,
+        uptime,
         row.closed_unseen,
+        unusable if row.activity_from is None else None,
+        row.short_channel_id,
+        alias,
     )
 
 
@@ -167,11 +194,8 @@ def check(saved: Saved) -> None:
     """Raise ``ValueError`` for what cannot have been saved."""
     end = saved.position
     numbers = [saved.heartbeat, end, *(number for anchor in saved.anchors for number in anchor)]
-    for _, *cells in saved.peers:
-        numbers += [cell for cell in cells if cell is not None]
-    for _, _, *cells, _, closed, unseen in saved.channels:
-        numbers += [cell for cell in (*cells, closed, unseen) if cell is not None]
-    for history in saved.histories:
+    histories = [*saved.histories, *saved.activities]
+    for history in histories:
         numbers.append(history.first)
         numbers += chain.from_iterable(history.changes)
         numbers += chain.from_iterable(history.checkpoints)
@@ -184,7 +208,7 @@ def check(saved: Saved) -> None:
         raise ValueError("a channel that is open and closed")
     if any(row.flap_count < 0 for row in saved.peers):
         raise ValueError("a count below zero")
-    if not all(_add_up(history) for history in saved.histories):
+    if not all(_add_up(history) for history in histories):
         raise ValueError("checkpoints that do not add up")
     segments = {number for number, _, _ in saved.anchors}
     segments.add(max(segments, default=-1) + 1)  # what was to begin with the next
@@ -194,13 +218,15 @@ def check(saved: Saved) -> None:
     instants += [(row.online_since or 0, 0) for row in saved.peers]
     instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
     instants += [(row.left or 0, 0) for row in saved.channels]
-    for history in saved.histories:
-        instants += history.changes
+    instants += [(row.activity_from or 0, 0) for row in saved.channels]
+    for history in histories:
+        instants += [(position, segment) for position, segment, *_ in history.changes]
         instants += [(row.position, row.stretch) for row in history.checkpoints]
     if not saved.anchors or not _within(instants, end, segments):
         raise ValueError("a moment that the store has not seen")
     orders = [[position for _, position, _ in saved.anchors]]
-    orders += [list(map(_position, history.changes)) for history in saved.histories]
+    orders += [list(map(_position, history.changes)) for history in histories]
+    orders += [[0, *(uptime for _, _, uptime in each.changes), end] for each in saved.activities]
     orders += [_moments_of(row.gaps, end) for row in saved.channels]
     if any(order != sorted(order) for order in orders):
         raise ValueError("moments that are not in order")

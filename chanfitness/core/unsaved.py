@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..wire import OutPoint
-from .peerlog import Channel, PeerLog, PeerState
+from .peerlog import Channel, ChannelState, PeerLog, PeerState
 from .saved_state import ClosedRow, Flush, closed_row, date_to_int, microseconds
 from .timeline import Instant, Timeline
 
@@ -27,7 +27,7 @@ class UnsavedChanges:
         self._anchors_anew = False
         self._everything = False
         self.logs: dict[PeerLog, None] = {}
-        self._channels: dict[Channel, bool] = {}  # and whether it is the last in order now
+        self.channels: dict[Channel, bool] = {}  # and whether it is the last in order now
         self._moved: list[tuple[str, str]] = []
         self._settled: dict[Channel, ClosedRow] = {}
         self._forgotten: dict[PeerLog, None] = {}
@@ -36,19 +36,19 @@ class UnsavedChanges:
         """Something of this peer, and of this channel of it, changed."""
         self.logs[log] = None
         if channel is not None:
-            self._channels.pop(channel, None)  # the last to change is the last in order
-            self._channels[channel] = True
+            self.channels.pop(channel, None)  # the last to change is the last in order
+            self.channels[channel] = True
 
     def touch_in_place(self, channel: Channel) -> None:
         """Something of this channel and of its peer changed, but not the order of channels."""
         self.logs[channel.log] = None
-        self._channels.setdefault(channel, False)
+        self.channels.setdefault(channel, False)
 
     def touch_everything(self, logs: Iterable[PeerLog], channels: Iterable[Channel]) -> None:
         """All that there is, in order, is to be saved anew."""
         self._everything = True
         self.logs = dict.fromkeys(logs)
-        self._channels = dict.fromkeys(channels, True)
+        self.channels = dict.fromkeys(channels, True)
 
     def move(self, point: OutPoint, new_point: OutPoint) -> None:
         """A channel has a new channel point."""
@@ -61,7 +61,8 @@ class UnsavedChanges:
     def settle(self, channel: Channel) -> None:
         """A closed channel does not come back: its final figures are to be saved."""
         opened = date_to_int(self._timeline.date(channel.opened))
-        self._settled[channel] = closed_row(channel.row(), opened)
+        row, alias = channel.row(channel.state()), channel.log.alias
+        self._settled[channel] = closed_row(row, opened, alias)
         self.touch(channel.log, channel)
 
     def settle_again(self, channel: Channel) -> None:
@@ -78,11 +79,13 @@ class UnsavedChanges:
         instant: Instant,
         present: Mapping[OutPoint, Channel],
         undecided: Mapping[PeerLog, PeerState],
+        undecided_channels: Mapping[Channel, ChannelState],
     ) -> Flush:
         """What is to be saved as of ``instant``; it then counts as saved.
 
-        ``present``: the channels that are open or may come back. ``undecided``: how
-        peers were at ``instant`` that changed since.
+        ``present``: the channels that are open or may come back. ``undecided``
+        and ``undecided_channels``: how peers and channels were at ``instant`` that changed
+        since.
         """
         timeline, everything = self._timeline, self._everything
         anchors_anew = everything or self._anchors_anew
@@ -90,6 +93,11 @@ class UnsavedChanges:
             log: undecided.get(log) or self._state(log, instant)
             for log in self.logs
             if log.is_saved
+        }
+        channels = {
+            each: undecided_channels.get(each) or each.state()
+            for each in self.channels
+            if present.get(each.point) is each
         }
         flush = Flush(
             date_to_int(timeline.date(instant) if undecided else timeline.latest_date()),
@@ -105,19 +113,26 @@ class UnsavedChanges:
             [bytes(log.peer) for log in self._forgotten],
             [log.row(state) for log, state in states.items()],
             self._moved,
-            [each.row() for each in self._channels if present.get(each.point) is each],
+            [each.row(state) for each, state in channels.items()],
             [
                 str(each.point)
-                for each, is_last in self._channels.items()
+                for each, is_last in self.channels.items()
                 if each.point not in present or (is_last and present[each.point] is each)
             ],
             list(self._settled.values()),
             [log.flush_history(everything, state) for log, state in states.items()],
+            [
+                rows
+                for each, state in channels.items()
+                if (rows := each.flush_activity(everything or self.channels[each], state))
+            ],
             everything,
         )
         self._begin()
         for log in undecided:
             self.touch(log)
+        for channel in undecided_channels:
+            self.touch_in_place(channel)
         return flush
 
     def _state(self, log: PeerLog, at: Instant) -> PeerState:

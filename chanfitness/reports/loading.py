@@ -64,7 +64,14 @@ def load_database(
 def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:
     """The snapshot, with its channels' sums over the window of their ``histories``."""
     channels = [
-        info if history is None else info._replace(lifetime=history.lifetime, uptime=history.uptime)
+        info
+        if history is None
+        else info._replace(
+            lifetime=history.lifetime,
+            uptime=history.uptime,
+            unusable=history.unusable,
+            knows_unusable=history.knows_unusable,
+        )
         for info, history in zip(overview.channels, histories, strict=True)
     ]
     return overview._replace(channels=tuple(channels))
@@ -81,4 +88,7 @@ def _closed(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:
             int_to_date(row.opened),
             int_to_date(row.closed),
             bool(row.closed_unseen),
+            None if row.unusable is None else row.unusable * MICROSECOND,
+            row.short_channel_id,
+            row.alias,
         )

@@ -7,9 +7,10 @@ stored format and stay as they are.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
+from typing import NamedTuple
 
 from ..checks import quoted
 from ..core.saved_state import (
@@ -26,7 +27,7 @@ from ..wire import OutPoint
 from .validation import channel_ids, check_closed, check_saved, typed_rows
 
 _APPLICATION = 0x63686669  # "chfi"
-VERSION = 3
+VERSION = 4
 _NUMBER_MAX = 2**63 - 1
 _ROWS_AT_ONCE = 64  # changes that one statement inserts, in half of the time of single rows
 
@@ -39,6 +40,9 @@ _TABLES = (
     "histories",
     "changes",
     "checkpoints",
+    "activities",
+    "activity_changes",
+    "activity_checkpoints",
 )
 
 # Each step brings a database from the version before to its own.
@@ -109,7 +113,72 @@ _MIGRATIONS = {
         DELETE FROM histories WHERE peer NOT IN (SELECT id FROM peers);
         DELETE FROM changes WHERE peer NOT IN (SELECT id FROM peers)
     """,
+    # The activity of the channels that there are is known from here on.
+    4: """
+        ALTER TABLE peers ADD COLUMN alias TEXT;
+        ALTER TABLE peers ADD COLUMN transport TEXT;
+        ALTER TABLE channels ADD COLUMN active INTEGER;
+        ALTER TABLE channels ADD COLUMN unusable INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE channels ADD COLUMN mark INTEGER;
+        ALTER TABLE channels ADD COLUMN activity_from INTEGER;
+        ALTER TABLE channels ADD COLUMN short_channel_id TEXT;
+        ALTER TABLE channels ADD COLUMN former_ids TEXT NOT NULL DEFAULT '';
+        ALTER TABLE channels ADD COLUMN capacity INTEGER;
+        ALTER TABLE channels ADD COLUMN private INTEGER;
+        UPDATE channels SET activity_from = (SELECT position FROM state);
+        ALTER TABLE closed_channels ADD COLUMN unusable INTEGER;
+        ALTER TABLE closed_channels ADD COLUMN short_channel_id TEXT;
+        ALTER TABLE closed_channels ADD COLUMN alias TEXT;
+        CREATE TABLE activities (
+            channel INTEGER PRIMARY KEY REFERENCES channels, first INTEGER NOT NULL,
+            online INTEGER NOT NULL
+        );
+        CREATE TABLE activity_changes (
+            channel INTEGER NOT NULL REFERENCES channels, number INTEGER NOT NULL,
+            position INTEGER NOT NULL, stretch INTEGER NOT NULL, uptime INTEGER NOT NULL,
+            PRIMARY KEY (channel, number)
+        ) WITHOUT ROWID;
+        CREATE TABLE activity_checkpoints (
+            channel INTEGER NOT NULL REFERENCES channels, number INTEGER NOT NULL,
+            position INTEGER NOT NULL, stretch INTEGER NOT NULL,
+            uptime INTEGER NOT NULL, outages INTEGER NOT NULL, longest INTEGER NOT NULL,
+            PRIMARY KEY (channel, number)
+        ) WITHOUT ROWID
+    """,
 }
+
+
+class _Changes(NamedTuple):
+    """The tables in which one thing's changes are, and that to which they belong.
+
+    ``columns``: what is kept of a change, besides its number.
+    """
+
+    owner: str
+    owners: str
+    key: str
+    histories: str
+    changes: str
+    checkpoints: str
+    columns: str
+
+    @property
+    def all(self) -> tuple[str, str, str]:
+        return self.changes, self.checkpoints, self.histories
+
+
+_OF_PEERS = _Changes(
+    "peer", "peers", "key", "histories", "changes", "checkpoints", "position, stretch"
+)
+_OF_CHANNELS = _Changes(
+    "channel",
+    "channels",
+    "channel_point",
+    "activities",
+    "activity_changes",
+    "activity_checkpoints",
+    "position, stretch, uptime",
+)
 
 
 def check_version(path: str, database: sqlite3.Connection) -> int:
@@ -161,24 +230,29 @@ def load(database: sqlite3.Connection) -> Saved | None:
         anchors,
         typed_rows(PeerRow, peers),
         typed_rows(ChannelRow, channels),
-        list(_load_histories(database)),
+        list(_load_histories(database, _OF_PEERS)),
+        list(_load_histories(database, _OF_CHANNELS)),
     )
     check_saved(saved)
     return saved
 
 
-def _load_histories(database: sqlite3.Connection) -> Iterator[HistoryRows]:
+def _load_histories(database: sqlite3.Connection, tables: _Changes) -> Iterator[HistoryRows]:
+    owner = tables.owner
     histories = database.execute(
-        "SELECT id, key, first, online FROM histories JOIN peers ON peer = id"
+        f"SELECT id, {tables.key}, first, online FROM {tables.histories}"
+        f" JOIN {tables.owners} ON {owner} = id"
     ).fetchall()
-    for peer, key, first, online in histories:
+    for number, key, first, online in histories:
         changes = database.execute(
-            "SELECT position, stretch FROM changes WHERE peer = ? AND number >= ? ORDER BY number",
-            (peer, first),
+            f"SELECT {tables.columns} FROM {tables.changes}"
+            f" WHERE {owner} = ? AND number >= ? ORDER BY number",
+            (number, first),
         ).fetchall()
         checkpoints = database.execute(
-            f"SELECT {_columns(CheckpointRow)} FROM checkpoints WHERE peer = ? ORDER BY number",
-            (peer,),
+            f"SELECT {_columns(CheckpointRow)} FROM {tables.checkpoints}"
+            f" WHERE {owner} = ? ORDER BY number",
+            (number,),
         )
         rows = typed_rows(CheckpointRow, checkpoints)
         yield HistoryRows(key, False, first, first, changes, bool(online), rows)
@@ -213,23 +287,21 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
         database.execute("DELETE FROM stretches")
     write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
     if unsaved.everything:
-        for table in ("changes", "checkpoints", "histories", "peers", "channels"):
+        for table in (*_OF_PEERS.all, *_OF_CHANNELS.all, "peers", "channels"):
             database.execute(f"DELETE FROM {table}")
-    forgotten = [(key,) for key in unsaved.forgotten]
-    for table in ("changes", "checkpoints", "histories"):
-        write(f"DELETE FROM {table} WHERE peer IN (SELECT id FROM peers WHERE key = ?)", forgotten)
-    write("DELETE FROM peers WHERE key = ?", forgotten)
+    _delete(database, _OF_PEERS, unsaved.forgotten)
     updates = ", ".join(f"{name} = excluded.{name}" for name in PeerRow._fields)
     write(
         f"INSERT INTO peers ({_columns(PeerRow)}) VALUES ({_places(PeerRow)})"
         f" ON CONFLICT (key) DO UPDATE SET {updates}",
         unsaved.peers,
     )
-    write(
-        "UPDATE OR REPLACE channels SET channel_point = ? WHERE channel_point = ?",
-        [(new, old) for old, new in unsaved.moved],
-    )
-    write("DELETE FROM channels WHERE channel_point = ?", [(point,) for point in unsaved.gone])
+    for old, new in unsaved.moved:
+        _delete(database, _OF_CHANNELS, [new])
+        database.execute(
+            "UPDATE channels SET channel_point = ? WHERE channel_point = ?", (new, old)
+        )
+    _delete(database, _OF_CHANNELS, unsaved.gone)
     updates = ", ".join(f"{name} = excluded.{name}" for name in ChannelRow._fields)
     write(
         f"INSERT INTO channels ({_columns(ChannelRow)}) VALUES ({_places(ChannelRow)})"
@@ -241,31 +313,50 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
         closed,
     )
     for history in unsaved.histories:
-        _save_history(database, history)
+        _save_history(database, _OF_PEERS, history)
+    for history in unsaved.activities:
+        _save_history(database, _OF_CHANNELS, history)
 
 
-def _save_history(database: sqlite3.Connection, history: HistoryRows) -> None:
-    (peer,) = database.execute("SELECT id FROM peers WHERE key = ?", (history.key,)).fetchone()
+def _delete(
+    database: sqlite3.Connection, tables: _Changes, keys: Sequence[bytes] | Sequence[str]
+) -> None:
+    """Delete peers or channels with all that is theirs."""
+    rows = [(key,) for key in keys]
+    owners = f"SELECT id FROM {tables.owners} WHERE {tables.key} = ?"
+    for table in tables.all:
+        database.executemany(f"DELETE FROM {table} WHERE {tables.owner} IN ({owners})", rows)
+    database.executemany(f"DELETE FROM {tables.owners} WHERE {tables.key} = ?", rows)
+
+
+def _save_history(database: sqlite3.Connection, tables: _Changes, history: HistoryRows) -> None:
+    owner = tables.owner
+    (number,) = database.execute(
+        f"SELECT id FROM {tables.owners} WHERE {tables.key} = ?", (history.key,)
+    ).fetchone()
     first = _NUMBER_MAX if history.anew else history.first
     database.execute(
-        "DELETE FROM changes WHERE peer = ? AND (number < ? OR number >= ?)",
-        (peer, first, history.begin),
+        f"DELETE FROM {tables.changes} WHERE {owner} = ? AND (number < ? OR number >= ?)",
+        (number, first, history.begin),
     )
-    rows = ((peer, number, *change) for number, change in enumerate(history.changes, history.begin))
-    while cells := [*chain.from_iterable(islice(rows, _ROWS_AT_ONCE))]:
-        places = ", ".join(["(?, ?, ?, ?)"] * (len(cells) // 4))
-        database.execute(f"INSERT INTO changes VALUES {places}", cells)
-    database.execute("DELETE FROM checkpoints WHERE peer = ?", (peer,))
+    changes = enumerate(history.changes, history.begin)
+    rows = ((number, each, *change) for each, change in changes)
+    while chunk := [*islice(rows, _ROWS_AT_ONCE)]:
+        places = ", ".join([f"({', '.join('?' * len(chunk[0]))})"] * len(chunk))
+        database.execute(
+            f"INSERT INTO {tables.changes} VALUES {places}", [*chain.from_iterable(chunk)]
+        )
+    database.execute(f"DELETE FROM {tables.checkpoints} WHERE {owner} = ?", (number,))
     database.executemany(
-        f"INSERT INTO checkpoints (peer, number, {_columns(CheckpointRow)})"
+        f"INSERT INTO {tables.checkpoints} ({owner}, number, {_columns(CheckpointRow)})"
         f" VALUES (?, ?, {_places(CheckpointRow)})",
-        [(peer, number, *row) for number, row in enumerate(history.checkpoints)],
+        [(number, each, *row) for each, row in enumerate(history.checkpoints)],
     )
-    database.execute("DELETE FROM histories WHERE peer = ?", (peer,))
+    database.execute(f"DELETE FROM {tables.histories} WHERE {owner} = ?", (number,))
     if not history.anew or history.changes:
         database.execute(
-            "INSERT INTO histories VALUES (?, ?, ?)",
-            (peer, history.first, history.online),
+            f"INSERT INTO {tables.histories} VALUES (?, ?, ?)",
+            (number, history.first, history.online),
         )
 
 

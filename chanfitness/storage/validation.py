@@ -19,6 +19,7 @@ from ..core.saved_state import (
     check,
     int_to_date,
 )
+from ..events import ChannelDescribedEvent, PeerDescribedEvent
 from ..wire import OutPoint, Vertex
 
 _NUMBERS = range(-(2**62), 2**62)  # so that sums of two, and a year more, can be stored
@@ -56,10 +57,16 @@ def check_saved(saved: Saved) -> None:
     for key in [row.key for row in saved.channels] + [row.key for row in saved.histories]:
         if key not in keys:
             raise ValueError(f"an unknown peer, {quoted(key)}")
+    for peer in saved.peers:
+        PeerDescribedEvent(Vertex(peer.key), None, peer.transport)
     for channel in saved.channels:
-        _point(channel.channel_point)
+        point = _point(channel.channel_point)
+        for short_id in (channel.short_channel_id, *channel.former_ids.split()):
+            ChannelDescribedEvent(point, short_id, channel.capacity)
         int_to_date(channel.closed or 0)
-    for history in saved.histories:
+        if {channel.active, channel.private} - {None, 0, 1}:
+            raise ValueError("a channel that is neither active nor inactive")
+    for history in [*saved.histories, *saved.activities]:
         if not history.changes or history.first not in _NUMBERS:
             raise ValueError("a history without its changes")
     if saved.position not in _NUMBERS:
@@ -78,7 +85,7 @@ def check_closed(closed: Iterable[ClosedRow]) -> None:
         Vertex(row.key)
         int_to_date(row.opened)
         int_to_date(row.closed)
-        if not 0 <= row.uptime <= row.lifetime:
+        if not 0 <= (row.unusable or 0) <= row.uptime <= row.lifetime:
             raise ValueError(f"channel {row.channel_point} was online longer than open")
 
 

@@ -69,6 +69,9 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for change in [node.peer_offline, node.peer_online] * 2:
             change(channel.peer)
             node.advance(hours=1)
+        for set_active in [node.channel_inactive, node.channel_active] * 2:
+            set_active(channel)
+            node.advance(hours=1)
     return path
 
 

@@ -272,7 +272,7 @@ def test_a_channel_may_be_asked_for_without_naming_its_peer() -> None:
 
         named = store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
         assert store.get_chan_info(CHANNEL_1, timeout=WAIT) == named
-        assert named == (CHANNEL_1, ALICE, SECOND, SECOND)
+        assert named[:4] == (CHANNEL_1, ALICE, SECOND, SECOND)
         with pytest.raises(ChannelNotFoundError):
             store.get_chan_info(CHANNEL_2, timeout=WAIT)
         with pytest.raises(PeerNotFoundError):

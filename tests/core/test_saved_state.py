@@ -32,7 +32,6 @@ def test_what_was_saved_is_taken() -> None:
         ({"anchors": []}, "has not seen"),
         ({"anchors": [(0, 0, 1_000), (1, 21, 1_000)]}, "has not seen"),
         ({"anchors": [(0, 10, 1_000), (1, 0, 1_000)]}, "not in order"),
-        ({"peers": [PeerRow(*PEER[:1], 0.5, *PEER[2:])]}, "not whole"),  # type: ignore[arg-type]
         ({"peers": [PEER._replace(since_stretch=2)]}, "has not seen"),
         ({"peers": [PEER._replace(online_since=-1)]}, "has not seen"),
         ({"histories": [HISTORY._replace(changes=[(10, 0), (0, 0)])]}, "not in order"),

@@ -44,7 +44,7 @@ def test_a_peer_is_remembered_whose_channels_are_all_others_in_the_snapshot() ->
 
         driven.put(MonitoringResumedEvent([TWO], []))
 
-        assert peer_info(driven) == (ALICE, False, START, 1, START, (CHANNEL_2,))
+        assert peer_info(driven)[:6] == (ALICE, False, START, 1, START, (CHANNEL_2,))
 
 
 def test_a_peer_is_remembered_who_went_offline_and_got_a_channel_unseen() -> None:
@@ -56,7 +56,7 @@ def test_a_peer_is_remembered_who_went_offline_and_got_a_channel_unseen() -> Non
         driven.put(MonitoringResumedEvent([ONE], []))
 
         resumed = START + 10 * SECOND
-        assert peer_info(driven) == (ALICE, False, resumed, 1, START, (CHANNEL_1,))
+        assert peer_info(driven)[:6] == (ALICE, False, resumed, 1, START, (CHANNEL_1,))
 
 
 # What opened unseen
@@ -143,6 +143,8 @@ def test_a_bad_snapshot_is_logged_and_changes_nothing(
         driven.put(snapshot())
         driven.clock.advance(SECOND)
 
-        assert driven.store.list_channels(timeout=WAIT) == [(*ONE, SECOND, ZERO)]
-        assert peer_info(driven) == (ALICE, False, START, 0, None, (CHANNEL_1,))
+        assert [each[:4] for each in driven.store.list_channels(timeout=WAIT)] == [
+            (*ONE, SECOND, ZERO)
+        ]
+        assert peer_info(driven)[:6] == (ALICE, False, START, 0, None, (CHANNEL_1,))
     assert "could not handle" in caplog.text

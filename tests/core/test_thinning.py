@@ -31,7 +31,7 @@ class Kept:
         self.now = ZERO
         self.history = History(self._instant, online)
         self.limit, self.period = limit, period
-        self.changes: dict[int, tuple[int, int]] = {}
+        self.changes: dict[int, tuple[int, ...]] = {}
         self.rows: HistoryRows
 
     @property
@@ -54,7 +54,9 @@ class Kept:
     def save(self) -> None:
         rows = self.rows = self.history.flush(b"", everything=False, end=self.history.count)
         first = self.history.count if rows.anew else rows.first
-        kept = {n: each for n, each in self.changes.items() if first <= n < rows.begin}
+        kept: dict[int, tuple[int, ...]] = {
+            n: each for n, each in self.changes.items() if first <= n < rows.begin
+        }
         self.changes = kept | dict(enumerate(rows.changes, rows.begin))
 
     def restart(self) -> None:

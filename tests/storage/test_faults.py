@@ -84,6 +84,15 @@ def path(tmp_path: Path) -> Path:
     channels = [node.open_channel(node.new_peer(online=True)) for _ in range(4)]
     with watching(node, path, storage=storage, history_limit=1):
         storage.channel_ids = {"a name": channels[0].channel_point}
+        node.describe_peer(channels[0].peer, alias="alice", transport="tor")
+        node.describe_channel(channels[0], short_channel_id="1x2x3", capacity=5, private=True)
+        node.describe_channel(channels[0], short_channel_id="2x2x3")
+        for day in range(2):
+            node.channel_inactive(channels[0])
+            node.advance(hours=1 + day * 24)
+            node.channel_active(channels[0])
+            node.advance(hours=1)
+        node.channel_inactive(channels[0])
         node.advance(hours=1)
         node.peer_offline(channels[0].peer)
         node.close_channel(channels[2])
@@ -111,9 +120,15 @@ WRONG = {
 }
 FREE = {
     (table, column, value)
-    for table, column in (("channel_ids", "channel_id"), ("closed_channels", "channel_point"))
+    for table, column in (
+        ("channel_ids", "channel_id"),
+        ("closed_channels", "channel_point"),
+        ("closed_channels", "short_channel_id"),
+        ("closed_channels", "alias"),
+        ("peers", "alias"),
+    )
     for value in ("''", "'text'")
-}
+} | {("channels", "former_ids", "''")}
 UNREAD = {
     ("histories", "online"),
     ("changes", "number"),
@@ -122,6 +137,11 @@ UNREAD = {
     ("histories", "peer"),
     ("checkpoints", "peer"),
     ("checkpoints", "number"),
+    ("activities", "online"),
+    ("activities", "channel"),
+    ("activity_changes", "number"),
+    ("activity_checkpoints", "channel"),
+    ("activity_checkpoints", "number"),
 }
 """Of these only the truth, the order or the equality counts."""
 
@@ -205,9 +225,14 @@ def test_a_history_of_a_peer_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize(
     ("kind", "row"),
     [
-        (PeerRow, (bytes(ALICE), 5, None, 10, 0, 1, 10, 0)),
-        (ChannelRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 0, 0, None, None, "[]", None, 0)),
-        (ClosedRow, (str(CHANNEL_1), bytes(ALICE), 0, 0, 2, 1, 0)),
+        (PeerRow, tuple(PeerRow(bytes(ALICE), 5, None, 10, 0, 1, 10, 0, "alice"))),
+        (
+            ChannelRow,
+            tuple(
+                ChannelRow(str(CHANNEL_1), bytes(ALICE), 0, 0, 0, 0, None, None, "[]", None, 0, 1)
+            ),
+        ),
+        (ClosedRow, tuple(ClosedRow(str(CHANNEL_1), bytes(ALICE), 0, 0, 2, 1, 0))),
     ],
 )
 def test_a_row_keeps_its_cells(kind: type[PeerRow], row: tuple[object, ...]) -> None:

@@ -145,7 +145,9 @@ def test_what_closed_is_visible_at_once_and_says_whether_that_was_seen(
         loaded = load_database(str(path))
     unseen = close is not close_by_event
     point = str(channel.channel_point)
-    assert loaded.closed == ((point, channel.peer, 4 * HOUR, 4 * HOUR, opened, closed, unseen),)
+    assert [each[:7] for each in loaded.closed] == [
+        (point, channel.peer, 4 * HOUR, 4 * HOUR, opened, closed, unseen)
+    ]
     assert [info.channel_point for info in loaded.channels] == [other.channel_point]
 
 

@@ -5,8 +5,26 @@ from __future__ import annotations
 import sqlite3
 
 
+def as_version_3(database: sqlite3.Connection) -> None:
+    """Undo the fourth step."""
+    for table in ("activities", "activity_changes", "activity_checkpoints"):
+        database.execute(f"DROP TABLE {table}")
+    for table, columns in (
+        ("peers", "alias transport"),
+        (
+            "channels",
+            "active unusable mark activity_from short_channel_id former_ids capacity private",
+        ),
+        ("closed_channels", "unusable short_channel_id alias"),
+    ):
+        for column in columns.split():
+            database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    database.execute("PRAGMA user_version = 3")
+
+
 def as_version_2(database: sqlite3.Connection, *, dropped: bool = False) -> None:
-    """Undo the third step; ``dropped``: whether that store had dropped changes."""
+    """Undo the third step as well; ``dropped``: whether that store had dropped changes."""
+    as_version_3(database)
     database.executescript(
         f"""
         DROP TABLE checkpoints;

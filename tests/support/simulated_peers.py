@@ -98,7 +98,9 @@ class Channel:
         """What is remembered of it after it closed."""
         dates = BEGINNING + self.opened, BEGINNING + now
         figures = self.lifetime, self.uptime
-        return ClosedRow(str(self.point), bytes(self.peer.key), *dates, *figures, closed_unseen=0)
+        return ClosedRow(
+            str(self.point), bytes(self.peer.key), *dates, *figures, closed_unseen=0, unusable=0
+        )
 
     def window(self, begin: int, now: int, segments: Iterable[Segment]) -> Window:
         """From ``begin``, or from when it opened, until now."""
