@@ -43,12 +43,15 @@ def store_of(node: FakeNode, storage: SqliteStorage) -> ChannelEventStore:
 
 
 def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
-    """Two hours of some channels, half of them up, and two that closed; the first of them."""
+    """Six hours of some channels, up for one of them, and two that closed; the first of them."""
     node = FakeNode()
     channels = [node.open_channel(node.new_peer()) for _ in range(peers)]
     storage = SqliteStorage(path)
     with running(store_of(node, storage)):
         storage.channel_ids = {"a name": channels[0].channel_point}
+        for set_active in [node.channel_inactive, node.channel_active] * 2:
+            set_active(channels[0])
+            node.advance(hours=1)
         for number in range(changes):
             for channel in channels:
                 (node.peer_offline if number % 2 else node.peer_online)(channel.peer)
