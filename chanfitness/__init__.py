@@ -9,6 +9,7 @@ import logging
 
 from .clock import Clock, ManualClock, Reading, SteadyClock, SystemClock
 from .config import NOT_YET_KNOWN, Config, Subscription
+from .core.blind_spans import BlindSpan
 from .core.history_window import ChannelHistory, Outage
 from .core.peerlog import ChannelInfo, PeerInfo
 from .core.queries import Overview
@@ -53,6 +54,7 @@ __all__ = [
     "NOT_YET_KNOWN",
     "ActiveChannelEvent",
     "AlreadyStartedError",
+    "BlindSpan",
     "ChanFitnessError",
     "ChannelDescribedEvent",
     "ChannelEventStore",

@@ -25,6 +25,7 @@ from typing_extensions import Self
 from .checks import quoted, refuse_green_threads, require_period
 from .clock import Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
+from .core.blind_spans import STARTING, BlindSpan
 from .core.flaps import Cooldown
 from .core.history_window import ChannelHistory
 from .core.ledger import Ledger
@@ -136,7 +137,7 @@ class ChannelEventStore:
         session.timeline, session.ledger = self._accounts(start, saved)
         if snapshot is NOT_YET_KNOWN:
             logger.info("the node is not seen yet: starting blind, no time counts until it is")
-            session.ledger.pause(session.timeline.instant())
+            session.ledger.pause(session.timeline.instant(), STARTING)
         else:
             session.ledger.resume(session.timeline.instant(), open_channels, online)
 
@@ -278,6 +279,14 @@ class ChannelEventStore:
         """
         require_period("window", window, "days")
         return self._ask(timeout, Ledger.channel_history, channel_point, window)
+
+    def list_blind(self, *, timeout: float | None = None) -> tuple[BlindSpan, ...]:
+        """The spans of time in which channels were not seen, and why; in order.
+
+        They are kept as long as history is. What was blind of all adds up to
+        ``Overview.blind``. ``timeout`` and errors as for :meth:`get_chan_info`.
+        """
+        return self._ask(timeout, Ledger.list_blind)
 
     def wait_until_seeing(self, timeout: float | None = None) -> None:
         """Return when the store sees its node: at once, or when blind time is over.

@@ -12,12 +12,14 @@ from ..checks import quoted
 from ..periods import OWN_OUTAGE, parse_own_outage, parse_period
 from ..recording.format import parse_time
 
+_OF_A_WINDOW = ("channels", "outages")
+
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; ``command`` says of which command. Exits if it is no good."""
     parser = _parser()
     options = parser.parse_args(argv)
-    if options.command == "show" and options.window and options.view in ("closed", "peers"):
+    if options.command == "show" and options.window and options.view not in _OF_A_WINDOW:
         parser.error(f"--window does not go with --{options.view}")
     return options
 
@@ -70,6 +72,7 @@ def _add_show(command: argparse.ArgumentParser) -> None:
     )
     views = command.add_mutually_exclusive_group()
     for view, what in (
+        ("blind", "the times in which channels were not seen, and why"),
         ("closed", "the channels that closed, with their final figures"),
         ("outages", "each outage of each channel"),
         ("peers", "the peers, with their flaps"),

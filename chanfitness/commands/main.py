@@ -32,7 +32,7 @@ from ..recording.replay import replay
 from ..reports.event_lines import Lines
 from ..reports.formats import Report, report
 from ..reports.loading import load_database
-from ..reports.tables import CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
+from ..reports.tables import BLIND_SPANS, CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
 from ..storage.reading import back_up
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
@@ -241,7 +241,13 @@ def _bad_values_named() -> Iterator[None]:
         raise ChanFitnessError(str(error)) from None
 
 
-_VIEWS = {"channels": CHANNELS, "closed": CLOSED, "outages": OUTAGES, "peers": PEERS}
+_VIEWS = {
+    "blind": BLIND_SPANS,
+    "channels": CHANNELS,
+    "closed": CLOSED,
+    "outages": OUTAGES,
+    "peers": PEERS,
+}
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "backup": _backup,

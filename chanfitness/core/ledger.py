@@ -16,6 +16,7 @@ from ..checks import require, require_each
 from ..events import OpenChannel, activity
 from ..logs import Log
 from ..wire import OutPoint, Vertex
+from .blind_spans import OWN_OUTAGE, SOURCE
 from .history import History
 from .peerlog import Channel, ChannelState, PeerLog, PeerState
 from .queries import RetentionSettings
@@ -208,7 +209,7 @@ class Ledger(Sight):
         elif channel.describe(short_channel_id, capacity, private):
             self._touch_in_place(channel)
 
-    def pause(self, now: Instant) -> None:
+    def pause(self, now: Instant, cause: str = SOURCE) -> None:
         """From here on nothing is seen; ``now`` may be before where the timeline is."""
         if self._cut:
             logger.debug("monitoring is paused already")
@@ -219,6 +220,7 @@ class Ledger(Sight):
             self._detector.clear()
         if not self._timeline.paused:
             self._stop_seeing(now)
+        self._timeline.blame(cause)
 
     def resume(
         self,
@@ -235,7 +237,9 @@ class Ledger(Sight):
         self._cut = False
         if self._network_is_lost and online:
             self._network_is_back(len(online))
-        if not self._network_is_lost:
+        if self._network_is_lost:
+            self._timeline.blame(OWN_OUTAGE)
+        else:
             now = self._see_again(now, online, [peer for _, peer in channels])
         self._set_open(channels, now)
         self._forget_all_unneeded()
@@ -432,7 +436,7 @@ class Ledger(Sight):
             self._detector.clear()
         flush = self.flush(now, everything)
         assert flush is not None
-        return flush
+        return flush._replace(stopped=True)
 
 
 def _checked(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..checks import require
 from ..errors import ChannelNotFoundError, HistoryDisabledError, PeerNotFoundError
 from ..wire import OutPoint, Vertex
+from .blind_spans import BlindSpan
 from .flaps import Cooldown
 from .history import History
 from .history_window import ChannelHistory, channel_history, outage_count
@@ -86,6 +87,7 @@ class Overview(NamedTuple):
     the window that was asked for (the sums in ``channels`` are of that window,
     too), None for a channel whose peer's changes were not kept; None if it was
     not loaded. ``closed``: in order of closing; empty if it was not loaded.
+    ``blind_spans``: in order of time; empty if they were not loaded.
     ``window``: that which was asked for. ``seen_until``: until when the store saw its
     node; None if it never did.
     """
@@ -100,6 +102,7 @@ class Overview(NamedTuple):
     closed: tuple[ClosedChannel, ...] = ()
     window: datetime.timedelta | None = None
     seen_until: datetime.datetime | None = None
+    blind_spans: tuple[BlindSpan, ...] = ()
 
 
 class Queries:
@@ -112,6 +115,7 @@ class Queries:
         self._channels: dict[OutPoint, Channel] = {}  # those that are open
         self._in_order: dict[Channel, None] = {}  # the same, in order of opening
         self.sight = SightWaits(timeline)
+        timeline.concerned = lambda: len(self._with_channels())
         self._detector: OutageDetector | None = None
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
@@ -173,6 +177,10 @@ class Queries:
             self._trim(channel.activity, now)
         return channel_history(self._timeline, now, channel, window)
 
+    def list_blind(self, _: Instant) -> tuple[BlindSpan, ...]:
+        """The spans of blind time, in order."""
+        return tuple(self._timeline.blind_spans())
+
     def wait_for_sight(self, _: Instant) -> Wait | None:
         """What to wait for until the store sees; None if it does."""
         return self.sight.begin()
@@ -196,6 +204,9 @@ class Queries:
         if peer not in self._peers:
             raise PeerNotFoundError(f"peer {peer} is not known")
         raise ChannelNotFoundError(f"no channel {point} with {peer} is open")
+
+    def _with_channels(self) -> list[PeerLog]:
+        return [log for log in self._peers.values() if log.channels]
 
     def _flaps(self, log: PeerLog, now: Instant) -> int:
         """The flap count as of now."""

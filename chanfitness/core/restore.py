@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 
 from ..clock import Moment, Reading, shifted
+from .blind_spans import KILLED, STOPPED, BlindCauses
 from .ledger import Ledger
 from .queries import RetentionSettings
 from .saved_state import MICROSECOND, ClosedRow, Saved, closed_row, date_to_int, int_to_date
@@ -19,7 +20,16 @@ _ZERO = datetime.timedelta(0)
 def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[Timeline, Ledger]:
     """The accounts that were saved, going on at ``start``: the time between is blind."""
     anchors, numbers = _anchors(saved)
-    timeline = Timeline(start, anchors, saved.position * MICROSECOND, numbers)
+    causes = _causes(saved)
+    concerned = {row.key for row in saved.channels if row.closed is None}
+    cause = {None: None, 0: KILLED}.get(saved.stopped, STOPPED)
+    causes.add(
+        numbers[-1] + 1,
+        int_to_date(saved.heartbeat),
+        cause,
+        None if cause is None else len(concerned),
+    )
+    timeline = Timeline(start, anchors, saved.position * MICROSECOND, numbers, causes)
     ledger = Ledger(timeline, retention)
     ledger.restore(saved)
     return timeline, ledger
@@ -28,6 +38,13 @@ def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[
 def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:
     anchors = [Anchor(at * MICROSECOND, int_to_date(utc)) for _, at, utc in saved.anchors]
     return anchors, [number for number, _, _ in saved.anchors]
+
+
+def _causes(saved: Saved) -> BlindCauses:
+    causes = BlindCauses()
+    for row in saved.causes:
+        causes.add(row.stretch, int_to_date(row.since), row.cause, row.peers)
+    return causes
 
 
 def closed_rows(saved: Saved) -> list[ClosedRow]:
@@ -51,7 +68,8 @@ def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> tuple[Led
     seen = saved.position * MICROSECOND - begun.position
     seen_until = shifted(begun.utc, seen)
     # Readings, because their dates need not be as far apart as what was seen.
-    timeline = Timeline(Reading(begun.utc, _ZERO), anchors[:-1], begun.position, numbers[:-1])
+    start = Reading(begun.utc, _ZERO)
+    timeline = Timeline(start, anchors[:-1], begun.position, numbers[:-1], _causes(saved))
     now = timeline.advance(Reading(seen_until, seen))
     if seen_until < heartbeat:
         timeline.pause(now)

@@ -14,6 +14,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
+from .blind_spans import CAUSES
+
 _position, _segment = itemgetter(0), itemgetter(1)
 MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -114,6 +116,19 @@ class HistoryRows(NamedTuple):
     checkpoints: Sequence[CheckpointRow]
 
 
+class CauseRow(NamedTuple):
+    """A part of the blind time before a segment (see :mod:`chanfitness.core.blind_spans`).
+
+    ``number``: of the part, from 0 on. ``since``: a date.
+    """
+
+    stretch: int
+    number: int
+    since: int
+    cause: str | None
+    peers: int | None
+
+
 class Flush(NamedTuple):
     """What changed since the last time, as of ``heartbeat``.
 
@@ -122,6 +137,8 @@ class Flush(NamedTuple):
     ``moved``: old and new channel points, which come before the channels. ``gone``: points
     at which no channel is any more. ``closed``: the channels that will not come back.
     ``everything``: it has all that there is, and nothing that was saved before counts.
+    ``causes``: of the blind times before segments, of all if ``anchors_anew``. ``stopped``:
+    it is the last of a store that was stopped.
     """
 
     heartbeat: int
@@ -137,10 +154,12 @@ class Flush(NamedTuple):
     histories: Sequence[HistoryRows]
     activities: Sequence[HistoryRows]
     everything: bool
+    causes: Sequence[CauseRow] = ()
+    stopped: bool = False
 
 
 class Saved(NamedTuple):
-    """All that was saved."""
+    """All that was saved; ``stopped`` is None if an earlier version saved it."""
 
     heartbeat: int
     position: int
@@ -149,6 +168,8 @@ class Saved(NamedTuple):
     channels: Sequence[ChannelRow]
     histories: Sequence[HistoryRows]
     activities: Sequence[HistoryRows] = ()
+    causes: Sequence[CauseRow] = ()
+    stopped: int | None = None
 
 
 def microseconds(time: datetime.timedelta) -> int:
@@ -206,12 +227,16 @@ def check(saved: Saved) -> None:
         for row in saved.channels
     ):
         raise ValueError("a channel that is open and closed")
+    if any(row.cause not in (None, *CAUSES) or (row.peers or 0) < 0 for row in saved.causes):
+        raise ValueError("a cause that there is not")
     if any(row.flap_count < 0 for row in saved.peers):
         raise ValueError("a count below zero")
     if not all(_add_up(history) for history in histories):
         raise ValueError("checkpoints that do not add up")
     segments = {number for number, _, _ in saved.anchors}
     segments.add(max(segments, default=-1) + 1)  # what was to begin with the next
+    if not segments.issuperset(row.stretch for row in saved.causes):
+        raise ValueError("a cause of no blind time")
     instants = [(position, number) for number, position, _ in saved.anchors]
     instants += [(row.since_position, row.since_stretch) for row in saved.peers]
     instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]

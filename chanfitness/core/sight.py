@@ -13,6 +13,7 @@ from ..clock import Moment
 from ..logs import Log, logged_time
 from ..wire import Vertex
 from .accounts import Accounts
+from .blind_spans import OWN_OUTAGE
 from .own_outage import OutageDetector
 from .peerlog import PeerLog
 from .queries import RetentionSettings
@@ -186,14 +187,16 @@ class Sight(Accounts):
 
     def _lose_network(self, detector: OutageDetector) -> None:
         """All peers went: it was nobody's outage but ours."""
-        went = len(detector.gone)
+        gone = detector.gone
         first, records = detector.take()
         self._stop_seeing(first, records)
+        concerned = {*self._with_channels(), *(record.log for record in gone)}
+        self._timeline.blame(OWN_OUTAGE, len(concerned))
         self._network_is_lost = True
         logger.warning(
             "all %d peers went offline: %sthis node's own network is lost, as of %s",
-            went,
-            "" if went >= _SURE else "perhaps ",
+            len(gone),
+            "" if len(gone) >= _SURE else "perhaps ",
             logged_time(self._timeline.date(first)),
         )
 
@@ -215,6 +218,3 @@ class Sight(Accounts):
         self._see_again(now, {peer: None}, [log.peer for log in self._with_channels()])
         self._forget_all_unneeded()
         return True
-
-    def _with_channels(self) -> list[PeerLog]:
-        return [log for log in self._peers.values() if log.channels]

@@ -15,6 +15,8 @@ moves. Earlier segments keep their dates, but one that would overlap the next is
 moved back until it does not. Segments that nothing refers to any more can be
 forgotten; the others keep their numbers.
 
+Blind time before a segment has a cause, or several in turn (see :mod:`.blind_spans`).
+
 Python's dates end with the years 1 and 9999: a date beyond is shown as the first or
 the last that there is. No position moves for it.
 
@@ -26,9 +28,11 @@ from __future__ import annotations
 import datetime
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..clock import Moment, Reading, nearest_utc, shifted
+from .blind_spans import SUSPENDED, BlindCauses, BlindSpan, BlindTime
 
 _ZERO = datetime.timedelta(0)
 _SHORTEST_SUSPEND = datetime.timedelta(seconds=1)  # below it is the jitter of two readings
@@ -64,7 +68,8 @@ class Timeline:
     """Turns moments into positions, and positions into dates. The loop owns it.
 
     ``earlier`` are the anchors of segments that were seen before, the last of
-    which ended at position ``end``, and ``numbers`` are theirs.
+    which ended at position ``end``, and ``numbers`` are theirs. ``causes``: those of
+    the blind times between them.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Timeline:
         earlier: Sequence[Anchor] = (),
         end: datetime.timedelta = _ZERO,
         numbers: Sequence[int] | None = None,
+        causes: BlindCauses | None = None,
     ) -> None:
         self._start: Any  # the Moment at which the present segment began
         self._began: datetime.timedelta  # and the position
@@ -80,6 +86,8 @@ class Timeline:
         self._latest: Moment
         self.paused = False
         self.on_resume: Callable[[], object] = lambda: None  # is called when the timeline goes on
+        self.concerned: Callable[[], int] = lambda: 0  # how many peers it concerns not to see
+        self.causes = causes or BlindCauses()
         self._numbers = list(range(len(earlier)) if numbers is None else numbers)
         self.segment = self._numbers[-1] + 1 if earlier else 0  # the present one's number
         self._earlier = _apart(earlier, end)
@@ -129,6 +137,14 @@ class Timeline:
         self._standing, _ = at
         self.paused = True
 
+    def blame(self, cause: str, peers: int | None = None) -> None:
+        """While the timeline stands: from now on, for this cause.
+
+        ``peers``: how many that concerns, if not those that are :attr:`concerned`.
+        """
+        concerned = self.concerned() if peers is None else peers
+        self.causes.add(self.segment + 1, self.latest_date(), cause, concerned)
+
     def resume(self) -> Instant:
         """Go on from where the timeline stands, as of the latest moment."""
         now = self._latest_moment()
@@ -148,6 +164,7 @@ class Timeline:
             now = self._latest_moment()  # not the reading itself, which may have been overtaken
             self._end_segment()
             self._begin(now, self._last)
+            self.causes.add(self.segment, _utc(now), SUSPENDED, self.concerned())
             position = self._position_of(reading)
         return position
 
@@ -195,6 +212,23 @@ class Timeline:
         first = self.anchors()[0]
         return max(self.latest_date() - first.utc - (now[0] - first.position), _ZERO)
 
+    def blind_spans(self) -> list[BlindSpan]:
+        """The blind times between the segments that are kept, and the present one."""
+        spans = [span for time in self._blind_times() for span in self.causes.spans(time)]
+        if self.paused:
+            start = self._present_date(self._standing)
+            time = BlindTime(self.segment + 1, start, self.latest_date())
+            spans += self.causes.spans(time, lasts=True)
+        return spans
+
+    def _blind_times(self) -> list[BlindTime]:
+        """Those before each segment but the first that is kept."""
+        _, *numbers = self.numbers()
+        return [
+            BlindTime(number, min(earlier.date(later.position), later.utc), later.utc)
+            for number, (earlier, later) in zip(numbers, pairwise(self.anchors()), strict=True)
+        ]
+
     def ago(self, then: Instant, now: Instant) -> datetime.timedelta:
         """How long ago ``then`` was, by the dates."""
         if then[1] == now[1] and not self.paused:
@@ -239,7 +273,7 @@ class Timeline:
         """Forget earlier segments that ended ``before``, but those ``needed`` and the first.
 
         What was blind between two that are left is taken for one blind time, at the
-        end of the first of them.
+        end of the first of them, with the cause of the longest.
         """
         ends = [anchor.utc for anchor in self._dated()[1:]]
         keep = [
@@ -247,6 +281,9 @@ class Timeline:
             for index, number in enumerate(self._numbers)
             if index in (0, len(ends)) or ends[index] >= before or number in needed
         ]
+        times = self._blind_times()
+        for begun, following in pairwise(keep):
+            self.causes.merge(times[begun:following])
         self._earlier = [self._earlier[index] for index in keep]
         self._moved_back = None
         self._numbers = [self._numbers[index] for index in keep]

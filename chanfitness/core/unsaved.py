@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from ..wire import OutPoint
 from .peerlog import Channel, ChannelState, PeerLog, PeerState
-from .saved_state import ClosedRow, Flush, closed_row, date_to_int, microseconds
+from .saved_state import CauseRow, ClosedRow, Flush, closed_row, date_to_int, microseconds
 from .timeline import Instant, Timeline
 
 
@@ -127,6 +127,7 @@ class UnsavedChanges:
                 if (rows := each.flush_activity(everything or self.channels[each], state))
             ],
             everything,
+            self._causes(anchors_anew),
         )
         self._begin()
         for log in undecided:
@@ -134,6 +135,13 @@ class UnsavedChanges:
         for channel in undecided_channels:
             self.touch_in_place(channel)
         return flush
+
+    def _causes(self, anew: bool) -> list[CauseRow]:
+        return [
+            CauseRow(segment, number, date_to_int(since), cause, peers)
+            for segment, parts in self._timeline.causes.since(0 if anew else self._segment)
+            for number, (since, cause, peers) in enumerate(parts)
+        ]
 
     def _state(self, log: PeerLog, at: Instant) -> PeerState:
         """How a peer is; if someone is awaited after a start, as it was when it was last seen."""

@@ -44,7 +44,10 @@ def load_database(
         raise StorageError(f"{path}: nothing was saved yet")
     with typed_errors(path):
         ledger, now = as_of_the_heartbeat(saved, _KEEP_ALL)
-        overview = ledger.overview(now)._replace(outages=None)  # some are of peers without history
+        overview = ledger.overview(now)._replace(
+            outages=None,  # some are of peers without history
+            blind_spans=ledger.list_blind(now),
+        )
         if closed:
             overview = overview._replace(closed=tuple(_closed(closed_rows)))
         if not histories:

@@ -18,6 +18,7 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory, Outage
 from ..core.peerlog import ChannelInfo, PeerInfo
 from ..core.queries import ClosedChannel, Overview
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     counted_outages: int | None = None
     last_seen: datetime.datetime | None = None
     is_of_window: bool = False
+    blind: BlindSpan | None = None
 
     @property
     def outages(self) -> int | None:
@@ -216,6 +218,11 @@ def _closed(overview: Overview) -> list[Row]:
     return [Row(channel) for channel in overview.closed]
 
 
+def _blind_spans(overview: Overview) -> list[Row]:
+    """In order of time."""
+    return [Row(blind=span) for span in overview.blind_spans]
+
+
 def _partial_rows(overview: Overview) -> list[str]:
     histories = overview.histories or ()
     notes = []
@@ -286,4 +293,17 @@ CLOSED = Table(
         Column("closed_unseen", lambda row: row.channel.closed_unseen, "NOTE", _unseen),
     ],
     _closed,
+)
+BLIND_SPANS = Table(
+    "blind",
+    "blind span",
+    [
+        Column("start", lambda row: row.blind.start, "START"),
+        Column("end", lambda row: row.blind.end, "END"),
+        Column("duration_seconds", lambda row: row.blind.duration, "BLIND"),
+        Column("of", lambda row: row.blind.of, "OF"),
+        Column("cause", lambda row: row.blind.cause, "CAUSE"),
+        Column("peers", lambda row: row.blind.peers, "PEERS"),
+    ],
+    _blind_spans,
 )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ..checks import quoted
 from ..core.saved_state import (
+    CauseRow,
     ChannelRow,
     CheckpointRow,
     ClosedRow,
@@ -43,6 +44,7 @@ _TABLES = (
     "activities",
     "activity_changes",
     "activity_checkpoints",
+    "causes",
 )
 
 # Each step brings a database from the version before to its own.
@@ -115,6 +117,12 @@ _MIGRATIONS = {
     """,
     # The activity of the channels that there are is known from here on.
     4: """
+        CREATE TABLE causes (
+            stretch INTEGER NOT NULL, number INTEGER NOT NULL,
+            since INTEGER NOT NULL, cause TEXT, peers INTEGER,
+            PRIMARY KEY (stretch, number)
+        ) WITHOUT ROWID;
+        ALTER TABLE state ADD COLUMN stopped INTEGER;
         ALTER TABLE peers ADD COLUMN alias TEXT;
         ALTER TABLE peers ADD COLUMN transport TEXT;
         ALTER TABLE channels ADD COLUMN active INTEGER;
@@ -214,7 +222,7 @@ def migrate(database: sqlite3.Connection, version: int) -> None:
 
 def load(database: sqlite3.Connection) -> Saved | None:
     """What was saved; None from a new database. ``ValueError`` for what no store can have saved."""
-    state = database.execute("SELECT heartbeat, position FROM state").fetchone()
+    state = database.execute("SELECT heartbeat, position, stopped FROM state").fetchone()
     filled = [name for name in _TABLES if database.execute(f"SELECT 1 FROM {name}").fetchone()]
     if state is None:
         if filled:
@@ -223,7 +231,8 @@ def load(database: sqlite3.Connection) -> Saved | None:
     anchors = database.execute("SELECT * FROM stretches ORDER BY number").fetchall()
     peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
     channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
-    heartbeat, position = state
+    causes = database.execute(f"SELECT {_columns(CauseRow)} FROM causes ORDER BY stretch, number")
+    heartbeat, position, stopped = state
     saved = Saved(
         heartbeat,
         position,
@@ -232,6 +241,8 @@ def load(database: sqlite3.Connection) -> Saved | None:
         typed_rows(ChannelRow, channels),
         list(_load_histories(database, _OF_PEERS)),
         list(_load_histories(database, _OF_CHANNELS)),
+        typed_rows(CauseRow, causes),
+        stopped,
     )
     check_saved(saved)
     return saved
@@ -282,10 +293,15 @@ def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) 
 def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) -> None:
     """Write what changed."""
     write = database.executemany
-    write("REPLACE INTO state VALUES (1, ?, ?)", [(unsaved.heartbeat, unsaved.position)])
+    write(
+        "REPLACE INTO state VALUES (1, ?, ?, ?)",
+        [(unsaved.heartbeat, unsaved.position, unsaved.stopped)],
+    )
     if unsaved.anchors_anew:
         database.execute("DELETE FROM stretches")
+        database.execute("DELETE FROM causes")
     write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
+    write(f"REPLACE INTO causes VALUES ({_places(CauseRow)})", unsaved.causes)
     if unsaved.everything:
         for table in (*_OF_PEERS.all, *_OF_CHANNELS.all, "peers", "channels"):
             database.execute(f"DELETE FROM {table}")
@@ -360,11 +376,11 @@ def _save_history(database: sqlite3.Connection, tables: _Changes, history: Histo
         )
 
 
-def _columns(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow]) -> str:
+def _columns(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow | CauseRow]) -> str:
     return ", ".join(row._fields)
 
 
-def _places(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow]) -> str:
+def _places(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow | CauseRow]) -> str:
     return ", ".join("?" * len(row._fields))
 
 

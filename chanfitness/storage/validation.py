@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from ..checks import quoted
 from ..core.saved_state import (
+    CauseRow,
     ChannelRow,
     CheckpointRow,
     ClosedRow,
@@ -25,7 +26,7 @@ from ..wire import OutPoint, Vertex
 _NUMBERS = range(-(2**62), 2**62)  # so that sums of two, and a year more, can be stored
 _SEGMENTS = range(2**32)
 
-Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow)
+Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow, CauseRow)
 
 
 def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
@@ -72,6 +73,10 @@ def check_saved(saved: Saved) -> None:
     if saved.position not in _NUMBERS:
         raise ValueError(f"a position of {saved.position}")
     int_to_date(saved.heartbeat)
+    for cause in saved.causes:
+        int_to_date(cause.since)
+    if saved.stopped not in (None, 0, 1):
+        raise ValueError(f"stopped {quoted(saved.stopped)}")
     _check_segments(saved)
 
 

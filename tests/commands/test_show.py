@@ -16,7 +16,14 @@ from typing import Any
 import pytest
 from freezegun import freeze_time
 
-from chanfitness import ChannelEventStore, ManualClock, OutPoint, SqliteStorage, Vertex
+from chanfitness import (
+    ChannelEventStore,
+    ManualClock,
+    MonitoringPausedEvent,
+    OutPoint,
+    SqliteStorage,
+    Vertex,
+)
 from chanfitness.commands.main import main
 from chanfitness.recording.format import format_time, parse_time
 from chanfitness.testing import FakeNode
@@ -31,6 +38,7 @@ SPAN = ["since", "complete"]
 COUNTS = ["blind_seconds", "outages", "longest_outage_seconds", "flap_count", "last_seen"]
 VIEWS = {
     "": [*SUMS, *SPAN, *COUNTS],
+    "--blind": ["start", "end", "duration_seconds", "of", "cause", "peers"],
     "--closed": [*SUMS, "opened", "closed", "closed_unseen"],
     "--outages": [
         *["channel_point", "peer", "start", "end", "duration_seconds", "cut"],
@@ -86,7 +94,7 @@ def test_the_worst_channel_comes_first_and_columns_are_aligned(database: str) ->
     ]
 
 
-@EACH_VIEW
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "--blind"])
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_table_fits_the_terminal(view: str, columns: int, database: str) -> None:
     names = [next(iter(row.values())) for row in rows_shown(database, *view.split())]
@@ -111,6 +119,27 @@ def test_closed_channels_and_outages_are_named_in_the_heading(database: str) -> 
     assert show(database, "--closed").startswith("2 closed channels as of 2026-")
     assert show(database, "--outages").startswith("28 outages as of 2026-")
     assert show(database, "--outages", "--window", "1m").startswith("1 outage as of 2026-")
+
+
+def test_each_time_in_which_nothing_was_seen_has_its_cause(path: str) -> None:
+    node = FakeNode()
+    node.open_channel(node.new_peer(online=True))
+    with watching(node, path):
+        node.advance(hours=1)
+    node.advance(hours=1)
+    with watching(node, path):
+        node.advance(hours=1)
+        node.channel_notifier.send_update(MonitoringPausedEvent())
+        node.advance(hours=1)
+    stopped, lasts = rows_shown(path, "--blind")
+    begun = format_time(node.clock.now() - timedelta(hours=3))
+    ended = format_time(node.clock.now() - timedelta(hours=2))
+    assert list(stopped.values()) == [begun, ended, 3600, "all", "stopped", 1]
+    assert list(lasts.values())[1:] == [None, 3600, "all", "source", 1]
+    heading, heads, *rows = show(path, "--blind").splitlines()
+    assert heading.startswith("2 blind spans as of ")
+    assert heads.split() == ["START", "END", "BLIND", "OF", "CAUSE", "PEERS"]
+    assert [line.split()[-3:] for line in rows] == [["all", "stopped", "1"], ["all", "source", "1"]]
 
 
 def test_a_channel_that_was_found_missing_is_marked(path: str) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from chanfitness import SqliteStorage
+from chanfitness import MonitoringPausedEvent, MonitoringResumedEvent, SqliteStorage
 from chanfitness.commands.main import main
 from chanfitness.core.queries import ClosedChannel, Overview
 from chanfitness.reports.formats import report
@@ -24,7 +24,7 @@ from chanfitness.testing import FakeNode
 from ..support.persistent_stores import watching
 from ..support.values import ALICE, START
 
-VIEWS = ["", "--closed", "--outages", "--peers"]
+VIEWS = ["", "--blind", "--closed", "--outages", "--peers"]
 FORMATS = ["", "--csv", "--json"]
 ESCAPES = "\x1b]0;title\x07\x1b[2J"
 HOSTILE = [
@@ -69,6 +69,9 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for change in [node.peer_offline, node.peer_online] * 2:
             change(channel.peer)
             node.advance(hours=1)
+        node.channel_notifier.send_update(MonitoringPausedEvent())
+        node.advance(hours=1)
+        node.channel_notifier.send_update(MonitoringResumedEvent([channel], [channel.peer]))
         for set_active in [node.channel_inactive, node.channel_active] * 2:
             set_active(channel)
             node.advance(hours=1)

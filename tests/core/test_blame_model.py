@@ -84,6 +84,8 @@ class Pair:
         self.model.ask(self.clock.now())
         model, store = self.model.outcome(**self.retention), self.store
         infos = store.list_channels(timeout=WAIT)
+        blind = [span.duration for span in store.list_blind(timeout=WAIT)]
+        assert sum(blind, timedelta(0)) == store.get_overview(timeout=WAIT).blind
         assert infos == model.list_channels()
         assert store.list_peers(timeout=WAIT) == model.list_peers()
         for info in infos:

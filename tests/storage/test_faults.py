@@ -12,6 +12,7 @@ import pytest
 
 from chanfitness import (
     ChannelEventStore,
+    MonitoringPausedEvent,
     SqliteStorage,
     StorageCorruptError,
     StorageError,
@@ -98,6 +99,7 @@ def path(tmp_path: Path) -> Path:
         node.close_channel(channels[2])
         node.advance(days=91)  # it does not come back any more
         node.close_channel(channels[3])
+        node.channel_notifier.send_update(MonitoringPausedEvent())
     return path
 
 

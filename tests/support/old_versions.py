@@ -7,7 +7,7 @@ import sqlite3
 
 def as_version_3(database: sqlite3.Connection) -> None:
     """Undo the fourth step."""
-    for table in ("activities", "activity_changes", "activity_checkpoints"):
+    for table in ("activities", "activity_changes", "activity_checkpoints", "causes"):
         database.execute(f"DROP TABLE {table}")
     for table, columns in (
         ("peers", "alias transport"),
@@ -16,6 +16,7 @@ def as_version_3(database: sqlite3.Connection) -> None:
             "active unusable mark activity_from short_channel_id former_ids capacity private",
         ),
         ("closed_channels", "unusable short_channel_id alias"),
+        ("state", "stopped"),
     ):
         for column in columns.split():
             database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
