@@ -63,7 +63,27 @@ def _varint(value: int) -> bytes:
     return bytes([value & 127 | 128]) + _varint(value >> 7)
 
 
-def opened(channel: OpenChannel) -> bytes:
+class Described(NamedTuple):
+    """A channel with what lnd says of it, but for what is None."""
+
+    channel: OpenChannel
+    chan_id: int | None = None
+    capacity: int | None = None
+    private: bool | None = None
+    zero_conf: bool | None = None
+    zero_conf_confirmed_scid: int | None = None
+    peer_alias: bytes | str | None = None
+
+
+class Connected(NamedTuple):
+    """A peer with the address of its connection, but for what is None."""
+
+    peer: Vertex
+    address: bytes | str | None = None
+    inbound: bool | None = None
+
+
+def opened(channel: OpenChannel | Described) -> bytes:
     return message((1, _channel(channel)))
 
 
@@ -94,16 +114,36 @@ def offline(peer: Vertex) -> bytes:
     return message((1, str(peer)), (2, 1))
 
 
-def channels(*open_channels: OpenChannel) -> bytes:
+def channels(*open_channels: OpenChannel | Described) -> bytes:
     return b"".join(message((11, _channel(each))) for each in open_channels)
 
 
-def peers(*online_peers: Vertex) -> bytes:
-    return b"".join(message((1, message((1, str(each))))) for each in online_peers)
+def peers(*online_peers: Vertex | Connected) -> bytes:
+    return b"".join(message((1, _peer(each))) for each in online_peers)
 
 
-def _channel(channel: OpenChannel) -> bytes:
-    return message((1, 1), (2, str(channel.peer)), (3, str(channel.channel_point)), (23, 6))
+def _channel(channel: OpenChannel | Described) -> bytes:
+    """It is active, unless it says otherwise."""
+    (point, peer), *details = channel if isinstance(channel, Described) else Described(channel)
+    is_active = (channel.channel if isinstance(channel, Described) else channel).active
+    return message(
+        (1, is_active is not False),
+        (2, str(peer)),
+        (3, str(point)),
+        (23, 6),
+        *_told(zip((4, 5, 17, 32, 33, 34), details, strict=True)),
+    )
+
+
+def _peer(peer: Vertex | Connected) -> bytes:
+    key, *details = peer if isinstance(peer, Connected) else Connected(peer)
+    return message((1, str(key)), *_told(zip((3, 8), details, strict=True)))
+
+
+def _told(
+    fields: Iterable[tuple[int, int | bytes | str | None]],
+) -> list[tuple[int, int | bytes | str]]:
+    return [(number, value) for number, value in fields if value is not None]
 
 
 # The server.
@@ -156,8 +196,8 @@ class FakeLnd(grpc.GenericRpcHandler):
     it may wait, raise by ``context.abort``, or return another answer than is in
     ``answers``.
 
-    ``calls`` is the methods that were called, in order. The channels
-    are not listed before both streams have begun.
+    ``calls`` is the methods that were called, in order, ``requests`` the last request
+    to list. The channels are not listed before both streams have begun.
     """
 
     def __init__(self, *names: str) -> None:
@@ -166,6 +206,7 @@ class FakeLnd(grpc.GenericRpcHandler):
         self.answers = {LIST_CHANNELS: b"", LIST_PEERS: b""}
         self.on: dict[str, Callable[[grpc.ServicerContext], object]] = {}
         self.calls: list[str] = []
+        self.requests: dict[str, bytes] = {}
         self._links: queue.SimpleQueue[Link] = queue.SimpleQueue()
         self._half = collections.defaultdict[str, dict[str, Stream]](dict)  # by connection
         self._whole = collections.defaultdict[str, threading.Event](threading.Event)
@@ -199,8 +240,14 @@ class FakeLnd(grpc.GenericRpcHandler):
         """Wait for the next client that has both streams, and asks for the channels."""
         return self._links.get(timeout=WAIT)
 
+    def newest(self) -> Link | None:
+        """The client that :meth:`accept` would return; None, and at once, if there is none."""
+        return None if self._links.empty() else self.accept()
+
     def set_state(
-        self, open_channels: Iterable[OpenChannel], online_peers: Iterable[Vertex]
+        self,
+        open_channels: Iterable[OpenChannel | Described],
+        online_peers: Iterable[Vertex | Connected],
     ) -> None:
         """What the listings say from now on."""
         self.answers = {
@@ -251,7 +298,8 @@ class FakeLnd(grpc.GenericRpcHandler):
                 self._whole[context.peer()].set()
         return stream.serve(context)
 
-    def _answer(self, method: str, _: bytes, context: grpc.ServicerContext) -> bytes:
+    def _answer(self, method: str, request: bytes, context: grpc.ServicerContext) -> bytes:
+        self.requests[method] = request
         if method == LIST_CHANNELS:
             self._connect(context)
         another = self._admit(method, context)

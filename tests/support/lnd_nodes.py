@@ -17,8 +17,12 @@ from typing_extensions import Self
 
 from chanfitness import (
     NOT_YET_KNOWN,
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
+    InactiveChannelEvent,
     ManualClock,
     MonitoringResumedEvent,
+    PeerDescribedEvent,
     SnapshotEvent,
     Subscription,
 )
@@ -85,6 +89,10 @@ class Turnstile:
             self._passes.put(None)
 
 
+DETAILS = (ActiveChannelEvent, InactiveChannelEvent, PeerDescribedEvent, ChannelDescribedEvent)
+"""Of a channel that is open, or a peer that is online."""
+
+
 def undated(event: Any) -> Any:
     """The event; a snapshot without the time at which the lists were asked for."""
     if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
@@ -93,9 +101,16 @@ def undated(event: Any) -> Any:
     return event
 
 
-def next_of(updates: queue.Queue[Any]) -> Any:
-    """The next event, undated."""
-    return undated(updates.get(timeout=WAIT))
+def next_dated(updates: queue.Queue[Any] | queue.SimpleQueue[Any]) -> Any:
+    """The next event that is not one of ``DETAILS``."""
+    while isinstance(event := updates.get(timeout=WAIT), DETAILS):
+        pass
+    return event
+
+
+def next_of(updates: queue.Queue[Any] | queue.SimpleQueue[Any]) -> Any:
+    """The same, undated."""
+    return undated(next_dated(updates))
 
 
 def first_snapshot(node: LndNode) -> Any:
@@ -115,7 +130,7 @@ class Watcher:
     subscription: Subscription
 
     def take(self) -> Any:
-        """The next event; waits for it."""
+        """The next event but for ``DETAILS``; waits for it."""
         return next_of(self.subscription.updates)
 
     def take_all(self, count: int) -> list[Any]:

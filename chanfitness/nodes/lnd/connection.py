@@ -29,6 +29,14 @@ LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
 LISTS_DUE = "lists due"
 """Comes from :meth:`Connection.next` once an hour, in place of a stream."""
 
+NEWCOMERS_DUE = "newcomers due"
+"""Comes likewise, within ``LOOK_SECONDS`` after :meth:`Connection.expect_newcomers`."""
+
+LOOK_SECONDS = 10.0
+"""The shortest time between two looks at newcomers."""
+
+_LOOKS = round(ASK_SECONDS / LOOK_SECONDS)  # between two questions for a sign of life
+
 LIST_SECONDS = 300
 """How long lnd may take for a list: a node may be big, and a network slow."""
 
@@ -45,7 +53,8 @@ _OPTIONS = [
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),  # each connection is a new one
 ]
-_NO_FIELDS = b""  # every request that is made is an empty message
+_DUE = ((LISTS_DUE, b""), (NEWCOMERS_DUE, b""))
+_NO_FIELDS = b""  # a request that is an empty message
 
 
 class Connection:
@@ -73,6 +82,7 @@ class Connection:
         self._arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_abandoned = False
+        self._expects_newcomers = threading.Event()
 
     def subscribe(self) -> None:
         """Begin both streams, and to ask for signs of life."""
@@ -83,18 +93,29 @@ class Connection:
             self._start(stream, self._read, stream, call)
         self._start("GetState", self._ask_for_signs)
 
-    def ask(self, method: str, meanwhile: Callable[[str, bytes], object]) -> bytes:
+    def ask(
+        self,
+        method: str,
+        meanwhile: Callable[[str, bytes], object],
+        request: bytes = _NO_FIELDS,
+    ) -> bytes:
         """What lnd answers. What its streams send until then is given to ``meanwhile``.
 
         Raises ``DisconnectedError`` if the question or a stream failed, a stream ended,
         or lnd gives no sign of life; ``AbandonedError`` after :meth:`abandon`.
         """
         call = self._method(self._channel.unary_unary, method).future(
-            _NO_FIELDS, metadata=self._metadata, timeout=LIST_SECONDS
+            request, metadata=self._metadata, timeout=LIST_SECONDS
         )
         call.add_done_callback(self._arrivals.put)
+        put_off = []
         while (arrival := self._take()) is not call:
-            meanwhile(*arrival)
+            if arrival in _DUE:
+                put_off.append(arrival)
+            else:
+                meanwhile(*arrival)
+        for each in put_off:
+            self._arrivals.put(each)
         if call.code() is not grpc.StatusCode.OK:
             raise DisconnectedError(call.code(), call.details())
         if not self.signs.note():
@@ -103,13 +124,17 @@ class Connection:
         return answer
 
     def next(self) -> tuple[str, bytes]:
-        """A stream and its next message, or ``LISTS_DUE``; waits for one.
+        """A stream and its next message, ``LISTS_DUE`` or ``NEWCOMERS_DUE``; waits for one.
 
         Raises ``DisconnectedError`` once a stream ended or lnd gives no sign of life,
         ``AbandonedError`` after :meth:`abandon`.
         """
         arrival: tuple[str, bytes] = self._take()
         return arrival
+
+    def expect_newcomers(self) -> None:
+        """Let ``NEWCOMERS_DUE`` come; once, however many there are until then."""
+        self._expects_newcomers.set()
 
     def abandon(self) -> None:
         """Let what waits in this connection, or will, raise ``AbandonedError`` at once."""
@@ -179,12 +204,20 @@ class Connection:
         return DisconnectedError(None, "it was closed")
 
     def _is_time_to_ask(self) -> bool:
-        """Wait until it is; false, and at once, after :meth:`close`."""
-        try:
-            self._inbox.get(timeout=ASK_SECONDS)
-        except queue.Empty:
-            return True
-        return False
+        """Wait until it is, and tell of newcomers; false, and at once, after :meth:`close`."""
+        for _ in range(_LOOKS):
+            try:
+                self._inbox.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                self._tell_of_newcomers()
+            else:
+                return False
+        return True
+
+    def _tell_of_newcomers(self) -> None:
+        if self._expects_newcomers.is_set():
+            self._expects_newcomers.clear()  # first: who comes from here on is looked at again
+            self._arrivals.put((NEWCOMERS_DUE, b""))
 
 
 def _code_of(ask: Any) -> grpc.StatusCode:

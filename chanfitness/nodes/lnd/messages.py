@@ -14,7 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from ...checks import extra
 from ...events import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     OpenChannel,
     OpenChannelEvent,
     PeerOfflineEvent,
@@ -23,6 +26,7 @@ from ...events import (
 from ...logs import Log
 from ...wire import OutPoint, Vertex
 from ..skipped_entries import SkippedEntries
+from ..transports import transport_of
 
 with extra("lnd"):
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -31,14 +35,20 @@ logger = Log("chanfitness.nodes.lnd")
 
 T = TypeVar("T")
 
-Event = OpenChannelEvent | ClosedChannelEvent | PeerOnlineEvent | PeerOfflineEvent
+
+class ListedChannel(NamedTuple):
+    """A channel of a list, with its description. ``alias``: its peer's, if it is known."""
+
+    channel: OpenChannel
+    description: ChannelDescribedEvent
+    alias: str | None
 
 
-class Activity(NamedTuple):
-    """A channel can be used, or cannot any more: its peer went, or its close has begun."""
+class ListedPeer(NamedTuple):
+    """A peer that is online. ``transport``: None if its address is not told."""
 
-    channel_point: OutPoint
-    is_active: bool
+    peer: Vertex
+    transport: str | None
 
 
 _COMMENT = re.compile(r"//.*")
@@ -47,6 +57,11 @@ _MESSAGE = re.compile(r"message (\w+) \{([^}]*)\}")
 _FIELD = re.compile(r"(repeated )?(\w+) (\w+) = (\d+);")
 
 _ONLINE, _OFFLINE = 0, 1
+
+_NO_ALIAS = "unable to lookup peer alias: "
+"""In place of an alias: how lnd begins to say why there is none."""
+
+_ALIAS_BYTES = 32  # at most: so a longer text that begins so is lnd's own
 
 
 def describe(text: str) -> descriptor_pb2.FileDescriptorProto:
@@ -58,9 +73,12 @@ def describe(text: str) -> descriptor_pb2.FileDescriptorProto:
     )
     kind = descriptor_pb2.FieldDescriptorProto
     types = {
+        "bool": kind.TYPE_BOOL,
         "bytes": kind.TYPE_BYTES,
         "int32": kind.TYPE_INT32,
+        "int64": kind.TYPE_INT64,
         "uint32": kind.TYPE_UINT32,
+        "uint64": kind.TYPE_UINT64,
     }
     for name, body in _MESSAGE.findall(text):
         message = file.message_type.add(name=name)
@@ -92,44 +110,59 @@ MESSAGES = _make_messages()
 """Message classes by their names."""
 
 
-def channel_event(raw: bytes) -> Event | Activity | None:
-    """What a message of ``SubscribeChannelEvents`` tells, or None: nothing for us.
+LIST_CHANNELS_REQUEST: bytes = MESSAGES["ListChannelsRequest"](
+    peer_alias_lookup=True
+).SerializeToString()
+"""Asks for all channels, with the aliases of their peers."""
+
+
+def channel_events(raw: bytes) -> list[object]:
+    """The events of a message of ``SubscribeChannelEvents``; none for kinds that are not read.
+
+    A channel that opened is inactive at first: lnd tells when it becomes active, once
+    the peer is ready as well. (In the message of its opening lnd always sets ``active``.)
 
     Raises ``ValueError`` for a bad key or channel point, ``DecodeError`` for
     what is no such message.
     """
     update = MESSAGES["ChannelEventUpdate"].FromString(raw)
     if update.HasField("open_channel"):
-        return OpenChannelEvent(*_channel(update.open_channel))
+        point, peer = _point_and_peer(update.open_channel)
+        return [
+            OpenChannelEvent(point, peer),
+            InactiveChannelEvent(point),
+            _description(point, update.open_channel),
+        ]
     if update.HasField("closed_channel"):
-        return ClosedChannelEvent(*_channel(update.closed_channel))
-    for name, is_active in (("active_channel", True), ("inactive_channel", False)):
-        if update.HasField(name):
-            return Activity(_channel_point(getattr(update, name)), is_active)
-    return None
+        return [ClosedChannelEvent(*_point_and_peer(update.closed_channel))]
+    if update.HasField("active_channel"):
+        return [ActiveChannelEvent(_channel_point(update.active_channel))]
+    if update.HasField("inactive_channel"):
+        return [InactiveChannelEvent(_channel_point(update.inactive_channel))]
+    return []
 
 
-def peer_event(raw: bytes) -> Event | None:
-    """What a message of ``SubscribePeerEvents`` tells; else as :func:`channel_event`."""
+def peer_events(raw: bytes) -> list[object]:
+    """The events of a message of ``SubscribePeerEvents``; else as :func:`channel_events`."""
     event = MESSAGES["PeerEvent"].FromString(raw)
     if event.type == _ONLINE:
-        return PeerOnlineEvent(_peer(event))
+        return [PeerOnlineEvent(_vertex(event.pub_key))]
     if event.type == _OFFLINE:
-        return PeerOfflineEvent(_peer(event))
-    return None
+        return [PeerOfflineEvent(_vertex(event.pub_key))]
+    return []
 
 
-def open_channels(raw: bytes) -> list[OpenChannel]:
+def listed_channels(raw: bytes) -> list[ListedChannel]:
     """The answer to ``ListChannels``; one that cannot be used is logged and left out.
 
     Raises ``DecodeError`` for what is no such message.
     """
-    return _usable(_channel, MESSAGES["ListChannelsResponse"].FromString(raw).channels)
+    return _usable(_listed_channel, MESSAGES["ListChannelsResponse"].FromString(raw).channels)
 
 
-def online_peers(raw: bytes) -> list[Vertex]:
-    """The answer to ``ListPeers``; else as :func:`open_channels`."""
-    return _usable(_peer, MESSAGES["ListPeersResponse"].FromString(raw).peers)
+def listed_peers(raw: bytes) -> list[ListedPeer]:
+    """The answer to ``ListPeers``; else as :func:`listed_channels`."""
+    return _usable(_listed_peer, MESSAGES["ListPeersResponse"].FromString(raw).peers)
 
 
 def _usable(decode: Callable[[Any], T], messages: Iterable[Any]) -> list[T]:
@@ -143,17 +176,57 @@ def _usable(decode: Callable[[Any], T], messages: Iterable[Any]) -> list[T]:
     return values
 
 
-def _channel(message: Any) -> OpenChannel:
-    return OpenChannel(OutPoint.parse(_text(message.channel_point)), _vertex(message.remote_pubkey))
+def _listed_channel(message: Any) -> ListedChannel:
+    point, peer = _point_and_peer(message)
+    return ListedChannel(
+        OpenChannel(point, peer, message.active),
+        _description(point, message),
+        _alias(message.peer_alias),
+    )
+
+
+def _description(point: OutPoint, message: Any) -> ChannelDescribedEvent:
+    return ChannelDescribedEvent(
+        point,
+        _short_channel_id(message),
+        message.capacity if message.capacity > 0 else None,
+        message.private,
+    )
+
+
+def _short_channel_id(message: Any) -> str | None:
+    """The place of the funding in the chain.
+
+    A zero-conf channel has none until the funding is confirmed; its ``chan_id`` is an alias
+    for good, a place that there is not.
+    """
+    number = message.zero_conf_confirmed_scid if message.zero_conf else message.chan_id
+    if not number:
+        return None
+    return f"{number >> 40}x{number >> 16 & 0xFFFFFF}x{number & 0xFFFF}"
+
+
+def _alias(name: bytes) -> str | None:
+    """The alias of a peer, whatever it is; None if lnd does not know it."""
+    alias = name.decode("utf-8", "replace")
+    is_excuse = alias.startswith(_NO_ALIAS) and len(name) > _ALIAS_BYTES
+    return None if is_excuse else alias or None
+
+
+def _listed_peer(message: Any) -> ListedPeer:
+    address = _text(message.address)
+    return ListedPeer(
+        _vertex(message.pub_key), transport_of(address, message.inbound) if address else None
+    )
+
+
+def _point_and_peer(message: Any) -> tuple[OutPoint, Vertex]:
+    return OutPoint.parse(_text(message.channel_point)), _vertex(message.remote_pubkey)
 
 
 def _channel_point(message: Any) -> OutPoint:
     txid = message.funding_txid_bytes[::-1].hex() or _text(message.funding_txid_str)
     return OutPoint.parse(f"{txid}:{message.output_index}")
-
-
-def _peer(message: Any) -> Vertex:
-    return _vertex(message.pub_key)
 
 
 def _vertex(key: bytes) -> Vertex:

@@ -38,7 +38,8 @@ class LndNode:
 
     TLS is always verified. Of lnd's RPC it calls ``SubscribeChannelEvents``,
     ``SubscribePeerEvents``, ``ListChannels``, ``ListPeers``, and ``State.GetState``, which
-    needs no macaroon, nothing else.
+    needs no macaroon, nothing else. The lists also describe peers (alias, transport) and
+    channels (short channel id, capacity, whether it is private): that needs no further right.
 
     lnd may restart, be locked, be frozen or away: monitoring is paused, as of its last
     sign of life if it fell silent, and goes on with a snapshot. Only if lnd refuses us

@@ -3,10 +3,10 @@
 Each connection subscribes first and then takes a snapshot, which has the time at which
 the lists were asked for; once an hour another is taken, to set right what was not told.
 What the streams send meanwhile is put as it comes, before the snapshot: a store lets it
-win over the lists.
+win over the lists. After a snapshot descriptions of peers and channels are put.
 
-A channel whose close has begun is inactive, and in no list, until the close is confirmed. For
-so long no snapshot is taken to set anything right: the channel would seem to be closed.
+No event says how a peer is reached. So after some came, the peers are listed to describe them,
+and after a channel opened the channels as well, for the alias of its peer.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import atexit
 import datetime
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from typing import Any, NamedTuple
 
 from ...checks import extra, quoted
@@ -25,20 +26,28 @@ from ...config import NOT_YET_KNOWN, NotYetKnown
 from ...core.watchable_queue import ENDED, WatchableQueue
 from ...errors import NodeError, ShuttingDownError
 from ...events import (
-    ClosedChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
-    OpenChannel,
+    OpenChannelEvent,
+    PeerOnlineEvent,
     SnapshotEvent,
 )
 from ...logs import Log
-from ...wire import OutPoint, Vertex
 from ..backoff import Backoff
 from ..inbox import Inbox
 from ..told_reasons import ToldReasons
 from . import messages as lnd_messages
-from .connection import CHANNEL_EVENTS, LIST_CHANNELS, LIST_PEERS, LISTS_DUE, Connection
+from .connection import (
+    CHANNEL_EVENTS,
+    LIST_CHANNELS,
+    LIST_PEERS,
+    LISTS_DUE,
+    NEWCOMERS_DUE,
+    Connection,
+)
+from .descriptions import Descriptions
 from .errors import AbandonedError, DisconnectedError
+from .messages import ListedChannel, ListedPeer
 from .settings import Credentials, Settings
 
 with extra("lnd"):
@@ -48,10 +57,10 @@ logger = Log("chanfitness.nodes.lnd")
 
 
 class _Lists(NamedTuple):
-    """The fields of a snapshot event: ``asked`` is when the lists were asked for."""
+    """What lnd listed. ``asked``: when the lists were asked for."""
 
-    channels: list[OpenChannel]
-    peers: list[Vertex]
+    channels: list[ListedChannel]
+    peers: list[ListedPeer]
     asked: datetime.datetime
 
 
@@ -87,7 +96,8 @@ class Watch:
         self._connection: Connection | None = None
         self._sees = False
         self._silent_since: datetime.datetime | None = None  # while it sees nothing
-        self._inactive: set[OutPoint] = set()  # as this connection told
+        self._descriptions = Descriptions()  # that this connection told
+        self._has_opened = False  # a channel has, since the channels were listed
         self._is_loss_told = False
         self._told = ToldReasons()
 
@@ -164,20 +174,22 @@ class Watch:
             self._connection = None
 
     def _follow(self, connection: Connection) -> None:
-        self._inactive.clear()
+        self._descriptions = Descriptions()
         try:
             connection.subscribe()
             # Of this answer nothing matters but that it came: by now lnd has begun both
             # streams. gRPC sends what is called before it has connected in any order, so
             # if asked for the lists at once, lnd might list first and listen later.
-            connection.ask(LIST_PEERS, self._pass_on)
+            connection.ask(LIST_PEERS, partial(self._pass_on, connection))
             self._see(self._ask_for_lists(connection))
             while True:
                 stream, raw = connection.next()
                 if stream == LISTS_DUE:
-                    self._set_right(self._ask_for_lists(connection))
+                    self._put_lists(SnapshotEvent, self._ask_for_lists(connection))
+                elif stream == NEWCOMERS_DUE:
+                    self._describe_newcomers(connection)
                 else:
-                    self._pass_on(stream, raw)
+                    self._pass_on(connection, stream, raw)
         except DecodeError:
             raise DisconnectedError(None, "it sent a message that cannot be read") from None
         finally:
@@ -187,14 +199,22 @@ class Watch:
 
     def _ask_for_lists(self, connection: Connection) -> _Lists:
         asked = self._clock.now()
-        channels = lnd_messages.open_channels(connection.ask(LIST_CHANNELS, self._pass_on))
-        peers = lnd_messages.online_peers(connection.ask(LIST_PEERS, self._pass_on))
-        return _Lists(channels, peers, asked)
+        return _Lists(self._list_channels(connection), self._list_peers(connection), asked)
+
+    def _list_channels(self, connection: Connection) -> list[ListedChannel]:
+        self._has_opened = False
+        meanwhile = partial(self._pass_on, connection)
+        request = lnd_messages.LIST_CHANNELS_REQUEST
+        return lnd_messages.listed_channels(connection.ask(LIST_CHANNELS, meanwhile, request))
+
+    def _list_peers(self, connection: Connection) -> list[ListedPeer]:
+        meanwhile = partial(self._pass_on, connection)
+        return lnd_messages.listed_peers(connection.ask(LIST_PEERS, meanwhile))
 
     # What is put.
 
     def _see(self, lists: _Lists) -> None:
-        self.updates.put(MonitoringResumedEvent(*lists))
+        self._put_lists(MonitoringResumedEvent, lists)
         self._sees = True
         self._is_loss_told = False
         self._backoff.succeeded()
@@ -206,34 +226,40 @@ class Watch:
             len(lists.peers),
         )
 
-    def _set_right(self, lists: _Lists) -> None:
-        if self._inactive.issubset(point for point, _ in lists.channels):
-            self.updates.put(SnapshotEvent(*lists))
+    def _put_lists(self, kind: type[MonitoringResumedEvent | SnapshotEvent], lists: _Lists) -> None:
+        channels, peers, asked = lists
+        self.updates.put(
+            kind([each.channel for each in channels], [each.peer for each in peers], asked)
+        )
+        self._put_all(self._descriptions.of_lists(channels, peers))
+
+    def _describe_newcomers(self, connection: Connection) -> None:
+        channels = self._list_channels(connection) if self._has_opened else []
+        self._put_all(self._descriptions.of_peers(channels, self._list_peers(connection)))
 
     def _cease_to_see(self) -> None:
         if self._sees:
             self.updates.put(MonitoringPausedEvent(self._silent_since))
             self._sees = False
 
-    def _pass_on(self, stream: str, raw: bytes) -> None:
-        decode = lnd_messages.channel_event if stream == CHANNEL_EVENTS else lnd_messages.peer_event
+    def _pass_on(self, connection: Connection, stream: str, raw: bytes) -> None:
+        is_of_channels = stream == CHANNEL_EVENTS
+        decode = lnd_messages.channel_events if is_of_channels else lnd_messages.peer_events
         try:
-            event = decode(raw)
+            events = decode(raw)
         except ValueError as error:
             logger.warning("skipped an event of lnd: %s", error)
             return
-        if isinstance(event, lnd_messages.Activity):
-            self._note_activity(*event)
-        elif event is not None:
-            if isinstance(event, ClosedChannelEvent):
-                self._inactive.discard(event.channel_point)
-            self.updates.put(event)
+        for event in events:
+            self._descriptions.note(event)
+            self._has_opened |= isinstance(event, OpenChannelEvent)
+            if isinstance(event, (OpenChannelEvent, PeerOnlineEvent)):
+                connection.expect_newcomers()
+        self._put_all(events)
 
-    def _note_activity(self, point: OutPoint, is_active: bool) -> None:
-        if is_active:
-            self._inactive.discard(point)
-        else:
-            self._inactive.add(point)
+    def _put_all(self, events: Iterable[object]) -> None:
+        for event in events:
+            self.updates.put(event)
 
     # What is told.
 

@@ -96,10 +96,10 @@ REAL += [raw for segment in SEGMENTS for raw in segment.answers.values()]
 @pytest.mark.parametrize(
     "reading",
     [
-        lnd_messages.channel_event,
-        lnd_messages.peer_event,
-        lnd_messages.open_channels,
-        lnd_messages.online_peers,
+        lnd_messages.channel_events,
+        lnd_messages.peer_events,
+        lnd_messages.listed_channels,
+        lnd_messages.listed_peers,
     ],
 )
 def test_any_message_is_read_or_refused(reading: Callable[[bytes], object]) -> None:
@@ -167,10 +167,11 @@ def follow(
                 )
             check(store)
             overview = store.get_overview(timeout=WAIT)
-    open_channels = lnd_messages.open_channels(lnd.answers[LIST_CHANNELS])
-    assert {(each.channel_point, each.peer) for each in overview.channels} == set(open_channels)
+    listed = lnd_messages.listed_channels(lnd.answers[LIST_CHANNELS])
+    open_channels = {each.channel for each in listed}
+    assert {(each.channel_point, each.peer) for each in overview.channels} == open_channels
     online = {each.peer for each in overview.peers if each.online}
-    assert online == set(lnd_messages.online_peers(lnd.answers[LIST_PEERS]))
+    assert online == {each.peer for each in lnd_messages.listed_peers(lnd.answers[LIST_PEERS])}
 
 
 def next_of(answers: deque[bytes], _: object) -> bytes | None:

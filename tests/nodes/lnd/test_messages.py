@@ -10,12 +10,12 @@ from importlib import resources
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
-from chanfitness import OpenChannel, OpenChannelEvent, PeerOnlineEvent
+from chanfitness import PeerOnlineEvent, Vertex
 from chanfitness.nodes.lnd import messages as lnd_messages
 
-from ...support.fake_lnd import online, opened
+from ...support.fake_lnd import message, online
 from ...support.stores import WAIT
-from ...support.values import ALICE, CHANNEL_1
+from ...support.values import ALICE
 
 PROTO = resources.files("chanfitness.nodes.lnd").joinpath("lnd.proto").read_text("utf-8")
 
@@ -40,7 +40,14 @@ def field_protos(kind: type) -> list[descriptor_pb2.FieldDescriptorProto]:
 
 def statement(field: descriptor_pb2.FieldDescriptorProto) -> str:
     kind = descriptor_pb2.FieldDescriptorProto
-    types = {kind.TYPE_BYTES: "bytes", kind.TYPE_INT32: "int32", kind.TYPE_UINT32: "uint32"}
+    types = {
+        kind.TYPE_BOOL: "bool",
+        kind.TYPE_BYTES: "bytes",
+        kind.TYPE_INT32: "int32",
+        kind.TYPE_INT64: "int64",
+        kind.TYPE_UINT32: "uint32",
+        kind.TYPE_UINT64: "uint64",
+    }
     name = types.get(field.type) or field.type_name.rpartition(".")[2]
     repeated = "repeated " if field.label == kind.LABEL_REPEATED else ""
     return f"{repeated}{name} {field.name} = {field.number}"
@@ -55,14 +62,14 @@ def test_nothing_is_registered_where_lnds_own_messages_would_be() -> None:
         theirs = descriptor_pb2.FileDescriptorProto(name=f"{package}.full.proto", package=package)
         theirs.message_type.add(name="Peer")
         descriptor_pool.Default().AddSerializedFile(theirs.SerializeToString())
-    assert lnd_messages.peer_event(online(ALICE)) == PeerOnlineEvent(ALICE)
+    assert lnd_messages.peer_events(online(ALICE)) == [PeerOnlineEvent(ALICE)]
 
 
 def test_a_key_may_be_in_either_case() -> None:
-    event = OpenChannelEvent(CHANNEL_1, ALICE)
-    raw = opened(OpenChannel(CHANNEL_1, ALICE))
-    assert lnd_messages.channel_event(raw) == event
-    assert lnd_messages.channel_event(raw.replace(str(ALICE).encode(), b"02" + b"AB" * 32)) != event
+    key = "02" + "ab" * 32
+    expected = [PeerOnlineEvent(Vertex.parse(key))]
+    for text in (key, key.upper()):
+        assert lnd_messages.peer_events(message((1, text))) == expected
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from chanfitness import (
     PeerOnlineEvent,
 )
 from chanfitness.nodes import told_reasons
-from chanfitness.nodes.lnd.messages import open_channels
+from chanfitness.nodes.lnd.messages import listed_channels
 
 from ...support.fake_lnd import (
     LIST_CHANNELS,
@@ -107,7 +107,7 @@ def test_what_cannot_be_used_of_a_snapshot_is_left_out(
 def test_a_long_list_of_nonsense_costs_few_lines_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert open_channels(message((11, b"")) * 1000) == []
+    assert listed_channels(message((11, b"")) * 1000) == []
     assert len(caplog.records) == 11
     assert caplog.messages[-1] == "and 990 more of that answer"
 

@@ -15,12 +15,10 @@ import pytest
 
 from chanfitness import (
     ChannelEventStore,
-    ClosedChannelEvent,
     ManualClock,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
-    OpenChannelEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -36,15 +34,11 @@ from ...support.fake_lnd import (
     FakeLnd,
     Link,
     Status,
-    active,
-    closed,
-    inactive,
     offline,
     online,
-    opened,
 )
 from ...support.inbox import Inbox
-from ...support.lnd_nodes import Timer, Watcher, a_node, next_of
+from ...support.lnd_nodes import Timer, Watcher, a_node, next_dated, next_of
 from ...support.stores import WAIT, running
 from ...support.values import ALICE, BOB, CHANNEL_1, SECOND, START
 
@@ -279,8 +273,10 @@ def test_a_question_that_comes_too_late_for_the_connection_is_none(
     class Late(Inbox):
         """Lets the thread ask once more after the connection was closed."""
 
+        is_closed = False
+
         def get(self, *, timeout: float | None) -> Any:
-            assert super().get(timeout=timeout) is None
+            self.is_closed = self.is_closed or super().get(timeout=timeout) is None
             raise queue.Empty
 
     with a_node(lnd, tmp_path) as (node, _):
@@ -297,50 +293,11 @@ def test_once_an_hour_the_lists_are_asked_for_and_put(lnd: FakeLnd, tmp_path: Pa
         for hour in (1, 2):
             lnd.set_state([channel][:hour], [ALICE, BOB][hour - 1 :])
             session.let_pass(HOUR)
-            snapshot = session.updates.get(timeout=WAIT)
+            snapshot = next_dated(session.updates)
             assert snapshot == SnapshotEvent(
                 [channel][:hour], [ALICE, BOB][hour - 1 :], START + hour * HOUR
             )
         assert lnd.calls.count(LIST_CHANNELS) == 3
-        assert session.updates.empty()
-
-
-@pytest.mark.parametrize("as_text", [False, True])
-def test_a_channel_whose_close_has_begun_is_not_taken_for_closed(
-    lnd: FakeLnd, tmp_path: Path, as_text: bool
-) -> None:
-    """It is inactive and in no list. Nothing is set right until its close is confirmed."""
-    channel, was_empty = OpenChannel(CHANNEL_1, ALICE), list[bool]()
-    is_put = threading.Event()
-
-    def confirm_before_the_second(_: object) -> None:
-        was_empty.append(session.updates.empty())
-        if len(was_empty) == 2:
-            session.link.channels.send(closed(channel))
-            assert is_put.wait(timeout=WAIT)
-
-    with watching(lnd, tmp_path) as session:
-        lnd.set_state([], [ALICE])
-        lnd.on = {LIST_CHANNELS: confirm_before_the_second}
-        session.link.channels.send(inactive(CHANNEL_1, as_text=as_text), opened(channel))
-        assert session.watcher.take() == OpenChannelEvent(CHANNEL_1, ALICE)
-        session.let_pass(2 * HOUR)
-        assert session.watcher.take() == ClosedChannelEvent(CHANNEL_1, ALICE)
-        is_put.set()
-        assert session.updates.get(timeout=WAIT) == SnapshotEvent([], [ALICE], START + 2 * HOUR)
-    assert was_empty == [True, True]
-
-
-def test_a_channel_that_is_active_again_and_in_no_list_is_set_right(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
-    channel = OpenChannel(CHANNEL_1, ALICE)
-    with watching(lnd, tmp_path) as session:
-        lnd.set_state([], [ALICE])
-        session.link.channels.send(inactive(CHANNEL_1), active(CHANNEL_1), opened(channel))
-        assert session.watcher.take() == OpenChannelEvent(CHANNEL_1, ALICE)
-        session.let_pass(HOUR)
-        assert session.updates.get(timeout=WAIT) == SnapshotEvent([], [ALICE], START + HOUR)
 
 
 def test_what_comes_while_they_are_asked_for_is_put_before_them(
@@ -379,15 +336,15 @@ def test_a_stray_event_stands_for_an_hour_at_most(lnd: FakeLnd, tmp_path: Path) 
     handled: Any = queue.SimpleQueue()
     with a_node(lnd, tmp_path) as (node, _):
         timer = Timer(clock, node)
-        config = node.config(clock=clock, on_event=lambda event, _: handled.put(type(event)))
+        config = node.config(clock=clock, on_event=lambda event, _: handled.put(event))
         with running(ChannelEventStore(config)) as store:
             link = lnd.accept()
-            assert handled.get(timeout=WAIT) is MonitoringResumedEvent
+            assert isinstance(next_of(handled), MonitoringResumedEvent)
             link.peers.send(online(ALICE), online(ALICE), offline(ALICE))
             for kind in (PeerOnlineEvent, PeerOnlineEvent, PeerOfflineEvent):
-                assert handled.get(timeout=WAIT) is kind
+                assert isinstance(next_of(handled), kind)
             assert not store.get_peer_info(ALICE, timeout=WAIT).online
             timer.pass_until(START + HOUR)
-            assert handled.get(timeout=WAIT) is SnapshotEvent
+            assert isinstance(next_of(handled), SnapshotEvent)
             info = store.get_peer_info(ALICE, timeout=WAIT)
             assert (info.online, info.flap_count) == (True, 1)
