@@ -51,7 +51,7 @@ class Inbox:
     def get(self, *, timeout: float | None) -> Any:
         ends = None if timeout is None else self.clock.now() + timedelta(seconds=timeout)
         while True:
-            item = self._until.popleft() if self._until else self._items.get()
+            item = self._next()
             if isinstance(item, Gate):
                 item.reached.set()
                 assert item.opened.wait(timeout=WAIT)
@@ -64,6 +64,14 @@ class Inbox:
                 raise queue.Empty
             self.clock.set(item.time)
             item.done.set()
+
+    def _next(self) -> Any:
+        """The next item; time passes only once there is no other."""
+        if self._until:
+            with contextlib.suppress(queue.Empty):
+                return self._items.get_nowait()
+            return self._until.popleft()
+        return self._items.get()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
