@@ -122,7 +122,8 @@ class LightningRpc:
                 raise ValueError(f"more than {LONGEST_ANSWER} bytes")
         if not answer:
             raise OSError("it hung up")
-        return _result(json.loads(answer))
+        # Aliases are text of strangers, which lightningd passes on as it came.
+        return _result(json.loads(answer.decode("utf-8", "replace")))
 
 
 def _result(answer: object) -> object:
