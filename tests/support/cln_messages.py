@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from chanfitness import OutPoint, Vertex
@@ -44,7 +46,21 @@ def channels(*entries: object) -> dict[str, Any]:
     return {"channels": list(entries)}
 
 
-def peers(*online: Vertex, offline: tuple[Vertex, ...] = ()) -> dict[str, Any]:
-    """An answer of ``listpeers``."""
-    entries = [{"id": str(peer), "connected": True} for peer in online]
+def connection(peer: Vertex, address: str, direction: str | None = "out") -> dict[str, Any]:
+    """A ``connect``."""
+    where = {"type": "ipv4", "address": address, "port": 9735}
+    return {"id": str(peer), "direction": direction, "address": where}
+
+
+def peers(
+    *online: Vertex,
+    offline: tuple[Vertex, ...] = (),
+    addresses: Mapping[Vertex, object] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """An answer of ``listpeers``; ``addresses``: what is in the ``netaddr`` of each peer."""
+    entries = [
+        {"id": str(peer), "connected": True}
+        | ({"netaddr": [addresses[peer]]} if peer in addresses else {})
+        for peer in online
+    ]
     return {"peers": entries + [{"id": str(peer), "connected": False} for peer in offline]}

@@ -37,8 +37,10 @@ class Node:
         self.rpc = rpc
         self.online: dict[Vertex, None] = {}
         self.entries: dict[str, dict[str, Any]] = {}
+        self.addresses: dict[Vertex, str] = {}
+        self.says_reestablished = False  # it is no old one
         self.watcher: Watcher | None = None
-        self._relist()
+        self.relist()
 
     @contextmanager
     def watched(self, **more: Any) -> Iterator[ChannelEventStore]:
@@ -72,26 +74,31 @@ class Node:
     def connect(self, *peers: Vertex) -> None:
         for peer in peers:
             self.online[peer] = None
-            self._relist()
+            self.relist()
             self.tell("connect", {"id": str(peer)})
 
     def disconnect(self, *peers: Vertex) -> None:
         for peer in peers:
             del self.online[peer]
-            self._relist()
+            self.relist()
             self.tell("disconnect", {"id": str(peer)})
 
     def set_state(
         self, name: str, point: OutPoint, peer: Vertex, state: str = NORMAL, **more: Any
     ) -> None:
         self.entries[name] = entry(name, point, peer, state, **more)
-        self._relist()
+        self.relist()
         self.tell("channel_state_changed", change(name, peer, state))
+
+    def reestablish(self, *names: str) -> None:
+        """The channels of these ids can be used; nobody is told."""
+        for name in names:
+            self.entries[name]["reestablished"] = True
 
     def restart(self) -> None:
         """Its peers are gone, and nobody was told."""
         self.online.clear()
-        self._relist()
+        self.relist()
 
     @contextmanager
     def held(self) -> Iterator[Watcher]:
@@ -112,16 +119,20 @@ class Node:
         """Its socket answers with nonsense."""
         self.rpc.answer = (lambda method, params: "?") if silent else self.rpc.listed
 
-    def _relist(self) -> None:
+    def relist(self) -> None:
         for words in self.entries.values():
             words["peer_connected"] = Vertex.parse(words["peer_id"]) in self.online
+            if not words["peer_connected"]:
+                words.pop("reestablished", None)
+            elif self.says_reestablished:
+                words.setdefault("reestablished", False)
         offline = tuple(
             peer
             for words in self.entries.values()
             if (peer := Vertex.parse(words["peer_id"])) not in self.online
         )
         self.rpc.listings = {
-            "listpeers": peers(*self.online, offline=offline),
+            "listpeers": peers(*self.online, offline=offline, addresses=self.addresses),
             "listpeerchannels": channels(*self.entries.values()),
         }
 

@@ -31,6 +31,7 @@ Answer = Callable[[str, dict[str, Any]], object]
 class RpcServer:
     """The socket of a lightningd, which answers from ``listings``, or as ``answer`` says.
 
+    ``aliases``: what ``listnodes`` says, by a peer's key.
     ``asked`` gets each question when it has come: the method and its parameters.
     """
 
@@ -41,6 +42,7 @@ class RpcServer:
             "listpeerchannels": {"channels": []},
         }
         self.others: Listings = {"notifications": {}}
+        self.aliases: dict[str, object] = {}
         self.answer: Answer = self.listed
         self.asked: queue.SimpleQueue[tuple[str, dict[str, Any]]] = queue.SimpleQueue()
         self.on_question: Callable[[dict[str, Any]], object] = bool
@@ -52,6 +54,8 @@ class RpcServer:
 
     def listed(self, method: str, params: dict[str, Any]) -> object:
         """As lightningd: all, or what is about one peer."""
+        if method == "listnodes":
+            return nodes(params["id"], self.aliases)
         result = (self.others | self.listings)[method]
         if "id" in params:
             channels = result["channels"]
@@ -99,6 +103,12 @@ class RpcServer:
         elif result is not None:
             answer = {"jsonrpc": "2.0", "id": question["id"], "result": result}
             connection.sendall(json.dumps(answer).encode() + b"\n\n")
+
+
+def nodes(peer: str, aliases: dict[str, object]) -> dict[str, object]:
+    """An answer of ``listnodes`` about one peer, which need not be known."""
+    known = [{"nodeid": peer, "alias": aliases[peer]}] if peer in aliases else []
+    return {"nodes": known}
 
 
 def _read_json(connection: socket.socket) -> Any:

@@ -1,8 +1,11 @@
-"""Which channels of a lightningd are open, and what its words mean as events.
+"""Which channels of a lightningd are open and active, and what its words mean as events.
 
 A channel is open from ``CHANNELD_NORMAL`` until its close is confirmed. lightningd
 names it by a ``channel_id``, which stays, where a splice gives it a new channel
-point. No notification has the channel point, so for some a listing is needed. Pure.
+point. No notification has the channel point, so for some a listing is needed.
+
+A channel is active while both ends have reestablished it, until its close begins. Of
+that no notification tells: a listing does, and a ``disconnect`` ends it. Pure.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ...checks import quoted
 from ...events import (
+    ActiveChannelEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
@@ -37,8 +42,10 @@ from .names import Names
 logger = Log(__name__)
 
 Event = (
-    ChannelMovedEvent
+    ActiveChannelEvent
+    | ChannelMovedEvent
     | ClosedChannelEvent
+    | InactiveChannelEvent
     | MonitoringResumedEvent
     | OpenChannelEvent
     | SnapshotEvent
@@ -72,15 +79,44 @@ class Channels:
         """The channel point that each name of a channel leads to, also of a closed one."""
         return self._names.points()
 
+    @property
+    def peers(self) -> list[Vertex]:
+        """The peers that have an open channel, each once."""
+        return list(dict.fromkeys(channel.peer for channel in self._open.values()))
+
+    def point(self, channel_id: str) -> OutPoint | None:
+        """The channel point of an open channel."""
+        channel = self._open.get(channel_id)
+        return None if channel is None else channel.channel_point
+
     def lacks_short_id(self, peer: Vertex) -> bool:
         """Whether an open channel with this peer has no short channel id so far."""
         return any(self._open[channel_id].peer == peer for channel_id in self._unnamed)
 
-    def note_names(self, listed: Iterable[Listed]) -> None:
-        """Note what a listing calls open channels, and nothing else of it."""
+    def connected(self, peer: Vertex) -> None:
+        """Take it that nothing is known of whether the channels of a peer are active.
+
+        So the listing after it is told, also where it says what was told before.
+        """
+        for channel_id in self._of(peer):
+            self._open[channel_id] = OpenChannel(*self._open[channel_id])
+
+    def disconnected(self, peer: Vertex, at: datetime.datetime) -> list[Event]:
+        """What becomes of the active channels of a peer that goes."""
+        active = [channel_id for channel_id in self._of(peer) if self._open[channel_id].active]
+        return [event for channel_id in active for event in self._became(False, channel_id, at)]
+
+    def relisted(self, listed: Iterable[Listed], at: datetime.datetime) -> list[Event]:
+        """Note names of open channels that are listed, and tell which became active or inactive.
+
+        ``at``: when the listing came. What opens, moves or closes is left to notifications.
+        """
+        events: list[Event] = []
         for each in listed:
             if self._open.get(each.channel_id) == each.channel:
                 self._note_names(each)
+                events += self._became(each.channel.active, each.channel_id, at)
+        return events
 
     def snapshot(
         self,
@@ -109,6 +145,7 @@ class Channels:
             if self._is_open(each, was_open):
                 channels.append(each.channel)
                 self._add(each)
+                self._became(each.channel.active, each.channel_id, asked)
             elif each.state in CLOSED:
                 self._forget(each.channel_id)  # though it may be listed twice
                 if was_open:
@@ -136,7 +173,8 @@ class Channels:
             return [ClosedChannelEvent(*known, at)]
         self._wonder_at(change.state)
         if not self.needs_listing(change):
-            return []
+            is_closing = known is not None and change.state in CLOSING
+            return self._became(False, change.channel_id, at) if is_closing else []
         for each in listed:
             if each.channel_id == change.channel_id:
                 return self._found(change, each, at)
@@ -149,11 +187,25 @@ class Channels:
             return []  # it closes without ever having opened
         self._add(listed._replace(short_id=change.short_id or listed.short_id))
         (point, peer) = listed.channel
+        events: list[Event] = []
         if known is None:
-            return [OpenChannelEvent(point, peer, at)]
-        if known.channel_point != point:
-            return [ChannelMovedEvent(known.channel_point, point, peer, at)]
-        return []
+            events = [OpenChannelEvent(point, peer, at)]
+        elif known.channel_point != point:
+            events = [ChannelMovedEvent(known.channel_point, point, peer, at)]
+        active = False if change.state in CLOSING else listed.channel.active
+        return events + self._became(active, change.channel_id, at)
+
+    def _became(self, active: bool | None, channel_id: str, at: datetime.datetime) -> list[Event]:
+        """Note whether a channel is active, which None leaves, and tell it if it is news."""
+        point, peer = channel = self._open[channel_id]
+        if active is None or active is channel.active:
+            return []
+        self._open[channel_id] = OpenChannel(point, peer, active)
+        return [(ActiveChannelEvent if active else InactiveChannelEvent)(point, at)]
+
+    def _of(self, peer: Vertex) -> list[str]:
+        """The channel ids of the open channels with one peer."""
+        return [name for name, channel in self._open.items() if channel.peer == peer]
 
     def _names_of(self, points: set[OutPoint]) -> dict[str, OutPoint]:
         """The channel points by channel id; where that is not known, by what it would be."""
@@ -173,7 +225,9 @@ class Channels:
             logger.warning("a channel is in a state that is not known: %s", quoted(state))
 
     def _add(self, listed: Listed) -> None:
-        self._open[listed.channel_id] = listed.channel
+        known = self._open.get(listed.channel_id)
+        active = None if known is None else known.active  # a splice keeps it
+        self._open[listed.channel_id] = OpenChannel(*listed.channel, active)
         self._ids[listed.channel_id] = listed.channel.channel_point
         self._note_names(listed)
 

@@ -8,25 +8,29 @@ from typing import TypeVar
 from ...logs import Log
 from ...wire import Vertex
 from ..told_reasons import ToldReasons
-from .messages import Listed, Listing, parse_channels, parse_listing
+from .messages import Listed, Listing, parse_alias, parse_channels, parse_listing
 from .rpc_client import LightningRpc, RpcError
 
 logger = Log(__name__)
 
 T = TypeVar("T")
 
-_PEER_FIELDS = {"peers": [{"id": True, "connected": True}]}
+_PEER_FIELDS = {"peers": [{"id": True, "connected": True, "netaddr": True}]}
+_NODE_FIELDS = {"nodes": [{"alias": True}]}
 _CHANNEL_FIELDS = {
     "channels": [
         {
             "peer_id": True,
             "peer_connected": True,
+            "reestablished": True,
             "state": True,
             "short_channel_id": True,
             "alias": {"local": True, "remote": True},
             "channel_id": True,
             "funding_txid": True,
             "funding_outnum": True,
+            "total_msat": True,
+            "private": True,
             "state_changes": [{"old_state": True, "new_state": True}],
         }
     ]
@@ -70,6 +74,15 @@ class ListingClient:
             return parse_channels(self._call("listpeerchannels", params, _CHANNEL_FIELDS))
 
         return self._asked(ask)
+
+    def alias_of(self, peer: Vertex) -> str | None:
+        """The alias that one peer gave itself, or None. Without an answer nothing is missed."""
+        try:
+            return parse_alias(self._call("listnodes", {"id": str(peer)}, _NODE_FIELDS))
+        except (RpcError, ValueError) as error:
+            if self._told.is_due(str(error)):
+                logger.warning("cannot learn an alias, asking again within an hour: %s", error)
+            return None
 
     def _call(self, method: str, params: dict[str, object], fields: object) -> object:
         answer = self._rpc.call(method, params, fields)

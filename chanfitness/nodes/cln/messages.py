@@ -43,9 +43,22 @@ CLOSING = frozenset(
 """On its way to a close that is not confirmed; a channel that never opened may be, too."""
 CLOSED = frozenset({"FUNDING_SPEND_SEEN", "ONCHAIN", "CLOSED"})
 
+_NEVER_ACTIVE_AGAIN = CLOSING | CLOSED
+
 _OF_A_FUNDED_CHANNEL = ("channel_id", "funding_txid", "funding_outnum")
 _CHANNEL_ID = re.compile(r"[0-9a-f]{64}")
 SHORT_ID = re.compile(r"[0-9]{1,8}x[0-9]{1,8}x[0-9]{1,5}")
+_MSAT = re.compile(r"([0-9]{1,19})(?:msat)?")
+_MSAT_A_SATOSHI = 1000
+_WEBSOCKET = "(ws)"  # in front of an address
+
+
+class Connection(NamedTuple):
+    """A ``connect``; ``inbound``: whether the peer connected to this node."""
+
+    peer: Vertex
+    address: str | None
+    inbound: bool | None
 
 
 class StateChange(NamedTuple):
@@ -58,7 +71,7 @@ class StateChange(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A channel as ``listpeerchannels`` has it.
+    """A channel as ``listpeerchannels`` has it; ``capacity`` in satoshi.
 
     ``was_open``: it is open, or was before its close began. ``aliases``: short channel
     ids that it has until its own, or as well, here and with its peer.
@@ -70,13 +83,24 @@ class Listed(NamedTuple):
     short_id: str | None
     was_open: bool
     aliases: tuple[str, ...] = ()
+    capacity: int | None = None
+    private: bool | None = None
+
+    @property
+    def awaits_reestablishing(self) -> bool:
+        """Whether it is inactive, and becomes active once its peer and this node have talked."""
+        return self.channel.active is False and self.state in OPEN
 
 
 class Listing(NamedTuple):
-    """What there is now: the channels that have a channel point, and who is online."""
+    """What there is now: the channels that have a channel point, and who is online.
+
+    ``addresses``: of peers that are online, as far as they are listed.
+    """
 
     channels: list[Listed]
     online: list[Vertex]
+    addresses: dict[Vertex, str]
 
 
 def payload(topic: str, params: object) -> dict[str, object]:
@@ -88,8 +112,30 @@ def payload(topic: str, params: object) -> dict[str, object]:
 
 
 def parse_peer(params: dict[str, object]) -> Vertex:
-    """The peer that a ``connect`` or a ``disconnect`` is about."""
+    """The peer that a ``disconnect`` is about."""
     return _vertex(params.get("id"))
+
+
+def parse_connection(params: dict[str, object]) -> Connection:
+    """What a ``connect`` says. An address or a direction that cannot be used is None."""
+    address = params.get("address")
+    host = address.get("address", address.get("name")) if isinstance(address, dict) else None
+    return Connection(
+        _vertex(params.get("id")),
+        host if isinstance(host, str) else None,
+        {"in": True, "out": False}.get(str(params.get("direction"))),
+    )
+
+
+def parse_alias(nodes: object) -> str | None:
+    """The alias that ``listnodes`` answered of one node; None if it never announced one."""
+    with SkippedEntries(logger) as skipped:
+        for entry in _entries(nodes, "nodes", skipped):
+            alias = entry.get("alias")
+            if not isinstance(alias, str | None):
+                raise ValueError(f"expected an alias, got {quoted(alias)}")
+            return alias
+    return None
 
 
 def parse_change(params: dict[str, object]) -> StateChange:
@@ -108,13 +154,19 @@ def parse_change(params: dict[str, object]) -> StateChange:
 def parse_listing(peers: object, channels: object) -> Listing:
     """What ``listpeers`` and then ``listpeerchannels`` answered."""
     online: dict[Vertex, bool] = {}
+    addresses: dict[Vertex, str] = {}
     with SkippedEntries(logger) as skipped:
         for entry in _entries(peers, "peers", skipped):
-            _note_online(online, entry.get("id"), entry.get("connected"), skipped)
+            peer = _note_online(online, entry.get("id"), entry.get("connected"), skipped)
+            address = _address(entry.get("netaddr"))
+            if peer is not None and address is not None:
+                addresses[peer] = address
         for entry in _entries(channels, "channels", skipped):  # it is the newer one
             _note_online(online, entry.get("peer_id"), entry.get("peer_connected"), skipped)
     return Listing(
-        parse_channels(channels), [peer for peer, is_online in online.items() if is_online]
+        parse_channels(channels),
+        [peer for peer, is_online in online.items() if is_online],
+        {peer: address for peer, address in addresses.items() if online[peer]},
     )
 
 
@@ -122,11 +174,14 @@ def parse_channels(channels: object) -> list[Listed]:
     """What ``listpeerchannels`` answered, less what has no channel point yet."""
     listed = []
     with SkippedEntries(logger) as skipped:
-        for entry in _entries(channels, "channels", skipped):
+        entries = list(_entries(channels, "channels", skipped))
+        # lightningd does since v24.02, for the channels of peers that are connected.
+        says_reestablished = any("reestablished" in entry for entry in entries)
+        for entry in entries:
             if None in (entry.get(name) for name in _OF_A_FUNDED_CHANNEL):
                 continue
             try:
-                listed.append(_listed(entry))
+                listed.append(_listed(entry, says_reestablished))
             except (ValueError, TypeError) as error:
                 skipped.because("cannot use a channel that lightningd lists: %s", error)
     return listed
@@ -161,26 +216,53 @@ def _entries(result: object, name: str, skipped: SkippedEntries) -> Iterator[dic
 
 def _note_online(
     online: dict[Vertex, bool], peer: object, connected: object, skipped: SkippedEntries
-) -> None:
-    if isinstance(connected, bool):
-        try:
-            online[_vertex(peer)] = connected
-        except ValueError as error:
-            skipped.because("cannot use a peer that lightningd lists: %s", error)
+) -> Vertex | None:
+    """Note whether a peer is online, and return it, unless that cannot be told."""
+    if not isinstance(connected, bool):
+        return None
+    try:
+        vertex = _vertex(peer)
+    except ValueError as error:
+        skipped.because("cannot use a peer that lightningd lists: %s", error)
+        return None
+    online[vertex] = connected
+    return vertex
 
 
-def _listed(entry: dict[str, object]) -> Listed:
+def _listed(entry: dict[str, object], says_reestablished: bool) -> Listed:
     state, txid, index = entry.get("state"), entry["funding_txid"], entry["funding_outnum"]
     if not isinstance(state, str):
         raise ValueError(f"expected a state, got {quoted(state)}")
+    point = OutPoint(txid, index)  # type: ignore[arg-type]
+    active = _activity(entry, state) if says_reestablished or state in _NEVER_ACTIVE_AGAIN else None
+    private = entry.get("private")
     return Listed(
         _channel_id(entry["channel_id"]),
-        OpenChannel(OutPoint(txid, index), _vertex(entry.get("peer_id"))),  # type: ignore[arg-type]
+        OpenChannel(point, _vertex(entry.get("peer_id")), active),
         state,
         _short_id(entry.get("short_channel_id")),
         state in OPEN or (state in CLOSING and _has_been_open(entry.get("state_changes"))),
         _aliases(entry.get("alias")),
+        _satoshi(entry.get("total_msat")),
+        private if isinstance(private, bool) else None,
     )
+
+
+def _activity(entry: dict[str, object], state: str) -> bool:
+    is_reestablished = entry.get("peer_connected") is True and entry.get("reestablished") is True
+    return is_reestablished and state not in _NEVER_ACTIVE_AGAIN
+
+
+def _satoshi(msat: object) -> int | None:
+    """Of an amount, which is a number, or was text such as "1000msat" before v23.08."""
+    match = _MSAT.fullmatch(str(msat)) if type(msat) in (int, str) else None
+    return int(match[1]) // _MSAT_A_SATOSHI if match else None
+
+
+def _address(addresses: object) -> str | None:
+    """The one address in a ``netaddr``."""
+    address = addresses[0] if isinstance(addresses, list) and addresses else None
+    return address.removeprefix(_WEBSOCKET) if isinstance(address, str) else None
 
 
 def _has_been_open(changes: object) -> bool:

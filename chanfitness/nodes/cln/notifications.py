@@ -1,4 +1,4 @@
-"""What a lightningd says while all is seen, as events, in its order.
+"""What a lightningd says and lists, as events, in its order.
 
 A change of state that takes a listing to be understood waits for one, and whatever
 comes of the same channel waits behind it. Peers do not wait for channels.
@@ -10,12 +10,32 @@ import datetime
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from ...events import PeerOfflineEvent, PeerOnlineEvent
+from ...events import (
+    InactiveChannelEvent,
+    MonitoringResumedEvent,
+    OpenChannel,
+    OpenChannelEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    SnapshotEvent,
+)
 from ...logs import Log
 from ...wire import Vertex
 from .channels import Channels
+from .descriptions import Descriptions
+from .follow_ups import Alias, FollowUps, Relisted
 from .listings import ListingClient
-from .messages import Listed, StateChange, parse_change, parse_peer, payload
+from .messages import (
+    OPEN,
+    Connection,
+    Listed,
+    Listing,
+    StateChange,
+    parse_change,
+    parse_connection,
+    parse_peer,
+    payload,
+)
 
 logger = Log(__name__)
 
@@ -39,7 +59,7 @@ class Notification(NamedTuple):
 
 
 class Notifications:
-    """Turns notifications into events. For one thread.
+    """Turns notifications and answers into events. For one thread.
 
     ``put`` gets the events, ``publish`` is called after those of channels.
     ``is_latest``: whether nothing came since.
@@ -49,12 +69,16 @@ class Notifications:
         self,
         channels: Channels,
         listings: ListingClient,
+        follow_ups: FollowUps,
+        *,
         put: Callable[[Sequence[object]], object],
         is_latest: Callable[[Notification], bool],
         publish: Callable[[], object],
     ) -> None:
         self._channels = channels
         self._listings = listings
+        self._follow_ups = follow_ups
+        self._descriptions = Descriptions()
         self._put = put
         self._is_latest = is_latest
         self._publish = publish
@@ -68,28 +92,85 @@ class Notifications:
     def forget(self) -> None:
         """Drop what waits: a snapshot is to have it."""
         self._waiting.clear()
+        self._follow_ups.clear()
+        self._descriptions.disconnected_all()
+
+    def snapshot(
+        self,
+        kind: type[MonitoringResumedEvent | SnapshotEvent],
+        listing: Listing,
+        asked: datetime.datetime,
+        remembered: Sequence[OpenChannel],
+    ) -> None:
+        """Tell what a listing of everything says; arguments as of ``Channels.snapshot``."""
+        channels, descriptions, online = self._channels, self._descriptions, set(listing.online)
+        self._put(channels.snapshot(kind, listing, asked, remembered))
+        listed = [each for each in listing.channels if channels.point(each.channel_id)]
+        descriptions.keep(
+            [each.channel.channel_point for each in listed], [*channels.peers, *listing.online]
+        )
+        for each in listed:
+            self._put(descriptions.listed_channel(each, asked))
+        self._put(descriptions.listed_peers(listing.addresses, asked))
+        self._publish()
+        waiting = [each.channel.peer for each in listed if each.awaits_reestablishing]
+        self._follow_ups.relist_all(peer for peer in waiting if peer in online)
+        self._follow_ups.look_up(channels.peers)
 
     def take(self, notification: Notification) -> None:
         """Tell what it means, after what waits, if there is an answer now."""
         self._resolve(notification)
-        if notification.topic == "channel_state_changed":
+        topic, _, at = notification
+        if topic == "channel_state_changed":
             change = notification.parsed(parse_change)
             if change is not None:
+                self._follow_ups.told(change.peer)
                 self._change(change, notification)
+        elif topic == "connect":
+            connection = notification.parsed(parse_connection)
+            if connection is not None:
+                self._follow_ups.told(connection.peer)
+                self._connected(connection, at)
         else:
             peer = notification.parsed(parse_peer)
             if peer is not None:
-                online = notification.topic == "connect"
-                self._put(
-                    [(PeerOnlineEvent if online else PeerOfflineEvent)(peer, notification.at)]
-                )
-                self._complete_names(peer, notification)
+                self._follow_ups.told(peer)
+                self._disconnected(peer, at)
 
-    def _complete_names(self, peer: Vertex, notification: Notification) -> None:
-        """Ask for a short channel id that came meanwhile: no notification tells of it."""
-        if self._channels.lacks_short_id(peer) and self._may_ask(notification):
-            self._channels.note_names(self._listings.channels_of(peer) or [])
-            self._publish()
+    def take_answer(self, answer: Relisted | Alias) -> None:
+        """Tell what is news in the answer to a follow-up."""
+        if isinstance(answer, Alias):
+            self._put(self._descriptions.alias(*answer))
+        elif self._follow_ups.is_current(answer):
+            self._relisted(answer)
+
+    def _relisted(self, answer: Relisted) -> None:
+        peer, listed, at = answer
+        self._put(self._channels.relisted(listed, at))
+        for each in listed:
+            if self._channels.point(each.channel_id) == each.channel.channel_point:
+                self._put(self._descriptions.listed_channel(each, at))
+        self._publish()
+        if not any(each.awaits_reestablishing for each in listed):
+            self._follow_ups.end(peer)
+
+    def _connected(self, connection: Connection, at: datetime.datetime) -> None:
+        peer = connection.peer
+        online = PeerOnlineEvent(peer, at)
+        if peer in self._channels.peers:
+            self._put([*self._descriptions.connected(connection, at), online])
+            self._channels.connected(peer)
+            self._follow_ups.relist(peer)
+        else:  # the store may not know it yet, or no more
+            self._descriptions.forget(peer)
+            self._put([online, *self._descriptions.connected(connection, at)])
+
+    def _disconnected(self, peer: Vertex, at: datetime.datetime) -> None:
+        self._put([PeerOfflineEvent(peer, at), *self._channels.disconnected(peer, at)])
+        self._descriptions.disconnected(peer)
+        self._follow_ups.end(peer)
+        if self._channels.lacks_short_id(peer):  # no notification tells of it
+            self._follow_ups.relist(peer)
 
     def _may_ask(self, notification: Notification) -> bool:
         """Whether to ask now: a lightningd that does not answer, only at its latest word."""
@@ -117,5 +198,22 @@ class Notifications:
             self._tell(change, at, listed)
 
     def _tell(self, change: StateChange, at: datetime.datetime, listed: list[Listed]) -> None:
-        self._put(self._channels.take(change, at, listed))
+        events = self._channels.take(change, at, listed)
+        self._put(events)
+        self._describe(change, at, listed)
         self._publish()
+        if any(isinstance(event, OpenChannelEvent) for event in events):
+            self._follow_ups.look_up([change.peer])
+        if change.state in OPEN and any(isinstance(each, InactiveChannelEvent) for each in events):
+            self._follow_ups.relist(change.peer)
+
+    def _describe(self, change: StateChange, at: datetime.datetime, listed: list[Listed]) -> None:
+        point = self._channels.point(change.channel_id)
+        if point is None:
+            return
+        for each in listed:
+            if each.channel_id == change.channel_id:
+                told = each._replace(short_id=change.short_id or each.short_id)
+                self._put(self._descriptions.listed_channel(told, at))
+                return
+        self._put(self._descriptions.short_id(point, change.short_id, at))

@@ -9,6 +9,7 @@ again at its next notification.
 Twice a minute the thread asks for a sign of life. When none came for too long,
 because lightningd was frozen or this process was, the time since the last one is blind,
 and a new snapshot is taken. Once an hour the lists are compared with what is known.
+What else it asks for waits until nothing is in the inbox; the answers go through it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from ...wire import OutPoint
 from ..inbox import Inbox
 from ..signs_of_life import ASK_SECONDS, LISTS_PERIOD, SignsOfLife, elapsed
 from .channels import Channels
+from .follow_ups import Alias, FollowUps, Relisted
 from .listings import ListingClient
 from .messages import Listing
 from .notifications import Notification, Notifications
@@ -81,6 +83,9 @@ class _Lists(NamedTuple):
     asked: datetime.datetime
 
 
+_Item = Notification | threading.Event | _Stop | _Gap | _Lists | Relisted | Alias
+
+
 class Watcher:
     """Keeps the figures of one lightningd's channels, in the database ``path``.
 
@@ -109,6 +114,7 @@ class Watcher:
         self._rpc = rpc
         self._listings = ListingClient(rpc, self._note_answer)
         self._after_start = after_start
+        self._follow_ups = FollowUps(self._listings, self._clock, self._inbox)
         self._feed: Server[object] = Server()
         feed = self._feed.subscribe()
         self._storage = SqliteStorage(path)
@@ -241,7 +247,12 @@ class Watcher:
             self._asked = self._read_clock()
             self._channels = channels = Channels(self._storage.channel_ids)
             self._notifications = Notifications(
-                channels, self._listings, self._put, self._is_latest, self._publish
+                channels,
+                self._listings,
+                self._follow_ups,
+                put=self._put,
+                is_latest=self._is_latest,
+                publish=self._publish,
             )
             if self._after_start is not None:
                 self._guarded(self._after_start, self._store)
@@ -250,25 +261,27 @@ class Watcher:
         self._started.set()
         return self._failure is None
 
-    def _next(self) -> Notification | threading.Event | _Stop | _Gap | _Lists | None:
-        """The next item; None when a sign of life is to be asked for."""
+    def _next(self) -> _Item | None:
+        """The next item; None when a question is due."""
         try:
-            item: Notification | threading.Event | _Stop | _Gap | _Lists
-            item = self._inbox.get(timeout=self._until_asking())
+            item: _Item = self._inbox.get(timeout=self._until_asking())
         except queue.Empty:
-            with suppress(Exception):
-                self._asked = self._read_clock()
             return None
         return item
 
     def _until_asking(self) -> float | None:
-        """Seconds to wait until a sign of life is to be asked for; None: it never is."""
+        """Seconds to wait until a question is due; None: it never is."""
         if self._failure is not None:
             return None
         with suppress(Exception):  # a clock that fails is no reason not to go on
-            since = elapsed(self._asked, self._read_clock())
-            return max(ASK_SECONDS - since.total_seconds(), 0)
+            follow_up, sign = self._follow_ups.seconds(), self._until_sign()
+            return sign if follow_up is None else min(sign, follow_up)
         return ASK_SECONDS
+
+    def _until_sign(self) -> float:
+        """Seconds to wait until a sign of life is to be asked for."""
+        since = elapsed(self._asked, self._read_clock())
+        return max(ASK_SECONDS - since.total_seconds(), 0)
 
     def _guarded(self, do: Callable[..., object], *arguments: object) -> None:
         try:
@@ -276,14 +289,16 @@ class Watcher:
         except Exception:
             logger.exception("could not handle %s", quoted(arguments))
 
-    def _take(self, item: Notification | _Lists | None) -> None:
-        if not self._sees:
-            if item is None or item is self._latest:
+    def _take(self, item: Notification | _Lists | Relisted | Alias | None) -> None:
+        if item is None:
+            self._ask()
+        elif not self._sees:
+            if item is self._latest:
                 self._look()  # what is told is in the snapshot that is to come
-        elif item is None:
-            self._ask_for_a_sign()
         elif isinstance(item, _Lists):
             self._compare(item)
+        elif isinstance(item, Relisted | Alias):
+            self._notifications.take_answer(item)
         else:
             self._notifications.take(item)
             if self._notifications.waiting > MAXIMUM_CHANGES:
@@ -312,6 +327,16 @@ class Watcher:
             self._sees = True
             self._known_already = told
             logger.info("watching: channels %d, peers online %d", len(self._channels), online)
+
+    def _ask(self) -> None:
+        if self._until_sign() > 0:
+            self._follow_ups.ask()
+            return
+        self._asked = self._read_clock()
+        if self._sees:
+            self._ask_for_a_sign()
+        else:
+            self._look()
 
     # While all is seen.
 
@@ -355,8 +380,7 @@ class Watcher:
     ) -> None:
         overview = self._store.get_overview(timeout=_STORE_TIMEOUT)
         remembered = [OpenChannel(each.channel_point, each.peer) for each in overview.channels]
-        self._put(self._channels.snapshot(kind, *lists, remembered))
-        self._publish()
+        self._notifications.snapshot(kind, *lists, remembered)
 
     def _publish(self) -> None:
         """Let others know which channel has which name; after the events that told it."""

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from chanfitness import (
+    ActiveChannelEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
@@ -20,7 +22,7 @@ from chanfitness.nodes.cln.channels import Channels, Event
 from chanfitness.nodes.cln.messages import Listed, Listing, StateChange
 
 from ...support.cln_messages import channel_id, id_of
-from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START
+from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START, outpoint
 
 ID = channel_id(7)
 NORMAL = "CHANNELD_NORMAL"
@@ -44,8 +46,9 @@ def listed(
     short_id: str | None = None,
     was_open: bool = True,
     aliases: tuple[str, ...] = (),
+    active: bool | None = None,
 ) -> Listed:
-    return Listed(name, OpenChannel(point, peer), state, short_id, was_open, aliases)
+    return Listed(name, OpenChannel(point, peer, active), state, short_id, was_open, aliases)
 
 
 def changed(state: str, *, name: str = ID, short_id: str | None = None) -> StateChange:
@@ -55,7 +58,7 @@ def changed(state: str, *, name: str = ID, short_id: str | None = None) -> State
 def watched(*channels: Listed) -> Channels:
     """Channels that were listed as open."""
     known = Channels({})
-    known.snapshot(MonitoringResumedEvent, Listing(list(channels), []), AT, [])
+    known.snapshot(MonitoringResumedEvent, Listing(list(channels), [], {}), AT, [])
     return known
 
 
@@ -65,7 +68,7 @@ def resumed(
     """What is told of a listing, after this was remembered, all with Alice."""
     known = Channels(ids or {})
     open_before = [OpenChannel(point, ALICE) for point in remembered]
-    return known.snapshot(MonitoringResumedEvent, Listing(channels, [ALICE]), AT, open_before)
+    return known.snapshot(MonitoringResumedEvent, Listing(channels, [ALICE], {}), AT, open_before)
 
 
 def snapshot(*points: OutPoint) -> MonitoringResumedEvent:
@@ -114,11 +117,22 @@ def test_the_first_state_that_confirms_a_close_is_the_close(first: str) -> None:
         assert channels.take(changed(back_and_forth), AT) == []
 
 
-@pytest.mark.parametrize("state", [*CLOSING, "CHANNELD_AWAITING_SPLICE"])
-def test_a_channel_on_its_way_to_a_close_or_a_splice_is_open(state: str) -> None:
-    channels = watched(listed(CHANNEL_1))
+@pytest.mark.parametrize("active", [True, None])
+@pytest.mark.parametrize("state", CLOSING)
+def test_a_channel_on_its_way_to_a_close_is_open_and_inactive(
+    state: str, active: bool | None
+) -> None:
+    channels = watched(listed(CHANNEL_1, active=active))
     assert not channels.needs_listing(changed(state))
+    assert channels.take(changed(state), AT) == [InactiveChannelEvent(CHANNEL_1, AT)]
     assert channels.take(changed(state), AT) == []
+    assert len(channels) == 1
+
+
+def test_a_channel_on_its_way_to_a_splice_is_open_and_active() -> None:
+    channels = watched(listed(CHANNEL_1, active=True))
+    assert not channels.needs_listing(changed("CHANNELD_AWAITING_SPLICE"))
+    assert channels.take(changed("CHANNELD_AWAITING_SPLICE"), AT) == []
     assert len(channels) == 1
 
 
@@ -133,7 +147,8 @@ def test_a_channel_whose_opening_was_missed_opens_late(state: str) -> None:
     channels = watched()
     assert channels.needs_listing(changed(state))
     assert channels.take(changed(state), AT, [listed(CHANNEL_1, state)]) == [
-        OpenChannelEvent(CHANNEL_1, ALICE, AT)
+        OpenChannelEvent(CHANNEL_1, ALICE, AT),
+        InactiveChannelEvent(CHANNEL_1, AT),
     ]
 
 
@@ -184,6 +199,60 @@ def test_a_splice_that_is_given_up_is_no_event() -> None:
     assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == []
 
 
+# Activity.
+
+
+@pytest.mark.parametrize(
+    ("active", "told"),
+    [
+        (True, [ActiveChannelEvent(CHANNEL_1, AT)]),
+        (False, [InactiveChannelEvent(CHANNEL_1, AT)]),
+        (None, []),
+    ],
+)
+def test_a_channel_opens_as_active_as_it_is_listed(active: bool | None, told: list[Event]) -> None:
+    events = watched().take(changed(NORMAL), AT, [listed(CHANNEL_1, active=active)])
+    assert events == [OpenChannelEvent(CHANNEL_1, ALICE, AT), *told]
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_a_splice_keeps_whether_a_channel_is_active(active: bool) -> None:
+    channels = watched(listed(CHANNEL_1, active=active))
+    for point, listed_active in ((CHANNEL_2, active), (CHANNEL_3, None)):
+        (event,) = channels.take(changed(NORMAL), AT, [listed(point, active=listed_active)])
+        assert isinstance(event, ChannelMovedEvent)
+    assert channels.relisted([listed(CHANNEL_3, active=active)], AT) == []
+
+
+def test_the_active_channels_of_a_peer_that_goes_become_inactive() -> None:
+    ids = [channel_id(number) for number in range(4)]
+    channels = watched(
+        listed(CHANNEL_1, name=ids[0], active=True),
+        listed(CHANNEL_2, name=ids[1], active=False),
+        listed(CHANNEL_3, name=ids[2], active=None),
+        listed(outpoint(4), name=ids[3], active=True, peer=BOB),
+    )
+    assert channels.disconnected(ALICE, AT) == [InactiveChannelEvent(CHANNEL_1, AT)]
+    assert channels.disconnected(ALICE, AT) == []
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_what_is_listed_after_a_connect_is_told_even_if_it_is_no_news(active: bool) -> None:
+    event = ActiveChannelEvent if active else InactiveChannelEvent
+    channels = watched(listed(CHANNEL_1, active=active))
+    assert channels.relisted([listed(CHANNEL_1, active=active)], AT) == []
+    channels.connected(ALICE)
+    for told in ([event(CHANNEL_1, AT)], []):
+        assert channels.relisted([listed(CHANNEL_1, active=active)], AT) == told
+
+
+def test_a_snapshot_says_what_is_active() -> None:
+    entries = [listed(CHANNEL_1, active=True), listed(CHANNEL_2, name=channel_id(8), active=False)]
+    (event,) = resumed(entries, [])
+    assert isinstance(event, MonitoringResumedEvent)
+    assert [channel.active for channel in event.open_channels] == [True, False]
+
+
 # Names.
 
 
@@ -216,7 +285,7 @@ def test_an_alias_never_hides_the_name_of_another_channel() -> None:
 def test_an_alias_that_a_peer_changes_does_not_pile_up() -> None:
     channels = watched(listed(CHANNEL_1))
     for number in range(1000):
-        channels.note_names([listed(CHANNEL_1, aliases=(f"{number}x1x1",))])
+        channels.relisted([listed(CHANNEL_1, aliases=(f"{number}x1x1",))], AT)
     assert len(channels.names) == 3
 
 
@@ -236,15 +305,14 @@ def test_a_short_channel_id_is_not_lacking_any_more_when_the_channel_has_closed(
     assert not channels.lacks_short_id(ALICE)
 
 
-def test_only_open_channels_get_names_of_a_listing_that_is_for_names() -> None:
+def test_only_open_channels_get_names_and_activity_when_they_are_listed_again() -> None:
     channels = watched(listed(CHANNEL_1))
-    channels.note_names(
-        [
-            listed(CHANNEL_1, short_id="1x1x1"),
-            listed(CHANNEL_2, short_id="2x2x2"),
-            listed(CHANNEL_3, name=channel_id(8), short_id="3x3x3"),
-        ]
-    )
+    again = [
+        listed(CHANNEL_1, short_id="1x1x1"),
+        listed(CHANNEL_2, short_id="2x2x2", active=True),
+        listed(CHANNEL_3, name=channel_id(8), short_id="3x3x3", active=True),
+    ]
+    assert channels.relisted(again, AT) == []
     assert channels.names == dict.fromkeys([ID, str(CHANNEL_1), "1x1x1"], CHANNEL_1)
 
 
@@ -258,7 +326,7 @@ def test_a_snapshot_has_what_is_open_until_its_close_is_confirmed(state: str) ->
 
 @pytest.mark.parametrize("state", [*NOT_YET, *CLOSED])
 def test_a_snapshot_has_not_what_is_not_open_yet_or_any_more(state: str) -> None:
-    assert resumed([listed(CHANNEL_1, state, was_open=False)], []) == [snapshot()]
+    assert resumed([listed(CHANNEL_1, state, was_open=False)], [], {}) == [snapshot()]
 
 
 @pytest.mark.parametrize("state", CLOSING)
@@ -327,7 +395,7 @@ def test_a_splice_and_a_close_that_were_not_seen_are_told_in_order() -> None:
 
 def test_ids_of_what_is_not_listed_are_kept_and_of_what_closed_are_not() -> None:
     channels = Channels({ID: CHANNEL_1, channel_id(8): CHANNEL_2})
-    listing = Listing([listed(CHANNEL_1, "ONCHAIN", was_open=False)], [])
+    listing = Listing([listed(CHANNEL_1, "ONCHAIN", was_open=False)], [], {})
     channels.snapshot(MonitoringResumedEvent, listing, AT, [])
     assert channels.ids == {channel_id(8): CHANNEL_2}
 
@@ -341,7 +409,7 @@ def test_a_snapshot_keeps_the_order_of_the_listing_and_all_peers(
         listed(CHANNEL_2, name=channel_id(8), peer=BOB),
         listed(CHANNEL_1, peer=ALICE),
     ]
-    (event,) = known.snapshot(kind, Listing(entries, [BOB, ALICE]), AT, [])
+    (event,) = known.snapshot(kind, Listing(entries, [BOB, ALICE], {}), AT, [])
     open_channels = [OpenChannel(CHANNEL_2, BOB), OpenChannel(CHANNEL_1, ALICE)]
     assert event == kind(open_channels, [BOB, ALICE], AT)
 

@@ -29,6 +29,8 @@ from ...support.inbox import Inbox
 from ...support.plugin_process import plugin_here
 from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, START
 
+NO_TIME = timedelta(0)
+
 __all__ = ["clock", "inbox", "rpc", "wire"]
 
 TWINS = OutPoint("ab" * 32, 1), OutPoint("ab" * 32, 12)
@@ -135,40 +137,47 @@ def test_what_cannot_be_a_name_is_refused(name: object) -> None:
 
 
 def test_a_short_channel_id_that_comes_late_is_known_from_the_peers_next_notification(
-    wire: Wire, rpc: RpcServer
+    wire: Wire, rpc: RpcServer, inbox: Inbox
 ) -> None:
     rpc.listings["listpeerchannels"] = channels(
         entry(channel_id(1), CHANNEL_1, ALICE, short_channel_id="1x1x1"),
         entry(channel_id(2), CHANNEL_2, BOB, alias={"local": "16000000x1x2"}),
     )
     tell(wire, "channel_state_changed", change(channel_id(2), BOB, NORMAL))
+    inbox.let_pass(NO_TIME)
     assert wire.refusal("chanfitness-history", "700000x1x0")[0] == FAILED
     (_, ours) = rpc.listings["listpeerchannels"]["channels"]
     ours["short_channel_id"] = "700000x1x0"
     asked = rpc.asked.qsize()
-    tell(wire, "connect", {"id": str(ALICE)})
+    tell(wire, "connect", {"id": str(CAROL)})
+    tell(wire, "disconnect", {"id": str(ALICE)})
+    inbox.let_pass(NO_TIME)
     assert rpc.asked.qsize() == asked
     tell(wire, "connect", {"id": str(BOB)})
+    inbox.let_pass(NO_TIME)
     answer = wire.result("chanfitness-history", "700000x1x0")
     assert answer == wire.result("chanfitness-history", "16000000x1x2")
     assert answer["channel_point"] == str(CHANNEL_2)
     asked = rpc.asked.qsize()
     tell(wire, "disconnect", {"id": str(BOB)})
+    inbox.let_pass(NO_TIME)
     assert rpc.asked.qsize() == asked
 
 
 def test_a_short_channel_id_that_cannot_be_asked_for_is_asked_for_later(
-    wire: Wire, rpc: RpcServer
+    wire: Wire, rpc: RpcServer, inbox: Inbox
 ) -> None:
     rpc.listings["listpeerchannels"] = channels(entry(channel_id(2), CHANNEL_2, BOB))
     tell(wire, "channel_state_changed", change(channel_id(2), BOB, NORMAL))
     rpc.answer = lambda method, params: "?"
     tell(wire, "connect", {"id": str(BOB)})
+    inbox.let_pass(NO_TIME)
     rpc.listings["listpeerchannels"] = channels(
         entry(channel_id(2), CHANNEL_2, BOB, short_channel_id="2x2x2")
     )
     rpc.answer = rpc.listed
     tell(wire, "disconnect", {"id": str(BOB)})
+    inbox.let_pass(NO_TIME)
     assert wire.result("chanfitness-peer", "2x2x2")["peer"] == str(BOB)
 
 

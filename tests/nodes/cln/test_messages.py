@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 
 from chanfitness import OpenChannel, OutPoint
 from chanfitness.nodes.cln.messages import (
+    CLOSED,
+    CLOSING,
     StateChange,
     first_generation_id,
+    parse_alias,
     parse_change,
     parse_channels,
+    parse_connection,
     parse_listing,
     parse_peer,
     payload,
@@ -148,8 +152,8 @@ def test_a_bad_entry_costs_that_entry(
     assert [each.channel for each in listed] == [OpenChannel(CHANNEL_1, ALICE)]
     texts = [record.getMessage() for record in caplog.records]
     assert [text.partition(":")[0] for text in texts] == [
-        "cannot use a channel that lightningd lists",
         "cannot use one of the channels that lightningd lists",
+        "cannot use a channel that lightningd lists",
     ]
     assert all(text.isprintable() for text in texts)
 
@@ -240,3 +244,128 @@ def test_nonsense_is_refused_and_never_worse(first: Any, second: Any, third: Any
     ):
         with contextlib.suppress(ValueError):
             parse()
+
+
+# Activity and descriptions.
+
+
+def activity(*entries: dict[str, object]) -> list[bool | None]:
+    return [each.channel.active for each in parse_channels(channels(*entries))]
+
+
+@pytest.mark.parametrize("state", ["CHANNELD_NORMAL", "CHANNELD_AWAITING_SPLICE"])
+@pytest.mark.parametrize("is_connected", [True, False])
+@pytest.mark.parametrize("is_reestablished", [True, False])
+def test_a_channel_is_active_if_it_is_reestablished_with_a_peer_that_is_there(
+    state: str, is_connected: bool, is_reestablished: bool
+) -> None:
+    words = entry(
+        ID,
+        CHANNEL_1,
+        ALICE,
+        state,
+        peer_connected=is_connected,
+        reestablished=is_reestablished,
+    )
+    assert activity(words) == [is_connected and is_reestablished]
+
+
+@pytest.mark.parametrize("state", sorted(CLOSING | CLOSED))
+def test_a_channel_whose_close_has_begun_is_inactive(state: str) -> None:
+    words = entry(ID, CHANNEL_1, ALICE, state)
+    assert activity(words, {**words, "peer_connected": True, "reestablished": True}) == [
+        False,
+        False,
+    ]
+
+
+def test_a_list_that_never_says_reestablished_does_not_say_what_is_active() -> None:
+    here = entry(ID, CHANNEL_1, ALICE, peer_connected=True)
+    gone = entry(channel_id(2), CHANNEL_2, BOB, peer_connected=False)
+    assert activity(here, gone) == [None, None]
+    assert activity({**here, "reestablished": True}, gone) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("msat", "satoshi"),
+    [
+        (1_000_000_999, 1_000_000),
+        ("16777215000msat", 16_777_215),
+        ("1000", 1),
+        (0, 0),
+        (None, None),
+        (True, None),
+        (1.5, None),
+        (-1000, None),
+        ("1sat", None),
+        ("\x1b[2J", None),
+        (10**30, None),
+        ("9" * 5000 + "msat", None),
+        ({}, None),
+    ],
+)
+def test_the_capacity_is_in_whole_satoshi(msat: object, satoshi: int | None) -> None:
+    (listed,) = parse_channels(channels(entry(ID, CHANNEL_1, ALICE, total_msat=msat)))
+    assert listed.capacity == satoshi
+
+
+@pytest.mark.parametrize(("private", "known"), [(True, True), (False, False), (1, None)])
+def test_whether_a_channel_is_private_is_listed(private: object, known: bool | None) -> None:
+    (listed,) = parse_channels(channels(entry(ID, CHANNEL_1, ALICE, private=private)))
+    assert listed.private is known
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ({"type": "ipv4", "address": "203.0.113.5", "port": 9735}, "203.0.113.5"),
+        ({"type": "torv3", "address": "abc.onion", "port": 9735}, "abc.onion"),
+        ({"type": "websocket", "subtype": "ipv6", "address": "2001:db8::1"}, "2001:db8::1"),
+        ({"type": "unresolved", "name": "node.example", "port": 9735}, "node.example"),
+        ({"type": "local socket", "socket": "/run/x"}, None),
+        ({"address": 5}, None),
+        (None, None),
+        ("203.0.113.5", None),
+    ],
+)
+def test_a_connect_tells_an_address(address: object, host: str | None) -> None:
+    assert parse_connection({"id": str(ALICE), "address": address}) == (ALICE, host, None)
+
+
+@pytest.mark.parametrize(
+    ("direction", "inbound"), [("in", True), ("out", False), ("up", None), (None, None), ([], None)]
+)
+def test_a_connect_tells_a_direction(direction: object, inbound: bool | None) -> None:
+    assert parse_connection({"id": str(ALICE), "direction": direction}).inbound is inbound
+
+
+@pytest.mark.parametrize(
+    ("netaddr", "address"),
+    [
+        (["203.0.113.5:9735"], "203.0.113.5:9735"),
+        (["(ws)203.0.113.5:9735"], "203.0.113.5:9735"),
+        ([], None),
+        (None, None),
+        ([None], None),
+        ("203.0.113.5:9735", None),
+    ],
+)
+def test_the_address_of_a_peer_is_the_one_that_is_listed(
+    netaddr: object, address: str | None
+) -> None:
+    listed = {"id": str(ALICE), "connected": True, "netaddr": netaddr}
+    gone = {"id": str(BOB), "connected": False, "netaddr": netaddr}
+    addresses = parse_listing({"peers": [listed, gone]}, channels()).addresses
+    assert addresses == ({} if address is None else {ALICE: address})
+
+
+def test_a_node_that_was_never_announced_has_no_alias() -> None:
+    assert parse_alias({"nodes": []}) is None
+    assert parse_alias({"nodes": [{"nodeid": str(ALICE)}]}) is None
+    assert parse_alias({"nodes": [{"alias": "\x1b[2J"}]}) == "\x1b[2J"
+
+
+@pytest.mark.parametrize("nodes", [None, [], {}, {"nodes": [{"alias": 5}]}])
+def test_an_alias_that_is_no_text_is_an_error(nodes: object) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse_alias(nodes)

@@ -254,10 +254,10 @@ def test_while_not_all_is_seen_each_answer_says_so(
 
 
 def test_too_many_questions_at_once_are_refused(
-    tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, rpc: RpcServer, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plugin_module, "MAXIMUM_QUESTIONS", 3)
-    with plugin_here(tmp_path, catch_up=WAIT) as wire:
+    with plugin_here(tmp_path, clock=inbox.clock, inbox=inbox, catch_up=WAIT) as wire:
         wire.result("chanfitness")
         rpc.answer = lambda method, params: None  # so that the answer to the first has to wait
         wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL))

@@ -246,6 +246,8 @@ def test_a_fault_is_an_answer_too(tmp_path: Path, rpc: RpcServer) -> None:
 
     clock = BrokenClock(START)
     with plugin_here(tmp_path, clock=clock) as wire:
+        while rpc.asked.get(timeout=WAIT)[0] != "listnodes":
+            pass  # it has yet to ask, by that clock
         wire.result("chanfitness")
         clock.is_broken = True
         assert wire.refusal("chanfitness") == (

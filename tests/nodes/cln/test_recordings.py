@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from copy import deepcopy
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from chanfitness import ManualClock
+from chanfitness import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
+    ChannelMovedEvent,
+    InactiveChannelEvent,
+    ManualClock,
+    MonitoringResumedEvent,
+    OutPoint,
+    PeerDescribedEvent,
+)
 from chanfitness.nodes.cln.watcher import TOPICS
 from chanfitness.periods import OWN_OUTAGE, outage_settings
 from chanfitness.recording.format import parse_time, read
@@ -17,7 +27,7 @@ from chanfitness.recording.replay import replay
 from chanfitness.reports.formats import report
 from chanfitness.reports.tables import TOTALS
 
-from ...support.fake_lightningd import Notification, RpcServer, Wire, recorded
+from ...support.fake_lightningd import Listings, Notification, RpcServer, Wire, recorded
 from ...support.inbox import Inbox
 from ...support.paths import DATA
 from ...support.plugin_process import plugin_here
@@ -36,6 +46,7 @@ class Segment(NamedTuple):
 
 
 NEVER = Segment(time("23:59:59"))
+NORMAL = "CHANNELD_NORMAL"
 SEGMENTS = {
     "cln-regtest": [
         Segment(time("11:27:33.681006")),
@@ -47,6 +58,14 @@ SEGMENTS = {
         Segment(time("11:38:40.309588"), killed_at=time("11:38:51.436872")),
         Segment(time("11:38:58.864606")),
     ],
+}
+
+
+NOT_WRITTEN = {
+    ActiveChannelEvent,
+    InactiveChannelEvent,
+    ChannelDescribedEvent,
+    PeerDescribedEvent,
 }
 
 
@@ -66,6 +85,7 @@ class Told:
                 self._tell(segment, of_it, directory)
 
     def _tell(self, segment: Segment, notifications: list[Notification], directory: Path) -> None:
+        self._connected: set[str] = set()
         self._clock.set(segment.at)
         with plugin_here(
             directory,
@@ -82,13 +102,24 @@ class Told:
     def _notify(self, wire: Wire, notification: Notification) -> None:
         at, topic, params, listings = notification
         self._inbox.pass_until(at)
-        self._rpc.listings = listings
+        if topic in ("connect", "disconnect"):
+            change = self._connected.add if topic == "connect" else self._connected.discard
+            change(params[topic]["id"])
+        self._rpc.listings = self._with_the_connected(listings)
         if topic == "shutdown":
             self.answer = wire.result("chanfitness")
             wire.send({"method": topic, "params": params})
         elif topic in TOPICS:
             wire.send({"method": topic, "params": params})
             assert wire.result("chanfitness")["as_of"]  # it has all that was told
+
+    def _with_the_connected(self, listings: Listings) -> Listings:
+        """As lightningd lists them at once; the next listing was recorded some time later."""
+        listings = deepcopy(listings)
+        for entry in listings["listpeerchannels"]["channels"]:
+            if entry["peer_id"] in self._connected and not entry["peer_connected"]:
+                entry.update(peer_connected=True, reestablished=False)
+        return listings
 
 
 @pytest.mark.parametrize("name", SEGMENTS)
@@ -101,7 +132,71 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
 
     told = Told(name, tmp_path)
 
-    assert [(utc, event._replace(at=None)) for utc, event in told.events] == written
+    told_as_written = [
+        (utc, event._replace(at=None))
+        for utc, event in told.events
+        if type(event) not in NOT_WRITTEN
+    ]
+    assert told_as_written == written
     with expected.open("rb") as lines:
         replayed = replay(lines, expected.name, **outage_settings(OWN_OUTAGE))
     assert told.answer == {**report(TOTALS, replayed).as_object(), "sees": True}
+
+
+def points_by_id(name: str) -> dict[str, OutPoint]:
+    """The last channel point of each channel that was recorded."""
+    return {
+        entry["channel_id"]: OutPoint(entry["funding_txid"], entry["funding_outnum"])
+        for each in recorded(f"{name}.jsonl")
+        for entry in each.listings.get("listpeerchannels", {"channels": []})["channels"]
+        if "funding_txid" in entry
+    }
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
+def test_what_is_active_in_the_end_is_what_was_listed_last(name: str, tmp_path: Path) -> None:
+    active: dict[OutPoint, bool | None] = {}
+    for _, event in Told(name, tmp_path).events:
+        if isinstance(event, MonitoringResumedEvent):
+            active |= {each.channel_point: each.active for each in event.open_channels}
+        elif isinstance(event, ActiveChannelEvent | InactiveChannelEvent):
+            active[event.channel_point] = isinstance(event, ActiveChannelEvent)
+        elif isinstance(event, ChannelMovedEvent):
+            active[event.new_channel_point] = active.pop(event.channel_point)
+
+    *_, last = recorded(f"{name}.jsonl")
+    listed = last.listings["listpeerchannels"]["channels"]
+    reestablished = {each["channel_id"] for each in listed if each["state"] == NORMAL}
+    points = points_by_id(name)
+    assert {points[each] for each in reestablished} == {
+        point for point, is_active in active.items() if is_active
+    }
+
+
+@pytest.mark.parametrize("name", SEGMENTS)
+def test_a_channel_is_active_soon_after_a_peer_came_back_and_inactive_when_it_goes(
+    name: str, tmp_path: Path
+) -> None:
+    events = Told(name, tmp_path).events
+    inactive = [utc for utc, event in events if isinstance(event, InactiveChannelEvent)]
+    changes = [each for each in recorded(f"{name}.jsonl") if each.topic in TOPICS]
+    assert set(inactive) <= {each.at for each in changes}
+    comes = [each.at for each in changes if each.topic != "disconnect"]
+    for utc, event in events:
+        if isinstance(event, ActiveChannelEvent):
+            assert any(timedelta(0) <= utc - at < timedelta(seconds=5) for at in comes)
+
+
+def test_peers_and_channels_are_described_as_they_were_recorded(tmp_path: Path) -> None:
+    events = [event for _, event in Told("cln-regtest", tmp_path).events]
+    short_ids = {each.short_channel_id for each in events if type(each) is ChannelDescribedEvent}
+    assert short_ids == {"114x1x1", "114x2x0", "120x1x0", "126x1x0", "126x2x1", "132x1x0"}
+    transports = {
+        (str(each.peer)[:6], each.transport) for each in events if type(each) is PeerDescribedEvent
+    }
+    assert transports == {
+        ("0269c5", "local"),
+        ("03803c", "local"),
+        ("024a8e", "local"),  # we to it
+        ("024a8e", "unknown"),  # it to us
+    }
