@@ -63,12 +63,21 @@ class Accounts(Queries):
                 self._add(channel)
             else:
                 self._keep_closed(channel)
-            if log.history is None and self._retention.history is not None:
-                log.history = History(self._timeline.instant(), log.is_online)
+            if self._retention.history is not None:
+                self._begin_history(channel)
             info = channel.info(saved.position * MICROSECOND)
             if not _ZERO <= info.usable <= info.uptime <= info.lifetime:
                 raise ValueError(f"channel {channel.point} with {info.uptime} of {info.lifetime}")
         self._forget_all_unneeded()
+
+    def _begin_history(self, channel: Channel) -> None:
+        """Keep what was not kept before, of the channel and of its peer."""
+        log, now = channel.log, self._timeline.instant()
+        if log.history is None:
+            log.history = History(now, log.is_online)
+            self._touch_in_place(channel)
+        if channel.activity is None and channel.begin_activity(now):
+            self._touch_in_place(channel)
 
     # Channels and peers.
 

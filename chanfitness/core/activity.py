@@ -17,13 +17,16 @@ from .history import History
 from .saved_state import MICROSECOND
 from .timeline import Instant
 
+_NOT_KEPT = 64  # so many changes, which is any number that histories are cut by
+
 
 class Activity(History):
     """One channel's changes between inactive and not, from the first time that it was.
 
     In the names of :class:`History` it is *online* while it is not inactive, and its
     *outages* are the times in which it was. ``measure`` of a change is the channel's uptime
-    until then, in microseconds. A kept change takes 21 bytes. Not thread-safe.
+    until then, in microseconds. Neither spell leaves a change if it has no length: what is said
+    in blind time counts as it was said last. A kept change takes 21 bytes. Not thread-safe.
     """
 
     __slots__ = ("_uptimes",)
@@ -42,6 +45,23 @@ class Activity(History):
     def _begun(cls, change: Sequence[int], online: bool) -> Self:
         position, segment, uptime = change
         return cls((position * MICROSECOND, segment), uptime, online=online)
+
+    @classmethod
+    def not_kept_until(cls, at: Instant, uptime: int, *, online: bool) -> Self:
+        """One that begins anew: there were changes before ``at``, which were not kept."""
+        activity = cls(at, uptime, online=online)
+        activity._cut = _NOT_KEPT
+        return activity
+
+    @property
+    def _is_open(self) -> bool:
+        return True
+
+    def undo_after(self, position: datetime.timedelta) -> None:
+        """Take back the changes that are later than ``position``."""
+        latest = position // MICROSECOND
+        while self._positions[-1] > latest:
+            self.undo()
 
     def unknown_until(self, position: datetime.timedelta) -> Instant | None:
         """The first instant from ``position`` on from which sums are known; None: it is."""

@@ -95,8 +95,8 @@ class History:
         """
         position, segment = at
         microseconds, positions = position // MICROSECOND, self._positions
-        if not self.online and positions[-1] == microseconds:
-            self._end_no_outage()
+        if positions[-1] == microseconds and self._is_open:
+            self._end_no_spell()
             return False
         is_due = False
         if len(positions) % _MARK_EVERY == 0:
@@ -117,12 +117,17 @@ class History:
             uptime = measure - since[0] - uptime
         self._marks.append(self._marks[-1] + uptime)
 
-    def _end_no_outage(self) -> None:
-        """Take back an outage of no length."""
+    @property
+    def _is_open(self) -> bool:
+        """Whether the last change is taken back if the next is at its position."""
+        return not self.online
+
+    def _end_no_spell(self) -> None:
+        """Take back a spell of no length."""
         if len(self) > 1:
             self.undo()
         else:
-            self.online = True
+            self.online = not self.online
 
     def offline_from(self, at: Instant) -> None:
         """The peer went offline ``at``, which may be where the history begins."""
@@ -178,8 +183,8 @@ class History:
         self._expired = bool(self._checkpoints) and is_old(self.instant(0))
 
     def _settled(self, now: Instant) -> int:
-        """How many kept changes cannot be taken back by an outage of no length."""
-        is_open = not self.online and self._positions[-1] == now[0] // MICROSECOND
+        """How many kept changes cannot be taken back because a spell had no length."""
+        is_open = self._is_open and self._positions[-1] == now[0] // MICROSECOND
         return max(len(self) - is_open, 1)
 
     def _thin(self, count: int, date: Callable[[Instant], datetime.datetime]) -> None:

@@ -216,22 +216,27 @@ def _unusable(
         return _ZERO
     until = channel.uptime(end)
     inactive = channel.activity.inactive
-    return (inactive(end, until) - inactive(start, until - uptime)) * MICROSECOND
+    unusable = inactive(end, until) - inactive(start, until - uptime)
+    return min(max(unusable * MICROSECOND, _ZERO), uptime)  # a damaged database may say more
 
 
 def _unusable_spans(
     channel: Channel, history: History, start: datetime.timedelta, end: datetime.timedelta
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
-    """Each time in which it was inactive and its peer online, with the time that was seen of it."""
+    """Each time in which it was inactive and its peer online, with the time that was seen of it.
+
+    As far as the changes of both are kept.
+    """
+    start = max(start, history.instant(0)[0])
     for inactive, active in channel.activity.outages(start) if channel.activity else ():
         begun: Instant | None = inactive
-        for gone, back in history.outages(max(inactive[0], start)):
-            if active is not None and gone[0] >= active[0]:
+        for gone, back in history.outages(max(inactive[0], start) - MICROSECOND):
+            if active is not None and gone >= active:
                 break
-            if begun is not None and gone[0] > begun[0]:
+            if begun is not None and gone > begun:
                 yield from _seen(channel, begun, gone, start, end)
-            begun = back
-        if begun is not None and (active is None or begun[0] < active[0]):
+            begun = None if back is None else max(inactive, back)
+        if begun is not None and (active is None or begun < active):
             yield from _seen(channel, begun, active, start, end)
 
 

@@ -376,9 +376,9 @@ class Ledger(Sight):
                 known.remove(point)  # a second time would be a repeat
             else:
                 self._open(point, peer, now, opened)
-            active = activity(listed)
-            if active is not None and active is not self._channels[point].active:
-                self._set_active(self._channels[point], active, now)
+            channel, active = self._channels[point], activity(listed)
+            if channel.peer == peer and active not in (None, channel.active):
+                self._set_active(channel, active, now)
         self._wait_for_channels_alone(now)
 
     def _leave_all_but(self, wanted: dict[OutPoint, Vertex], now: Instant) -> None:
@@ -404,7 +404,7 @@ class Ledger(Sight):
             now = self._detector.first
             undecided = {went.log: went.state for went in self._detector.gone}
             for said in self._detector.said:
-                if said.channel.is_absent:
+                if said.channel.is_absent or said.at == now:
                     return None
                 undecided_channels.setdefault(said.channel, said.state)
         self._settle_old()

@@ -371,6 +371,15 @@ class Channel:
             self.activity = Activity(now, microseconds(uptime))
         return False
 
+    def begin_activity(self, now: Instant) -> bool:
+        """Keep its activity from ``now`` on. Returns whether there was any before."""
+        at, _ = now
+        if self.active is not False and not self.info(at).unusable:
+            return False
+        uptime, online = microseconds(self.uptime(at)), self.active is not False
+        self.activity = Activity.not_kept_until(now, uptime, online=online)
+        return True
+
     def describe(
         self, short_channel_id: str | None, capacity: int | None, private: bool | None
     ) -> bool:
@@ -471,10 +480,10 @@ class Channel:
             None if self.description.private is None else int(self.description.private),
         )
 
-    def flush_activity(self, everything: bool, state: ChannelState) -> HistoryRows | None:
-        """The changes that were not saved yet, as of ``state``; None: there never were any."""
+    def flush_activity(self, everything: bool, state: ChannelState) -> HistoryRows:
+        """The changes that were not saved yet, as of ``state``."""
         if self.activity is None or state.changes is None:
-            return None
+            return HistoryRows(str(self.point), True, 0, 0, [], False, [])
         return self.activity.flush(str(self.point), everything, state.changes)
 
     @classmethod

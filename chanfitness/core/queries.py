@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..checks import require
 from ..errors import ChannelNotFoundError, HistoryDisabledError, PeerNotFoundError
 from ..wire import OutPoint, Vertex
+from .activity import Activity
 from .blind_spans import BlindSpan
 from .flaps import Cooldown
 from .history import History
@@ -232,6 +233,8 @@ class Queries:
         period = self._retention.history
         assert period is not None
         least = self._least_history
+        if self._detector is not None and isinstance(history, Activity):
+            least += len(self._detector.said)  # so many may have to be undone
         history.trim(
             now,
             max(self._retention.history_limit, least),

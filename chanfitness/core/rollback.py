@@ -116,6 +116,8 @@ def _undo_first(record: Opened | Closed | Said, to: Instant) -> None:
         record.channel.begin_at(unseen(to))
     else:
         record.channel.go_back(record.state)
+        if record.channel.activity is not None:
+            record.channel.activity.undo_after(to[0])
 
 
 def _do_again(record: Opened | Closed | Said, to: Instant) -> None:

@@ -229,6 +229,11 @@ def check(saved: Saved) -> None:
         raise ValueError("a channel that is open and closed")
     if any(row.cause not in (None, *CAUSES) or (row.peers or 0) < 0 for row in saved.causes):
         raise ValueError("a cause that there is not")
+    if any((row.active == 0) is (row.mark is None) for row in saved.channels):
+        raise ValueError("a channel that is inactive since never, or active since then")
+    inactive = {row.channel_point for row in saved.channels if row.active == 0}
+    if any(history.online is (history.key in inactive) for history in saved.activities):
+        raise ValueError("a channel whose activity is not that with which its history ends")
     if any(row.flap_count < 0 for row in saved.peers):
         raise ValueError("a count below zero")
     if not all(_add_up(history) for history in histories):

@@ -122,9 +122,8 @@ class UnsavedChanges:
             list(self._settled.values()),
             [log.flush_history(everything, state) for log, state in states.items()],
             [
-                rows
+                each.flush_activity(everything or self.channels[each], state)
                 for each, state in channels.items()
-                if (rows := each.flush_activity(everything or self.channels[each], state))
             ],
             everything,
             self._causes(anchors_anew),
