@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
+    ActiveChannelEvent,
     ChannelHistory,
     ChannelInfo,
     ChannelNotFoundError,
     ClosedChannelEvent,
     HistoryDisabledError,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
@@ -58,12 +60,16 @@ class Put(NamedTuple):
 
 
 class Resume(NamedTuple):
-    """A snapshot that differs from the state in the channels and peers that are named."""
+    """A snapshot that differs from the state in the channels and peers that are named.
+
+    ``active``: of some of the channels. The others are plain pairs.
+    """
 
     channels: list[OpenChannel]
     peers: set[Vertex]
     backwards: bool
     off: timedelta | None
+    active: Mapping[OutPoint, bool]
 
 
 class Move(NamedTuple):
@@ -128,6 +134,8 @@ class Pair:
             return operation.kind(*operation.channel, at)
         if issubclass(operation.kind, (PeerOnlineEvent, PeerOfflineEvent)):
             return operation.kind(operation.channel.peer, at)
+        if issubclass(operation.kind, (ActiveChannelEvent, InactiveChannelEvent)):
+            return operation.kind(operation.channel.channel_point, at)
         return MonitoringPausedEvent(at)
 
     def snapshot(self, differing: Resume) -> tuple[list[OpenChannel], list[Vertex]]:
@@ -139,7 +147,12 @@ class Pair:
                 channels[channel.channel_point] = channel
         peers = self.model.online.keys() ^ differing.peers
         online = sorted(peers, key=bytes, reverse=differing.backwards)
-        return sorted(channels.values(), reverse=differing.backwards), online
+        in_order: list[Any] = sorted(channels.values(), reverse=differing.backwards)
+        for number, (point, peer) in enumerate(in_order):
+            in_order[number] = point, peer
+            if point in differing.active:
+                in_order[number] = OpenChannel(point, peer, differing.active[point])
+        return in_order, online
 
     def compare(self, channel: OpenChannel, window: timedelta | None) -> None:
         """Ask everything."""
@@ -148,7 +161,7 @@ class Pair:
         store, (point, peer) = self.store, channel
         infos = store.list_channels(timeout=WAIT)
         assert infos == model.list_channels()
-        assert all(ZERO <= info.uptime <= info.lifetime for info in infos)
+        assert all(ZERO <= info.usable <= info.uptime <= info.lifetime for info in infos)
         assert answer(store.get_chan_info, point, peer) == model.chan_info(point, peer)
         assert answer(store.get_chan_info, point) == model.chan_info(point, None)
         assert answer(store.get_peer_info, peer) == model.peer_info(peer)
@@ -174,14 +187,15 @@ class Pair:
             offline = sum((outage.duration for outage in history.outages), ZERO)
             thinned = history.lifetime - history.uptime - offline
             assert (thinned > ZERO) is (history.thinned_outages > 0)
-            assert ZERO <= history.uptime <= history.lifetime
+            assert ZERO <= history.usable <= history.uptime <= history.lifetime
+            unusable = sum((span.duration for span in history.unusable_spans), ZERO)
+            assert unusable == history.unusable or self.retention["history_limit"] < 10_000
 
 
 def outage_counts(model: HistoryModel, infos: list[ChannelInfo]) -> tuple[int, ...] | None:
-    histories = [model.history(info.channel_point, None) for info in infos]
     if model.keeps_no_history:
         return None
-    return tuple(each.outage_count for each in histories if isinstance(each, ChannelHistory))
+    return tuple(model.outage_count(info.channel_point) for info in infos)
 
 
 def answer(question: Callable[..., T], *about: Any, **how: Any) -> T | type[Exception]:
@@ -207,16 +221,20 @@ LENGTHS = st.one_of(
 BACKWARDS = LENGTHS.map(lambda by: -by)
 OFF = st.one_of(st.none(), st.none(), st.none(), BACKWARDS, LENGTHS)
 CHANGES = [PeerOnlineEvent, PeerOfflineEvent]
-KINDS = [*CHANGES * 3, OpenChannelEvent, ClosedChannelEvent, MonitoringPausedEvent]
+SAYS = [InactiveChannelEvent, InactiveChannelEvent, ActiveChannelEvent]
+KINDS = [*CHANGES * 3, *SAYS, OpenChannelEvent, ClosedChannelEvent, MonitoringPausedEvent]
 WINDOWS = st.one_of(
     st.none(), st.sampled_from([ZERO, MICROSECOND, 3650 * DAY, timedelta.max]), LENGTHS
 )
 PUTS = st.builds(Put, st.sampled_from(KINDS), CHANNELS, OFF, st.integers(0, 1))
+ACTIVE = st.dictionaries(
+    st.sampled_from([CHANNEL_1, CHANNEL_2, CHANNEL_3]), st.booleans(), max_size=2
+)
 OPERATIONS = st.one_of(
     PUTS,
     PUTS,
     PUTS,
-    st.builds(Resume, st.lists(CHANNELS, max_size=2), st.sets(PEERS), st.booleans(), OFF),
+    st.builds(Resume, st.lists(CHANNELS, max_size=2), st.sets(PEERS), st.booleans(), OFF, ACTIVE),
     st.builds(Move, LENGTHS),
     st.builds(Move, LENGTHS),
     st.builds(Move, LENGTHS),

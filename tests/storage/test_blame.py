@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
+    ActiveChannelEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
@@ -56,6 +58,19 @@ class Opens(NamedTuple):
 
 class Closes(NamedTuple):
     number: int
+
+    def of(self, channel: OpenChannel) -> ClosedChannelEvent:
+        return ClosedChannelEvent(*channel)
+
+
+class Says(NamedTuple):
+    """Whether an open channel can be used."""
+
+    kind: type[ActiveChannelEvent] | type[InactiveChannelEvent]
+    number: int
+
+    def of(self, channel: OpenChannel) -> ActiveChannelEvent | InactiveChannelEvent:
+        return self.kind(channel.channel_point)
 
 
 class Reopens(NamedTuple):
@@ -141,8 +156,8 @@ class Lives:
         if isinstance(operation, Reopens):
             closed = [each for each in self._opened if each not in channels]
             return [OpenChannelEvent(*each) for each in closed[::-1][operation.number :][:1]]
-        if isinstance(operation, Closes):
-            return [ClosedChannelEvent(*each) for each in channels[operation.number :][:1]]
+        if isinstance(operation, (Closes, Says)):
+            return [operation.of(each) for each in channels[operation.number :][:1]]
         if isinstance(operation, Pause):
             return [MonitoringPausedEvent(self.time - operation.late * SECOND)]
         return [operation]
@@ -209,6 +224,9 @@ ONE = st.one_of(
     st.builds(Opens, st.sampled_from(PEERS)),
     st.builds(Closes, st.integers(0, 3)),
     st.builds(Reopens, st.integers(0, 3)),
+    st.builds(Says, st.just(InactiveChannelEvent), st.integers(0, 3)),
+    st.builds(Says, st.just(InactiveChannelEvent), st.integers(0, 1)),
+    st.builds(Says, st.just(ActiveChannelEvent), st.integers(0, 3)),
     st.builds(Peers, st.just(MonitoringResumedEvent), DIFFERING, st.booleans()),
     st.builds(Peers, st.just(SnapshotEvent), DIFFERING, st.just(False)),
     st.builds(Pause, st.sampled_from([0, 3, 10])),

@@ -93,6 +93,12 @@ def a_run(
     shown = [each for each in channels if each is not missing]
     with watching(node, path, get_open_channels=shown.copy, history_limit=25) as store:
         closes = node.open_channel(channels[0].peer)
+        for channel in channels:
+            node.describe_peer(channel.peer, alias="name", transport="tor")
+            number = int(channel.channel_point.txid, 16)
+            node.describe_channel(
+                channel, short_channel_id=f"{number}x1x0", capacity=7, private=True
+            )
         flap(node, channels)
         node.close_channel(closes)
         assert store.list_channels(timeout=WAIT)
@@ -101,8 +107,9 @@ def a_run(
 
 def flap(node: FakeNode, channels: list[OpenChannel]) -> None:
     for number in range(20):
-        for _, peer in channels:
-            (node.peer_offline if number % 2 else node.peer_online)(peer)
+        for channel in channels:
+            (node.peer_offline if number % 2 else node.peer_online)(channel.peer)
+            (node.channel_active if number % 4 else node.channel_inactive)(channel)
         node.advance(hours=0.1)
 
 
@@ -155,12 +162,13 @@ def ask_everything(node: FakeNode, path: Path) -> list[ChannelInfo]:
         assert all(peer.flap_count >= 0 for peer in store.list_peers(timeout=WAIT))
         infos = store.list_channels(timeout=WAIT)
         for info in infos:
-            assert ZERO <= info.uptime <= info.lifetime
+            assert ZERO <= info.usable <= info.uptime <= info.lifetime
             for window in (None, HOUR, 1000 * HOUR):
                 point = info.channel_point
                 history = store.get_history(point, window=window, timeout=WAIT)
-                assert ZERO <= history.uptime <= history.lifetime
-                assert all(outage.duration >= ZERO for outage in history.outages)
+                assert ZERO <= history.usable <= history.uptime <= history.lifetime
+                spans = *history.outages, *history.unusable_spans
+                assert all(span.duration >= ZERO for span in spans)
         store.get_overview(timeout=WAIT)
         return infos
 

@@ -23,9 +23,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
+    ActiveChannelEvent,
     ChannelEventStore,
     ClosedChannelEvent,
     HistoryDisabledError,
+    InactiveChannelEvent,
     ManualClock,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
@@ -130,6 +132,8 @@ class Node:
         if issubclass(kind, (PeerOnlineEvent, PeerOfflineEvent)):
             self._go(channel.peer, online=kind is PeerOnlineEvent)
             self.tell_both(kind(channel.peer, at))
+        elif issubclass(kind, (ActiveChannelEvent, InactiveChannelEvent)):
+            self.tell_both(kind(channel.channel_point, at))
         elif channel not in self.gone:
             self._change(channel, opens=kind is OpenChannelEvent)
             self.tell_both(kind(*channel, at))
@@ -199,7 +203,9 @@ LENGTHS = st.one_of(
 )
 A_CHANNEL = st.sampled_from(CHANNELS)
 EVENTS = st.sampled_from(
-    [PeerOnlineEvent, PeerOfflineEvent] * 2 + [OpenChannelEvent, ClosedChannelEvent]
+    [PeerOnlineEvent, PeerOfflineEvent] * 3
+    + [ActiveChannelEvent, InactiveChannelEvent, InactiveChannelEvent]
+    + [OpenChannelEvent, ClosedChannelEvent]
 )
 PUTS = st.builds(Put, EVENTS, A_CHANNEL, st.one_of(st.none(), st.none(), LENGTHS))
 UNSEEN = st.builds(

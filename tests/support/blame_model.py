@@ -14,27 +14,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chanfitness import (
+    ActiveChannelEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
-    OutPoint,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
     Vertex,
 )
+from chanfitness.events import activity
 
-from .blame_told import Peer, Told
+from .blame_told import Peer, Told, ToldOfChannels
 from .history_model import HistoryModel
 from .history_states import Left, Resumed, SetRight
 
-FEWEST = 3
-MINUTE, MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
+FEWEST, MINUTE, MICROSECOND = 3, timedelta(minutes=1), timedelta(microseconds=1)
 
 
-class BlameModel:
+class BlameModel(ToldOfChannels):
     """Told of each event when it is put; ``outcome()`` is what it comes down to.
 
     ``remembers``: peers that have no channel any more, as a store does that has storage.
@@ -55,10 +56,9 @@ class BlameModel:
     ) -> None:
         self._period, self._quiet = own_outage, return_grace
         self._remembers, self.closed_unseen, self.went_back = remembers, False, False
+        super().__init__(goes_on=stored or remembers)
         self._stored, self._had_channel = stored, set[Vertex]()
-        self.told: list[Told] = []
         self.online: dict[Vertex, None] = {}
-        self.open: dict[OutPoint, Vertex] = {}
         self._peers: dict[Vertex, Peer] = {}
         self._went: list[tuple[Told, bool]] = []  # since one was seen online; and if alone
         self._cut = self._lost = False
@@ -155,6 +155,8 @@ class BlameModel:
             self._goes(time, event)
         elif isinstance(event, OpenChannelEvent):
             self._opened(time, event)
+        elif isinstance(event, (ActiveChannelEvent, InactiveChannelEvent)):
+            self._said(time, event.channel_point, active=isinstance(event, ActiveChannelEvent))
         else:
             self._closed(time, event)
         self._forget()
@@ -171,7 +173,7 @@ class BlameModel:
         if self._lost:
             self._set_open(time, channels)
             return
-        self.open = dict(channels)
+        self._open_all(channels)
         self._segment += was_blind
         self._see(time, dict.fromkeys(online))
         resumed = Told(time, Resumed(channels, online, frozenset(self._awaited)))
@@ -199,7 +201,10 @@ class BlameModel:
         self.closed_unseen = self.closed_unseen or bool(closed)
         for channel in channels:
             self._meet(channel.peer)
-        self.open = dict(channels)
+        self._open_all(channels)
+        for point, _ in channels:
+            if point in self._active:
+                self._said(time, point, active=self._active[point])
 
     def _see(self, time: datetime, online: dict[Vertex, None]) -> None:
         self._went, self._awaited, self._left = [], {}, {}
@@ -224,7 +229,12 @@ class BlameModel:
             self._resume(time, channels, online)
             return
         self._lost = False
-        if self.sees and set(online) == set(self.online) and dict(channels) == self.open:
+        channels += self._closing(channels)
+        news = self._news(channels)
+        as_known = set(online) == set(self.online) and dict(channels) == self.open
+        if self.sees and as_known and not self._active.keys() & news:
+            for point, active in news.items():
+                self._said(time, point, active=active)
             return
         self._went = []
         set_right = Told(time, SetRight(channels, online))
@@ -247,7 +257,7 @@ class BlameModel:
                 self._meet(channel.peer)
                 self._left.pop(channel, None)
                 self._opened_by[channel] = set_right
-        self.open = dict(channels)
+        self._open_all(channels)
         self._unmark(time)
 
     def _came(self, time: datetime, event: PeerOnlineEvent) -> None:
@@ -323,6 +333,7 @@ class BlameModel:
             self._meet(event.peer, told)
             self._left.pop(OpenChannel(event.channel_point, event.peer), None)
             self._opened_by[OpenChannel(event.channel_point, event.peer)] = told
+            self._begins(event.channel_point)
             self.open[event.channel_point] = event.peer
 
     def _meet(self, peer: Vertex, met: Told | None = None) -> None:
@@ -375,7 +386,8 @@ class BlameModel:
         """The lists, and what was told since they were asked for."""
         asked = event.at
         told = {key for key, time in self._told_of.items() if asked is not None and time > asked}
-        channels = [each for each in event.open_channels if each.channel_point not in told]
+        listed = [OpenChannel(each[0], each[1], activity(each)) for each in event.open_channels]
+        channels = [each for each in listed if each.channel_point not in told]
         channels += [OpenChannel(*each) for each in self.open.items() if each[0] in told]
         online = [peer for peer in event.online_peers if peer not in told]
         return channels, [*online, *(peer for peer in self.online if peer in told)]

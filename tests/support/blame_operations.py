@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from chanfitness import (
+    ActiveChannelEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    OutPoint,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -41,13 +44,17 @@ class Put(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """Lists that were asked for ``late`` seconds ago, and differ from what is known."""
+    """Lists that were asked for ``late`` seconds ago, and differ from what is known.
+
+    ``active``: of some that are open then. The others are plain pairs.
+    """
 
     kind: type[MonitoringResumedEvent] | type[SnapshotEvent]
     channels: list[OpenChannel]
     peers: set[Vertex]
     nobody: bool
     late: float | None
+    active: Mapping[OutPoint, bool] = {}
 
 
 class Pause(NamedTuple):
@@ -67,7 +74,10 @@ def event_of(
     at = None if late is None else now - late * SECOND
     if isinstance(operation, Pause):
         return MonitoringPausedEvent(at)
-    channels = sorted({*open_channels} ^ {*operation.channels})
+    channels: list[Any] = [
+        OpenChannel(*each, operation.active[each[0]]) if each[0] in operation.active else each[:2]
+        for each in sorted({*open_channels} ^ {*operation.channels})
+    ]
     peers = sorted({*online} ^ operation.peers, key=bytes)
     return operation.kind(channels, [] if operation.nobody else peers, at)
 
@@ -81,10 +91,16 @@ PUTS = st.one_of(
     st.sampled_from(PEERS).map(PeerOfflineEvent),
     st.sampled_from(CHANNELS).map(lambda each: OpenChannelEvent(*each)),
     st.sampled_from(CHANNELS).map(lambda each: ClosedChannelEvent(*each)),
+    st.sampled_from(CHANNELS).map(lambda each: InactiveChannelEvent(each.channel_point)),
+    st.sampled_from(CHANNELS).map(lambda each: InactiveChannelEvent(each.channel_point)),
+    st.sampled_from(CHANNELS).map(lambda each: ActiveChannelEvent(each.channel_point)),
 ).map(Put)
 NOBODY: set[Vertex] = set()
 PEER_SETS = st.one_of(st.just(NOBODY), st.sets(st.sampled_from(PEERS)))
 LATE = st.sampled_from([None, None, 0, 1, 3, 10, 100])
+ACTIVE = st.dictionaries(
+    st.sampled_from([each.channel_point for each in CHANNELS]), st.booleans(), max_size=3
+)
 LISTS = st.builds(
     Lists,
     st.sampled_from([MonitoringResumedEvent, MonitoringResumedEvent, SnapshotEvent]),
@@ -92,6 +108,7 @@ LISTS = st.builds(
     PEER_SETS,
     st.sampled_from([False, False, True]),
     LATE,
+    ACTIVE,
 )
 MOVES = st.sampled_from([0.000001, 1, 2, 4, 4.999999, 5, 30, 59, 60, 89, 90, 91, 5000]).map(Move)
 ONE = st.one_of(

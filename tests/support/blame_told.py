@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from chanfitness import ActiveChannelEvent, InactiveChannelEvent, OpenChannel, OutPoint, Vertex
+
 
 @dataclass(eq=False)
 class Told:
@@ -23,3 +25,51 @@ class Peer:
     since: tuple[datetime, int] | None = None  # and in which segment of what was seen
     had_channel: bool = False
     met: Told | None = None  # the opening with which it became known, offline
+
+
+class ToldOfChannels:
+    """All that is told, and of channels which are open and what was said of them.
+
+    ``goes_on``: one that closed, if it comes back.
+    """
+
+    def __init__(self, *, goes_on: bool) -> None:
+        self.told: list[Told] = []
+        self.open: dict[OutPoint, Vertex] = {}
+        self._active: dict[OutPoint, bool] = {}
+        self._goes_on = goes_on
+
+    def _open_all(self, channels: list[OpenChannel]) -> None:
+        """These are open, and no others."""
+        for channel in channels:
+            if channel.channel_point not in self.open:
+                self._begins(channel.channel_point)
+            if channel.active is not None:
+                self._active[channel.channel_point] = channel.active
+        self.open = dict(channels)
+
+    def _begins(self, point: OutPoint) -> None:
+        if not self._goes_on:
+            self._active.pop(point, None)
+
+    def _said(self, time: datetime, point: OutPoint, *, active: bool) -> None:
+        kind = ActiveChannelEvent if active else InactiveChannelEvent
+        self.told.append(Told(time, kind(point)))
+        if point in self.open:
+            self._active[point] = active
+
+    def _closing(self, channels: list[OpenChannel]) -> list[OpenChannel]:
+        """Those that are missing in a list, but whose close has begun."""
+        return [
+            OpenChannel(point, peer)
+            for point, peer in self.open.items()
+            if self._active.get(point) is False and point not in dict(channels)
+        ]
+
+    def _news(self, channels: list[OpenChannel]) -> dict[OutPoint, bool]:
+        """What a list says of channels that was not said before."""
+        return {
+            each.channel_point: each.active
+            for each in channels
+            if each.active is not None and self._active.get(each.channel_point) is not each.active
+        }

@@ -10,16 +10,18 @@ dates stand at the pause; what opened meanwhile begins at the resume.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 
 from chanfitness import (
+    ActiveChannelEvent,
     ChannelHistory,
     ChannelInfo,
     ChannelNotFoundError,
     ClosedChannelEvent,
     HistoryDisabledError,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
@@ -34,13 +36,15 @@ from chanfitness import (
 )
 
 from .history_states import FIRST, ZERO, Closing, Left, Opening, Resumed, Segment, SetRight, State
-from .peer_history_model import PeerHistory
+from .peer_history_model import ActivityHistory, PeerHistory, Span
 
 Event = (
     OpenChannelEvent
     | ClosedChannelEvent
     | PeerOnlineEvent
     | PeerOfflineEvent
+    | ActiveChannelEvent
+    | InactiveChannelEvent
     | MonitoringPausedEvent
     | MonitoringResumedEvent
 )
@@ -103,6 +107,9 @@ class HistoryModel:
                 for each in last.openings
             ]
             return last._replace(openings=tuple(openings))
+        if isinstance(event, (ActiveChannelEvent, InactiveChannelEvent)):
+            is_active = isinstance(event, ActiveChannelEvent)
+            return _said(last, {event.channel_point: is_active})
         return self._after_channel_event(event, last)
 
     def _after_channel_event(
@@ -160,7 +167,8 @@ class HistoryModel:
             state = self._opened_again(state, [channel])
             state = state._replace(peers=tuple(dict.fromkeys([*state.peers, channel.peer])))
             self._states.append(state._replace(is_partial=True))
-        return _known(state, [])
+        said = {each.channel_point: each.active for each in event.open_channels}
+        return _known(_said(state, said), [])
 
     # Questions about channels.
 
@@ -174,22 +182,23 @@ class HistoryModel:
         return [self._info(opening) for opening in self.now.openings]
 
     def _info(self, opening: Opening) -> ChannelInfo:
-        seen = [
-            (each.end - each.start, each.up)
-            for each in self._segments(opening)
-            if each.seen and each.there
-        ]
-        lifetime = sum((length for length, _ in seen), ZERO)
-        uptime = sum((length for length, up in seen if up), ZERO)
-        return ChannelInfo(opening.point, opening.peer, lifetime, uptime)
+        seen = [each for each in self._segments(opening) if each.seen and each.there]
+        return ChannelInfo(
+            opening.point,
+            opening.peer,
+            lifetime=sum((each.end - each.start for each in seen), ZERO),
+            uptime=sum((each.end - each.start for each in seen if each.up), ZERO),
+            unusable=sum((each.end - each.start for each in seen if each.is_unusable), ZERO),
+            active=self.now.activity.get(opening.item),
+        )
 
     def _segments(self, opening: Opening) -> Iterator[Segment]:
         """The channel's life, from the item that opened it."""
         for item, (each, following) in enumerate(pairwise(self._states[opening.item :])):
             seen, up = each.sees(opening.peer), opening.peer in each.online
-            yield Segment(
-                each.time, following.time, seen, up, opening.is_there(item + opening.item)
-            )
+            there = opening.is_there(item + opening.item)
+            inactive = each.activity.get(opening.item) is False
+            yield Segment(each.time, following.time, seen, up, there, inactive)
 
     # History.
 
@@ -212,9 +221,11 @@ class HistoryModel:
         return next((each.time for each in since if not each.paused), since[0].shown)
 
     def _history_from(self, asked: datetime, opening: Opening) -> ChannelHistory:
-        peer = PeerHistory(self.states_of(opening.peer), opening, self.now.time, *self.retention)
+        peer, own = self._peer_history(opening), self._activity_history(opening)
         start, end, segments = peer.known_from(asked), self.now.time, list(self._segments(opening))
-        seen = [(each.within(start, end), each.up) for each in segments if each.seen and each.there]
+        while own.has_changes and (later := own.known_from(start)) != start:
+            start = peer.known_from(later)
+        seen = [each for each in segments if each.seen and each.there]
         absent = [each.within(start, end) for each in segments if each.seen and not each.there]
         blind = [
             Segment(each.time, following.time, seen=False, up=False).within(start, end)
@@ -227,15 +238,34 @@ class HistoryModel:
         return ChannelHistory(
             start,
             end,
-            lifetime=sum((length for length, _ in seen), ZERO),
-            uptime=sum((length for length, up in seen if up), ZERO),
+            lifetime=sum((each.within(start, end) for each in seen), ZERO),
+            uptime=sum((each.within(start, end) for each in seen if each.up), ZERO),
             blind=sum(blind + absent, ZERO),
             outages=tuple(Outage(max(gone, start), back, seen) for gone, back, seen in listed),
             complete=start == asked,
             thinned_outages=len(thinned),
             longest_thinned=max(thinned, default=None),
             first_outage_began=listed[0].gone if listed and listed[0].gone < start else None,
+            unusable=sum((each.within(start, end) for each in seen if each.is_unusable), ZERO),
+            unusable_spans=tuple(
+                Outage(max(each.gone, start), each.back, each.seen)
+                for each in _unusable(peer, own, start)
+                if peer.is_listed(each) and own.is_listed(each)
+            ),
         )
+
+    def outage_count(self, point: OutPoint) -> int:
+        """Of an open channel, as far as its peer's history tells."""
+        (opening,) = [each for each in self.now.openings if each.point == point]
+        peer = self._peer_history(opening)
+        return len(list(peer.outages(peer.known_from(self._opened(opening)))))
+
+    def _peer_history(self, opening: Opening) -> PeerHistory:
+        return PeerHistory(self.states_of(opening.peer), opening, self.now.time, *self.retention)
+
+    def _activity_history(self, opening: Opening) -> ActivityHistory:
+        states = list(enumerate(self._states))[opening.item :]
+        return ActivityHistory(states, opening, self.now.time, *self.retention)
 
     def states_of(self, peer: Vertex) -> list[tuple[int, State]]:
         """Those, with their numbers, since the peer got the first of the channels that are kept."""
@@ -287,6 +317,26 @@ def _known(state: State, heard_of: list[Vertex]) -> State:
     peers = dict.fromkeys([*state.peers, *heard_of])
     known = tuple(each for each in peers if each in state.online or each in with_channel)
     return state._replace(peers=known)
+
+
+def _said(state: State, said: Mapping[OutPoint, bool | None]) -> State:
+    """``state``, with what is said of the channels that are open; None leaves what was known."""
+    activity = dict(state.activity)
+    for opening in state.openings:
+        active = said.get(opening.point)
+        if active is not None:
+            activity[opening.item] = active
+    return state._replace(activity=activity)
+
+
+def _unusable(peer: PeerHistory, own: ActivityHistory, start: datetime) -> Iterator[Span]:
+    """When the peer was online and the channel inactive, as far as that was seen."""
+    for inactive, active in own.times(up=False):
+        for came, gone in peer.times(up=True):
+            begun, over = max(inactive, came), min(filter(None, [active, gone]), default=None)
+            seen = own.seen_within(max(begun, start), over)
+            if seen:
+                yield Span(begun, over, seen)
 
 
 def _before(date: datetime, by: timedelta) -> datetime:

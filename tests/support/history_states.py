@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
@@ -76,6 +76,8 @@ class State(NamedTuple):
     closings: tuple[Closing, ...] = ()
     """Of the channels that may come back."""
     awaited: frozenset[Vertex] = frozenset()
+    activity: Mapping[int, bool] = {}
+    """By the items that opened channels: whether these can be used, if that was said."""
     flapped: Vertex | None = None
     is_partial: bool = False
     """Whether more of the same snapshot is to come."""
@@ -106,6 +108,12 @@ class Segment(NamedTuple):
     up: bool
     there: bool = True
     """Whether the channel is."""
+    inactive: bool = False
+    """Whether it is said to be."""
+
+    @property
+    def is_unusable(self) -> bool:
+        return self.up and self.inactive
 
     def within(self, start: datetime, end: datetime) -> timedelta:
         """How much of it lies in a segment."""

@@ -1,10 +1,10 @@
-"""A model of what a peer's history keeps, and of what can be told from it of a channel."""
+"""A model of what the histories of a peer and of a channel keep, and what can be told from them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, zip_longest
 from typing import NamedTuple
 
 from .history_states import FIRST, ZERO, Opening, Segment, State
@@ -45,11 +45,17 @@ class PeerHistory:
                 each.paused is None,
                 peer in each.online or peer in each.awaited,
                 opening.is_there(item) and peer not in each.awaited,
+                each.activity.get(opening.item) is False,
             )
             for (item, each), (_, following) in pairwise([*states, states[-1]])
         ]
         self._seen = [each for each in segments if each.seen]
-        changes = self._changes()
+        _, now = states[-1]
+        if now.paused and self._is_of_activity:  # what is said meanwhile is shown at once
+            self._seen.append(segments[-1]._replace(start=now.paused, end=now.paused))
+        self._all = self._all_changes()
+        changes = self._settled_changes()
+        self.has_changes = bool(changes)
         self._kept = changes[-limit:]
         days = {each.time.astimezone(timezone.utc).date(): each for each in reversed(changes)}
         thinned = [each for each in changes[:-limit] if each in days.values()]
@@ -57,23 +63,38 @@ class PeerHistory:
         begin = old[-1].time if old else FIRST
         self._kept = [each for each in self._kept if each.time >= begin]
         self._thinned = [each for each in thinned if each.time >= begin]
+        self._is_whole = len(self._kept) == len(changes)
 
-    def _changes(self) -> list[Change]:
+    _is_of_activity = False
+
+    def _is_up(self, segment: Segment) -> bool:
+        return segment.up
+
+    def _is_taken_back(self, *, up: bool) -> bool:
+        """Whether a change, after which it is ``up``, takes one back at the same position."""
+        return up
+
+    def _all_changes(self) -> list[Change]:
         """All that there were, but for outages of no length. The first gives the first state."""
         changes: list[Change] = []
         lengths = (each.end - each.start for each in self._seen)
         for each, position in zip(self._seen, accumulate(lengths, initial=ZERO), strict=False):
-            if changes and changes[-1].up is each.up:
+            up = self._is_up(each)
+            if changes[-1].up is up if changes else up and self._is_of_activity:
                 continue
-            if not (changes and each.up and changes[-1].position == position):
-                changes.append(Change(each.start, position, each.up))
+            if not (changes and self._is_taken_back(up=up) and changes[-1].position == position):
+                changes.append(Change(each.start, position, up))
             elif len(changes) > 1:
                 del changes[-1]
             else:
-                changes[0] = changes[0]._replace(up=True)
+                changes[0] = changes[0]._replace(up=up)
+        return changes
+
+    def _settled_changes(self) -> list[Change]:
+        changes = list(self._all)
         if (
             len(changes) > 1
-            and not changes[-1].up
+            and self._is_taken_back(up=not changes[-1].up)
             and changes[-1].position == self._position(self._end)
         ):
             del changes[-1]  # it may yet be one of no length
@@ -85,7 +106,7 @@ class PeerHistory:
     def known_from(self, asked: datetime) -> datetime:
         """``asked`` itself, unless what followed it was thinned or is gone."""
         position = self._position(asked)
-        if not self._kept or position >= self._kept[0].position:
+        if self._is_whole or position >= self._kept[0].position:
             return asked
         kept = self._kept[0]
         known = self._end_of_gaps(position, kept.position)
@@ -97,7 +118,7 @@ class PeerHistory:
         back, position = start, ZERO
         for each in self._seen:
             until = position + (each.end - each.start)
-            if not each.there and start < until and position < end:
+            if not each.there and start < until and position < min(until, end):
                 back = min(until, end)
             position = until
         return back
@@ -118,5 +139,42 @@ class PeerHistory:
             if seen:
                 yield Span(down[0].start, back, seen)
 
+    def times(self, *, up: bool) -> Iterator[tuple[datetime, datetime | None]]:
+        """From when until when it was ``up``, or was not."""
+        for change, following in zip_longest(self._all, self._all[1:]):
+            if change.up is up:
+                yield change.time, following and following.time
+
+    def seen_within(self, start: datetime, end: datetime | None) -> timedelta:
+        """How much was seen of the channel between two dates; None: until now."""
+        there = [each for each in self._seen if each.there]
+        return sum((each.within(start, end or self._end) for each in there), ZERO)
+
     def is_listed(self, outage: Span) -> bool:
-        return outage.back is None or self._position(outage.back) > self._kept[0].position
+        return (
+            outage.back is None
+            or self._is_whole
+            or self._position(outage.back) > self._kept[0].position
+        )
+
+
+class ActivityHistory(PeerHistory):
+    """What is kept of a channel's changes between inactive and not: it is *up* while it is not.
+
+    It begins when the channel is inactive for the first time. What has no length leaves no
+    change.
+    """
+
+    _is_of_activity = True
+
+    def _is_up(self, segment: Segment) -> bool:
+        return not segment.inactive
+
+    def _is_taken_back(self, *, up: bool) -> bool:
+        del up
+        return True
+
+    def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
+        """In a gap there is no uptime, and so nothing that would be unknown."""
+        del end
+        return start
