@@ -227,15 +227,17 @@ def _unusable_spans(
 
     As far as the changes of both are kept.
     """
-    start = max(start, history.instant(0)[0])
+    first = history.instant(0)
+    start = max(start, first[0])
     for inactive, active in channel.activity.outages(start) if channel.activity else ():
-        begun: Instant | None = inactive
-        for gone, back in history.outages(max(inactive[0], start) - MICROSECOND):
+        since = max(inactive, first)
+        begun: Instant | None = since
+        for gone, back in history.outages(max(since[0], start) - MICROSECOND):
             if active is not None and gone >= active:
                 break
             if begun is not None and gone > begun:
                 yield from _seen(channel, begun, gone, start, end)
-            begun = None if back is None else max(inactive, back)
+            begun = None if back is None else max(since, back)
         if begun is not None and (active is None or begun < active):
             yield from _seen(channel, begun, active, start, end)
 

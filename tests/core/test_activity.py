@@ -271,6 +271,12 @@ def test_spans_are_listed_as_far_as_the_changes_of_both_are_kept() -> None:
         assert spans_of(driven) == [(23, 27, 4)]
 
 
+def test_a_span_whose_begin_is_not_kept_begins_with_what_is() -> None:
+    with driven_store(history_limit=2) as driven:
+        play(driven, INACTIVE, GOES, 1, COMES, 1, GOES, 1)
+        assert spans_of(driven) == [(1, 2, 1)]
+
+
 def test_a_history_begins_where_the_changes_of_both_are_known() -> None:
     with driven_store(history_limit=2) as driven:
         play(driven, 5, INACTIVE, 1, ACTIVE, 1, INACTIVE, 1, ACTIVE, 1)
