@@ -56,6 +56,9 @@ class OpenChannel(_OpenChannelFields):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"cannot set {name}: an OpenChannel does not change")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name}: an OpenChannel does not change")
+
     def __repr__(self) -> str:
         active = "" if self.active is None else f", active={self.active}"
         return f"OpenChannel(channel_point={self[0]!r}, peer={self[1]!r}{active})"
@@ -256,7 +259,7 @@ class ChannelDescribedEvent(_Event, _ChannelDescribedFields):
 
     ``short_channel_id``: block, transaction and output, as "700000x1x0". ``capacity``: in
     satoshi. ``private``: whether it is not announced. ``TypeError`` or ``ValueError`` for
-    what cannot be one of these.
+    what cannot be one of these; a capacity is less than 2**62.
     """
 
     __slots__ = ()
@@ -273,7 +276,7 @@ class ChannelDescribedEvent(_Event, _ChannelDescribedFields):
             require_aware(at, _AT)
         if short_channel_id is not None:
             _require_short_channel_id(short_channel_id)
-        if capacity is not None and (type(capacity) is not int or not 0 <= capacity < 2**63):
+        if capacity is not None and (type(capacity) is not int or not 0 <= capacity < 2**62):
             raise ValueError(f"bad capacity {quoted(capacity)}: expected satoshi, 0 or more")
         if private is not None and type(private) is not bool:
             raise TypeError(f"bad private {quoted(private)}: expected True, False or None")

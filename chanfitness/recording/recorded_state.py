@@ -56,6 +56,7 @@ class RecordedState:
                 self._online[peer] = None
             case PeerOfflineEvent(peer=peer):
                 self._online.pop(peer, None)
+                self._forget_a_stranger(peer)
             case _:
                 self._apply_of_channel(event)
 
@@ -66,6 +67,7 @@ class RecordedState:
             case ClosedChannelEvent(channel_point=point, peer=peer):
                 if self._channels.get(point) == peer:
                     self._close(point)
+                    self._forget_a_stranger(peer)
             case ChannelMovedEvent(channel_point=point, new_channel_point=new, peer=peer):
                 if self._channels.get(point) == peer and new not in self._channels:
                     self._move(point, new)
@@ -74,13 +76,13 @@ class RecordedState:
 
     def _apply_description(self, event: object) -> None:
         match event:
-            case PeerDescribedEvent(peer=peer):
+            case PeerDescribedEvent(peer=peer) if self._is_known(peer):
                 self._peers[peer] = _merged(self._peers.get(peer), event)
-            case ChannelDescribedEvent(channel_point=point):
+            case ChannelDescribedEvent(channel_point=point) if point in self._channels:
                 self._descriptions[point] = _merged(self._descriptions.get(point), event)
             case (
                 ActiveChannelEvent(channel_point=point) | InactiveChannelEvent(channel_point=point)
-            ):
+            ) if point in self._channels:
                 self._active[point] = isinstance(event, ActiveChannelEvent)
 
     def beginning(self) -> list[tuple[object, datetime.datetime]]:
@@ -106,9 +108,17 @@ class RecordedState:
         ]
 
     def _set_lists(self, event: MonitoringResumedEvent | SnapshotEvent) -> None:
-        said = {channel[0]: activity(channel) for channel in event.open_channels}
-        self._active |= {point: active for point, active in said.items() if active is not None}
-        self._channels = dict(event.open_channels)
+        channels = dict(event.open_channels)
+        if isinstance(event, SnapshotEvent):  # where one that is inactive is missing, it closes
+            closing = [point for point, active in self._active.items() if not active]
+            channels |= {each: self._channels[each] for each in closing if each not in channels}
+        for channel in event.open_channels:
+            if self._channels.get(channel[0]) != channel[1]:
+                self._close(channel[0])
+            active = activity(channel)
+            if active is not None:
+                self._active[channel[0]] = active
+        self._channels = channels
         self._online = dict.fromkeys(event.online_peers)
         self._forget_strangers()
 
@@ -120,8 +130,15 @@ class RecordedState:
             for point in [point for point in told if point not in self._channels]:
                 del told[point]
 
+    def _is_known(self, peer: Vertex) -> bool:
+        return peer in self._online or peer in self._channels.values()
+
+    def _forget_a_stranger(self, peer: Vertex) -> None:
+        if peer in self._peers and not self._is_known(peer):
+            del self._peers[peer]
+
     def _close(self, point: OutPoint) -> None:
-        del self._channels[point]
+        self._channels.pop(point, None)
         self._active.pop(point, None)
         self._descriptions.pop(point, None)
 
