@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from .errors import ChanFitnessError
 
 QUOTED_CHARACTERS = 80
+
+_REORDERING = ("R", "AL", "AN")  # Unicode's bidirectional classes of right-to-left text
 
 
 @contextmanager
@@ -38,8 +41,18 @@ def quoted(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` on one line, with all that a terminal would not print as it is escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    """``text`` on one line; what a terminal would not print as it is, where it is, is escaped.
+
+    So is right-to-left text: it would reorder what stands beside it. To isolate it takes
+    U+2068 and U+2069, of which not every terminal keeps both.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(each if _is_steady(each) else ascii(each)[1:-1] for each in text)
+
+
+def _is_steady(character: str) -> bool:
+    return character.isprintable() and unicodedata.bidirectional(character) not in _REORDERING
 
 
 def require(value: object, kind: type) -> None:

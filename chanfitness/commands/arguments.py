@@ -58,6 +58,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
     _add_own_outage(command)
+    _add_full(command)
     _add_formats(command, ["json"])
     command.set_defaults(command="replay")
 
@@ -67,6 +68,13 @@ def _add_show(command: argparse.ArgumentParser) -> None:
         "Print what a database remembers, the worst channel first; also while a store writes it."
     )
     command.add_argument("path", metavar="PATH", help="the database")
+    command.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="of one peer or channel only: an alias, a key, a channel point, a short channel id,"
+        " or the beginning of one",
+    )
     command.add_argument(
         "--window", type=_period, metavar="PERIOD", help="the last 7d (or s, m, h, w) of it only"
     )
@@ -81,6 +89,7 @@ def _add_show(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--limit", type=_count, metavar="N", help="the first N of them only: the worst"
     )
+    _add_full(command)
     _add_formats(command, ["json", "csv"])
     command.set_defaults(command="show", view="channels")
 
@@ -143,6 +152,10 @@ def _add_own_outage(command: argparse.ArgumentParser) -> None:
         help="if all peers go within this period, it is the node's own outage, and peers are given"
         " a moment to come back; 90s unless given; off: every outage is the peer's",
     )
+
+
+def _add_full(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--full", action="store_true", help="print keys and names whole")
 
 
 def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:

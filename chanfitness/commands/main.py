@@ -32,6 +32,7 @@ from ..recording.replay import replay
 from ..reports.event_lines import Lines
 from ..reports.formats import Report, report
 from ..reports.loading import load_database
+from ..reports.naming import find, restricted
 from ..reports.tables import BLIND_SPANS, CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
 from ..storage.reading import back_up
 from ..storage.sqlite import SqliteStorage
@@ -119,7 +120,7 @@ def _replay(options: argparse.Namespace) -> None:
             history=KEPT if storage is not None else None,
             **outage_settings(options.own_outage),
         )
-    _print(report(TOTALS, overview), options.format)
+    _print(report(TOTALS, overview)._replace(full=options.full), options.format)
     _check_saved(storage)
 
 
@@ -134,9 +135,15 @@ def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Ite
 def _show(options: argparse.Namespace) -> None:
     table = _VIEWS[options.view]
     overview = load_database(
-        options.path, options.window, histories=table in (CHANNELS, OUTAGES), closed=table is CLOSED
+        options.path,
+        options.window,
+        histories=table in (CHANNELS, OUTAGES),
+        closed=table is CLOSED or options.name is not None,
     )
-    printed = report(table, overview, SystemClock().now())
+    if options.name is not None:
+        with _bad_values_named():
+            overview = restricted(overview, find(options.name, overview))
+    printed = report(table, overview, SystemClock().now())._replace(full=options.full)
     _print(printed.limited(options.limit), options.format)
 
 

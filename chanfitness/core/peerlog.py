@@ -51,7 +51,8 @@ class ChannelInfo(NamedTuple):
     ``active``: True if it can be used, False if it is inactive, None if the source never
     said. ``short_channel_id`` (as "700000x1x0"), ``capacity`` (satoshi), ``private``: as
     the source described it; None: not known. ``knows_unusable``: False of a channel that
-    an older version began to watch, which did not look at its activity.
+    an older version began to watch, which did not look at its activity. ``former_ids``: the
+    short channel ids that it had before, as before a splice.
     """
 
     channel_point: OutPoint
@@ -64,6 +65,7 @@ class ChannelInfo(NamedTuple):
     capacity: int | None = None
     private: bool | None = None
     knows_unusable: bool = True
+    former_ids: tuple[str, ...] = ()
 
     @property
     def uptime_ratio(self) -> float | None:
@@ -347,6 +349,7 @@ class Channel:
                 self.active,
                 *self.description,
                 self.activity_from is None,
+                self.former_ids,
             ),
         )
 

@@ -18,10 +18,12 @@ from typing import NamedTuple
 from ..checks import printable
 from ..core.queries import Overview
 from ..recording.format import format_time
+from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table
 from ..wire import OutPoint, Vertex
-from .tables import Column, Row, Table
+from .tables import ALIAS, SHORT_ID, Column, Row, Table
 
+_SHORTER = {"channel_point": SHORT_ID, "peer": ALIAS}
 _FORMULAS = ("=", "+", "-", "@")  # a tab or a carriage return may begin one, but is escaped
 
 
@@ -33,14 +35,14 @@ def text_cell(column: Column, row: Row, now: datetime.datetime) -> str:
 
 def _text(column: Column, value: object, now: datetime.datetime) -> str:
     if column.text is not None:
-        return printable(column.text(value))
+        return one_width(column.text(value))
     if isinstance(value, datetime.timedelta):
         return duration(value)
     if isinstance(value, datetime.datetime):
         return "now" if value >= now else f"{duration(now - value)} ago"
     if isinstance(value, float):
         return percentage(value)
-    return printable(str(value))
+    return one_width(str(value))
 
 
 def json_cell(column: Column, row: Row) -> object:
@@ -71,6 +73,7 @@ class Report(NamedTuple):
     """Rows of a table, as of the moment of a snapshot.
 
     ``now``: the present, if that is later. ``more``: how many rows are left out at the end.
+    ``full``: whether names are whole in text.
     """
 
     table: Table
@@ -78,6 +81,7 @@ class Report(NamedTuple):
     rows: Sequence[Row]
     now: datetime.datetime | None = None
     more: int = 0
+    full: bool = False
 
     def limited(self, count: int | None) -> Report:
         """The first ``count`` rows of it; None: all."""
@@ -106,15 +110,30 @@ class Report(NamedTuple):
             "sees": self.overview.sees,
         }
 
-    def text_rows(self) -> list[list[str]]:
-        """The heads, and the cells of each row."""
-        columns = self._columns_with_heads()
+    def text_table(self, width: int | None) -> list[str]:
+        """The heads and the rows as lines for a terminal of so many columns, or None."""
+        names = self._names()
+        columns = [*names, *self.table.text_columns[self.table.names :]]
         now = self.now or self.overview.as_of
-        cells = [[text_cell(column, row, now) for column in columns] for row in self.rows]
-        return [[column.head for column in columns], *cells]
+        rows = [[text_cell(column, row, now) for column in columns] for row in self.rows]
+        heads = [column.head for column in columns]
+        spare = [number for number, name in enumerate(names) if self._is_spare(name)]
+        return table([heads, *rows], width, [name.cut for name in names], spare)
 
-    def _columns_with_heads(self) -> list[Column]:
-        return [column for column in self.table.columns if column.head]
+    def _names(self) -> list[Column]:
+        """The columns of names, but those that no row has; the last one names each."""
+        names = self.table.text_columns[: self.table.names]
+        given = [name for name in names[:-1] if any(name.get(row) for row in self.rows)]
+        return [name.whole() if self.full else name for name in [*given, names[-1]]]
+
+    def _is_spare(self, name: Column) -> bool:
+        """Whether a shorter name tells rows apart just as well."""
+        shorter = _SHORTER.get(name.name)
+        if shorter is None or not all(shorter.get(row) for row in self.rows):
+            return False
+        now = self.overview.as_of
+        pairs = {(text_cell(shorter, row, now), name.get(row)) for row in self.rows}
+        return len({first for first, _ in pairs}) == len(pairs)
 
     def _csv(self) -> str:
         columns, circumstances, text = self.table.columns, self._circumstances(), io.StringIO()
@@ -129,8 +148,7 @@ class Report(NamedTuple):
         count = len(self.rows) + self.more
         noun = self.table.noun + ("s" if count != 1 else "")
         heading = f"{count} {noun} as of {format_time(self.overview.as_of)}{self._warning()}"
-        spare = [number for number, column in enumerate(self._columns_with_heads()) if column.spare]
-        lines = table(self.text_rows(), width, self.table.names, spare) if self.rows else []
+        lines = self.text_table(width) if self.rows else []
         skipped = [f"... and {self.more} more"] if self.more else []
         return "\n".join([heading, *lines, *skipped, *self.table.notes(self.overview)])
 

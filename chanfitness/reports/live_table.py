@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import textwrap
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple, cast
@@ -13,7 +14,7 @@ from ..core.queries import Overview
 from ..terminal.formatting import cut, cut_point, duration
 from ..terminal.nonblocking_output import NonblockingOutput
 from .event_lines import FINISH_TIMEOUT, counted, parts_of
-from .formats import report
+from .formats import Report, report
 from .tables import LIVE
 
 with extra("cli"):
@@ -25,8 +26,9 @@ with extra("cli"):
 _NEWEST = 5  # so many of what happened last are shown
 _MESSAGES = 20  # so many are printed again when the table is gone
 _SMALLEST = 12  # a name has so many characters, however narrow the terminal is
+_SHORT = 24  # what is told in so many characters is not cut
 _GAP = 2
-_WORDS = 3  # so many columns come first that are words and not figures: two names, a state
+_COLOURS = {"online": "green", "offline": "red", "inactive": "yellow"}
 
 
 class LiveTable:
@@ -85,15 +87,13 @@ class LiveTable:
         self._errors.finish(FINISH_TIMEOUT)
 
     def _picture(self, overview: Overview, columns: int, lines: int) -> list[Text]:
-        rows, newest = _shares(lines, len(overview.channels), len(self._newest))
+        summary = textwrap.wrap(_summary(overview), max(columns, 1), break_long_words=False)
+        room, newest = _shares(lines - 1 - len(summary), len(self._newest))
         picture = [
             self._heading(overview),
-            Text(_summary(overview)),
-            *_table(report(LIVE, overview).limited(rows).text_rows(), columns, sees=overview.sees),
+            *map(Text, summary),
+            *_table(report(LIVE, overview), columns, room, sees=overview.sees),
         ]
-        more = len(overview.channels) - rows
-        if more:
-            picture.append(Text(f"... and {more} more", style="dim"))
         if newest:
             entries = list(self._newest)[-newest:]
             picture += [Text(), *(Text(entry.line(columns), style="dim") for entry in entries)]
@@ -128,16 +128,19 @@ class _Entry(NamedTuple):
         if not names:
             return f"{self.time}  {what}".lstrip()
         begin = f"{self.time}  {what:<18}  "
-        room = (columns - len(begin) - _GAP * (len(names) - 1)) // len(names)
-        return begin + "  ".join(_fit(name, max(room, _SMALLEST)) for name in names)
+        long = [name for name in names if len(name) > _SHORT]
+        taken = sum(map(len, names)) - sum(map(len, long)) + _GAP * (len(names) - 1)
+        room = (columns - len(begin) - taken) // max(len(long), 1)
+        return begin + "  ".join(
+            _fit(name, max(room, _SMALLEST)) if name in long else name for name in names
+        )
 
 
-def _shares(lines: int, channels: int, newest: int) -> tuple[int, int]:
-    """How many channels, and how many of the newest entries, so many lines can show."""
-    room = max(lines - 3, 0)  # below two lines of heading, and the heads
-    newest = min(newest, max(room - 4, 0))
-    room -= newest + 1 if newest else 0
-    return channels if channels <= room else max(room - 1, 0), newest
+def _shares(room: int, newest: int) -> tuple[int, int]:
+    """Of so many lines, how many are for channels, and how many for the newest entries."""
+    room = max(room, 0)
+    newest = min(newest, max(room - 5, 0))
+    return room - (newest + 1 if newest else 0), newest
 
 
 def _summary(overview: Overview) -> str:
@@ -146,38 +149,36 @@ def _summary(overview: Overview) -> str:
     if not overview.sees:
         return f"{channels}; {blind}"
     online = {info.peer for info in overview.peers if info.online}
-    up = sum(info.peer in online for info in overview.channels)
-    return f"{channels}, {up} of them online; {blind}"
+    up = [info for info in overview.channels if info.peer in online]
+    inactive = sum(info.active is False for info in up)
+    but = f" but {inactive} of these inactive" if inactive else ""
+    return f"{channels}, {len(up)} of them online{but}; {blind}"
 
 
-def _table(rows: Sequence[Sequence[str]], columns: int, *, sees: bool) -> list[Text]:
-    """The heads and a line for each row, as wide as they have to be."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    widths[:2] = _rooms(columns - sum(widths[2:]) - _GAP * (len(widths) - 1), *widths[:2])
-    heads = [head[:width] for head, width in zip(rows[0], widths, strict=True)]
-    lines = [Text(_aligned(heads, widths), "bold")]
-    for row in rows[1:]:
-        line = Text(_aligned(row, widths), "" if sees else "dim")
-        line.highlight_words([" online "], "green")
-        line.highlight_words([" offline "], "red")
-        lines.append(line)
-    return lines
+def _table(live: Report, columns: int, room: int, *, sees: bool) -> list[Text]:
+    """The heads and the first channels, as many as so many lines have room for."""
+    candidates = live.limited(room)
+    lines = candidates.text_table(columns)
+    height = len(lines) // (1 + len(candidates.rows))
+    fitting = max(room // height - 1, 0)
+    if fitting < len(live.rows):
+        fitting = max((room - 1) // height - 1, 0)
+    shown = [Text(line, "bold") for line in lines[:height]]
+    for number, row in enumerate(candidates.rows[:fitting], 1):
+        of_row = [Text(line, "" if sees else "dim") for line in lines[number * height :][:height]]
+        _colour(of_row, row.state)
+        shown += of_row
+    more = len(live.rows) - fitting
+    return [*shown, Text(f"... and {more} more", style="dim")] if more > 0 else shown
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    return (" " * _GAP).join(
-        _fit(cell, width).ljust(width) if number < _WORDS else cell.rjust(width)
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-
-
-def _rooms(room: int, *widths: int) -> tuple[int, int]:
-    """How many characters the two names get, of so many."""
-    point, peer = widths
-    if point + peer > room:
-        point = max(room // 2, _SMALLEST)
-        peer = max(room - point, _SMALLEST)
-    return point, peer
+def _colour(lines: Sequence[Text], state: str) -> None:
+    """Colour the state, which stands behind the names, that may say the same."""
+    for line in reversed(lines):
+        begin = line.plain.rfind(state)
+        if begin >= 0:
+            line.stylize(_COLOURS[state], begin, begin + len(state))
+            return
 
 
 def _fit(name: str, room: int) -> str:

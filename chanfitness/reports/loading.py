@@ -49,7 +49,7 @@ def load_database(
             blind_spans=ledger.list_blind(now),
         )
         if closed:
-            overview = overview._replace(closed=tuple(_closed(closed_rows)))
+            overview = overview._replace(closed=tuple(closed_channels(closed_rows)))
         if not histories:
             return overview
         kept = {row.key for row in saved.histories}
@@ -80,7 +80,8 @@ def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview
     return overview._replace(channels=tuple(channels))
 
 
-def _closed(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:
+def closed_channels(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:
+    """The closed channels of these rows of a database."""
     for row in rows:
         require(row.channel_point, str)
         yield ClosedChannel(

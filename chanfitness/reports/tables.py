@@ -3,13 +3,20 @@
 Each table (of ``show``, of ``replay``, the live one), in each format, is made of these
 columns. Their heads in text:
 
+- ALIAS: the name that the peer gives itself; any text, and nobody's alone.
+- SHORT ID: the channel's short channel id.
 - LIFETIME: for how long the channel was seen, blind time left out.
 - UPTIME: for how much of its lifetime the channel's peer was online.
 - ONLINE: the uptime's share of the lifetime, in percent.
-- STATE: whether the peer is online now.
+- USABLE: the share in which the channel could be used, too; "-" if that is not known.
+- STATE: whether the peer is online now; of a channel, "inactive" if the peer is online and
+  the channel cannot be used.
+- TRANSPORT: how this node reaches the peer.
 - NOTE: "unseen" of a channel that was found missing, and no event told that it closed.
 
-A column for a new figure is one :class:`Column`, in each list in which it is to be.
+Programs get all of them; a person gets the names first, with keys cut, and the columns
+that have a head. A column for a new figure is one :class:`Column`, in each list in which it
+is to be.
 """
 
 from __future__ import annotations
@@ -22,6 +29,12 @@ from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory, Outage
 from ..core.peerlog import ChannelInfo, PeerInfo
 from ..core.queries import ClosedChannel, Overview
+from ..terminal.cells import cut_end
+from ..terminal.formatting import Cut, cut, cut_point, short_alias, short_key, short_point
+from .notes import partial_rows, unknown_usable, unknown_usable_of_closed, unlisted_outages
+
+SHORTEST_UNUSABLE = datetime.timedelta(seconds=1)
+"""Shorter spans are not shown: each reconnect has some milliseconds before it is active."""
 
 
 class Row(NamedTuple):
@@ -47,6 +60,20 @@ class Row(NamedTuple):
         return self.counted_outages if self.history is None else self.history.outage_count
 
     @property
+    def alias(self) -> str | None:
+        """The alias of the peer, as of now or when the channel closed."""
+        if self.peer is not None:
+            return self.peer.alias
+        return self.channel.alias if isinstance(self.channel, ClosedChannel) else None
+
+    @property
+    def state(self) -> str:
+        """That of the peer, and of the channel if that is what the peer is online for."""
+        assert self.peer is not None
+        is_inactive = isinstance(self.channel, ChannelInfo) and self.channel.active is False
+        return "inactive" if self.peer.online and is_inactive else _state(self.peer.online)
+
+    @property
     def is_partial(self) -> bool:
         """Whether the figures are not of just the time that was asked for."""
         return self.is_of_window if self.history is None else not self.history.complete
@@ -68,25 +95,30 @@ class Column(NamedTuple):
     ``name``: in JSON and CSV; a period's ends in ``_seconds``. ``get``: its value;
     None: not known. ``head``: in text; a column without one is for programs alone.
     ``text``: how a person reads a value that is known; None: as its type is read
-    (see :mod:`chanfitness.reports.formats`). ``spare``: left out where a terminal
-    has no room for it. ``frame``: what a person reads around a value that is known, as a
-    format.
+    (see :mod:`chanfitness.reports.formats`). ``frame``: what a person reads around a value
+    that is known, as a format. ``cut``: cuts a name where a terminal is narrow; None: it is
+    not cut.
     """
 
     name: str
     get: Callable[[Any], object]  # a column is only asked of rows that have its subject
     head: str = ""
     text: Callable[[Any], str] | None = None
-    spare: bool = False
     frame: Callable[[Any], str] = lambda row: "{}"
+    cut: Cut | None = None
+
+    def whole(self) -> Column:
+        """The same name, not cut."""
+        return self._replace(text=None, cut=None)
 
 
 class Table(NamedTuple):
     """A kind of rows and their columns.
 
     ``kind``: what JSON calls the rows. ``noun``: what a person calls one. ``rows``:
-    those of a snapshot. The first ``names`` columns name what a row is about. ``notes``:
-    what a person has to know of the figures of a snapshot besides.
+    those of a snapshot. ``shown``: the columns of text, in its order; empty: those that have a
+    head. The first ``names`` of them name what a row is about. ``notes``: what a person has
+    to know of the figures of a snapshot besides.
     """
 
     kind: str
@@ -95,6 +127,12 @@ class Table(NamedTuple):
     rows: Callable[[Overview], list[Row]]
     names: int = 2
     notes: Callable[[Overview], list[str]] = lambda overview: []
+    shown: Sequence[Column] = ()
+
+    @property
+    def text_columns(self) -> Sequence[Column]:
+        """The columns that a person gets."""
+        return self.shown or [column for column in self.columns if column.head]
 
 
 def _state(online: bool) -> str:
@@ -115,26 +153,60 @@ def _unseen(unseen: bool) -> str:
 
 # The columns that tables share.
 
+ALIAS = Column("alias", lambda row: row.alias, "ALIAS", short_alias, cut=cut_end)
+SHORT_ID = Column("short_channel_id", lambda row: row.channel.short_channel_id, "SHORT ID")
+NAMES = (
+    Column(
+        "channel_point",
+        lambda row: row.channel.channel_point,
+        "CHANNEL POINT",
+        lambda point: short_point(str(point)),
+        cut=cut_point,
+    ),
+    Column(
+        "peer", lambda row: row.channel.peer, "PEER", lambda peer: short_key(str(peer)), cut=cut
+    ),
+)
+_PEER = NAMES[1]._replace(get=lambda row: row.peer.peer)
+_ALL_NAMES = (ALIAS, SHORT_ID, *NAMES)
+
 _LIFETIME = Column(
     "lifetime_seconds", lambda row: row.channel.lifetime, "LIFETIME", frame=_marked_sum
 )
 _ONLINE = Column("uptime_ratio", lambda row: row.channel.uptime_ratio, "ONLINE", frame=_marked_sum)
-_PEER = Column("peer", lambda row: row.peer.peer, "PEER")
+_USABLE = Column("usable_ratio", lambda row: row.channel.usable_ratio, "USABLE", frame=_marked_sum)
 _STATE = Column("online", lambda row: row.peer.online, "STATE", _state)
+_CHANNEL_STATE = _STATE._replace(get=lambda row: row.state, text=None)
 _OUTAGES = Column("outages", lambda row: row.outages, "OUTAGES", frame=_marked)
-_FLAPS = Column("flap_count", lambda row: row.peer.flap_count, "FLAPS")
-_SINCE = Column("since", lambda row: row.history and row.history.start)
-
-NAMES = (
-    Column("channel_point", lambda row: row.channel.channel_point, "CHANNEL POINT"),
-    Column("peer", lambda row: row.channel.peer, "PEER"),
+_LONGEST = Column(
+    "longest_outage_seconds",
+    lambda row: row.history and row.history.longest_outage,
+    "LONGEST",
+    frame=_marked,
 )
+_FLAPS = Column("flap_count", lambda row: row.peer.flap_count, "FLAPS")
+_LAST_SEEN = Column("last_seen", lambda row: row.last_seen, "LAST SEEN")
+_SINCE = Column("since", lambda row: row.history and row.history.start)
+_TRANSPORT = Column("transport", lambda row: row.peer.transport, "TRANSPORT")
+
 SUMS = (
     _LIFETIME,
-    Column(
-        "uptime_seconds", lambda row: row.channel.uptime, "UPTIME", spare=True, frame=_marked_sum
-    ),
+    Column("uptime_seconds", lambda row: row.channel.uptime, "UPTIME", frame=_marked_sum),
     _ONLINE,
+)
+USABLE_SUMS = (
+    Column("usable_seconds", lambda row: row.channel.usable),
+    Column("unusable_seconds", lambda row: row.channel.unusable),
+    _USABLE,
+)
+_DESCRIPTION = (
+    ALIAS,
+    SHORT_ID,
+    _TRANSPORT,
+    Column("active", lambda row: row.channel.active),
+    *USABLE_SUMS,
+    Column("capacity", lambda row: row.channel.capacity),
+    Column("private", lambda row: row.channel.private),
 )
 COMPLETE = Column("complete", lambda row: not row.is_partial)
 OUTAGE_COUNT = Column("outage_count", lambda row: row.history.outage_count)
@@ -156,6 +228,12 @@ PEER_STATE = (
     Column("since", lambda row: row.peer.since, "SINCE"),
     _FLAPS,
     Column("last_flap", lambda row: row.peer.last_flap, "LAST FLAP"),
+)
+PEER_DESCRIPTION = (ALIAS, _TRANSPORT)
+_CHANNEL_COUNT = Column("channels", lambda row: len(row.peer.channels), "CHANNELS")
+_CLOSE = (
+    Column("closed", lambda row: row.channel.closed, "CLOSED"),
+    Column("closed_unseen", lambda row: row.channel.closed_unseen, "NOTE", _unseen),
 )
 
 
@@ -223,30 +301,15 @@ def _blind_spans(overview: Overview) -> list[Row]:
     return [Row(blind=span) for span in overview.blind_spans]
 
 
-def _partial_rows(overview: Overview) -> list[str]:
-    histories = overview.histories or ()
-    notes = []
-    if not all(history is None or history.complete for history in histories):
-        notes.append(
-            "* not of all that time: what was before is not known (--json says since when)"
-        )
-    if overview.window is not None and None in histories:
-        notes.append("* of all time where OUTAGES has no figure: that history was not kept")
-    return notes
-
-
-def _unlisted_outages(overview: Overview) -> list[str]:
-    histories = [each for each in overview.histories or () if each is not None]
-    count = sum(history.thinned_outages for history in histories)
-    notes = [f"... and {count} before them, each of which is not kept"] if count else []
-    if not all(history.complete for history in histories):
-        notes.append("... and those from before a history begins, which are not known")
-    if None in (overview.histories or ()):
-        notes.append("... and those of channels whose history was not kept")
-    return notes
-
-
-TOTALS = Table("channels", "open channel", [*NAMES, *SUMS], _channels)
+TOTALS = Table(
+    "channels",
+    "open channel",
+    [*NAMES, *SUMS, *_DESCRIPTION],
+    _channels,
+    len(_ALL_NAMES),
+    unknown_usable,
+    [*_ALL_NAMES, *SUMS, _USABLE],
+)
 """Of a recording or a running store."""
 CHANNELS = TOTALS._replace(
     columns=[
@@ -256,31 +319,33 @@ CHANNELS = TOTALS._replace(
         COMPLETE,
         BLIND,
         _OUTAGES,
-        Column(
-            "longest_outage_seconds",
-            lambda row: row.history and row.history.longest_outage,
-            "LONGEST",
-            frame=_marked,
-        ),
+        _LONGEST,
         _FLAPS,
-        Column("last_seen", lambda row: row.last_seen, "LAST SEEN"),
+        _LAST_SEEN,
+        *_DESCRIPTION,
     ],
-    notes=_partial_rows,
+    notes=lambda overview: partial_rows(overview) + unknown_usable(overview),
+    shown=[*_ALL_NAMES, *SUMS, _USABLE, _OUTAGES, _LONGEST, _FLAPS, _LAST_SEEN],
 )
-LIVE = TOTALS._replace(columns=[*NAMES, _STATE, _LIFETIME, _ONLINE, _OUTAGES, _FLAPS])
+LIVE = TOTALS._replace(
+    shown=[*_ALL_NAMES, _CHANNEL_STATE, _LIFETIME, _ONLINE, _USABLE, _OUTAGES, _FLAPS]
+)
 OUTAGES = Table(
     "outages",
     "outage",
-    [*NAMES, *SPAN, _SINCE, COMPLETE, OUTAGE_COUNT],
+    [*NAMES, *SPAN, _SINCE, COMPLETE, OUTAGE_COUNT, ALIAS, SHORT_ID],
     _outages,
-    notes=_unlisted_outages,
+    len(_ALL_NAMES),
+    unlisted_outages,
+    [*_ALL_NAMES, *(column for column in SPAN if column.head)],
 )
 PEERS = Table(
     "peers",
     "peer",
-    [*PEER_STATE, Column("channels", lambda row: len(row.peer.channels), "CHANNELS")],
+    [*PEER_STATE, _CHANNEL_COUNT, *PEER_DESCRIPTION],
     _peers,
-    names=1,
+    2,
+    shown=[ALIAS, *PEER_STATE, _CHANNEL_COUNT, _TRANSPORT],
 )
 CLOSED = Table(
     "closed_channels",
@@ -289,10 +354,15 @@ CLOSED = Table(
         *NAMES,
         *SUMS,
         Column("opened", lambda row: row.channel.opened),
-        Column("closed", lambda row: row.channel.closed, "CLOSED"),
-        Column("closed_unseen", lambda row: row.channel.closed_unseen, "NOTE", _unseen),
+        *_CLOSE,
+        ALIAS,
+        SHORT_ID,
+        *USABLE_SUMS,
     ],
     _closed,
+    len(_ALL_NAMES),
+    unknown_usable_of_closed,
+    [*_ALL_NAMES, *SUMS, _USABLE, *_CLOSE],
 )
 BLIND_SPANS = Table(
     "blind",

@@ -1,18 +1,26 @@
-"""How figures look to a person: durations, ratios, tables.
+"""How figures look to a person: durations, ratios, keys, tables.
 
-A whole channel point is 66 characters or more and so is a peer's key: both do
-not fit a terminal of 80 columns. What a person needs to *copy*, to hand it to
-another command, is the channel point; it always stands whole, on a line of its
-own if it must. The peer needs to be recognised: it may be cut in its middle.
+A whole channel point is 66 characters or more and so is a peer's key: both do not fit a
+terminal of 80 columns. A person needs to recognise them, and commands take what is left
+of them for the whole.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from .cells import cut_end, one_width, padded, width
+
+Cut = Callable[[str, int], str]
+"""A name in so many cells at most."""
+
+_GAP = "  "
 _INDENT = "  "
-_RECOGNISED = 16  # so many characters tell one peer from another
+_LEAST = 12  # cells of a name that is cut
+_ALIAS = 32  # cells
+_RECOGNISED = 15  # so many characters tell one key from another
+_OUTPOINT = 66  # the shortest has so many characters
 _TENTH = datetime.timedelta(milliseconds=100)
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
@@ -37,36 +45,102 @@ def percentage(ratio: float | None) -> str:
 
 
 def table(
-    rows: Sequence[Sequence[str]], columns: int | None, names: int, spare: Collection[int] = ()
+    rows: Sequence[Sequence[str]],
+    columns: int | None,
+    cuts: Sequence[Cut | None],
+    spare: Collection[int] = (),
 ) -> list[str]:
     """The lines of a table that fits ``columns``; None: as wide as it has to be.
 
-    The first row has the heads, the first ``names`` cells of each (one or two)
-    name what it is about. If a row does not fit a line, the cells of the columns
-    with the numbers ``spare`` are left out. If that is not enough, the first name
-    stands on a line of its own, whole, and a second one is cut in its middle.
+    The first row has the heads. The first cells of each are names, as many as ``cuts``. Where
+    a line has no room for a row, names are cut, each by its own (None: it is not), those with
+    the numbers ``spare`` are left out, or at last each row is as many lines as it takes: no
+    figure is cut or left out.
     """
-    needed = [[cell for at, cell in enumerate(row) if at not in spare] for row in rows]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    every = list(range(len(widths)))
     if columns is None:
-        return _aligned(rows, names)
-    layouts = [
-        _aligned(rows, names),
-        _aligned(needed, names),
-        _two_lines(rows, columns, names),
-        _two_lines(needed, columns, names),
-    ]
-    fitting = (lines for lines in layouts if max(map(len, lines)) <= columns)
-    return next(fitting, layouts[-1])
+        return _lines(rows, [every], widths, cuts)
+    needed = [number for number in every if number not in spare]
+    for line in (every, needed):
+        narrowed = _narrowed(line, columns, widths, cuts)
+        if narrowed and (line == every or _are_told_apart(rows, narrowed[0], cuts[0])):
+            return _lines(rows, [line], narrowed, cuts)
+    least = [_LEAST if cuts[0] else widths[0], *widths[1:]]
+    below = columns - len(_INDENT)
+    broken = _broken(every[: len(cuts)], columns, below, least)
+    rest = _needed(broken[0][1:], widths) + len(_GAP) if broken[0][1:] else 0
+    widths[0] = min(max(columns - rest, least[0]), widths[0])
+    broken += _broken(every[len(cuts) :], below, below, widths)
+    return _lines(rows, broken, widths, cuts)
 
 
-def _two_lines(rows: Sequence[Sequence[str]], columns: int, names: int) -> list[str]:
-    figures = _aligned([["", *row[names:]] for row in rows], left=0)
-    room = max(columns - max(map(len, figures)), _RECOGNISED) - len(_INDENT)
-    lines = []
-    for row, rest in zip(rows, figures, strict=True):
-        second = cut(row[1], room) if names > 1 else ""
-        lines += [row[0], f"{_INDENT}{second:{room}}{rest}"]
+def _needed(numbers: Sequence[int], widths: Sequence[int]) -> int:
+    """How many cells these columns take."""
+    return sum(widths[number] for number in numbers) + len(_GAP) * (len(numbers) - 1)
+
+
+def _narrowed(
+    line: Sequence[int], columns: int, widths: Sequence[int], cuts: Sequence[Cut | None]
+) -> list[int] | None:
+    """Widths with which a line fits, the widest name cut first; None: there are none."""
+    narrowed = list(widths)
+    for _ in range(_needed(line, widths) - columns):
+        wide = [
+            number
+            for number in line
+            if number < len(cuts) and cuts[number] and narrowed[number] > _LEAST
+        ]
+        if not wide:
+            return None
+        narrowed[max(wide, key=lambda number: narrowed[number])] -= 1
+    return narrowed
+
+
+def _are_told_apart(rows: Sequence[Sequence[str]], room: int, cut_name: Cut | None) -> bool:
+    """Whether first names that differ still do when they are cut."""
+    firsts = {row[0] for row in rows[1:]}
+    return cut_name is None or len({cut_name(first, room) for first in firsts}) == len(firsts)
+
+
+def _broken(
+    numbers: Sequence[int], first: int, further: int, widths: Sequence[int]
+) -> list[list[int]]:
+    """The columns of each line, as many as fit it: the ``first`` or a ``further`` one."""
+    lines = [list(numbers[:1])]
+    for number in numbers[1:]:
+        if _needed([*lines[-1], number], widths) <= (first if len(lines) == 1 else further):
+            lines[-1].append(number)
+        else:
+            lines.append([number])
     return lines
+
+
+def _lines(
+    rows: Sequence[Sequence[str]],
+    lines: Sequence[Sequence[int]],
+    widths: Sequence[int],
+    cuts: Sequence[Cut | None],
+) -> list[str]:
+    """Each row as ``lines`` of the columns with these numbers."""
+    names = len(cuts)
+    heads = [head[:room] for head, room in zip(rows[0], widths, strict=True)]
+    fitted = [
+        [
+            cut_name(cell, room) if cut_name else cell
+            for cell, room, cut_name in zip(row, widths, cuts, strict=False)
+        ]
+        + list(row[names:])
+        for row in rows[1:]
+    ]
+    return [
+        (_INDENT if line_number else "")
+        + _GAP.join(
+            padded(row[number], widths[number], left=number < names) for number in line
+        ).rstrip()
+        for row in [heads, *fitted]
+        for line_number, line in enumerate(lines)
+    ]
 
 
 def cut(name: str, room: int) -> str:
@@ -77,20 +151,26 @@ def cut(name: str, room: int) -> str:
     return f"{name[: room - 3 - end]}...{name[-end:]}"
 
 
+def short_alias(alias: str) -> str:
+    """An alias in 32 cells at most, which is as many as it has bytes, but for escapes."""
+    return cut_end(one_width(alias).strip(), _ALIAS) or "-"
+
+
+def short_key(key: str) -> str:
+    """The first and last digits of a public key or a transaction's id."""
+    return cut(key, _RECOGNISED)
+
+
+def short_point(point: str) -> str:
+    """A channel point with the first and last digits of its transaction's id, and the index."""
+    txid, colon, index = point.partition(":")
+    return short_key(txid) + colon + index if len(point) >= _OUTPOINT else point
+
+
 def cut_point(point: str, room: int) -> str:
-    """A channel point in so many characters: what its output index follows is cut."""
-    if len(point) <= room:
+    """A channel point in so many cells: what its output index follows is cut."""
+    if width(point) <= room:
         return point
-    end = f"...{point[point.rindex(':') :]}"
-    return f"{point[: max(room - len(end), 0)]}{end}"
-
-
-def _aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if index < left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    begin, colon, index = point.rpartition(":")
+    end = f"...{colon}{index}"
+    return begin[: room - len(end)] + end if begin and len(end) < room else cut_end(point, room)

@@ -32,7 +32,15 @@ def test_replay_prints_aligned_text_when_piped() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert lines[0] == "6 open channels as of 2026-11-22T11:23:43.419816Z"
     assert len(lines) == 8
-    assert lines[1].split() == ["CHANNEL", "POINT", "PEER", "LIFETIME", "UPTIME", "ONLINE"]
+    assert lines[1].split() == [
+        "CHANNEL",
+        "POINT",
+        "PEER",
+        "LIFETIME",
+        "UPTIME",
+        "ONLINE",
+        "USABLE",
+    ]
     assert len({len(line) for line in lines[1:]}) == 1
 
 
@@ -53,6 +61,15 @@ def test_json_is_one_object_with_exact_seconds() -> None:
         "lifetime_seconds": 299.76027,
         "uptime_seconds": 268.740384,
         "uptime_ratio": 268.740384 / 299.76027,
+        "alias": None,
+        "short_channel_id": None,
+        "transport": None,
+        "active": None,
+        "usable_seconds": 268.740384,
+        "unusable_seconds": 0.0,
+        "usable_ratio": 268.740384 / 299.76027,
+        "capacity": None,
+        "private": None,
     }
 
 
@@ -167,18 +184,26 @@ def test_ctrl_c_before_the_handlers_are_there_ends_it_too(monkeypatch: pytest.Mo
     assert main(["replay", "-"]) == 128 + signal.SIGINT
 
 
-@pytest.mark.parametrize("columns", [80, 200])
-def test_a_table_fits_the_terminal_and_shows_whole_channel_points(columns: int) -> None:
+@pytest.mark.parametrize(
+    ("columns", "options", "point", "lines_a_row"),
+    [
+        (40, [], "edb0c8f7...22b3:0", 2),
+        (80, [], "edb0c8f7...22b3:0", 1),
+        (200, [], "edb0c8f7...22b3:0", 1),
+        (200, ["--full"], "edb0c8f74c3d51b66a76f0260bfd6357b80b8bd54951f485a2c1efbc3d7122b3:0", 1),
+    ],
+)
+def test_a_table_fits_the_terminal(
+    columns: int, options: list[str], point: str, lines_a_row: int
+) -> None:
     terminal = Terminal(columns)
-    with start(["replay", RECORDING], terminal) as process:
+    with start(["replay", RECORDING, *options], terminal) as process:
         assert process.wait(TIMEOUT) == 0
-    lines = terminal.read_all().splitlines()
+    _, *lines = terminal.read_all().splitlines()
     assert max(map(len, lines)) <= columns
-    assert len(lines) == (15 if columns == 80 else 8)
-    assert any(
-        line.startswith("edb0c8f74c3d51b66a76f0260bfd6357b80b8bd54951f485a2c1efbc3d7122b3:0")
-        for line in lines
-    )
+    assert len(lines) == 7 * lines_a_row
+    assert any(line.startswith(point) for line in lines)
+    assert {line.count("%") for line in lines[lines_a_row:]} <= {0, 2}
 
 
 def long_recording(lines: int) -> bytes:

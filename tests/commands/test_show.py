@@ -26,6 +26,7 @@ from chanfitness import (
 )
 from chanfitness.commands.main import main
 from chanfitness.recording.format import format_time, parse_time
+from chanfitness.terminal.formatting import short_key, short_point
 from chanfitness.testing import FakeNode
 
 from ..support.paths import DATA
@@ -34,17 +35,29 @@ from ..support.terminal import TIMEOUT, Terminal, answer_of, printed_by, rows_sh
 
 RECORDING = DATA / "lnd-simnet-restarts.jsonl"
 SUMS = ["channel_point", "peer", "lifetime_seconds", "uptime_seconds", "uptime_ratio"]
+USABLE = ["usable_seconds", "unusable_seconds", "usable_ratio"]
+NAMES = ["alias", "short_channel_id"]
+DESCRIPTION = [*NAMES, "transport", "active", *USABLE, "capacity", "private"]
 SPAN = ["since", "complete"]
 COUNTS = ["blind_seconds", "outages", "longest_outage_seconds", "flap_count", "last_seen"]
 VIEWS = {
-    "": [*SUMS, *SPAN, *COUNTS],
+    "": [*SUMS, *SPAN, *COUNTS, *DESCRIPTION],
     "--blind": ["start", "end", "duration_seconds", "of", "cause", "peers"],
-    "--closed": [*SUMS, "opened", "closed", "closed_unseen"],
+    "--closed": [*SUMS, "opened", "closed", "closed_unseen", *NAMES, *USABLE],
     "--outages": [
         *["channel_point", "peer", "start", "end", "duration_seconds", "cut"],
-        *[*SPAN, "outage_count"],
+        *[*SPAN, "outage_count", *NAMES],
     ],
-    "--peers": ["peer", "online", "since", "flap_count", "last_flap", "channels"],
+    "--peers": [
+        "peer",
+        "online",
+        "since",
+        "flap_count",
+        "last_flap",
+        "channels",
+        "alias",
+        "transport",
+    ],
 }
 EACH_VIEW = pytest.mark.parametrize("view", VIEWS)
 
@@ -81,7 +94,7 @@ def show(path: str, *options: str) -> str:
 
 
 def test_the_worst_channel_comes_first_and_columns_are_aligned(database: str) -> None:
-    done = run("show", database)
+    done = run("show", database, "--full")
     heading, heads, *table = done.stdout.decode().splitlines()
     assert (done.returncode, done.stderr) == (0, b"")
     assert heading.startswith("13 open channels as of 2026-11-22T11:50:07.536929Z, ")
@@ -95,18 +108,25 @@ def test_the_worst_channel_comes_first_and_columns_are_aligned(database: str) ->
 
 
 @pytest.mark.parametrize("view", [view for view in VIEWS if view != "--blind"])
+@pytest.mark.parametrize("full", [[], ["--full"]])
 @pytest.mark.parametrize("columns", [80, 200])
-def test_a_table_fits_the_terminal(view: str, columns: int, database: str) -> None:
+def test_a_table_fits_the_terminal(view: str, full: list[str], columns: int, database: str) -> None:
     names = [next(iter(row.values())) for row in rows_shown(database, *view.split())]
     terminal = Terminal(columns)
-    with start(["show", database, *view.split()], terminal) as process:
+    with start(["show", database, *view.split(), *full], terminal) as process:
         assert process.wait(TIMEOUT) == 0
     heading, *table = terminal.read_all().splitlines()
-    lines_a_row = 2 if columns == 80 else 1
     assert heading.startswith(f"{len(names)} ")
     assert max(map(len, table)) <= columns
+    lines_a_row = len(table) // (1 + len(names))
     assert len(table) == (1 + len(names)) * lines_a_row
-    assert [line.split()[0] for line in table[lines_a_row::lines_a_row]] == names
+    if not full:
+        names = [short_point(name) if ":" in name else short_key(name) for name in names]
+    shown = [line.split()[0] for line in table[lines_a_row::lines_a_row]]
+    if columns == 200 or full:
+        assert shown == names
+    else:
+        assert [name[:6] for name in shown] == [name[:6] for name in names]
 
 
 def test_peers_that_flap_most_come_first(database: str) -> None:

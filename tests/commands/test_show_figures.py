@@ -112,7 +112,7 @@ def test_ages_count_from_the_present(path: Path, node: FakeNode) -> None:
         node.peer_offline(offline.peer)
         node.advance(hours=1)
     now = node.clock.now() + 5 * DAY
-    ages = {cells(line)[0]: cells(line)[-1].strip() for line in show(path, now)[2:]}
+    ages = {cells(line)[0]: cells(line)[-1].strip() for line in show(path, now, "--full")[2:]}
     assert ages == {
         str(online.channel_point): "5d 0h ago",
         str(offline.channel_point): "5d 1h ago",
@@ -176,6 +176,7 @@ def test_a_window_that_begins_in_thinned_time_begins_at_the_next_checkpoint_and_
         "6d 12h*",
         "6d 5h*",
         "95.51%*",
+        "95.51%*",
         "7*",
         "1h 0m*",
     ]
@@ -194,10 +195,11 @@ def test_totals_are_exact_where_outages_are_not_all_known(path: Path, node: Fake
             node.advance(hours=1)
             node.peer_online(peer)
         node.advance(hours=1)
-    (line,) = [each for each in show(path, node.clock.now()) if str(second[0]) in each]
-    assert [cell.strip() for cell in cells(line) if cell][2:7] == [
+    (line,) = [each for each in show(path, node.clock.now(), "--full") if str(second[0]) in each]
+    assert [cell.strip() for cell in cells(line) if cell][2:8] == [
         "7h 0m",
         "4h 0m",
+        "57.14%",
         "57.14%",
         "3*",
         "1h 0m*",
@@ -235,6 +237,7 @@ def test_figures_of_all_time_are_marked_where_a_window_was_asked_for(
     assert [cell.strip() for cell in cells(line) if cell.endswith("*")] == [
         "10d 0h*",
         "9d 13h*",
+        "95.41%*",
         "95.41%*",
     ]
     assert note == "* of all time where OUTAGES has no figure: that history was not kept"

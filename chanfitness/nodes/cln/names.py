@@ -1,4 +1,4 @@
-"""Names of a lightningd's channels, present and past, and lookup by name or prefix.
+"""Names of a lightningd's channels, present and past.
 
 lightningd names a channel by its ``channel_id``, a short channel id (which may come
 late, and changes with a splice), and aliases of that. What a channel was called before is
@@ -7,18 +7,10 @@ still its name, here, for as long as the plugin runs. Pure.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
-from ...checks import quoted
 from ...wire import OutPoint
-from .messages import SHORT_ID, Listed
-
-T = TypeVar("T")
-
-_PREFIX = re.compile(r"[0-9a-f]{1,66}|[0-9a-f]{64}:[0-9]{0,10}")
-_MAXIMUM_SHOWN = 10
+from .messages import Listed
 
 
 class Names:
@@ -50,32 +42,3 @@ class Names:
         names = {alias: name for name, aliases in self._aliases.items() for alias in aliases}
         names |= self._others
         return {name: self._points[channel] for name, channel in names.items()} | self._points
-
-
-def parse_name(text: object) -> str:
-    """What may name a peer or a channel; ``ValueError`` for anything else."""
-    name = text.lower() if isinstance(text, str) else ""
-    if not SHORT_ID.fullmatch(name) and not _PREFIX.fullmatch(name):
-        raise ValueError(
-            f"bad name {quoted(text)}: expected a peer's public key, a channel point, a short"
-            " channel id, a channel_id, or the beginning of one of these"
-        )
-    return name
-
-
-def matching(name: str, known: Iterable[T]) -> list[T]:
-    """What is called ``name``, else all whose text begins so."""
-    texts = {str(each): each for each in known}
-    if name in texts:
-        return [texts[name]]
-    return [each for text, each in texts.items() if text.startswith(name)]
-
-
-def only(name: str, found: Iterable[T]) -> T:
-    """The one that was found; a ``ValueError`` names the candidates if there are more."""
-    candidates = list(found)
-    if len(candidates) == 1:
-        return candidates[0]
-    shown = ", ".join(str(each) for each in candidates[:_MAXIMUM_SHOWN])
-    more = len(candidates) - _MAXIMUM_SHOWN
-    raise ValueError(f"{name} is ambiguous: {shown}" + (f" and {more} more" if more > 0 else ""))

@@ -3,38 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable
 
+from ...checks import quoted
 from ...core.history_window import ChannelHistory
-from ...core.saved_state import MICROSECOND, ClosedRow, int_to_date
+from ...core.peerlog import ChannelInfo
+from ...core.queries import ClosedChannel, Overview
 from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
 from ...recording.format import format_time
 from ...reports.formats import json_object, report
-from ...reports.tables import BLIND, COMPLETE, OUTAGE_COUNT, PEER_STATE, SPAN, SUMS, TOTALS, Row
+from ...reports.loading import closed_channels
+from ...reports.naming import Named, matching, named_in, only, restricted, shown
+from ...reports.tables import (
+    ALIAS,
+    BLIND,
+    COMPLETE,
+    OUTAGE_COUNT,
+    PEER_DESCRIPTION,
+    PEER_STATE,
+    SHORT_ID,
+    SHORTEST_UNUSABLE,
+    SPAN,
+    SUMS,
+    TOTALS,
+    USABLE_SUMS,
+    Row,
+)
 from ...store import ChannelEventStore
-from ...wire import OutPoint, Vertex
-from .names import matching, only, parse_name
 from .watcher import Watcher
 
 ANSWER_TIMEOUT = 10.0
 """Seconds for an answer in all."""
 CATCH_UP = 1.0
 """Seconds of it to wait for what lightningd said before the question."""
-
-
-class _Found(NamedTuple):
-    """What a name may mean: open channels with their peers, and peers.
-
-    ``name``: the channel point that it leads to, if it is another name of a channel.
-    ``sees``: whether the store saw its node when it was asked.
-    """
-
-    name: str
-    channels: Mapping[OutPoint, Vertex]
-    peers: list[Vertex]
-    sees: bool
 
 
 class Query:
@@ -55,56 +57,48 @@ class Query:
 
     def peer(self, text: object) -> dict[str, object]:
         """State, flaps and channels of one peer, by a name of it or of a channel with it."""
-        name = parse_name(text)
+        name = _require_name(text)
         store = self._store()
-        found = self._find(store, name)
-        peers = dict.fromkeys([*found.channels.values(), *found.peers])
+        overview, found = self._find(store, name)
+        peers = {each.peer: each._replace(channel_point=None) for each in found}
         if not peers:
-            peers = {Vertex(row.key): None for row in self._closed(found)}
-        if not peers:
-            raise PeerNotFoundError(f"peer {name} is not known")
-        info = store.get_peer_info(only(name, peers), timeout=self._left())
+            raise PeerNotFoundError(f"peer {shown(name)} is not known")
+        peer = only(name, peers.values()).peer
+        info = store.get_peer_info(peer, timeout=self._left())
         channels = [str(point) for point in info.channels]
-        state = json_object(PEER_STATE, Row(peer=info))
-        return {**state, "channels": channels, "sees": found.sees}
+        state = json_object([*PEER_STATE, *PEER_DESCRIPTION], Row(peer=info))
+        return {**state, "channels": channels, "sees": overview.sees}
 
     def history(self, text: object, window: object) -> dict[str, object]:
         """Outages and sums of one channel, by a name of it or of the peer that has no other."""
         period = None if window is None else parse_period(window)
-        name = parse_name(text)
+        name = _require_name(text)
         store = self._store()
-        found = self._find(store, name)
-        if found.channels:
-            point = only(name, found.channels)
-            history = store.get_history(point, window=period, timeout=self._left())
-            return {**_history_object(point, history), "sees": found.sees}
-        closed = {row.channel_point: row for row in self._closed(found)}
-        if not closed:
-            raise ChannelNotFoundError(f"no channel {name} is open, and none is saved as closed")
+        overview, found = self._find(store, name)
+        channels = _channels_of(found, overview)
+        if not channels:
+            raise ChannelNotFoundError(
+                f"no channel {shown(name)} is open, and none is saved as closed"
+            )
+        named = only(name, channels)
+        for info in restricted(overview, named).channels:
+            history = store.get_history(info.channel_point, window=period, timeout=self._left())
+            return {**_history_object(info, named.alias, history), "sees": overview.sees}
         if period is not None:
-            raise ValueError(f"channel {name} has closed: its figures are of its whole life")
-        return _closed_object(closed[only(name, closed)])
+            raise ValueError(f"channel {shown(name)} has closed: its figures are of its whole life")
+        *_, closed = restricted(overview, named).closed  # of one that came back, the last
+        return _closed_object(closed)
 
-    def _find(self, store: ChannelEventStore, name: str) -> _Found:
-        """The open channels that ``name`` may mean, and the peers."""
+    def _find(self, store: ChannelEventStore, name: str) -> tuple[Overview, list[Named]]:
+        """What ``name`` may mean: what is open and online, else what was saved as closed."""
         overview = store.get_overview(timeout=self._left())
-        channels = {each.channel_point: each.peer for each in overview.channels}
         names = self._watcher.names
-        if name in names:
-            those = {point: channels[point] for point in [names[name]] if point in channels}
-            return _Found(str(names[name]), those, [], overview.sees)
-        peers = matching(name, (each.peer for each in overview.peers))
-        points = matching(name, channels)
-        points += [point for point, peer in channels.items() if peer in peers]
-        if not points and not peers:
-            begun = {point for other, point in names.items() if other.startswith(name)}
-            points = [point for point in channels if point in begun]
-        return _Found(name, {point: channels[point] for point in points}, peers, overview.sees)
-
-    def _closed(self, found: _Found) -> list[ClosedRow]:
-        """The closed channels that the same name may mean; of one that came back, the last."""
-        rows = {row.channel_point: row for row in self._watcher.closed()}
-        return [rows[point] for point in matching(found.name, rows)]
+        found = matching(name, named_in(overview, names))
+        if not found:
+            closed = tuple(closed_channels(self._watcher.closed()))
+            overview = overview._replace(closed=closed)
+            found = matching(name, named_in(overview, names))
+        return overview, found
 
     def _store(self) -> ChannelEventStore:
         """The store, once it knows what was said before the question, if that is soon."""
@@ -116,26 +110,57 @@ class Query:
         return max(self._deadline - time.monotonic(), 0)
 
 
-def _history_object(point: OutPoint, history: ChannelHistory) -> dict[str, object]:
+def _require_name(text: object) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(
+            f"bad name {quoted(text)}: expected a peer's alias or public key, a channel point, a"
+            " short channel id, a channel_id, or the beginning of one of these"
+        )
+    return text
+
+
+def _channels_of(found: Iterable[Named], overview: Overview) -> list[Named]:
+    """The channels that were found, and those of the peers that were."""
+    found = list(found)
+    peers = {each.peer for each in found if each.channel_point is None}
+    channels = (each for each in named_in(overview) if each.channel_point is not None)
+    points = {each.channel_point for each in found}
+    return [each for each in channels if each.peer in peers or each.channel_point in points]
+
+
+def _history_object(
+    info: ChannelInfo, alias: str | None, history: ChannelHistory
+) -> dict[str, object]:
     row = Row(channel=history, history=history)
-    span = {"start": format_time(history.start), "end": format_time(history.end)}
-    sums = json_object([COMPLETE, *SUMS, BLIND, OUTAGE_COUNT], row)
+    window = {"start": format_time(history.start), "end": format_time(history.end)}
+    sums = json_object([COMPLETE, *SUMS, BLIND, OUTAGE_COUNT, *USABLE_SUMS], row)
     outages = [json_object(SPAN, row._replace(outage=outage)) for outage in history.outages]
-    return {"channel_point": str(point), **span, **sums, "outages": outages}
-
-
-def _closed_object(row: ClosedRow) -> dict[str, object]:
-    """As of an open channel, without its outages, which are not kept."""
-    opened, closed = int_to_date(row.opened), int_to_date(row.closed)
-    lifetime, uptime = row.lifetime * MICROSECOND, row.uptime * MICROSECOND
+    unusable = [
+        json_object(SPAN[:3], row._replace(outage=span))
+        for span in history.unusable_spans
+        if span.duration >= SHORTEST_UNUSABLE
+    ]
     return {
-        "channel_point": row.channel_point,
-        "start": format_time(opened),
-        "end": format_time(closed),
-        "lifetime_seconds": lifetime.total_seconds(),
-        "uptime_seconds": uptime.total_seconds(),
-        "uptime_ratio": uptime / lifetime if lifetime else None,
-        "blind_seconds": (closed - opened - lifetime).total_seconds(),
+        "channel_point": str(info.channel_point),
+        "alias": alias,
+        "short_channel_id": info.short_channel_id,
+        **window,
+        **sums,
+        "outages": outages,
+        "unusable_spans": unusable,
+    }
+
+
+def _closed_object(channel: ClosedChannel) -> dict[str, object]:
+    """As of an open channel, without its outages, which are not kept."""
+    row = Row(channel)
+    blind = channel.closed - channel.opened - channel.lifetime
+    return {
+        "channel_point": channel.channel_point,
+        "start": format_time(channel.opened),
+        "end": format_time(channel.closed),
+        **json_object([*SUMS, ALIAS, SHORT_ID, *USABLE_SUMS], row),
+        "blind_seconds": blind.total_seconds(),
         "outages": None,
         "closed": True,
     }

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from chanfitness import ManualClock, OutPoint, Vertex
-from chanfitness.nodes.cln.names import matching, only, parse_name
 from chanfitness.recording.format import format_time
 
 from ...support.cln_messages import change, channel_id, channels, entry, peers
@@ -74,7 +73,7 @@ def many(tmp_path: Path, rpc_of_many: RpcServer, clock: ManualClock) -> Any:
         (channel_id(1), CHANNEL_1, ALICE),
         ("ee" * 32, TWINS[1], BOB),
         ("ee" * 31, TWINS[1], BOB),
-        ("e", TWINS[1], BOB),
+        ("eeee", TWINS[1], BOB),
         ("16000000", CHANNEL_1, ALICE),
         (str(CHANNEL_1)[:-1], CHANNEL_1, ALICE),
         (CHANNEL_1.txid, CHANNEL_1, ALICE),
@@ -95,14 +94,15 @@ def test_a_channel_and_its_peer_have_many_names(
 def test_a_peer_may_be_named_by_the_beginning_of_its_key(many: Wire) -> None:
     stranger = "03" + "cd" * 32
     many.notify("connect", {"id": stranger})
-    for name in ("03", "03cd", "03CDC", stranger):
+    for name in ("03cd", "03CDC", "03cdcdcd...cdcd", stranger):
         assert many.result("chanfitness-peer", name)["peer"] == stranger
 
 
 def test_a_peer_with_several_channels_is_none_of_them(many: Wire) -> None:
     code, reason = many.refusal("chanfitness-history", str(BOB))
     assert code == BAD_PARAMETERS
-    assert reason == f"{BOB} is ambiguous: {TWINS[0]}, {TWINS[1]}"
+    assert reason.startswith(f"{BOB} is ambiguous: - ")
+    assert names_both_twins(reason)
     assert many.result("chanfitness-peer", TWINS[0].txid)["peer"] == str(BOB)
 
 
@@ -113,24 +113,24 @@ def test_a_peer_without_a_channel_has_no_history(many: Wire) -> None:
     )
 
 
+def names_both_twins(reason: str) -> bool:
+    """Cut, with the index that tells them apart."""
+    return " abababab...abab:1, " in reason and reason.endswith(" abababab...abab:12")
+
+
 def test_what_begins_several_names_is_refused_with_the_candidates(many: Wire) -> None:
     code, reason = many.refusal("chanfitness-history", "abab")
-    assert (code, reason) == (BAD_PARAMETERS, f"abab is ambiguous: {TWINS[0]}, {TWINS[1]}")
-    code, reason = many.refusal("chanfitness-peer", "0")
+    assert (code, reason[:19]) == (BAD_PARAMETERS, "abab is ambiguous: ")
+    assert names_both_twins(reason)
+    code, reason = many.refusal("chanfitness-peer", "0200")
     assert code == BAD_PARAMETERS
-    assert all(str(peer) in reason for peer in (ALICE, BOB, CAROL))
+    assert all(f"- 02000000...000{number}" in reason for number in (1, 2, 3))
 
 
-def test_of_many_candidates_ten_are_named() -> None:
-    known = [f"aa{number:02}" for number in range(15)]
-    with pytest.raises(ValueError, match=r"^aa is ambiguous: aa00, .*, aa09 and 5 more$"):
-        only("aa", matching("aa", known))
-
-
-@pytest.mark.parametrize("name", ["x", "1x1", "g", "0" * 67, "ab:1", "ab" * 32 + ":x", "", None])
-def test_what_cannot_be_a_name_is_refused(name: object) -> None:
-    with pytest.raises(ValueError, match="bad name"):
-        parse_name(name)
+@pytest.mark.parametrize("name", ["", " ", None, 5, ["Bob"]])
+def test_what_cannot_be_a_name_is_refused(many: Wire, name: object) -> None:
+    code, reason = many.refusal("chanfitness-history", name)
+    assert (code, reason.partition(":")[0]) == (BAD_PARAMETERS, f"bad name {name!r}")
 
 
 # Names that change.
@@ -222,6 +222,11 @@ def test_a_closed_channel_is_answered_with_its_last_figures(
                 "lifetime_seconds": 3600.0,
                 "uptime_seconds": 2700.0,
                 "uptime_ratio": 0.75,
+                "alias": None,
+                "short_channel_id": None,
+                "usable_seconds": 2700.0,
+                "unusable_seconds": 0.0,
+                "usable_ratio": 0.75,
                 "blind_seconds": 0.0,
                 "outages": None,
                 "closed": True,
