@@ -3,8 +3,8 @@
 ``serve(store, ("127.0.0.1", 9789))`` listens for it; a registry of your own takes
 ``registry.register(Collector(store))``. Needs the extra ``chanfitness[prometheus]``.
 Scrapes are answered one at a time; those that wait together share one answer.
-Labels are hex keys and channel points, and the name that you give the node,
-escaped: nothing that a peer sends.
+Labels are hex keys and channel points, and the name that you give the node, escaped. What a
+node or a peer told of itself is a label of the ``..._info`` series alone, escaped, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .checks import extra, quoted
+from .checks import extra, printable, quoted
+from .core.peerlog import ChannelInfo
 from .core.queries import Overview
 from .errors import ChanFitnessError
 from .http.address import AllowedHosts, listen, parse_address, parse_hosts
@@ -126,6 +127,31 @@ class _Families:
             "Uptime by lifetime, 0 to 1; absent while the lifetime is zero.",
             labels=of_channel,
         )
+        self._usable = GaugeMetricFamily(
+            "chanfitness_channel_usable_seconds",
+            "How much of the channel's uptime it was not inactive.",
+            labels=of_channel,
+        )
+        self._usable_ratio = GaugeMetricFamily(
+            "chanfitness_channel_usable_ratio",
+            "Usable time by lifetime, 0 to 1; absent while that is zero, or if it is not known.",
+            labels=of_channel,
+        )
+        self._active = GaugeMetricFamily(
+            "chanfitness_channel_active",
+            "1 while the channel is active, 0 while it is not; absent if the node never said.",
+            labels=of_channel,
+        )
+        self._channel_info = GaugeMetricFamily(
+            "chanfitness_channel_info",
+            "1; the labels describe the channel, empty if that is not known.",
+            labels=[*of_channel, "short_channel_id", "private"],
+        )
+        self._peer_info = GaugeMetricFamily(
+            "chanfitness_peer_info",
+            "1; the labels describe the peer of a channel, empty if that is not known.",
+            labels=[*of_peer, "alias", "transport"],
+        )
         self._online = GaugeMetricFamily(
             "chanfitness_peer_online", "1 while the peer of a channel is online.", labels=of_peer
         )
@@ -140,8 +166,13 @@ class _Families:
             self._lifetime,
             self._uptime,
             self._ratio,
+            self._usable,
+            self._usable_ratio,
+            self._active,
+            self._channel_info,
             self._online,
             self._flaps,
+            self._peer_info,
         ]
 
     def add(
@@ -153,15 +184,28 @@ class _Families:
     def add_channels_and_peers(self, overview: Overview) -> None:
         """The samples of each channel, and of each peer that has one."""
         for info in overview.channels:
-            labels = str(info.channel_point), str(info.peer)
-            self.add(self._lifetime, info.lifetime.total_seconds(), *labels)
-            self.add(self._uptime, info.uptime.total_seconds(), *labels)
-            if info.uptime_ratio is not None:
-                self.add(self._ratio, info.uptime_ratio, *labels)
+            self._add_channel(info)
         for peer in overview.peers:
             if peer.channels:
-                self.add(self._online, peer.online, str(peer.peer))
-                self.add(self._flaps, peer.flap_count, str(peer.peer))
+                key = str(peer.peer)
+                self.add(self._online, peer.online, key)
+                self.add(self._flaps, peer.flap_count, key)
+                self.add(self._peer_info, 1, key, printable(peer.alias or ""), peer.transport or "")
+
+    def _add_channel(self, info: ChannelInfo) -> None:
+        labels = str(info.channel_point), str(info.peer)
+        self.add(self._lifetime, info.lifetime.total_seconds(), *labels)
+        self.add(self._uptime, info.uptime.total_seconds(), *labels)
+        self.add(self._usable, info.usable.total_seconds(), *labels)
+        private = "" if info.private is None else str(info.private).lower()
+        self.add(self._channel_info, 1, *labels, info.short_channel_id or "", private)
+        for family, value in (
+            (self._ratio, info.uptime_ratio),
+            (self._usable_ratio, info.usable_ratio),
+            (self._active, info.active),
+        ):
+            if value is not None:
+                self.add(family, value, *labels)
 
 
 def _label(text: str) -> str:

@@ -71,9 +71,78 @@ def test_every_figure_of_a_channel_and_of_its_peer() -> None:
         named("channel_lifetime_seconds", channel_point=point, peer=peer): 14400.000004,
         named("channel_uptime_seconds", channel_point=point, peer=peer): 10800,
         named("channel_uptime_ratio", channel_point=point, peer=peer): 10800 / 14400.000004,
+        named("channel_usable_seconds", channel_point=point, peer=peer): 10800,
+        named("channel_usable_ratio", channel_point=point, peer=peer): 10800 / 14400.000004,
+        named("channel_info", channel_point=point, peer=peer, short_channel_id="", private=""): 1,
         named("peer_online", peer=peer): 0,
         named("peer_flaps", peer=peer): 2,
+        named("peer_info", peer=peer, alias="", transport=""): 1,
     }
+
+
+def test_what_could_not_be_used_is_told() -> None:
+    with FakeNode() as node:
+        channel = node.open_channel(node.new_peer(online=True))
+        labels = {"channel_point": str(channel.channel_point), "peer": str(channel.peer)}
+        node.channel_inactive(channel)
+        node.advance(hours=1)
+        inactive = scrape(node.store)
+        node.channel_active(channel)
+        node.advance(hours=3)
+        active = scrape(node.store)
+
+    assert inactive[named("channel_active", **labels)] == 0
+    assert inactive[named("channel_usable_ratio", **labels)] == 0
+    assert active[named("channel_active", **labels)] == 1
+    assert active[named("channel_usable_seconds", **labels)] == 3 * 3600
+    assert active[named("channel_usable_ratio", **labels)] == 0.75
+    assert active[named("channel_uptime_ratio", **labels)] == 1
+
+
+def test_a_channel_that_an_older_version_watched_has_no_usable_ratio() -> None:
+    class Older(ChannelEventStore):
+        def get_overview(self, *, timeout: float | None = None) -> Overview:
+            overview = super().get_overview(timeout=timeout)
+            channels = (info._replace(knows_unusable=False) for info in overview.channels)
+            return overview._replace(channels=tuple(channels))
+
+    with FakeNode() as node, Older(node.config) as store:
+        node.open_channel(node.new_peer(online=True))
+        node.advance(hours=1)
+        names = {name for name, _ in scrape(store)}
+    assert "chanfitness_channel_usable_ratio" not in names
+    assert {"chanfitness_channel_usable_seconds", "chanfitness_channel_uptime_ratio"} <= names
+
+
+@pytest.mark.parametrize(
+    ("alias", "label"),
+    [
+        ("ACINQ", "ACINQ"),
+        ("\u26a1 LN", "\u26a1 LN"),
+        ('a"b\nc\\', 'a"b\\nc\\'),
+        ("\x1b[31m\0", "\\x1b[31m\\x00"),
+        ("\u05d0\u202e", "\\u05d0\\u202e"),
+    ],
+)
+def test_what_is_known_of_a_peer_and_a_channel_is_a_label_of_nothing_else(
+    alias: str, label: str
+) -> None:
+    with FakeNode() as node:
+        channel = node.open_channel(node.new_peer(online=True))
+        point, peer = str(channel.channel_point), str(channel.peer)
+        node.describe_peer(channel.peer, alias=alias, transport="tor")
+        node.describe_channel(channel, short_channel_id="700000x1x0", private=True)
+        figures = scrape(node.store)
+        registry = CollectorRegistry()
+        registry.register(Collector(node.store))
+        lines = generate_latest(registry).decode().splitlines()
+
+    assert figures[named("peer_info", peer=peer, alias=label, transport="tor")] == 1
+    described = {"short_channel_id": "700000x1x0", "private": "true"}
+    assert figures[named("channel_info", channel_point=point, peer=peer, **described)] == 1
+    told = [name for name, labels in figures if "alias" in dict(labels)]
+    assert told == ["chanfitness_peer_info"]
+    assert all(line.isprintable() for line in lines)
 
 
 def test_a_channel_without_a_lifetime_has_no_ratio() -> None:
@@ -220,8 +289,13 @@ def test_both_formats_say_what_each_family_is() -> None:
             "channel_lifetime_seconds",
             "channel_uptime_seconds",
             "channel_uptime_ratio",
+            "channel_usable_seconds",
+            "channel_usable_ratio",
+            "channel_active",
+            "channel_info",
             "peer_online",
             "peer_flaps",
+            "peer_info",
         ):
             assert f"# HELP chanfitness_{name} " in text
             assert f"# TYPE chanfitness_{name} gauge\n" in text
@@ -244,7 +318,7 @@ def test_many_scrapes_at_once() -> None:
         registry = CollectorRegistry()
         registry.register(Collector(node.store))
         first, *others = call_together(*[lambda: samples(registry)] * 8)
-    assert len(first) == 7
+    assert len(first) == 11
     assert others == [first] * 7
 
 
@@ -256,7 +330,7 @@ def test_each_series_has_the_name_of_the_node_if_it_has_one() -> None:
         node.open_channel(node.new_peer(online=True))
         node.advance(seconds=1)
         figures = scrape(node.store, node="alice")
-    assert len(figures) == 7
+    assert len(figures) == 11
     assert all(dict(labels)["node"] == "alice" for _, labels in figures)
     assert scrape(node.store, node="alice") == {named("up", node="alice"): 0}
 
