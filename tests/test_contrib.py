@@ -113,19 +113,19 @@ def test_a_share_is_shown_as_all_only_if_it_is_all() -> None:
         for override in panel["fieldConfig"]["overrides"]:
             properties = {each["id"]: each["value"] for each in override["properties"]}
             if properties.get("unit") == "percentunit":
-                assert override["matcher"] == {"id": "byRegexp", "options": "Uptime.*"}
+                assert override["matcher"] == {"id": "byRegexp", "options": "(Uptime|Usable).*"}
                 names = panel["transformations"][1]["options"]["renameByName"]
                 targets = [
                     each
                     for each in panel["targets"]
-                    if names[f"Value #{each['refId']}"].startswith("Uptime")
+                    if names[f"Value #{each['refId']}"].startswith(("Uptime", "Usable"))
                 ]
                 decimals = properties["decimals"]
         for target in targets:
             shown += 1
             assert re.fullmatch(r"floor\(.+ \* 10000\) / 10000", target["expr"])
             assert decimals >= 2
-    assert shown == 6
+    assert shown == 7
 
 
 def test_no_two_panels_overlap() -> None:

@@ -73,6 +73,7 @@ class Fleet:
         self.up = self.alice.open_channel(self.alice.new_peer(online=True))
         self.down = self.alice.open_channel(self.alice.new_peer(online=True))
         self.of_bob = self.bob.open_channel(self.bob.new_peer(online=True))
+        self.alice.describe_peer(self.down.peer, alias='Dave "\\" \u26a1', transport="tor")
         self.alice.advance(hours=3)
         self.alice.peer_offline(self.down.peer)
         self.alice.advance(hours=1)
@@ -200,6 +201,11 @@ def test_the_kind_of_each_family_is_known(prometheus: Prometheus) -> None:
         "chanfitness_channel_lifetime_seconds": "gauge",
         "chanfitness_channel_uptime_seconds": "gauge",
         "chanfitness_channel_uptime_ratio": "gauge",
+        "chanfitness_channel_usable_seconds": "gauge",
+        "chanfitness_channel_usable_ratio": "gauge",
+        "chanfitness_channel_active": "gauge",
+        "chanfitness_channel_info": "gauge",
+        "chanfitness_peer_info": "gauge",
         "chanfitness_peer_online": "gauge",
         "chanfitness_peer_flaps": "gauge",
     }
@@ -258,6 +264,17 @@ def test_each_query_of_the_dashboard_finds_something(
     ((_, now),) = prometheus.query("vector(time())")
     times = {"start": str(now - 3600), "end": str(now), "step": "15"}
     assert prometheus.get("query_range", query=expression, **times)["result"]
+
+
+def test_the_dashboard_calls_peers_by_their_aliases(prometheus: Prometheus, fleet: Fleet) -> None:
+    expressions = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    joined = [expression for expression in expressions if "(alias)" in expression]
+    assert len(joined) == 9
+    for expression in joined:
+        found = prometheus.query(filled_in(expression))
+        aliases = {labels["peer"]: labels.get("alias") for labels, _ in found}
+        assert aliases.get(str(fleet.down.peer), 'Dave "\\" \u26a1') == 'Dave "\\" \u26a1'
+        assert aliases.get(str(fleet.up.peer)) is None
 
 
 @pytest.mark.parametrize(
