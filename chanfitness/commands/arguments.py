@@ -18,7 +18,11 @@ _OF_A_WINDOW = ("channels", "outages")
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """What was asked for; ``command`` says of which command. Exits if it is no good."""
     parser = _parser()
-    options = parser.parse_args(argv)
+    options, rest = parser.parse_known_args(argv)
+    if options.command == "show" and options.name is None and rest and rest[0][:1] != "-":
+        options.name = rest.pop(0)  # Python before 3.12.7 leaves it over behind an option
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.command == "show" and options.window and options.view not in _OF_A_WINDOW:
         parser.error(f"--window does not go with --{options.view}")
     return options

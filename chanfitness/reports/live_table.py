@@ -11,6 +11,7 @@ from typing import IO, NamedTuple, cast
 
 from ..checks import extra, printable
 from ..core.queries import Overview
+from ..events import ChannelDescribedEvent, PeerDescribedEvent
 from ..terminal.formatting import cut, cut_point, duration
 from ..terminal.nonblocking_output import NonblockingOutput
 from .event_lines import FINISH_TIMEOUT, counted, parts_of
@@ -26,7 +27,6 @@ with extra("cli"):
 _NEWEST = 5  # so many of what happened last are shown
 _MESSAGES = 20  # so many are printed again when the table is gone
 _SMALLEST = 12  # a name has so many characters, however narrow the terminal is
-_SHORT = 24  # what is told in so many characters is not cut
 _GAP = 2
 _COLOURS = {"online": "green", "offline": "red", "inactive": "yellow"}
 
@@ -55,7 +55,9 @@ class LiveTable:
         self._blind_before: datetime.timedelta | None = None
 
     def event(self, event: object, at: datetime.datetime) -> None:
-        """Have what happened ``at`` (UTC) in the next picture."""
+        """Have what happened ``at`` (UTC) in the next picture; descriptions are in its table."""
+        if isinstance(event, (PeerDescribedEvent, ChannelDescribedEvent)):
+            return
         self._newest.append(_Entry(f"{at:%H:%M:%S}", parts_of(event)))
 
     def message(self, text: str) -> None:
@@ -128,12 +130,8 @@ class _Entry(NamedTuple):
         if not names:
             return f"{self.time}  {what}".lstrip()
         begin = f"{self.time}  {what:<18}  "
-        long = [name for name in names if len(name) > _SHORT]
-        taken = sum(map(len, names)) - sum(map(len, long)) + _GAP * (len(names) - 1)
-        room = (columns - len(begin) - taken) // max(len(long), 1)
-        return begin + "  ".join(
-            _fit(name, max(room, _SMALLEST)) if name in long else name for name in names
-        )
+        room = (columns - len(begin) - _GAP * (len(names) - 1)) // len(names)
+        return begin + "  ".join(_fit(name, max(room, _SMALLEST)) for name in names)
 
 
 def _shares(room: int, newest: int) -> tuple[int, int]:
