@@ -57,6 +57,7 @@ _MESSAGE = re.compile(r"message (\w+) \{([^}]*)\}")
 _FIELD = re.compile(r"(repeated )?(\w+) (\w+) = (\d+);")
 
 _ONLINE, _OFFLINE = 0, 1
+_ALL_BITCOIN = 21 * 10**14  # satoshi
 
 _NO_ALIAS = "unable to lookup peer alias: "
 """In place of an alias: how lnd begins to say why there is none."""
@@ -189,7 +190,7 @@ def _description(point: OutPoint, message: Any) -> ChannelDescribedEvent:
     return ChannelDescribedEvent(
         point,
         _short_channel_id(message),
-        message.capacity if message.capacity > 0 else None,
+        message.capacity if 0 < message.capacity <= _ALL_BITCOIN else None,
         message.private,
     )
 

@@ -43,6 +43,7 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
             node.channel_inactive(CHANNELS[0])
             node.advance(seconds=seconds)
             node.channel_active(CHANNELS[0])
+            node.advance(seconds=1)
         node.close_channel(CHANNELS[2])
         node.peer_offline(CAROL)
     with RpcServer(tmp_path) as rpc:
@@ -77,9 +78,9 @@ def test_all_that_is_open_is_told_with_its_names(wire: Wire) -> None:
 def test_a_history_tells_when_a_channel_could_not_be_used_but_no_flicker(wire: Wire) -> None:
     history = wire.result("chanfitness-history", "alice")
     assert (history["alias"], history["short_channel_id"]) == (NAMES[ALICE], "700000x1x0")
-    assert (history["usable_seconds"], history["unusable_seconds"]) == (0.0, 3600.999)
+    assert (history["usable_seconds"], history["unusable_seconds"]) == (2.0, 3600.999)
     (span,) = history["unusable_spans"]
-    begun = START + 0.999 * SECOND
+    begun = START + 1.999 * SECOND
     assert span == {
         "start": format_time(begun),
         "end": format_time(begun + HOUR),

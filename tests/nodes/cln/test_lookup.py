@@ -223,7 +223,7 @@ def test_a_closed_channel_is_answered_with_its_last_figures(
                 "uptime_seconds": 2700.0,
                 "uptime_ratio": 0.75,
                 "alias": None,
-                "short_channel_id": None,
+                "short_channel_id": "1x1x1",
                 "usable_seconds": 2700.0,
                 "unusable_seconds": 0.0,
                 "usable_ratio": 0.75,

@@ -90,7 +90,7 @@ def test_all_channels_are_answered_as_replay_prints_them(wire: Wire, inbox: Inbo
                 "uptime_seconds": 10800.0,
                 "uptime_ratio": 0.75,
                 "alias": None,
-                "short_channel_id": None,
+                "short_channel_id": "1x1x1",
                 "transport": None,
                 "active": None,
                 "usable_seconds": 10800.0,
@@ -141,7 +141,7 @@ def test_a_history_is_answered_by_channel_point_or_short_channel_id(
     assert answer == {
         "channel_point": str(CHANNEL_1),
         "alias": None,
-        "short_channel_id": None,
+        "short_channel_id": "1x1x1",
         "start": format_time(START),
         "end": format_time(START + timedelta(hours=4)),
         "complete": True,

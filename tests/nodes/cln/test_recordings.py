@@ -140,7 +140,15 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
     assert told_as_written == written
     with expected.open("rb") as lines:
         replayed = replay(lines, expected.name, **outage_settings(OWN_OUTAGE))
-    assert told.answer == {**report(TOTALS, replayed).as_object(), "sees": True}
+    told_rows, replayed_rows = (
+        [{name: row[name] for name in WRITTEN} for row in answer["channels"]]
+        for answer in (told.answer, report(TOTALS, replayed).as_object())
+    )
+    assert told_rows == replayed_rows
+
+
+WRITTEN = ("channel_point", "peer", "lifetime_seconds", "uptime_seconds", "uptime_ratio")
+"""What the events say that were written by hand; they do not describe anything."""
 
 
 def points_by_id(name: str) -> dict[str, OutPoint]:

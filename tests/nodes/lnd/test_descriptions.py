@@ -312,7 +312,8 @@ def test_a_short_channel_id_is_the_place_of_the_funding(
 
 
 @pytest.mark.parametrize(
-    ("said", "capacity"), [(1, 1), (2**63 - 1, 2**63 - 1), (0, None), (2**64 - 1, None)]
+    ("said", "capacity"),
+    [(1, 1), (21 * 10**14, 21 * 10**14), (0, None), (2**63 - 1, None), (2**64 - 1, None)],
 )
 def test_a_capacity_that_there_cannot_be_is_not_known(said: int, capacity: int | None) -> None:
     assert described(capacity=said).capacity == capacity
