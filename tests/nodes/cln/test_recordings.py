@@ -142,7 +142,7 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
         replayed = replay(lines, expected.name, **outage_settings(OWN_OUTAGE))
     told_rows, replayed_rows = (
         [{name: row[name] for name in WRITTEN} for row in answer["channels"]]
-        for answer in (told.answer, report(TOTALS, replayed).as_object())
+        for answer in cast(list[Any], [told.answer, report(TOTALS, replayed).as_object()])
     )
     assert told_rows == replayed_rows
 

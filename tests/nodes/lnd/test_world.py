@@ -96,12 +96,12 @@ class World:
         number = self._chance.randrange(3)
         stray = OpenChannel(outpoint(1000 + number), PEERS[number])
         closing = self._chance.choice([stray, *self.open])
-        tell, *told = self._chance.choice(
+        tell, told = self._chance.choice(
             [
-                (self._tell_peers, online(peer)),
-                (self._tell_peers, offline(peer)),
-                (self._tell_channels, opened(stray), active(stray.channel_point)),
-                (self._tell_channels, closed(closing)),
+                (self._tell_peers, [online(peer)]),
+                (self._tell_peers, [offline(peer)]),
+                (self._tell_channels, [opened(stray), active(stray.channel_point)]),
+                (self._tell_channels, [closed(closing)]),
             ]
         )
         for raw in told:
