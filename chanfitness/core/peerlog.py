@@ -368,11 +368,14 @@ class Channel:
         elif self._mark is None and not active:
             self._mark = uptime
         activity = self.activity
-        if activity is not None:
-            return activity.online is not active and activity.change(now, microseconds(uptime))
-        if not active and self.log.history is not None:
-            self.activity = Activity(now, microseconds(uptime))
-        return False
+        if activity is None:
+            if not active and self.log.history is not None:
+                self.activity = Activity(now, microseconds(uptime))
+            return False
+        if activity.count == 1 and activity.instant(0)[0] == now[0]:
+            self.activity = None  # it was inactive for no time
+            return False
+        return activity.online is not active and activity.change(now, microseconds(uptime))
 
     def begin_activity(self, now: Instant) -> bool:
         """Keep its activity from ``now`` on. Returns whether there was any before."""

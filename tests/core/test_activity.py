@@ -187,6 +187,15 @@ def test_in_blind_time_what_is_said_last_counts() -> None:
         assert unusable(driven) == 15
 
 
+def test_what_is_taken_back_in_blind_time_was_never_said() -> None:
+    with driven_store() as driven:
+        for _ in range(2):
+            play(driven, MonitoringPausedEvent(), INACTIVE, ACTIVE, 10)
+            play(driven, MonitoringResumedEvent([ONE], [ALICE]))
+        play(driven, INACTIVE, 5)
+        assert spans_of(driven) == [(20, None, 5)]
+
+
 def test_a_span_that_begins_with_a_return_unseen_begins_at_the_resume() -> None:
     """The pause, told late, goes back to the last event."""
     with driven_store() as driven:

@@ -9,16 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chanfitness import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
 )
+from chanfitness.events import TRANSPORTS
 from chanfitness.recording.format import format_event, kind_of, parse_line, read
 from chanfitness.recording.recorder import RecordingEncoder
 
@@ -31,7 +36,8 @@ MOVED = ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE)
 
 points = st.integers(0, 4).map(outpoint)
 peers = st.integers(0, 4).map(vertex)
-channels = st.builds(OpenChannel, points, peers)
+activity = st.sampled_from([None, True, False])
+channels = st.builds(OpenChannel, points, peers, activity)
 events = st.one_of(
     st.just(PAUSED),
     st.tuples(st.lists(channels), st.lists(peers)).map(
@@ -43,6 +49,17 @@ events = st.one_of(
     channels.map(lambda fields: OpenChannelEvent(*fields)),
     channels.map(lambda fields: ClosedChannelEvent(*fields)),
     st.tuples(points, points, peers).map(lambda fields: ChannelMovedEvent(*fields)),
+    points.map(ActiveChannelEvent),
+    points.map(InactiveChannelEvent),
+    st.tuples(peers, st.none() | st.text(), st.sampled_from([None, *TRANSPORTS])).map(
+        lambda fields: PeerDescribedEvent(*fields)
+    ),
+    st.tuples(
+        points,
+        st.none() | st.from_regex(r"[0-9]+x[0-9]+x[0-9]+", fullmatch=True),
+        st.none() | st.integers(0, 2**62 - 1),
+        activity,
+    ).map(lambda fields: ChannelDescribedEvent(*fields)),
 )
 times = st.timedeltas(timedelta(0), timedelta(days=9)).map(lambda after: START + after)
 
@@ -52,7 +69,9 @@ times = st.timedeltas(timedelta(0), timedelta(days=9)).map(lambda after: START +
 
 @given(events, times)
 def test_what_is_written_is_what_is_read(event: object, at: datetime) -> None:
-    assert parse_line(format_event(event, at).encode()) == (at, event)
+    written = parse_line(format_event(event, at).encode())
+    assert written == (at, event)
+    assert repr(written) == repr((at, event))  # which says whether an open channel is active
 
 
 def test_a_line_has_the_fields_of_the_format_in_its_order() -> None:
@@ -68,6 +87,32 @@ def test_a_line_has_the_fields_of_the_format_in_its_order() -> None:
     )
 
 
+def test_lines_of_activity_and_descriptions_have_the_fields_of_the_format() -> None:
+    at = '{"at": "2026-01-01T00:00:00.000000Z", "event": '
+    active, inactive = (OpenChannel(CHANNEL_1, ALICE, each) for each in (True, False))
+    channel = f'{{"channel_point": "{CHANNEL_1}", "peer": "{ALICE}"'
+    lines: list[tuple[object, str]] = [
+        (ActiveChannelEvent(CHANNEL_1), f'"channel_active", "channel_point": "{CHANNEL_1}"'),
+        (InactiveChannelEvent(CHANNEL_1), f'"channel_inactive", "channel_point": "{CHANNEL_1}"'),
+        (
+            PeerDescribedEvent(ALICE, "\x1b\u202e"),
+            f'"peer_described", "peer": "{ALICE}", "alias": "\\u001b\\u202e", "transport": null',
+        ),
+        (
+            ChannelDescribedEvent(CHANNEL_1, "1x2x3", 5, private=False),
+            f'"channel_described", "channel_point": "{CHANNEL_1}", "short_channel_id": "1x2x3",'
+            ' "capacity": 5, "private": false',
+        ),
+        (
+            SnapshotEvent([active, inactive], []),
+            f'"snapshot", "open_channels": [{channel}, "active": true}},'
+            f' {channel}, "active": false}}], "online_peers": []',
+        ),
+    ]
+    for event, rest in lines:
+        assert format_event(event, START) == f"{at}{rest}}}"
+
+
 def test_an_events_own_time_is_not_written() -> None:
     event = PeerOnlineEvent(ALICE, START - SECOND)
     assert parse_line(format_event(event, START).encode()) == (START, ONLINE)
@@ -79,6 +124,9 @@ def test_an_events_own_time_is_not_written() -> None:
         PeerOnlineEvent(bytes(ALICE)),  # type: ignore[arg-type]
         OpenChannelEvent(CHANNEL_1, bytes(ALICE)),  # type: ignore[arg-type]
         ClosedChannelEvent(tuple(CHANNEL_1), ALICE),  # type: ignore[arg-type]
+        InactiveChannelEvent(str(CHANNEL_1)),  # type: ignore[arg-type]
+        PeerDescribedEvent(bytes(ALICE)),  # type: ignore[arg-type]
+        ChannelDescribedEvent(tuple(CHANNEL_1)),  # type: ignore[arg-type]
     ],
 )
 def test_a_field_that_is_but_like_the_right_one_has_no_line(event: object) -> None:
@@ -118,9 +166,11 @@ def test_before_the_first_start_nothing_is_written() -> None:
     assert course(ONLINE, MOVED, PAUSED, RESUMED, OFFLINE) == [RESUMED, OFFLINE]
 
 
-def test_while_stopped_only_a_move_is_written() -> None:
-    happened = [RESUMED, PAUSED, ONLINE, MOVED, PAUSED, RESUMED]
-    assert course(*happened) == [RESUMED, PAUSED, MOVED, RESUMED]
+def test_while_stopped_only_moves_and_descriptions_are_written() -> None:
+    described = [PeerDescribedEvent(ALICE, "alice"), ChannelDescribedEvent(CHANNEL_1, capacity=5)]
+    happened = [RESUMED, PAUSED, ONLINE, MOVED, InactiveChannelEvent(CHANNEL_2), *described]
+    assert course(*happened, PAUSED, RESUMED) == [RESUMED, PAUSED, MOVED, *described, RESUMED]
+    assert course(*described, RESUMED) == [RESUMED]
 
 
 def test_a_start_while_started_is_a_stop_and_a_start() -> None:

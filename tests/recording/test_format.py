@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 
 from chanfitness import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     RecordingError,
@@ -68,6 +72,31 @@ def test_each_kind_of_line_is_read() -> None:
         OpenChannelEvent(CHANNEL_1, ALICE),
         SnapshotEvent([OpenChannel(CHANNEL_1, ALICE)], []),
         MonitoringPausedEvent(),
+    ]
+
+
+def test_what_is_not_known_may_be_null_or_missing() -> None:
+    channel, peer = {"channel_point": str(CHANNEL_1)}, {"peer": str(ALICE)}
+    listed = [{**channel, **peer, **each} for each in ({"active": True}, {"active": None}, {})]
+    data = encode(
+        STARTED | {"open_channels": listed},
+        {"at": T, "event": "channel_inactive", **channel},
+        {"at": T, "event": "channel_active", **channel},
+        {"at": T, "event": "peer_described", **peer},
+        {"at": T, "event": "peer_described", **peer, "alias": "a" * 40, "transport": None},
+        {"at": T, "event": "channel_described", **channel, "capacity": None},
+        {"at": T, "event": "channel_described", **channel, "private": True, "capacity": 7},
+    )
+    first, *others = [line.event for line in read(lines_of(data), "r.jsonl")]
+    assert isinstance(first, MonitoringResumedEvent)
+    assert [each.active for each in first.open_channels] == [True, None, None]
+    assert others == [
+        InactiveChannelEvent(CHANNEL_1),
+        ActiveChannelEvent(CHANNEL_1),
+        PeerDescribedEvent(ALICE),
+        PeerDescribedEvent(ALICE, "a" * 32),
+        ChannelDescribedEvent(CHANNEL_1),
+        ChannelDescribedEvent(CHANNEL_1, capacity=7, private=True),
     ]
 
 
@@ -151,6 +180,28 @@ BAD_SECOND_LINES: dict[str, tuple[bytes, str]] = {
         encode({"at": T, "event": "channel_closed", "channel_point": "ab:0", "peer": str(ALICE)}),
         "bad outpoint 'ab:0'",
     ),
+    **{
+        f"{name} {value!r}": (
+            encode(
+                {"at": T, "event": f"{whose}_described", "peer": str(ALICE)}
+                | {"channel_point": str(CHANNEL_1), name: value}
+            ),
+            reason,
+        )
+        for whose, name, value, reason in [
+            ("peer", "alias", 7, "expected text as 'alias', got 7"),
+            ("peer", "transport", ["tor"], "expected text as 'transport', got ['tor']"),
+            ("peer", "transport", "pigeon", "bad transport 'pigeon': expected one of clearnet"),
+            ("channel", "short_channel_id", 7, "expected text as 'short_channel_id', got 7"),
+            ("channel", "short_channel_id", "7", "bad short channel id '7': expected one like"),
+            ("channel", "capacity", "7", "expected a whole number as 'capacity', got '7'"),
+            ("channel", "capacity", True, "expected a whole number as 'capacity', got True"),
+            ("channel", "capacity", 7.0, "expected a whole number as 'capacity', got 7.0"),
+            ("channel", "capacity", -1, "bad capacity -1: expected satoshi, 0 or more"),
+            ("channel", "capacity", 10**30, "bad capacity 1000000"),
+            ("channel", "private", 1, "expected true or false as 'private', got 1"),
+        ]
+    },
     "terminal controls": (b"\x1b[2J\x07\n", r"not JSON: '\x1b[2J\x07"),
 }
 
@@ -166,6 +217,10 @@ def test_a_bad_line_is_named_with_file_line_and_reason(line: bytes, reason: str)
 BAD_SNAPSHOTS: dict[str, tuple[dict[str, Any], str]] = {
     "no channels": ({"open_channels": None}, "expected a list as 'open_channels', got None"),
     "channel of another type": ({"open_channels": ["x"]}, "expected a channel as a JSON object"),
+    "activity of another type": (
+        {"open_channels": [{"channel_point": str(CHANNEL_1), "peer": str(ALICE), "active": 1}]},
+        "expected true or false as 'active', got 1",
+    ),
     "peers of another type": ({"online_peers": {"a": 1}}, "expected a list as 'online_peers'"),
     "peer of another type": ({"online_peers": [None]}, "expected text, got None"),
 }
@@ -221,12 +276,16 @@ def test_after_monitoring_stopped_nothing_is_seen() -> None:
     assert "after a monitoring_stopped" in refusal(encode(STARTED, stopped, online))
 
 
-def test_after_monitoring_stopped_only_a_move_may_be_told() -> None:
+def test_after_monitoring_stopped_only_moves_and_descriptions_may_be_told() -> None:
     stopped = {"at": T, "event": "monitoring_stopped"}
     points = {"channel_point": str(CHANNEL_1), "new_channel_point": str(outpoint(2))}
     moved = {"at": T, "event": "channel_moved", **points, "peer": str(ALICE)}
-    lines = list(read(lines_of(encode(STARTED, stopped, moved, STARTED)), "r.jsonl"))
+    described = {"at": T, "event": "peer_described", "peer": str(ALICE), "alias": "alice"}
+    lines = list(read(lines_of(encode(STARTED, stopped, moved, described, STARTED)), "r.jsonl"))
     assert lines[2].event == ChannelMovedEvent(CHANNEL_1, outpoint(2), ALICE)
+    assert lines[3].event == PeerDescribedEvent(ALICE, "alice")
+    inactive = {"at": T, "event": "channel_inactive", "channel_point": str(CHANNEL_1)}
+    assert "after a monitoring_stopped" in refusal(encode(STARTED, stopped, inactive))
 
 
 def test_ten_megabytes_of_rubbish_are_quoted_in_short() -> None:

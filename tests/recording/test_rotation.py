@@ -12,14 +12,18 @@ from pathlib import Path
 import pytest
 
 from chanfitness import (
+    ActiveChannelEvent,
     ChanFitnessError,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
     Overview,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -46,6 +50,10 @@ PAUSED = MonitoringPausedEvent()
 HAPPENED = [
     MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE, BOB]),
     OpenChannelEvent(CHANNEL_2, BOB),
+    PeerDescribedEvent(ALICE, "alice", "tor"),
+    ChannelDescribedEvent(CHANNEL_1, "1x1x1", 5),
+    InactiveChannelEvent(CHANNEL_1),
+    InactiveChannelEvent(outpoint(4)),  # not open: dropped
     PeerOfflineEvent(BOB),
     PeerOnlineEvent(CAROL),
     ChannelMovedEvent(CHANNEL_1, CHANNEL_3, ALICE),
@@ -53,8 +61,11 @@ HAPPENED = [
     ClosedChannelEvent(CHANNEL_2, ALICE),
     ChannelMovedEvent(CHANNEL_3, CHANNEL_2, ALICE),
     PeerOnlineEvent(BOB),
+    ActiveChannelEvent(CHANNEL_3),
     OpenChannelEvent(outpoint(4), CAROL),
-    SnapshotEvent([OpenChannel(CHANNEL_3, ALICE), OpenChannel(CHANNEL_2, BOB)], [CAROL]),
+    SnapshotEvent(
+        [OpenChannel(CHANNEL_3, ALICE, active=False), OpenChannel(CHANNEL_2, BOB)], [CAROL]
+    ),
     PAUSED,
     ChannelMovedEvent(CHANNEL_3, outpoint(6), ALICE),  # told late
     MonitoringResumedEvent(
@@ -62,6 +73,8 @@ HAPPENED = [
     ),
     PeerOfflineEvent(ALICE),
     ClosedChannelEvent(CHANNEL_2, BOB),
+    PeerOnlineEvent(ALICE),
+    PeerDescribedEvent(ALICE, transport="clearnet"),
     MonitoringResumedEvent([OpenChannel(outpoint(6), ALICE)], [ALICE]),
 ]
 END = START + 2 * len(HAPPENED) * SECOND
@@ -171,8 +184,12 @@ def test_the_new_file_alone_is_a_recording_of_the_rest(
     path: Path, rotate: Rotation, point: int
 ) -> None:
     record(path, rotate, range(point, point + 1))
-    ends = [(info.channel_point, info.peer) for info in replayed(path).channels]
-    assert ends == [(info.channel_point, info.peer) for info in what_happened(path.parent).channels]
+    found, expected = replayed(path), what_happened(path.parent)
+    for each, other in zip(found.channels, expected.channels, strict=True):
+        assert (each[:2], each.active) == (other[:2], other.active)
+        assert each.lifetime <= other.lifetime
+    aliases = [(info.peer, info.alias, info.transport) for info in expected.peers]
+    assert [(info.peer, info.alias, info.transport) for info in found.peers] == aliases
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)

@@ -10,13 +10,17 @@ from datetime import timedelta
 import pytest
 
 from chanfitness import (
+    ActiveChannelEvent,
+    ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
     OutPoint,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
@@ -24,7 +28,7 @@ from chanfitness import (
 )
 from chanfitness.recording.format import read
 from chanfitness.recording.replay import replay
-from chanfitness.reports.event_lines import Lines
+from chanfitness.reports.event_lines import Lines, parts_of
 from chanfitness.terminal import nonblocking_output
 from chanfitness.terminal.nonblocking_output import NonblockingOutput
 
@@ -80,6 +84,32 @@ def stalling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stalling]:
     stalling = Stalling()
     with stalling.output, stalling.errors:
         yield stalling
+
+
+@pytest.mark.parametrize(
+    ("event", "parts"),
+    [
+        (ActiveChannelEvent(CHANNEL_1), ["channel active", str(CHANNEL_1)]),
+        (InactiveChannelEvent(CHANNEL_1, START), ["channel inactive", str(CHANNEL_1)]),
+        (PeerDescribedEvent(ALICE, at=START), ["peer described", str(ALICE)]),
+        (
+            PeerDescribedEvent(ALICE, "a\x1b\u202e\n", "tor"),
+            ["peer described", str(ALICE), r"alias a\x1b\u202e\n", "transport tor"],
+        ),
+        (
+            ChannelDescribedEvent(CHANNEL_1, "1x2x3", 0, private=False),
+            [
+                "channel described",
+                str(CHANNEL_1),
+                "short channel id 1x2x3",
+                "capacity 0",
+                "private False",
+            ],
+        ),
+    ],
+)
+def test_what_a_line_of_text_says(event: object, parts: list[str]) -> None:
+    assert parts_of(event) == parts
 
 
 def events_of(lines: list[bytes]) -> list[object]:
@@ -154,6 +184,7 @@ def test_whatever_happens_the_lines_are_a_recording_that_ends_as_it_is(
     lines, _ = stalling.end()
     overview = replay(lines, "stdout")
     assert {info.channel_point: info.peer for info in overview.channels} == node.channels
+    assert {info.channel_point: info.active for info in overview.channels} == node.active
     assert {info.peer for info in overview.peers if info.online} == node.online
 
 
@@ -165,11 +196,12 @@ class Node:
         self._opened = 0
         self.sees = False
         self.channels: dict[OutPoint, Vertex] = {}
+        self.active: dict[OutPoint, bool | None] = {}
         self.online: set[Vertex] = set()
 
     def snapshot(self) -> MonitoringResumedEvent:
         self.sees = True
-        channels = [OpenChannel(*channel) for channel in self.channels.items()]
+        channels = [OpenChannel(*each, self.active[each[0]]) for each in self.channels.items()]
         return MonitoringResumedEvent(channels, sorted(self.online))
 
     def event(self) -> object:
@@ -181,17 +213,31 @@ class Node:
         if self._draw.random() < 0.1:
             return SnapshotEvent(*self.snapshot())
         kinds = [self._opens, self._flaps, self._flaps]
-        return self._draw.choice([*kinds, self._closes, self._moves] if self.channels else kinds)()
+        if self.channels:
+            kinds += [self._closes, self._moves, self._says, self._describes]
+        return self._draw.choice(kinds)()
 
     def _opens(self) -> object:
         return OpenChannelEvent(*self._new_channel(self._peer()))
 
     def _closes(self) -> object:
-        return ClosedChannelEvent(*self.channels.popitem())
+        point, peer = self.channels.popitem()
+        del self.active[point]
+        return ClosedChannelEvent(point, peer)
+
+    def _says(self) -> object:
+        point = self._draw.choice(list(self.channels))
+        self.active[point] = active = self._draw.random() < 0.5
+        return (ActiveChannelEvent if active else InactiveChannelEvent)(point)
+
+    def _describes(self) -> object:
+        point = self._draw.choice(list(self.channels))
+        return ChannelDescribedEvent(point, f"{self._draw.randrange(9)}x1x0")
 
     def _moves(self) -> object:
         point, peer = self.channels.popitem()
         new_point, _ = self._new_channel(peer)
+        self.active[new_point] = self.active.pop(point)
         return ChannelMovedEvent(point, new_point, peer)
 
     def _flaps(self) -> object:
@@ -209,4 +255,5 @@ class Node:
         self._opened += 1
         point = outpoint(self._opened)
         self.channels[point] = peer
+        self.active[point] = None
         return point, peer

@@ -109,7 +109,7 @@ class Lives:
         self._opened: list[OpenChannel] = []
         self.time = START
         self._begin([], set())
-        self.model = BlameModel(START, [], [], **rules, remembers=True)
+        self.model = BlameModel(START, [], [], **rules, stored=True)
         self._before: dict[int, BlameModel] = {}  # each event of this life
         self._saved: BlameModel | None = None  # what a crash leaves
 
@@ -188,7 +188,7 @@ class Lives:
         self._lives += 1
         self.time += end.away * SECOND
         if not saved.exists():
-            self.model = BlameModel(self.time, [], [], **self._rules, remembers=True)
+            self.model = BlameModel(self.time, [], [], **self._rules, stored=True)
         else:
             shutil.copy(saved, self._path)
             if not end.crash:

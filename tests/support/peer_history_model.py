@@ -84,7 +84,7 @@ class PeerHistory:
                 continue
             if not (changes and self._is_taken_back(up=up) and changes[-1].position == position):
                 changes.append(Change(each.start, position, up))
-            elif len(changes) > 1:
+            elif len(changes) > 1 or self._is_of_activity:
                 del changes[-1]
             else:
                 changes[0] = changes[0]._replace(up=up)
