@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chanfitness import ChannelNotifier, ManualClock, PeerNotifier
+from chanfitness import ChannelDescribedEvent, ChannelNotifier, ManualClock, PeerNotifier
 
 from .support.lengths import length
 from .support.stores import make_store
@@ -139,6 +139,26 @@ def test_a_peer_that_goes_twice_and_comes_twice_leaves_nothing(
         daemon.peers.notify_peer_offline(vertex(number))
 
     assert growth(daemon, repeat, traced) < SLACK
+
+
+def test_a_channel_that_is_active_and_inactive_leaves_nothing(
+    daemon: Daemon, traced: Callable[[], int]
+) -> None:
+    """Promise 7; and all of its unusable time is in the answer, and what it was called last."""
+    daemon.channels.notify_open_channel(CHANNEL_1, ALICE)
+    daemon.peers.notify_peer_online(ALICE)
+
+    def change(number: int) -> None:
+        daemon.channels.notify_inactive_channel(CHANNEL_1)
+        daemon.clock.advance(SECOND)
+        daemon.channels.notify_active_channel(CHANNEL_1)
+        daemon.clock.advance(2 * SECOND)
+        daemon.channels.send_update(ChannelDescribedEvent(CHANNEL_1, f"{number % 2}x1x0"))
+
+    assert growth(daemon, change, traced) < SLACK
+    info = daemon.store.get_chan_info(CHANNEL_1, ALICE, timeout=60)
+    assert (info.lifetime, info.unusable) == (PAIRS * 3 * SECOND, PAIRS * SECOND)
+    assert info.short_channel_id == "1x1x0"
 
 
 def test_channels_that_open_and_close_leave_nothing(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chanfitness.core.activity import Activity
 from chanfitness.core.history import History
 from chanfitness.core.saved_state import CheckpointRow, HistoryRows
 from chanfitness.core.timeline import Instant
@@ -222,6 +223,16 @@ def test_a_kept_change_takes_16_bytes_at_most() -> None:
     for _ in range(99_999):
         kept.change(MICROSECOND)
     assert tracemalloc.get_traced_memory()[0] - before <= 16 * len(kept.history)
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_kept_change_of_activity_takes_25_bytes_at_most() -> None:
+    """21, and what arrays have in reserve."""
+    before = tracemalloc.get_traced_memory()[0]
+    activity = Activity((ZERO, 0), 0)
+    for number in range(1, 100_000):
+        activity.change((number * MICROSECOND, 0), number)
+    assert tracemalloc.get_traced_memory()[0] - before <= 25 * len(activity)
 
 
 @pytest.mark.usefixtures("traced")
