@@ -172,11 +172,9 @@ def _table(live: Report, columns: int, room: int, *, sees: bool) -> list[Text]:
 
 def _colour(lines: Sequence[Text], state: str) -> None:
     """Colour the state, which stands behind the names, that may say the same."""
-    for line in reversed(lines):
-        begin = line.plain.rfind(state)
-        if begin >= 0:
-            line.stylize(_COLOURS[state], begin, begin + len(state))
-            return
+    line = next(line for line in reversed(lines) if state in line.plain)
+    begin = line.plain.rindex(state)
+    line.stylize(_COLOURS[state], begin, begin + len(state))
 
 
 def _fit(name: str, room: int) -> str:

@@ -8,6 +8,7 @@ disagree on sequences of emoji, each of which some draw as one: so none is left 
 from __future__ import annotations
 
 import re
+from itertools import accumulate, takewhile
 
 from wcwidth import iter_graphemes, wcswidth
 
@@ -46,9 +47,7 @@ def cut_end(text: str, cells: int) -> str:
     """``text`` in so many cells, without its end."""
     if width(text) <= cells:
         return text
-    room, kept = cells - len(_ELLIPSIS), ""
-    for grapheme in iter_graphemes(text):
-        if width(kept + grapheme) > room:
-            break
-        kept += grapheme
+    room = cells - len(_ELLIPSIS)
+    beginnings = accumulate(iter_graphemes(text))
+    *_, kept = ["", *takewhile(lambda begin: width(begin) <= room, beginnings)]
     return kept + _ELLIPSIS

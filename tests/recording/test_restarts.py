@@ -65,8 +65,19 @@ def encoded(records: Iterable[Record]) -> Iterator[bytes]:
     return (json.dumps(record).encode() + b"\n" for record in records)
 
 
+TOLD_BY_OTHERS = ["alias", "short_channel_id", "transport", "active", "capacity", "private"]
+USABLE = ["usable_seconds", "unusable_seconds", "usable_ratio"]
+
+
 def shown(path: Path, *options: str) -> list[Row]:
-    return in_order(rows_shown(str(path), *options))
+    """What these recordings tell: no names, and nothing of what can be used."""
+    rows = rows_shown(str(path), *options)
+    for row in rows:
+        assert {row.get(name) for name in TOLD_BY_OTHERS} == {None}
+        assert row.get("usable_seconds") == row.get("uptime_seconds")
+        assert row.get("usable_ratio") == row.get("uptime_ratio")
+        assert not row.get("unusable_seconds")
+    return in_order(without([*TOLD_BY_OTHERS, *USABLE], rows))
 
 
 def without(names: Iterable[str], rows: list[Row]) -> list[Row]:
