@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from rich.cells import cell_len
 
 from chanfitness import (
     ActiveChannelEvent,
     ChannelDescribedEvent,
-    ChannelInfo,
     ChannelMovedEvent,
     InactiveChannelEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannelEvent,
-    Overview,
     PeerDescribedEvent,
-    PeerInfo,
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
@@ -29,70 +24,14 @@ from chanfitness.reports.live_table import LiveTable
 from chanfitness.terminal.nonblocking_output import NonblockingOutput
 from chanfitness.testing import FakeNode
 
-from ..support.stores import WAIT
+from ..support.live_tables import ZERO, Looking, coloured, looking, overview
 from ..support.terminal_screen import after, colours, pictures
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, SECOND, START, outpoint, vertex
 from ..support.watch_sessions import Pipe
 
-ZERO = timedelta(0)
+__all__ = ["coloured", "looking"]
+
 HEADS = "CHANNEL POIN PEER STATE LIFETIME ONLINE USABLE OUTAGES FLAPS"
-
-
-class Looking:
-    """A live table on a terminal of our own, which may change its size."""
-
-    def __init__(self, columns: int = 80, lines: int = 24) -> None:
-        self.output, self.errors = Pipe(), Pipe()
-        self.columns, self.lines = columns, lines
-        self.table = LiveTable(
-            NonblockingOutput(self.output.writer),
-            NonblockingOutput(self.errors.writer),
-            lambda: os.terminal_size((self.columns, self.lines)),
-        )
-        self._is_over = False
-
-    def show(self, overview: Overview) -> None:
-        """Draw a picture, and wait until it is on the terminal."""
-        self.table.show(overview)
-        self.table.outputs[0].finish(WAIT)
-
-    def end(self) -> tuple[str, str]:
-        """All that was written, to the terminal and as errors."""
-        self.table.close()
-        return self.output.read_all(), self.errors.read_all()
-
-    def picture(self, overview: Overview) -> list[str]:
-        """The one picture that is drawn."""
-        self.show(overview)
-        (picture,) = pictures(self.end()[0])
-        return picture
-
-
-@pytest.fixture(autouse=True)
-def coloured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-
-
-@pytest.fixture
-def looking() -> Iterator[Looking]:
-    looking = Looking()
-    with looking.output, looking.errors:
-        yield looking
-
-
-def overview(count: int = 3, *, sees: bool = True, blind: timedelta = ZERO) -> Overview:
-    """An hour after the start; each channel was up for longer than the one before."""
-    hour = timedelta(hours=1)
-    infos = [
-        ChannelInfo(outpoint(number), vertex(number), hour, hour * number / count)
-        for number in range(1, count + 1)
-    ]
-    peers = [
-        PeerInfo(info.peer, number % 2 == 0, START, 3 * number, None, (info.channel_point,))
-        for number, info in enumerate(infos)
-    ]
-    return Overview(START + hour, sees, blind, tuple(infos), tuple(range(count)), tuple(peers))
 
 
 # Channels.
@@ -138,79 +77,6 @@ def test_what_a_store_says_can_be_shown(looking: Looking) -> None:
         picture = looking.picture(node.store.get_overview())
     assert picture[0] == "2020-01-01 04:00:00 UTC  watching"
     assert picture[3].split()[2:] == ["offline", "4h", "0m", "75.00%", "75.00%", "1", "2"]
-
-
-def described(*aliases: str | None, active: bool | None = True) -> Overview:
-    """A channel with a peer for each alias, each of which is online."""
-    known = overview(len(aliases))
-    return known._replace(
-        channels=tuple(
-            info._replace(short_channel_id=f"700000x{number}x0", active=active)
-            for number, info in enumerate(known.channels)
-        ),
-        peers=tuple(
-            info._replace(alias=alias, online=True)
-            for info, alias in zip(known.peers, aliases, strict=True)
-        ),
-    )
-
-
-def test_names_come_first_and_no_key_where_they_tell_all_apart(looking: Looking) -> None:
-    picture = looking.picture(described("Alice", "Bob", "a name that is too long"))
-    assert " ".join(picture[2].split()).startswith("ALIAS SHORT ID STATE")
-    assert [line.split("  ")[0] for line in picture[3:6]] == ["Alice", "Bob", "a name that i..."]
-
-
-@pytest.mark.parametrize("aliases", [["Twin", "Twin"], ["Twin", None], ["Twin", ""]])
-def test_peers_that_an_alias_does_not_tell_apart_have_their_keys(
-    looking: Looking, aliases: list[str | None]
-) -> None:
-    picture = looking.picture(described(*aliases))
-    assert " ".join(picture[2].split()) == "ALIAS SHORT ID CHANNEL POINT PEER"
-    assert [picture[line].split()[-1] for line in (4, 6)] == ["02000000...0001", "02000000...0002"]
-
-
-def test_a_channel_that_cannot_be_used_is_inactive_while_its_peer_is_online(
-    looking: Looking,
-) -> None:
-    inactive = described("online", "Bob", active=False)
-    offline = inactive.peers[1]._replace(online=False)
-    looking.show(inactive._replace(peers=(inactive.peers[0], offline)))
-    text, _ = looking.end()
-    (picture,) = pictures(text)
-    assert picture[1] == (
-        "2 channels, 1 of them online but 1 of these inactive; blind for 0.0s in all"
-    )
-    assert [line.split()[2] for line in picture[3:5]] == ["inactive", "offline"]
-    assert (colours(text, "inactive"), colours(text, "offline")) == ({"33"}, {"31"})
-    assert colours(text, "online  ") == set()  # the alias
-
-
-@pytest.mark.parametrize("columns", [40, 80, 120, 200])
-def test_hostile_names_are_harmless_and_aligned(columns: int) -> None:
-    hostile = [
-        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
-        "\u05d0\u05dc\u05d9\u05e1",
-        "\x1b[2J\n",
-        "\u6f22\u5b57" * 5,
-        "e\u0301" * 10,
-        "\u2764\ufe0f",
-    ]
-    looking = Looking(columns, 40)
-    with looking.output, looking.errors:
-        picture = looking.picture(described(*hostile))
-    height = 4 if columns == 40 else 1
-    rows = picture[2 if columns > 40 else 3 :][: 7 * height]
-    assert len({cell_len(line) for line in rows[height - 1 :: height]}) == 1
-    assert all(line.isprintable() for line in picture)
-    assert max(map(cell_len, picture)) <= columns
-
-
-def test_no_figure_of_the_summary_is_cut() -> None:
-    looking = Looking(40, 24)
-    with looking.output, looking.errors:
-        picture = looking.picture(overview(3, blind=timedelta(minutes=2)))
-    assert picture[1:3] == ["3 channels, 2 of them online; blind for", "2m 0s in all"]
 
 
 # Sizes.
