@@ -12,6 +12,7 @@ import csv
 import datetime
 import io
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -150,7 +151,9 @@ class Report(NamedTuple):
         heading = f"{count} {noun} as of {format_time(self.overview.as_of)}{self._warning()}"
         lines = self.text_table(width) if self.rows else []
         skipped = [f"... and {self.more} more"] if self.more else []
-        return "\n".join([heading, *lines, *skipped, *self.table.notes(self.overview)])
+        notes = [*skipped, *self.table.notes(self.overview)]
+        below = [line for note in notes for line in _wrapped(note, width)]
+        return "\n".join([*_wrapped(heading, width), *lines, *below])
 
     def _age(self) -> datetime.timedelta:
         """How old the snapshot is."""
@@ -168,6 +171,11 @@ class Report(NamedTuple):
         if seen is None:
             return f"{age}; its node was never seen"
         return f"{age}; its node was not seen then, but until {format_time(seen)}"
+
+
+def _wrapped(text: str, width: int | None) -> list[str]:
+    """A sentence in lines of so many columns, cut between words."""
+    return [text] if width is None else textwrap.wrap(text, width, break_long_words=False)
 
 
 def report(table: Table, overview: Overview, now: datetime.datetime | None = None) -> Report:
