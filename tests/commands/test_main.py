@@ -199,8 +199,9 @@ def test_a_table_fits_the_terminal(
     terminal = Terminal(columns)
     with start(["replay", RECORDING, *options], terminal) as process:
         assert process.wait(TIMEOUT) == 0
-    _, *lines = terminal.read_all().splitlines()
+    lines = terminal.read_all().splitlines()
     assert max(map(len, lines)) <= columns
+    lines = lines[1 if columns > 40 else 2 :]
     assert len(lines) == 7 * lines_a_row
     assert any(line.startswith(point) for line in lines)
     assert {line.count("%") for line in lines[lines_a_row:]} <= {0, 2}
