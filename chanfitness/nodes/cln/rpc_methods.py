@@ -81,13 +81,14 @@ class Query:
                 f"no channel {shown(name)} is open, and none is saved as closed"
             )
         named = only(name, channels)
-        for info in restricted(overview, named).channels:
+        left = restricted(overview, named)
+        if left.channels:
+            (info,) = left.channels
             history = store.get_history(info.channel_point, window=period, timeout=self._left())
             return {**_history_object(info, named.alias, history), "sees": overview.sees}
         if period is not None:
             raise ValueError(f"channel {shown(name)} has closed: its figures are of its whole life")
-        *_, closed = restricted(overview, named).closed  # of one that came back, the last
-        return _closed_object(closed)
+        return _closed_object(left.closed[-1])  # of one that came back, the last
 
     def _find(self, store: ChannelEventStore, name: str) -> tuple[Overview, list[Named]]:
         """What ``name`` may mean: what is open and online, else what was saved as closed."""
