@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 from ...checks import quoted
 from ...core.history_window import ChannelHistory
@@ -38,6 +38,8 @@ ANSWER_TIMEOUT = 10.0
 CATCH_UP = 1.0
 """Seconds of it to wait for what lightningd said before the question."""
 
+_Wanted = Callable[[Sequence[Named], Overview], list[Named]]
+
 
 class Query:
     """One question to a watcher, from the moment at which it came; times in seconds."""
@@ -59,11 +61,10 @@ class Query:
         """State, flaps and channels of one peer, by a name of it or of a channel with it."""
         name = _require_name(text)
         store = self._store()
-        overview, found = self._find(store, name)
-        peers = {each.peer: each._replace(channel_point=None) for each in found}
+        overview, peers = self._find(store, name, _peers_of)
         if not peers:
             raise PeerNotFoundError(f"peer {shown(name)} is not known")
-        peer = only(name, peers.values()).peer
+        peer = only(name, peers).peer
         info = store.get_peer_info(peer, timeout=self._left())
         channels = [str(point) for point in info.channels]
         state = json_object([*PEER_STATE, *PEER_DESCRIPTION], Row(peer=info))
@@ -74,8 +75,7 @@ class Query:
         period = None if window is None else parse_period(window)
         name = _require_name(text)
         store = self._store()
-        overview, found = self._find(store, name)
-        channels = _channels_of(found, overview)
+        overview, channels = self._find(store, name, _channels_of)
         if not channels:
             raise ChannelNotFoundError(
                 f"no channel {shown(name)} is open, and none is saved as closed"
@@ -90,15 +90,17 @@ class Query:
             raise ValueError(f"channel {shown(name)} has closed: its figures are of its whole life")
         return _closed_object(left.closed[-1])  # of one that came back, the last
 
-    def _find(self, store: ChannelEventStore, name: str) -> tuple[Overview, list[Named]]:
-        """What ``name`` may mean: what is open and online, else what was saved as closed."""
+    def _find(
+        self, store: ChannelEventStore, name: str, wanted: _Wanted
+    ) -> tuple[Overview, list[Named]]:
+        """What ``name`` may mean: of what is open and online, else of what was saved as closed."""
         overview = store.get_overview(timeout=self._left())
         names = self._watcher.names
-        found = matching(name, named_in(overview, names))
+        found = wanted(matching(name, named_in(overview, names)), overview)
         if not found:
             closed = tuple(closed_channels(self._watcher.closed()))
             overview = overview._replace(closed=closed)
-            found = matching(name, named_in(overview, names))
+            found = wanted(matching(name, named_in(overview, names)), overview)
         return overview, found
 
     def _store(self) -> ChannelEventStore:
@@ -120,12 +122,16 @@ def _require_name(text: object) -> str:
     return text
 
 
-def _channels_of(found: Iterable[Named], overview: Overview) -> list[Named]:
+def _peers_of(found: Sequence[Named], _: Overview) -> list[Named]:
+    """The peers of what was found."""
+    return list({each.peer: each._replace(channel_point=None) for each in found}.values())
+
+
+def _channels_of(found: Sequence[Named], overview: Overview) -> list[Named]:
     """The channels that were found, and those of the peers that were."""
-    found = list(found)
     peers = {each.peer for each in found if each.channel_point is None}
-    channels = (each for each in named_in(overview) if each.channel_point is not None)
     points = {each.channel_point for each in found}
+    channels = (each for each in named_in(overview) if each.channel_point is not None)
     return [each for each in channels if each.peer in peers or each.channel_point in points]
 
 

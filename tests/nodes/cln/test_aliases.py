@@ -99,6 +99,12 @@ def test_an_alias_of_a_peer_whose_channel_closed_leads_there(wire: Wire) -> None
     assert (closed["closed"], closed["usable_ratio"]) == (True, 1.0)
 
 
+def test_so_does_that_of_a_peer_that_is_online_without_a_channel(wire: Wire) -> None:
+    wire.notify("connect", {"id": str(CAROL)})
+    assert wire.result("chanfitness-peer", str(CAROL))["channels"] == []
+    assert wire.result("chanfitness-history", str(CAROL))["closed"]
+
+
 def test_a_name_of_several_or_of_none_is_refused(wire: Wire) -> None:
     wire.notify("connect", {"id": str(CAROL)})
     wire.result("chanfitness")
