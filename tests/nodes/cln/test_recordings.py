@@ -6,7 +6,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -140,9 +140,9 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
     assert told_as_written == written
     with expected.open("rb") as lines:
         replayed = replay(lines, expected.name, **outage_settings(OWN_OUTAGE))
+    answers: list[Any] = [told.answer, report(TOTALS, replayed).as_object()]
     told_rows, replayed_rows = (
-        [{name: row[name] for name in WRITTEN} for row in answer["channels"]]
-        for answer in cast(list[Any], [told.answer, report(TOTALS, replayed).as_object()])
+        [{name: row[name] for name in WRITTEN} for row in answer["channels"]] for answer in answers
     )
     assert told_rows == replayed_rows
 

@@ -34,7 +34,7 @@ from ...support.fake_lnd import (
     online,
     opened,
 )
-from ...support.lnd_nodes import a_node, first_snapshot, next_of, recorded, send, watching
+from ...support.lnd_nodes import DETAILS, a_node, first_snapshot, next_of, recorded, send, watching
 from ...support.stores import WAIT
 from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, outpoint, vertex
 
@@ -208,7 +208,8 @@ def test_what_comes_during_a_slow_snapshot_comes_before_it(lnd: FakeLnd, tmp_pat
         assert arrived.wait(timeout=WAIT)
         assert node.get_open_channels() is NOT_YET_KNOWN
         events = [next_of(updates) for _ in range(5)]
-        assert updates.empty()
+        details = [updates.get() for _ in range(updates.qsize())]
+        assert all(isinstance(each, DETAILS) for each in details)
         answer.set()
         assert next_of(updates) == MonitoringResumedEvent([first], [ALICE])
     opening = [event for event in events if isinstance(event, OpenChannelEvent)]
