@@ -44,6 +44,8 @@ from .events import (
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
+    TransportBackEvent,
+    TransportLostEvent,
 )
 from .notifiers import ChannelNotifier, PeerNotifier
 from .storage.sqlite import SqliteStorage
@@ -98,6 +100,8 @@ __all__ = [
     "StorageVersionError",
     "Subscription",
     "SystemClock",
+    "TransportBackEvent",
+    "TransportLostEvent",
     "Vertex",
 ]
 

@@ -73,7 +73,9 @@ class Config:
     ``own_outage``: if three or more peers are online and all go offline within
     this period, with no online event between, it was this node's own network, and
     is blind time from the first of them to the next online event. A peer that was seen to
-    reconnect and goes again within the period is none of the three. None: never.
+    reconnect and goes again within the period is none of the three. If all of one transport
+    do so and a peer of another one is online, it was this node's way to that transport, and is
+    blind for the channels of those peers alone. None: never.
 
     ``return_grace``: coming back takes time. A peer with a channel that is not online when
     the source sees again, also after an own outage, and was online when it was last seen
@@ -82,7 +84,9 @@ class Config:
     are awaited were offline all the while. None: nobody is awaited.
 
     ``on_event``: called on the loop's thread with each event once it was handled,
-    and its time (UTC). It must not block; an ``Exception`` that it raises is logged.
+    and its time (UTC); after it, with what the store found out from it: a
+    ``TransportLostEvent`` or ``TransportBackEvent``. It must not block; an ``Exception``
+    that it raises is logged.
     """
 
     subscribe_channel_events: Callable[[], Subscription]

@@ -360,6 +360,32 @@ class SnapshotEvent(_ListsEvent):
     __slots__ = ()
 
 
+class TransportLostEvent(NamedTuple):
+    """This node's way to a transport was lost at ``at``, when the first of ``peers`` went.
+
+    ``on_event`` is told of it. The store finds it out itself: it is never put or recorded.
+    """
+
+    transport: str
+    peers: int
+    at: datetime.datetime
+
+
+class TransportBackEvent(NamedTuple):
+    """This node's way to a transport is back: at ``at`` a peer of it was online again.
+
+    Told as :class:`TransportLostEvent` is. If all is blind before that, it is told of the
+    instant from which on all is.
+    """
+
+    transport: str
+    at: datetime.datetime
+
+
+FOUND = (TransportLostEvent, TransportBackEvent)
+"""Of what ``on_event`` is told that is no event of a source."""
+
+
 EVENTS = (
     OpenChannelEvent,
     ClosedChannelEvent,

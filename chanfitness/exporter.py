@@ -160,6 +160,11 @@ class _Families:
             "How often the peer of a channel went on or offline, old changes counting less.",
             labels=of_peer,
         )
+        self._transport = GaugeMetricFamily(
+            "chanfitness_transport_up",
+            "0 while this node's way to peers of the transport is lost, else 1.",
+            labels=[*labels, "transport"],
+        )
         self.all: list[Metric] = [
             self.up,
             self.blind,
@@ -173,6 +178,7 @@ class _Families:
             self._online,
             self._flaps,
             self._peer_info,
+            self._transport,
         ]
 
     def add(
@@ -191,6 +197,8 @@ class _Families:
                 self.add(self._online, peer.online, key)
                 self.add(self._flaps, peer.flap_count, key)
                 self.add(self._peer_info, 1, key, printable(peer.alias or ""), peer.transport or "")
+        for transport, is_up in overview.transports:
+            self.add(self._transport, is_up, transport)
 
     def _add_channel(self, info: ChannelInfo) -> None:
         labels = str(info.channel_point), str(info.peer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import choose_encoder
 
-from chanfitness import ChannelEventStore, MonitoringPausedEvent, MonitoringResumedEvent, Overview
+from chanfitness import (
+    ChannelEventStore,
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    Overview,
+    PeerDescribedEvent,
+)
 from chanfitness.exporter import Collector
 from chanfitness.testing import FakeNode
 
@@ -378,3 +385,18 @@ def test_without_the_extra_the_error_says_how_to_get_it(missing: str) -> None:
     )
     assert printed.startswith(f"{missing}")
     assert printed.endswith(" is not installed: pip install 'chanfitness[prometheus]'\n")
+
+
+def test_a_transport_that_is_lost() -> None:
+    node = FakeNode(history=None)
+    peers = [node.open_channel(node.new_peer(online=True)).peer for _ in range(4)]
+    config = replace(node.config, own_outage=timedelta(seconds=90))
+    with ChannelEventStore(config) as store:
+        for number, peer in enumerate(peers):
+            transport = "tor" if number else "clearnet"
+            node.channel_notifier.send_update(PeerDescribedEvent(peer, None, transport))
+        names = [named("transport_up", transport=each) for each in ("clearnet", "tor")]
+        assert [scrape(store)[name] for name in names] == [1, 1]
+        for peer in peers[1:]:
+            node.peer_offline(peer)
+        assert [scrape(store)[name] for name in names] == [1, 0]

@@ -197,6 +197,7 @@ def test_the_kind_of_each_family_is_known(prometheus: Prometheus) -> None:
     kinds = {name: each[0]["type"] for name, each in prometheus.get("metadata").items()}
     assert {name: kind for name, kind in kinds.items() if name.startswith("chanfitness")} == {
         "chanfitness_up": "gauge",
+        "chanfitness_transport_up": "gauge",
         "chanfitness_blind_seconds": "counter",
         "chanfitness_channel_lifetime_seconds": "gauge",
         "chanfitness_channel_uptime_seconds": "gauge",

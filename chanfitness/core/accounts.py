@@ -17,9 +17,11 @@ from .activity import Activity
 from .history import History
 from .peerlog import Channel, Closing, PeerLog
 from .queries import Queries, RetentionSettings
-from .rollback import Closed
+from .return_grace import ReturnGrace
+from .rollback import Closed, Opened, Said
 from .saved_state import MICROSECOND, Saved
 from .timeline import Instant, Timeline
+from .transport_outage import TransportSpan
 from .unsaved import UnsavedChanges
 
 logger = Log(__name__)
@@ -68,6 +70,8 @@ class Accounts(Queries):
             info = channel.info(saved.position * MICROSECOND)
             if not _ZERO <= info.usable <= info.uptime <= info.lifetime:
                 raise ValueError(f"channel {channel.point} with {info.uptime} of {info.lifetime}")
+        if self._transports is not None:
+            self._transports.spans = [TransportSpan.of_row(row) for row in saved.outages]
         self._forget_all_unneeded()
 
     def _begin_history(self, channel: Channel) -> None:
@@ -105,7 +109,9 @@ class Accounts(Queries):
         if log.is_online:
             return
         del self._peers[log.peer]
-        if log.closed:
+        if not log.closed:
+            self._do_not_await(log)
+        else:
             self._remembered[log.peer] = log
             if not log.seen_offline or (log.history is not None and log.history.online):
                 self._went_unseen[log] = None
@@ -131,6 +137,7 @@ class Accounts(Queries):
                 self._trim(log.history, now)
                 needed |= log.history.segments()
                 self._touch(log)  # what was dropped is not dated any more, nor on the disk
+        needed |= self._forget_transport_outages(now)
         kept_from = before(self._timeline.latest_date(), self._retention.history or _ZERO)
         self._timeline.forget(kept_from, needed)
         self._many_segments = max(2 * len(self._timeline.anchors()), _MANY_SEGMENTS)
@@ -144,6 +151,48 @@ class Accounts(Queries):
     def _touch_in_place(self, channel: Channel) -> None:
         if self._unsaved_changes is not None:
             self._unsaved_changes.touch_in_place(channel)
+
+    # What may have to be undone, and who is awaited.
+
+    def _note(self, record: Opened | Closed | Said) -> None:
+        """Something happens to a channel."""
+        if self._detector is not None and self._transports is not None:
+            self._detector.note(record)
+            self._transports.note(record)
+
+    def _nothing_is_undecided(self) -> None:
+        """All that happened until now was as it seemed."""
+        if self._detector is not None and self._transports is not None:
+            self._detector.clear()
+            self._transports.clear()
+
+    @property
+    def _graces(self) -> list[ReturnGrace]:
+        """Those in which peers are awaited: after a resume, and in each transport outage."""
+        graces: list[ReturnGrace] = []
+        if self._grace is not None and self._grace.awaited:
+            graces.append(self._grace)
+        if self._transports is not None and self._transports.outages:
+            graces += [each for each in self._transports.outages.values() if each.awaited]
+        return graces
+
+    def _grace_of(self, log: PeerLog) -> ReturnGrace | None:
+        """In which grace a peer is awaited, if it is."""
+        return next((grace for grace in self._graces if log in grace.awaited), None)
+
+    def _do_not_await(self, log: PeerLog) -> None:
+        """A peer is not known any more."""
+        grace = self._grace_of(log)
+        if grace is not None:
+            del grace.awaited[log]
+
+    def _forget_transport_outages(self, now: Instant) -> set[int]:
+        """Forget those that are too old. Returns the segments of the others."""
+        if self._transports is None:
+            return set()
+        period = self._retention.history or _MAY_COME_BACK
+        self._transports.forget(lambda instant: self._timeline.ago(instant, now) >= period)
+        return self._transports.segments()
 
     # Closed channels that may come back.
 
@@ -163,15 +212,15 @@ class Accounts(Queries):
 
     def _close(self, channel: Channel, now: Instant, *, unseen: bool = False) -> None:
         """A channel closes; where that is stored, it may come back."""
-        if self._detector is not None:
-            self._detector.note(Closed(now, channel, channel.state()))
+        self._note(Closed(now, channel, channel.state()))
         if channel.closing is None:
             self._remove(channel)
         else:
             self._take_closed(channel)
         if self._retention.stored:
-            if self._grace is not None and channel.is_absent and channel.closing is None:
-                self._grace.closed[channel] = now[0]
+            grace = self._grace_of(channel.log)
+            if grace is not None and channel.is_absent and channel.closing is None:
+                grace.leaves(channel, now)
             channel.leave(now[0])
             channel.closing = Closing(self._timeline.latest_date(), unseen)
             self._keep_closed(channel)

@@ -60,7 +60,7 @@ class Activity(History):
     def undo_after(self, position: datetime.timedelta) -> None:
         """Take back the changes that are later than ``position``."""
         latest = position // MICROSECOND
-        while self._positions[-1] > latest:
+        while self.count > 1 and self._positions[-1] > latest:
             self.undo()
 
     def unknown_until(self, position: datetime.timedelta) -> Instant | None:

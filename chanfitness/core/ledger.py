@@ -8,7 +8,6 @@ which is where the timeline is. A repeat, which tells what is so already, change
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Container, Iterable
 from operator import itemgetter
 
@@ -18,11 +17,10 @@ from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .blind_spans import OWN_OUTAGE, SOURCE
 from .history import History
-from .peerlog import Channel, ChannelState, PeerLog, PeerState
+from .peerlog import Channel, PeerLog
 from .queries import RetentionSettings
 from .rollback import Opened, Said, unseen
-from .saved_state import Flush
-from .sight import Sight
+from .saving import Saving
 from .timeline import Instant, Timeline
 
 logger = Log(__name__)
@@ -31,7 +29,7 @@ _NOTHING = RetentionSettings()
 _point, _peer = itemgetter(0), itemgetter(1)
 
 
-class Ledger(Sight):
+class Ledger(Saving):
     """What happens goes into the accounts here. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings = _NOTHING) -> None:
@@ -49,16 +47,19 @@ class Ledger(Sight):
         log = self._peers.get(peer)
         if log is None:
             log = self._meet(peer, now)
+        transports = self._transports
         if not log.online(now):
             logger.debug("peer %s is online already", peer)
+            if transports is not None:
+                transports.seen(log)
             return
-        grace, is_return = self._grace, False
-        if grace is not None and grace.awaited:
-            grace.seen_online(self._online, now)
-            is_return = self._returns(log, now, grace)
+        self._hold_ends([log], now)
+        is_return = self._returns(log, now)
         self._online += 1
         if not is_return:
             self._changed(log, now, is_online=True)
+        if transports is not None and log.transport is not None:
+            self._came_over(transports, log, now)
 
     def peer_offline(self, now: Instant, peer: Vertex) -> None:
         """A peer is offline."""
@@ -67,15 +68,22 @@ class Ledger(Sight):
             require(peer, Vertex)  # a stranger: nothing to remember
             logger.debug("peer %s is offline already", peer)
             return
-        if self._detector is not None and not self._timeline.paused:
-            self._detector.went(now, log)
+        detector, transports = self._detector, self._transports
+        if transports is not None and detector is not None:
+            transports.left(log)
+            if not self._timeline.paused:
+                transports.went(detector.went(now, log))
         log.offline(now)
         self._online -= 1
         self._changed(log, now, is_online=False)
         if not log.channels:
             self._forget_unneeded(log)
-        if self._detector is not None and self._detector.is_certain(self._online):
-            self._lose_network(self._detector)
+        if detector is None or transports is None:
+            return
+        if detector.is_certain(self._online):
+            self._lose_network(detector)
+        elif (lost := transports.lost(log.transport)) is not None:
+            self._lose_transport(transports, lost)
 
     def open_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
         """A channel opens, up from its first moment if its peer is online."""
@@ -108,15 +116,14 @@ class Ledger(Sight):
             state = channel.state()
             channel.come_back(now[0])
         self._add(channel)
-        is_awaited, begun = self._grace is not None and log in self._grace.awaited, None
+        is_awaited, begun = self._grace_of(log) is not None, None
         if is_awaited:
             channel.leave(now[0])
         if log.history is None and self._retention.history is not None:
             begun = log.is_online or is_awaited
             log.history = History(opened, begun)
         self._touch(log, channel)
-        if self._detector is not None:
-            self._detector.note(Opened(now, channel, state, begun, was_offline))
+        self._note(Opened(now, channel, state, begun, was_offline))
 
     def close_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten, or kept in case it comes back.
@@ -176,8 +183,7 @@ class Ledger(Sight):
             self._set_active(channel, active, now)
 
     def _set_active(self, channel: Channel, active: bool, now: Instant) -> None:
-        if self._detector is not None:
-            self._detector.note(Said(now, channel, channel.state()))
+        self._note(Said(now, channel, channel.state(), active))
         if channel.set_active(active, self._opening(now)) and channel.activity is not None:
             self._trim(channel.activity, now)
         self._touch_in_place(channel)
@@ -190,7 +196,12 @@ class Ledger(Sight):
         if log is None:
             require(peer, Vertex)
             logger.debug("peer %s is not known: its description is dropped", peer)
-        elif log.describe(alias, transport):
+            return
+        if alias is not None and alias != log.alias:
+            log.alias = alias
+            self._touch(log)
+        if transport is not None and transport != (log.transport or "unknown"):
+            self._set_transport(log, None if transport == "unknown" else transport)
             self._touch(log)
 
     def describe_channel(
@@ -216,8 +227,7 @@ class Ledger(Sight):
             return
         self._cut = True
         self._decide(now)
-        if self._detector is not None:
-            self._detector.clear()
+        self._nothing_is_undecided()
         if not self._timeline.paused:
             self._stop_seeing(now)
         self._timeline.blame(cause)
@@ -269,8 +279,8 @@ class Ledger(Sight):
             differences = self._differences(channels, online)
             for difference in differences:
                 logger.warning("%s, of which no event told: set right", difference)
-            if differences and self._detector is not None:
-                self._detector.clear()
+            if differences:
+                self._nothing_is_undecided()
         self._set_online(online, now)
         self._set_open(channels, now)
         self._forget_all_unneeded()
@@ -347,24 +357,31 @@ class Ledger(Sight):
         )
 
     def _set_online(self, online: dict[Vertex, None], now: Instant) -> None:
-        if self._grace is not None and online:
-            self._grace.seen_online(self._online, now)
         for peer in online:
             if peer not in self._peers:
                 self._meet(peer, now)
-        for peer, log in self._peers.items():
-            is_online = peer in online
-            if not (log.online(now) if is_online else log.offline(now)):
-                continue
-            self._touch(log)
-            self._online += 1 if is_online else -1
-            log.changes_seen = 0
-            if self._timeline.paused:
-                continue
-            grace = self._grace
-            if not is_online or grace is None or not self._returns(log, now, grace):
-                log.seen_offline = not is_online
-                self._align(log, now)
+        changed = [log for log in self._peers.values() if log.is_online is not (log.peer in online)]
+        if online:
+            self._hold_ends([log for log in changed if not log.is_online], now)
+        for log in changed:
+            self._set_right(log, now)
+
+    def _set_right(self, log: PeerLog, now: Instant) -> None:
+        """A peer's state is the other one, of which no event told."""
+        is_online, transports = log.online(now), self._transports
+        if not is_online:
+            log.offline(now)
+        self._touch(log)
+        self._online += 1 if is_online else -1
+        log.changes_seen = 0
+        if not self._timeline.paused and not (is_online and self._returns(log, now)):
+            log.seen_offline = not is_online
+            self._align(log, now)
+        if transports is not None:
+            if is_online:
+                self._came_over(transports, log, now)
+            else:
+                transports.left(log)
 
     def _set_open(self, open_channels: list[OpenChannel], now: Instant) -> None:
         if self._in_order:
@@ -385,58 +402,6 @@ class Ledger(Sight):
         for channel in list(self._in_order):
             if wanted.get(channel.point) != channel.peer:
                 self._close(channel, now, unseen=True)
-
-    # Saving.
-
-    def flush(self, now: Instant, everything: bool) -> Flush | None:
-        """What is to be saved since the last time, or everything; it then counts as saved.
-
-        Nothing newer than what is undecided of an own outage; None if that cannot
-        be told from what is older. Who is awaited is saved as awaited until now.
-        """
-        unsaved_changes = self._unsaved_changes
-        assert unsaved_changes is not None
-        undecided: dict[PeerLog, PeerState] = {}
-        undecided_channels: dict[Channel, ChannelState] = {}
-        if self._detector is not None and self._detector.is_open(now, self._online):
-            if self._detector.of_channels:
-                return None
-            now = self._detector.first
-            undecided = {went.log: went.state for went in self._detector.gone}
-            for said in self._detector.said:
-                if said.channel.is_absent or said.at == now:
-                    return None
-                undecided_channels.setdefault(said.channel, said.state)
-        self._settle_old()
-        if everything:
-            unsaved_changes.touch_everything(
-                [*self._peers.values(), *self._remembered.values()],
-                [*self._closed.values(), *self._in_order],
-            )
-        awaited = [channel for log in self._awaited() for channel in log.channels]
-        states = [channel.state() for channel in awaited]
-        for channel in awaited:
-            channel.come_back(now[0])
-            unsaved_changes.touch_in_place(channel)
-        for log in unsaved_changes.logs:
-            if log.history is not None:
-                self._trim(log.history, now)
-        for channel in unsaved_changes.channels:
-            if channel.activity is not None:
-                self._trim(channel.activity, now)
-        present = ChainMap(self._channels, self._closed)
-        flush = unsaved_changes.flush(now, present, undecided, undecided_channels)
-        for channel, state in zip(awaited, states, strict=True):
-            channel.go_back(state)
-        return flush
-
-    def last_flush(self, now: Instant, everything: bool) -> Flush:
-        """The same at the end: what is undecided was as it seemed."""
-        if self._detector is not None:
-            self._detector.clear()
-        flush = self.flush(now, everything)
-        assert flush is not None
-        return flush._replace(stopped=True)
 
 
 def _checked(

@@ -97,6 +97,7 @@ class Loop:
         self._recent = RecentEvents(ledger.is_known)
         self._note = self._recent.note
         self._latest = timeline.instant()  # of an event
+        self._found: list[object] = []  # by the ledger, and not told yet
         self._handlers: dict[type, Callable[[Any, Moment], Any]] = {
             PeerOnlineEvent: self._peer_online,
             PeerOfflineEvent: self._peer_offline,
@@ -115,6 +116,7 @@ class Loop:
             Barrier: self._reach,
         }
         if on_event is not None:
+            ledger.told = self._found
             self._handlers |= {
                 kind: partial(self._observed, handler, on_event)
                 for kind, handler in self._handlers.items()
@@ -137,10 +139,12 @@ class Loop:
         self, handler: Callable[[Any, Moment], Any], on_event: OnEvent, event: Any, moment: Moment
     ) -> None:
         event, date = handler(event, moment) or (event, self._timeline.latest_date())
-        try:
-            on_event(event, date)
-        except Exception:
-            logger.exception("on_event failed, of %s", quoted(event))
+        told, self._found[:] = [event, *self._found], ()
+        for each in told:
+            try:
+                on_event(each, date)
+            except Exception:
+                logger.exception("on_event failed, of %s", quoted(each))
 
     def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
         peer, at = event

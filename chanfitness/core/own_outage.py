@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import datetime
 from collections import deque
+from collections.abc import Mapping
 
 from .peerlog import PeerLog
 from .rollback import Closed, Opened, Record, Said, Went
@@ -38,12 +39,27 @@ class OutageDetector:
         self._period = period
         self._records: deque[Record] = deque()  # the first is a Went that counts
 
-    def went(self, at: Instant, log: PeerLog) -> None:
+    def went(self, at: Instant, log: PeerLog) -> Went:
         """A peer that is online goes."""
         alone = log.changes_seen > 1 and self._is_within(log.since, at)
-        self._forget_old(at)
-        if self._records or not alone:
-            self._records.append(_new_tuple(Went, (at, log, log.state(), alone)))
+        record: Went = _new_tuple(Went, (at, log, log.state(), alone))
+        self.add(record)
+        return record
+
+    def add(self, record: Went) -> None:
+        """A peer goes, so."""
+        self._forget_old(record.at)
+        if self._records or not record.alone:
+            self._records.append(record)
+
+    def forget(self, log: PeerLog) -> None:
+        """A peer that went is none of them."""
+        self._records = deque(each for each in self._records if not _is_of(each, log))
+        self._begin_with_one_that_counts()
+
+    def replace(self, records: Mapping[Record, Record]) -> None:
+        """Take some records for others."""
+        self._records = deque(records.get(each, each) for each in self._records)
 
     def note(self, record: Opened | Closed | Said) -> None:
         """Something happened to a channel, which may have to be undone."""
@@ -107,8 +123,11 @@ class OutageDetector:
         records = self._records
         while records and not self._is_within(records[0].at, now):
             records.popleft()
-            while records and not _counts(records[0]):
-                records.popleft()
+            self._begin_with_one_that_counts()
+
+    def _begin_with_one_that_counts(self) -> None:
+        while self._records and not _counts(self._records[0]):
+            self._records.popleft()
 
     def _is_within(self, earlier: Instant, now: Instant) -> bool:
         return earlier[1] == now[1] and now[0] - earlier[0] <= self._period
@@ -116,3 +135,7 @@ class OutageDetector:
 
 def _counts(record: Record) -> bool:
     return isinstance(record, Went) and not record.alone
+
+
+def _is_of(record: Record, log: PeerLog) -> bool:
+    return isinstance(record, Went) and record.log is log

@@ -180,15 +180,6 @@ class PeerLog:
             return self._uptime
         return self._uptime + (at - self._online_since)
 
-    def describe(self, alias: str | None, transport: str | None) -> bool:
-        """Take in what is told; None leaves what was known. Returns whether that is new."""
-        before = self.alias, self.transport
-        if alias is not None:
-            self.alias = alias
-        if transport is not None:
-            self.transport = None if transport == "unknown" else transport
-        return before != (self.alias, self.transport)
-
     def was_offline(self, now: Instant) -> bool:
         """Whether it was offline when it was last seen; its history may begin ``now``."""
         history = self.history
@@ -268,6 +259,11 @@ class ChannelState(NamedTuple):
     unusable: datetime.timedelta
     mark: datetime.timedelta | None
     changes: int | None
+
+    def was_absent(self, left: datetime.timedelta, back: datetime.timedelta) -> Self:
+        """The same, absent between two positions, in which its peer's uptime did not grow."""
+        gaps = (*self.gaps, (left, back)) if left < back else self.gaps
+        return self._replace(lived_from=self.lived_from + (back - left), gaps=gaps)
 
 
 class Description(NamedTuple):
@@ -445,6 +441,11 @@ class Channel:
         self._peer_uptime_before += self.log.uptime(at) - uptime_left
         if left < at:
             self.gaps += ((left, at),)
+
+    def go_back_to(self, at: datetime.timedelta) -> None:
+        """The timeline goes back: what left later has not."""
+        if self._left is not None and self._left[0] > at:
+            self._left = None
 
     def stay(self, until: datetime.timedelta | None = None) -> None:
         """It was there all the while, or ``until`` a position."""

@@ -7,6 +7,7 @@ which is where the timeline is.
 from __future__ import annotations
 
 import datetime
+from operator import attrgetter
 from typing import NamedTuple
 
 from ..checks import require
@@ -22,6 +23,7 @@ from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
 from .return_grace import ReturnGrace
 from .sight_waits import SightWaits, Wait
 from .timeline import Instant, Timeline
+from .transport_outage import Transports
 
 
 class RetentionSettings(NamedTuple):
@@ -88,6 +90,8 @@ class Overview(NamedTuple):
     the window that was asked for (the sums in ``channels`` are of that window,
     too), None for a channel whose peer's changes were not kept; None if it was
     not loaded. ``closed``: in order of closing; empty if it was not loaded.
+    ``transports``: those of peers with a channel, and whether each can be reached, which
+    False says in a transport outage until the first return.
     ``blind_spans``: in order of time; empty if they were not loaded.
     ``window``: that which was asked for. ``seen_until``: until when the store saw its
     node; None if it never did.
@@ -104,6 +108,7 @@ class Overview(NamedTuple):
     window: datetime.timedelta | None = None
     seen_until: datetime.datetime | None = None
     blind_spans: tuple[BlindSpan, ...] = ()
+    transports: tuple[tuple[str, bool], ...] = ()
 
 
 class Queries:
@@ -118,8 +123,10 @@ class Queries:
         self.sight = SightWaits(timeline)
         timeline.concerned = lambda: len(self._with_channels())
         self._detector: OutageDetector | None = None
+        self._transports: Transports | None = None  # as the detector: both or neither
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
+            self._transports = Transports(retention.own_outage)
         self._grace: ReturnGrace | None = None
         if retention.return_grace is not None:
             self._grace = ReturnGrace(retention.return_grace)
@@ -163,6 +170,14 @@ class Queries:
             outages,
             tuple(self.list_peers(now)),
             seen_until=self._timeline.seen_until(),
+            transports=self._ways(),
+        )
+
+    def _ways(self) -> tuple[tuple[str, bool], ...]:
+        transports = self._transports
+        known = {log.transport for log in self._with_channels() if log.transport is not None}
+        return tuple(
+            (each, transports is None or not transports.is_lost(each)) for each in sorted(known)
         )
 
     def channel_history(
@@ -178,9 +193,12 @@ class Queries:
             self._trim(channel.activity, now)
         return channel_history(self._timeline, now, channel, window)
 
-    def list_blind(self, _: Instant) -> tuple[BlindSpan, ...]:
+    def list_blind(self, now: Instant) -> tuple[BlindSpan, ...]:
         """The spans of blind time, in order."""
-        return tuple(self._timeline.blind_spans())
+        timeline, spans = self._timeline, self._timeline.blind_spans()
+        if self._transports is not None:
+            spans += [span.blind(timeline, now) for span in self._transports.spans]
+        return tuple(sorted(spans, key=attrgetter("start")))
 
     def wait_for_sight(self, _: Instant) -> Wait | None:
         """What to wait for until the store sees; None if it does."""

@@ -11,7 +11,15 @@ from ..clock import Moment, Reading, shifted
 from .blind_spans import KILLED, STOPPED, BlindCauses
 from .ledger import Ledger
 from .queries import RetentionSettings
-from .saved_state import MICROSECOND, ClosedRow, Saved, closed_row, date_to_int, int_to_date
+from .saved_state import (
+    MICROSECOND,
+    ClosedRow,
+    OutageRow,
+    Saved,
+    closed_row,
+    date_to_int,
+    int_to_date,
+)
 from .timeline import Anchor, Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
@@ -31,8 +39,16 @@ def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[
     )
     timeline = Timeline(start, anchors, saved.position * MICROSECOND, numbers, causes)
     ledger = Ledger(timeline, retention)
-    ledger.restore(saved)
+    end = saved.position, numbers[-1]
+    ledger.restore(saved._replace(outages=[_ended(row, *end) for row in saved.outages]))
     return timeline, ledger
+
+
+def _ended(row: OutageRow, position: int, segment: int) -> OutageRow:
+    """A transport outage that lasted is over with the last heartbeat."""
+    if len(row.instants()) > 1:
+        return row
+    return row._replace(end_position=position, end_stretch=segment)
 
 
 def _anchors(saved: Saved) -> tuple[list[Anchor], list[int]]:

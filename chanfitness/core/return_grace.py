@@ -57,6 +57,10 @@ class ReturnGrace:
         del self.awaited[log]
         self._latest_return = now[0]
 
+    def leaves(self, channel: Channel, now: Instant) -> None:
+        """A channel of a peer that is awaited closes."""
+        self.closed[channel] = now[0]
+
     def is_held(self, online: int) -> bool:
         """Whether this node's own network is not back yet; ``online``: how many peers are."""
         return not online and len(self.awaited) >= FEWEST

@@ -56,6 +56,7 @@ class Said(NamedTuple):
     at: Instant
     channel: Channel
     state: ChannelState
+    active: bool
 
 
 Record = Went | Opened | Closed | Said
@@ -81,8 +82,8 @@ def roll_back(
     """Go back to ``to``; ``records``: all that happened since, in order."""
     timeline.pause(to)
     for record in records:
-        if isinstance(record, Went):
-            record.log.go_back(record.state, to)
+        if isinstance(record, Went) and record.log.since[0] >= to[0]:
+            record.log.go_back(record.state, to)  # else it has been taken out since before
     of_channels = [each for each in records if not isinstance(each, Went)]
     said = {channel: channel.active for channel in _channels_of(of_channels)}
     undone: set[Channel] = set()
@@ -116,6 +117,7 @@ def _undo_first(record: Opened | Closed | Said, to: Instant) -> None:
         record.channel.begin_at(unseen(to))
     else:
         record.channel.go_back(record.state)
+        record.channel.go_back_to(to[0])
         if record.channel.activity is not None:
             record.channel.activity.undo_after(to[0])
 
@@ -149,6 +151,52 @@ def _await_until(to: Instant, gave_up: GaveUp, unsaved_changes: UnsavedChanges |
             channel.come_back(to[0])
         if unsaved_changes is not None:
             unsaved_changes.touch_in_place(channel)
+
+
+def take_out(first: Instant, records: Sequence[Record]) -> dict[Record, Record]:
+    """Let the peers that went be absent from ``first`` on; the timeline goes on.
+
+    Returns the records of their channels, with the states to which these go back now.
+    """
+    gone = {record.log: record.state for record in records if isinstance(record, Went)}
+    for log, state in gone.items():
+        log.go_back(state, first)
+    changed: dict[Record, Record] = {}
+    channels: set[Channel] = set()
+    for record in records:
+        if isinstance(record, Went) or record.channel.log not in gone:
+            continue
+        channel = record.channel
+        if channel not in channels:
+            channels.add(channel)
+            if record.state is None:
+                channel.begin_at(channel.opened)
+            else:
+                channel.go_back(record.state)
+        changed[record] = _do_again_unseen(record, first)
+    for log in gone:
+        for channel in log.channels:
+            if channel not in channels:
+                channel.leave(first[0])
+    return changed
+
+
+def _do_again_unseen(record: Opened | Closed | Said, first: Instant) -> Record:
+    """Let a channel open or close while its peer is absent since ``first``."""
+    channel, log = record.channel, record.channel.log
+    if isinstance(record, (Closed, Said)):
+        channel.leave(first[0])
+        absent = record._replace(state=channel.state())
+        if isinstance(record, Said):
+            channel.set_active(record.active, record.at)
+        return absent
+    state = None if record.state is None else channel.state()
+    if channel.is_absent:
+        channel.come_back(record.at[0])
+    channel.leave(record.at[0])
+    if record.began is False and log.history is not None:
+        log.history = History(record.at, online=True)
+    return record._replace(state=state)
 
 
 def unseen(at: Instant) -> Instant:

@@ -129,6 +129,24 @@ class CauseRow(NamedTuple):
     peers: int | None
 
 
+class OutageRow(NamedTuple):
+    """A transport outage; the end is None while it lasts."""
+
+    transport: str
+    peers: int
+    first_position: int
+    first_stretch: int
+    end_position: int | None
+    end_stretch: int | None
+
+    def instants(self) -> list[tuple[int, int]]:
+        """When it began, and when it ended."""
+        first = self.first_position, self.first_stretch
+        if self.end_position is None or self.end_stretch is None:
+            return [first]
+        return [first, (self.end_position, self.end_stretch)]
+
+
 class Flush(NamedTuple):
     """What changed since the last time, as of ``heartbeat``.
 
@@ -138,7 +156,8 @@ class Flush(NamedTuple):
     at which no channel is any more. ``closed``: the channels that will not come back.
     ``everything``: it has all that there is, and nothing that was saved before counts.
     ``causes``: of the blind times before segments, of all if ``anchors_anew``. ``stopped``:
-    it is the last of a store that was stopped.
+    it is the last of a store that was stopped. ``outages``: all transport outages, or None
+    if they are as they were.
     """
 
     heartbeat: int
@@ -156,6 +175,7 @@ class Flush(NamedTuple):
     everything: bool
     causes: Sequence[CauseRow] = ()
     stopped: bool = False
+    outages: Sequence[OutageRow] | None = None
 
 
 class Saved(NamedTuple):
@@ -170,6 +190,7 @@ class Saved(NamedTuple):
     activities: Sequence[HistoryRows] = ()
     causes: Sequence[CauseRow] = ()
     stopped: int | None = None
+    outages: Sequence[OutageRow] = ()
 
 
 def microseconds(time: datetime.timedelta) -> int:
@@ -227,27 +248,29 @@ def check(saved: Saved) -> None:
         for row in saved.channels
     ):
         raise ValueError("a channel that is open and closed")
-    if any(row.cause not in (None, *CAUSES) or (row.peers or 0) < 0 for row in saved.causes):
+    if any(row.cause not in (None, *CAUSES) for row in saved.causes):
         raise ValueError("a cause that there is not")
     if any((row.active == 0) is (row.mark is None) for row in saved.channels):
         raise ValueError("a channel that is inactive since never, or active since then")
     inactive = {row.channel_point for row in saved.channels if row.active == 0}
     if any(history.online is (history.key in inactive) for history in saved.activities):
         raise ValueError("a channel whose activity is not that with which its history ends")
-    if any(row.flap_count < 0 for row in saved.peers):
+    counts = [row.flap_count for row in saved.peers] + [row.peers for row in saved.outages]
+    counts += [row.peers or 0 for row in saved.causes]
+    if any(count < 0 for count in counts):
         raise ValueError("a count below zero")
     if not all(_add_up(history) for history in histories):
         raise ValueError("checkpoints that do not add up")
     segments = {number for number, _, _ in saved.anchors}
     segments.add(max(segments, default=-1) + 1)  # what was to begin with the next
-    if not segments.issuperset(row.stretch for row in saved.causes):
-        raise ValueError("a cause of no blind time")
     instants = [(position, number) for number, position, _ in saved.anchors]
     instants += [(row.since_position, row.since_stretch) for row in saved.peers]
     instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]
     instants += [(row.online_since or 0, 0) for row in saved.peers]
     instants += [(row.opened_position, row.opened_stretch) for row in saved.channels]
     instants += [(row.left or 0, 0) for row in saved.channels]
+    instants += [(0, row.stretch) for row in saved.causes]
+    instants += [instant for row in saved.outages for instant in row.instants()]
     instants += [(row.activity_from or 0, 0) for row in saved.channels]
     for history in histories:
         instants += [(position, segment) for position, segment, *_ in history.changes]
@@ -258,6 +281,7 @@ def check(saved: Saved) -> None:
     orders += [list(map(_position, history.changes)) for history in histories]
     orders += [[0, *(uptime for _, _, uptime in each.changes), end] for each in saved.activities]
     orders += [_moments_of(row.gaps, end) for row in saved.channels]
+    orders += [list(map(_position, row.instants())) for row in saved.outages]
     if any(order != sorted(order) for order in orders):
         raise ValueError("moments that are not in order")
 

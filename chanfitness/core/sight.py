@@ -10,16 +10,18 @@ from collections.abc import Container, Iterable, Sequence
 
 from ..checks import require
 from ..clock import Moment
+from ..events import TransportBackEvent, TransportLostEvent
 from ..logs import Log, logged_time
 from ..wire import Vertex
 from .accounts import Accounts
 from .blind_spans import OWN_OUTAGE
 from .own_outage import OutageDetector
-from .peerlog import PeerLog
+from .peerlog import Channel, PeerLog
 from .queries import RetentionSettings
 from .return_grace import ReturnGrace
-from .rollback import GaveUp, Record, Went, roll_back
+from .rollback import GaveUp, Record, Went, roll_back, take_out
 from .timeline import Instant, Timeline
+from .transport_outage import TransportOutage, Transports, TransportSpan
 
 logger = Log(__name__)
 
@@ -34,23 +36,36 @@ class Sight(Accounts):
         self._online = 0  # how many peers are; of no use while nothing is seen
         self._cut = False  # the source says that it sees nothing
         self._network_is_lost = False  # an own outage
+        self.told: list[object] | None = None  # what was found out, if someone wants to know
         self.advance = timeline.advance if self._grace is None else self._advance
 
     def _advance(self, moment: Moment, at: datetime.datetime | None = None) -> Instant:
         """Go on to where an item lies: what is over by then is decided first."""
-        now = self._timeline.advance(moment, at)
-        if self._grace is not None and self._grace.awaited:
+        now, grace, transports = self._timeline.advance(moment, at), self._grace, self._transports
+        if (grace is not None and grace.awaited) or (transports is not None and transports.outages):
             self._decide(now)
         return now
+
+    def _online_of(self, grace: ReturnGrace) -> int:
+        """How many peers are online, of those whose return matters to a grace."""
+        if isinstance(grace, TransportOutage) and self._transports is not None:
+            return self._transports.online[grace.span.transport]
+        return self._online
+
+    def _hold_ends(self, came: Iterable[PeerLog], now: Instant) -> None:
+        """Peers are seen online, of which ``came`` were not before."""
+        for grace in self._graces:
+            if not isinstance(grace, TransportOutage) or any(map(grace.is_of, came)):
+                grace.seen_online(self._online_of(grace), now)
 
     # Blind time.
 
     def _stop_seeing(self, at: Instant, records: Sequence[Record] = ()) -> None:
         """From ``at`` on nothing was seen; ``records``: what happened since."""
-        undone: list[Record | GaveUp] = [*records]
-        gave_up = None if self._grace is None else self._grace.gave_up
-        if gave_up is not None and gave_up.at[0] > at[0]:
-            undone.append(gave_up)
+        outages = [] if self._transports is None else [*self._transports.outages.values()]
+        graces = [*([] if self._grace is None else [self._grace]), *outages]
+        gave_up = [grace.gave_up for grace in graces if grace.gave_up is not None]
+        undone = [*records, *(each for each in gave_up if each.at[0] > at[0])]
         roll_back(at, undone, self._timeline, self._unsaved_changes)
         self._went_unseen |= dict.fromkeys(each.log for each in records if isinstance(each, Went))
         self._stop_waiting(at)
@@ -81,6 +96,8 @@ class Sight(Accounts):
             if self._align(log, now) or changed:
                 self._touch(log)
         self._went_unseen.clear()
+        if self._transports is not None:
+            self._transports.recount(self._peers.values())
         return now
 
     # Peers that are awaited.
@@ -104,55 +121,66 @@ class Sight(Accounts):
                 channel.leave(now[0])
         return grace.awaited
 
-    def _awaited(self) -> dict[PeerLog, None]:
-        return {} if self._grace is None else self._grace.awaited
-
-    def _returns(self, log: PeerLog, now: Instant, grace: ReturnGrace) -> bool:
+    def _returns(self, log: PeerLog, now: Instant) -> bool:
         """A peer is online now. Returns whether it was awaited: then that is no change."""
-        if log not in grace.awaited:
+        grace = self._grace_of(log)
+        if grace is None:
             return False
         grace.returned(log, now)
         for channel in log.channels:
             channel.come_back(now[0])
             self._touch_in_place(channel)
+        self._end_if_over(grace, now)
         return True
 
     def _wait_for_channels_alone(self, now: Instant) -> None:
         """Do not await peers whose channels are all closed."""
-        grace = self._grace
-        if grace is None or all(log.channels for log in grace.awaited):
+        for grace in self._graces:
+            if not (isinstance(grace, TransportOutage) and grace.is_lost):
+                self._wait_for_some(grace, now)
+
+    def _wait_for_some(self, grace: ReturnGrace, now: Instant) -> None:
+        alone = [log for log in grace.awaited if not log.channels]
+        if not alone:
             return
-        was_held = grace.is_held(self._online)
-        for log in [log for log in grace.awaited if not log.channels]:
+        was_held = grace.is_held(self._online_of(grace))
+        for log in alone:
             del grace.awaited[log]
             self._was_offline(log, grace.begun)
-        if was_held and not grace.is_held(self._online):
+        self._end_if_over(grace, now)
+        if was_held and not grace.is_held(self._online_of(grace)):
             grace.hold_ended(now)
 
     def _stop_waiting(self, at: Instant) -> None:
         """Who is awaited may still come back, but is not seen to."""
-        grace = self._grace
-        if grace is None:
-            return
-        for log in grace.awaited:
-            for channel in log.channels:
-                if channel.is_absent:
-                    channel.come_back(at[0])
-                self._touch_in_place(channel)
-        grace.stop()
+        for grace in self._graces:
+            for channel in [channel for log in grace.awaited for channel in log.channels]:
+                self._there_again(channel, at)
+        if self._grace is not None:
+            self._grace.stop()
+        if self._transports is not None:
+            for outage in self._transports.end_all(at):
+                self._tell(TransportBackEvent(outage.span.transport, self._timeline.date(at)))
+
+    def _there_again(self, channel: Channel, at: Instant) -> None:
+        """A channel is not absent any more; if it is to have left later than now, it never was."""
+        channel.go_back_to(at[0])
+        if channel.is_absent:
+            channel.come_back(at[0])
+        self._touch_in_place(channel)
 
     def _decide(self, now: Instant) -> None:
-        """The return grace may be over by now."""
-        grace, detector = self._grace, self._detector
-        if grace is None or not grace.awaited or now[0] < grace.end:
-            return
-        if grace.is_held(self._online):
-            return
-        end = grace.end
-        if detector is not None:  # perhaps this node's own network is lost again
-            end = max(end, detector.open_until(now, self._online))
-        if now[0] >= end:
-            self._give_up(grace, (end, now[1]))
+        """A return grace may be over by now."""
+        for grace in self._graces:
+            if now[0] < grace.end or grace.is_held(self._online_of(grace)):
+                continue
+            end = grace.end
+            if self._detector is not None:  # perhaps this node's own network is lost again
+                end = max(end, self._detector.open_until(now, self._online))
+            if isinstance(grace, TransportOutage) and self._transports is not None:
+                end = max(end, self._transports.open_until(grace.span.transport, now))
+            if now[0] >= end:
+                self._give_up(grace, (end, now[1]))
 
     def _give_up(self, grace: ReturnGrace, at: Instant) -> None:
         """The return grace was over ``at``: who did not come back has been offline."""
@@ -170,6 +198,8 @@ class Sight(Accounts):
             channel.stay(closed.get(channel))
             self._touch_in_place(channel)
         grace.stop(gave_up)
+        if isinstance(grace, TransportOutage) and self._transports is not None:
+            self._transports.end(grace, at)
         logger.info(
             "%d peers did not come back: offline since %s",
             len(logs),
@@ -218,3 +248,85 @@ class Sight(Accounts):
         self._see_again(now, {peer: None}, [log.peer for log in self._with_channels()])
         self._forget_all_unneeded()
         return True
+
+    # Outages of a transport.
+
+    def _lose_transport(self, transports: Transports, detector: OutageDetector) -> None:
+        """All peers of a transport went, but not those of others: that was our way to them."""
+        first, records = detector.take()
+        gone = [record.log for record in records if isinstance(record, Went)]
+        changed = take_out(first, records)
+        assert self._detector is not None  # there are both, or neither
+        self._detector.replace(changed)
+        known = [
+            log
+            for log in gone
+            if log in (self._peers.get(log.peer), self._remembered.get(log.peer))
+        ]
+        for log in known:
+            self._touch(log)
+            for channel in log.channels:
+                self._touch_in_place(channel)
+            if log.peer in self._remembered:
+                self._went_unseen[log] = None
+        for record in changed.values():
+            assert not isinstance(record, Went)
+            self._touch_in_place(record.channel)
+            if self._unsaved_changes is not None:
+                self._unsaved_changes.settle_again(record.channel)
+        transport = gone[0].transport
+        assert transport is not None
+        span = TransportSpan(transport, len(gone), first, None)
+        transports.begin(span, known, self._retention.return_grace)
+        since = self._timeline.date(first)
+        logger.warning(
+            "all %d peers of transport %s went offline: this node's way there is lost, as of %s",
+            len(gone),
+            transport,
+            logged_time(since),
+        )
+        self._tell(TransportLostEvent(transport, len(gone), since))
+
+    def _came_over(self, transports: Transports, log: PeerLog, now: Instant) -> None:
+        """A peer is online that was not: perhaps the first of its transport since it was lost."""
+        transports.came(log)
+        outage = transports.outages.get(log.transport or "")
+        if outage is None or not outage.is_lost:
+            return
+        transport, away = outage.span.transport, list(outage.awaited)
+        channels = [channel for each in away for channel in each.channels]
+        for channel in channels:
+            self._there_again(channel, now)
+        waits = self._grace is not None
+        outage.first_returned(now, [each for each in away if each.channels and waits])
+        for each in away:
+            if each not in outage.awaited:
+                self._was_offline(each, now)
+        for channel in channels if waits else ():
+            channel.leave(now[0])
+        logger.warning(
+            "this node's way to transport %s is back, as of %s: peers that are not: %d",
+            transport,
+            logged_time(self._timeline.date(now)),
+            len(away),
+        )
+        self._tell(TransportBackEvent(transport, self._timeline.date(now)))
+        self._end_if_over(outage, now)
+
+    def _end_if_over(self, grace: ReturnGrace, now: Instant) -> None:
+        """A transport outage is over when nobody is awaited any more."""
+        if not isinstance(grace, TransportOutage) or self._transports is None:
+            return
+        if not grace.is_lost and not grace.awaited:
+            self._transports.end(grace, now)
+
+    def _set_transport(self, log: PeerLog, transport: str | None) -> None:
+        """A source says how a peer is reached."""
+        if self._transports is None:
+            log.transport = transport
+        else:
+            self._transports.described(log, transport)
+
+    def _tell(self, event: object) -> None:
+        if self.told is not None:
+            self.told.append(event)

@@ -100,7 +100,7 @@ class UnsavedChanges:
             if present.get(each.point) is each
         }
         flush = Flush(
-            date_to_int(timeline.date(instant) if undecided else timeline.latest_date()),
+            date_to_int(timeline.latest_date() if timeline.paused else timeline.date(instant)),
             microseconds(instant[0]),
             [
                 (number, microseconds(position), date_to_int(utc))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from typing_extensions import Self
 
 from ..errors import ChanFitnessError, RecordingError
-from ..events import MonitoringPausedEvent, MonitoringResumedEvent
+from ..events import FOUND, MonitoringPausedEvent, MonitoringResumedEvent
 from ..logs import Log, logged_time
 from .format import MAX_LINE_BYTES, TIMELESS, format_event, parse_line
 from .recorded_state import RecordedState
@@ -69,6 +69,8 @@ class RecordingEncoder:
         return [_entry(each, self.last or at) for each in events]
 
     def _course(self, event: object) -> list[object]:
+        if isinstance(event, FOUND):  # which a replay finds, too
+            return []
         before = self.started
         if isinstance(event, MonitoringResumedEvent):
             self.started = True

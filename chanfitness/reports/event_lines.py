@@ -9,12 +9,14 @@ from functools import partial
 from ..checks import printable
 from ..core.queries import Overview
 from ..events import (
+    FOUND,
     ChannelDescribedEvent,
     ChannelMovedEvent,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     PeerDescribedEvent,
     SnapshotEvent,
+    TransportLostEvent,
 )
 from ..recording.format import format_time, kind_of
 from ..recording.recorded_state import RecordedState
@@ -27,6 +29,10 @@ FINISH_TIMEOUT = 0.3
 
 def parts_of(event: object) -> list[str]:
     """What an event says beside its time: what happened, to whom, to which channel."""
+    if isinstance(event, FOUND):
+        lost = isinstance(event, TransportLostEvent)
+        since = f"{event.transport} since {format_time(event.at)}"
+        return [f"transport {'lost' if lost else 'back'}", since]
     what = kind_of(event).replace("_", " ")
     if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
         channels, peers = len(event.open_channels), len(event.online_peers)
@@ -80,6 +86,8 @@ class Lines:
         if self._encoder is None:
             what, *rest = parts_of(event)
             self.output.write("  ".join([format_time(at), f"{what:<18}", *rest]).rstrip() + "\n")
+            return
+        if isinstance(event, FOUND):
             return
         self._state.apply(event, at)
         if self.output.full and self._state.last is not None:  # which begins with a snapshot

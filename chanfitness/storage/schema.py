@@ -20,6 +20,7 @@ from ..core.saved_state import (
     ClosedRow,
     Flush,
     HistoryRows,
+    OutageRow,
     PeerRow,
     Saved,
 )
@@ -31,6 +32,8 @@ _APPLICATION = 0x63686669  # "chfi"
 VERSION = 4
 _NUMBER_MAX = 2**63 - 1
 _ROWS_AT_ONCE = 64  # changes that one statement inserts, in half of the time of single rows
+
+_Row = PeerRow | ChannelRow | ClosedRow | CheckpointRow | CauseRow | OutageRow
 
 _TABLES = (
     "state",
@@ -45,6 +48,7 @@ _TABLES = (
     "activity_changes",
     "activity_checkpoints",
     "causes",
+    "transport_outages",
 )
 
 # Each step brings a database from the version before to its own.
@@ -123,6 +127,11 @@ _MIGRATIONS = {
             PRIMARY KEY (stretch, number)
         ) WITHOUT ROWID;
         ALTER TABLE state ADD COLUMN stopped INTEGER;
+        CREATE TABLE transport_outages (
+            id INTEGER PRIMARY KEY, transport TEXT NOT NULL, peers INTEGER NOT NULL,
+            first_position INTEGER NOT NULL, first_stretch INTEGER NOT NULL,
+            end_position INTEGER, end_stretch INTEGER
+        );
         ALTER TABLE peers ADD COLUMN alias TEXT;
         ALTER TABLE peers ADD COLUMN transport TEXT;
         ALTER TABLE channels ADD COLUMN active INTEGER;
@@ -232,6 +241,9 @@ def load(database: sqlite3.Connection) -> Saved | None:
     peers = database.execute(f"SELECT {_columns(PeerRow)} FROM peers ORDER BY id")
     channels = database.execute(f"SELECT {_columns(ChannelRow)} FROM channels ORDER BY id")
     causes = database.execute(f"SELECT {_columns(CauseRow)} FROM causes ORDER BY stretch, number")
+    outages = database.execute(
+        f"SELECT {_columns(OutageRow)} FROM transport_outages ORDER BY rowid"
+    )
     heartbeat, position, stopped = state
     saved = Saved(
         heartbeat,
@@ -243,6 +255,7 @@ def load(database: sqlite3.Connection) -> Saved | None:
         list(_load_histories(database, _OF_CHANNELS)),
         typed_rows(CauseRow, causes),
         stopped,
+        typed_rows(OutageRow, outages),
     )
     check_saved(saved)
     return saved
@@ -302,6 +315,12 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
         database.execute("DELETE FROM causes")
     write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
     write(f"REPLACE INTO causes VALUES ({_places(CauseRow)})", unsaved.causes)
+    if unsaved.outages is not None:
+        database.execute("DELETE FROM transport_outages")
+        write(
+            f"INSERT INTO transport_outages ({_columns(OutageRow)}) VALUES ({_places(OutageRow)})",
+            unsaved.outages,
+        )
     if unsaved.everything:
         for table in (*_OF_PEERS.all, *_OF_CHANNELS.all, "peers", "channels"):
             database.execute(f"DELETE FROM {table}")
@@ -376,11 +395,15 @@ def _save_history(database: sqlite3.Connection, tables: _Changes, history: Histo
         )
 
 
-def _columns(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow | CauseRow]) -> str:
+def _columns(
+    row: type[_Row],
+) -> str:
     return ", ".join(row._fields)
 
 
-def _places(row: type[PeerRow | ChannelRow | ClosedRow | CheckpointRow | CauseRow]) -> str:
+def _places(
+    row: type[_Row],
+) -> str:
     return ", ".join("?" * len(row._fields))
 
 

@@ -15,18 +15,19 @@ from ..core.saved_state import (
     ChannelRow,
     CheckpointRow,
     ClosedRow,
+    OutageRow,
     PeerRow,
     Saved,
     check,
     int_to_date,
 )
-from ..events import ChannelDescribedEvent, PeerDescribedEvent
+from ..events import TRANSPORTS, ChannelDescribedEvent, PeerDescribedEvent
 from ..wire import OutPoint, Vertex
 
 _NUMBERS = range(-(2**62), 2**62)  # so that sums of two, and a year more, can be stored
 _SEGMENTS = range(2**32)
 
-Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow, CauseRow)
+Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow, CauseRow, OutageRow)
 
 
 def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
@@ -73,11 +74,18 @@ def check_saved(saved: Saved) -> None:
     if saved.position not in _NUMBERS:
         raise ValueError(f"a position of {saved.position}")
     int_to_date(saved.heartbeat)
+    _check_blind_time(saved)
+    _check_segments(saved)
+
+
+def _check_blind_time(saved: Saved) -> None:
     for cause in saved.causes:
         int_to_date(cause.since)
+    for outage in saved.outages:
+        if outage.transport not in TRANSPORTS:
+            raise ValueError(f"transport {quoted(outage.transport)}")
     if saved.stopped not in (None, 0, 1):
         raise ValueError(f"stopped {quoted(saved.stopped)}")
-    _check_segments(saved)
 
 
 def check_closed(closed: Iterable[ClosedRow]) -> None:

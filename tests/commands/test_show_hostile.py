@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from chanfitness import MonitoringPausedEvent, MonitoringResumedEvent, SqliteStorage
+from chanfitness import (
+    MonitoringPausedEvent,
+    MonitoringResumedEvent,
+    PeerDescribedEvent,
+    SqliteStorage,
+)
 from chanfitness.checks import printable
 from chanfitness.commands.main import main
 from chanfitness.core.queries import ClosedChannel, Overview
@@ -24,7 +29,7 @@ from chanfitness.reports.tables import CLOSED, LIVE, PEERS, Column
 from chanfitness.testing import FakeNode
 
 from ..support.persistent_stores import watching
-from ..support.values import ALICE, START
+from ..support.values import ALICE, SECOND, START
 
 VIEWS = ["", "--blind", "--closed", "--outages", "--peers"]
 FORMATS = ["", "--csv", "--json"]
@@ -66,7 +71,8 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("hostile") / "fitness.db"
     storage = SqliteStorage(path)
     node = FakeNode()
-    with watching(node, path, storage=storage, history_limit=1):
+    rules: dict[str, Any] = {"history_limit": 1, "own_outage": SECOND}
+    with watching(node, path, storage=storage, **rules):
         channel = node.open_channel(node.new_peer(online=True))
         storage.channel_ids = {"a name": channel.channel_point}
         node.close_channel(node.open_channel(channel.peer))
@@ -80,6 +86,15 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for set_active in [node.channel_inactive, node.channel_active] * 2:
             set_active(channel)
             node.advance(hours=1)
+        peers = [channel.peer, *(node.new_peer() for _ in range(3))]
+        for number, peer in enumerate(peers):
+            node.peer_online(peer)
+            transport = "tor" if number else "clearnet"
+            node.channel_notifier.send_update(PeerDescribedEvent(peer, None, transport))
+        for peer in peers[1:]:
+            node.peer_offline(peer)
+        node.advance(hours=1)
+        node.channel_notifier.send_update(MonitoringPausedEvent())
     return path
 
 

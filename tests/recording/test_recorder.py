@@ -22,6 +22,8 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
     RecordingError,
+    TransportBackEvent,
+    TransportLostEvent,
 )
 from chanfitness.recording.format import Line, format_event, parse_line, read
 from chanfitness.recording.recorder import Recorder, RecordingEncoder
@@ -67,6 +69,14 @@ def test_each_line_is_in_the_file_at_once(path: Path) -> None:
         for count, event in enumerate([RESUMED, ONLINE, PAUSED], 1):
             recorder.write(event, START)
             assert len(lines_of(path)) == count
+
+
+def test_what_a_store_found_out_is_not_recorded(path: Path) -> None:
+    with Recorder(path) as recorder:
+        for event in [RESUMED, TransportLostEvent("tor", 3, START), ONLINE]:
+            recorder.write(event, START)
+        recorder.write(TransportBackEvent("tor", START), START)
+        assert events_of(path) == [RESUMED, ONLINE]
 
 
 def test_each_line_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
+    TransportBackEvent,
+    TransportLostEvent,
     Vertex,
 )
 from chanfitness.recording.format import read
@@ -257,3 +259,21 @@ class Node:
         self.channels[point] = peer
         self.active[point] = None
         return point, peer
+
+
+def test_what_a_store_found_out_is_shown_as_text_and_in_no_recording() -> None:
+    found = [TransportLostEvent("tor", 3, START), TransportBackEvent("tor", START + HOUR)]
+    for json in (False, True):
+        output, errors = Pipe(), Pipe()
+        lines = Lines(NonblockingOutput(output.writer), NonblockingOutput(errors.writer), json=json)
+        for event in [SNAPSHOT, *found]:
+            lines.event(event, START + HOUR)
+        lines.close()
+        shown = output.read_all().splitlines()
+        assert len(shown) == (1 if json else 3)
+        if not json:
+            _, lost, back = (line.split() for line in shown)
+            assert (lost[1:5], back[1:5]) == (
+                ["transport", "lost", "tor", "since"],
+                ["transport", "back", "tor", "since"],
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,17 +20,18 @@ from chanfitness import (
     MonitoringResumedEvent,
     OpenChannel,
     OpenChannelEvent,
+    PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
     SnapshotEvent,
     Vertex,
 )
 
-from ..support.blame_model import BlameModel
 from ..support.driven_store import DrivenStore
 from ..support.lengths import length
 from ..support.persistent_stores import DAY, HOUR, FlushedByHand
 from ..support.stores import WAIT
+from ..support.transport_model import TransportModel
 from ..support.values import SECOND, START, outpoint, vertex
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -109,9 +111,12 @@ class Lives:
         self._opened: list[OpenChannel] = []
         self.time = START
         self._begin([], set())
-        self.model = BlameModel(START, [], [], **rules, stored=True)
-        self._before: dict[int, BlameModel] = {}  # each event of this life
-        self._saved: BlameModel | None = None  # what a crash leaves
+        self.model = self._new_model()
+        self._before: dict[int, TransportModel] = {}  # each event of this life
+        self._saved: TransportModel | None = None  # what a crash leaves
+
+    def _new_model(self) -> TransportModel:
+        return TransportModel(self.time, [], [], **self._rules, stored=True)
 
     def _begin(self, channels: list[OpenChannel], online: set[Vertex]) -> None:
         self._storage = FlushedByHand(self._path)
@@ -168,10 +173,12 @@ class Lives:
         shutil.copy(self._path, self._folder / "saved")
         saved, time = copy.deepcopy(self.model), self.time
         saved.ask(time)
-        undecided = saved.undecided(time)
+        undecided, of_transports = saved.undecided(time), saved.undecided_of_transports(time)
         if undecided is not None:
             first = saved.told[undecided]
+            of_transports |= saved.first_of_ways()
             saved, time = copy.deepcopy(self._before[first.number - 1]), first.time
+        saved.lose_what_is_undecided(of_transports)
         saved.stop(time)
         self._saved = saved
 
@@ -188,7 +195,7 @@ class Lives:
         self._lives += 1
         self.time += end.away * SECOND
         if not saved.exists():
-            self.model = BlameModel(self.time, [], [], **self._rules, stored=True)
+            self.model = self._new_model()
         else:
             shutil.copy(saved, self._path)
             if not end.crash:
@@ -237,9 +244,36 @@ ONE = st.one_of(
     st.builds(Ask),
     st.builds(End, st.booleans(), st.sampled_from([0, 1, 5000]), DIFFERING),
 ).map(lambda each: [each])
+DESCRIBED = [
+    PeerDescribedEvent(peer, None, "clearnet" if peer is PEERS[-1] else "tor") for peer in PEERS
+]
 ALL_OPEN = st.just([Opens(peer) for peer in PEERS])
 ALL_COME = st.permutations(PEERS).map(lambda peers: [PeerOnlineEvent(peer) for peer in peers])
 ALL_GO = st.permutations(PEERS).map(lambda peers: [PeerOfflineEvent(peer) for peer in peers])
+
+
+@st.composite
+def transport_goes(draw: Callable[..., Any]) -> list[Any]:
+    """Peers are described, and those of one transport go, with whatever between."""
+    *tor, other = PEERS
+    operations: list[Any] = [Opens(peer) for peer in tor if draw(st.booleans())]
+    operations += [PeerOnlineEvent(peer) for peer in PEERS]
+    operations += [*DESCRIBED, Move(100)]
+    for peer in draw(st.permutations(tor))[: draw(st.integers(2, 4))]:
+        operations += [PeerOfflineEvent(peer), Move(draw(st.sampled_from([0, 1, 10])))]
+        if draw(st.booleans()):
+            operations.append(PeerOnlineEvent(other))  # so it is no own outage
+        operations += draw(st.sampled_from([[], [], [Flush()], [Ask()], [Opens(tor[0])]]))
+    crash = End(draw(st.booleans()), 10, {*tor[: draw(st.integers(0, 4))]})
+    operations += draw(st.sampled_from([[], [Flush()], [Flush(), crash], [crash]]))
+    return operations
+
+
+def operations(*more: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[list[Any]]]:
+    steps = st.sampled_from([*[ONE] * 6, ALL_OPEN, ALL_COME, ALL_GO, *more]).flatmap(lambda it: it)
+    return st.integers(1, 20).flatmap(lambda size: st.lists(steps, min_size=size, max_size=size))
+
+
 OPERATIONS = st.integers(1, 30).flatmap(
     lambda size: st.lists(
         st.one_of(ONE, ONE, ONE, ONE, ONE, ONE, ALL_OPEN, ALL_COME, ALL_GO),
@@ -263,9 +297,21 @@ def test_the_store_goes_on_as_the_model(
     limit: int,
     operations: list[list[Any]],
 ) -> None:
-    lives = Lives(tmp_path_factory.mktemp("lives"), rules, limit)
+    play(tmp_path_factory.mktemp("lives"), rules, limit, operations)
+
+
+@settings(max_examples=length(150, 5_000))
+@given(rules=RULES, operations=operations(transport_goes(), transport_goes()))
+def test_it_does_so_whatever_is_undecided_of_a_transport(
+    tmp_path_factory: pytest.TempPathFactory, rules: dict[str, Any], operations: list[list[Any]]
+) -> None:
+    play(tmp_path_factory.mktemp("lives"), rules, 10_000, operations)
+
+
+def play(folder: Path, rules: dict[str, Any], limit: int, steps: list[list[Any]]) -> None:
+    lives = Lives(folder, rules, limit)
     try:
-        for operation in [each for step in operations for each in step]:
+        for operation in [each for step in steps for each in step]:
             lives.play(operation)
         lives.compare()
     finally:

@@ -88,7 +88,7 @@ def test_rubbish_is_corrupt(path: Path, size: int) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("part", [0.01, 0.3, 0.5, 0.99])
+@pytest.mark.parametrize("part", [0.01, 0.3, 0.5, 0.9])  # the end may be of an empty table
 def test_a_truncated_file_is_corrupt(path: Path, part: float) -> None:
     a_database(path)
     whole = path.read_bytes()

@@ -7,12 +7,14 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chanfitness import (
     ChannelEventStore,
     MonitoringPausedEvent,
+    PeerDescribedEvent,
     SqliteStorage,
     StorageCorruptError,
     StorageError,
@@ -25,7 +27,7 @@ from chanfitness.storage.validation import check_saved, typed_rows
 from chanfitness.testing import FakeNode
 
 from ..support.persistent_stores import watching
-from ..support.values import ALICE, CHANNEL_1
+from ..support.values import ALICE, CHANNEL_1, SECOND
 
 FAULTS = [
     TypeError("unsupported operand"),
@@ -83,9 +85,10 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "fitness.db"
     storage = SqliteStorage(path)
     channels = [node.open_channel(node.new_peer(online=True)) for _ in range(4)]
-    with watching(node, path, storage=storage, history_limit=1):
+    rules: dict[str, Any] = {"history_limit": 1, "own_outage": SECOND}
+    with watching(node, path, storage=storage, **rules):
         storage.channel_ids = {"a name": channels[0].channel_point}
-        node.describe_peer(channels[0].peer, alias="alice", transport="tor")
+        node.describe_peer(channels[0].peer, alias="alice", transport="i2p")
         node.describe_channel(channels[0], short_channel_id="1x2x3", capacity=5, private=True)
         node.describe_channel(channels[0], short_channel_id="2x2x3")
         for day in range(2):
@@ -99,6 +102,15 @@ def path(tmp_path: Path) -> Path:
         node.close_channel(channels[2])
         node.advance(days=91)  # it does not come back any more
         node.close_channel(channels[3])
+        node.peer_online(channels[0].peer)
+        peers = [node.open_channel(node.new_peer()).peer for _ in range(4)]
+        for number, peer in enumerate(peers):
+            node.peer_online(peer)
+            transport = "tor" if number else "clearnet"
+            node.channel_notifier.send_update(PeerDescribedEvent(peer, None, transport))
+        for peer in peers[1:]:
+            node.peer_offline(peer)
+        node.advance(hours=1)
         node.channel_notifier.send_update(MonitoringPausedEvent())
     return path
 
@@ -136,6 +148,7 @@ UNREAD = {
     ("changes", "number"),
     ("channels", "id"),
     ("closed_channels", "id"),
+    ("transport_outages", "id"),
     ("histories", "peer"),
     ("checkpoints", "peer"),
     ("checkpoints", "number"),

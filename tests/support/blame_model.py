@@ -239,14 +239,12 @@ class BlameModel(ToldOfChannels):
         self._went = []
         set_right = Told(time, SetRight(channels, online))
         self.told.append(set_right)
-        if self._is_held() and online:
-            self._began_to_return = self._latest_return = time
+        if online:
+            self._hold_ends({*online} - {*self.online}, time)
         for key in {*online} ^ {*self.online}:
             peer = self._peers.setdefault(key, Peer())
             peer.since, peer.changes_seen = (time, self._segment), 0
-            if self._awaited.pop(key, None):
-                self._latest_return = time
-            elif self.sees:
+            if not self._returns(key, time) and self.sees:
                 peer.seen_offline = key not in online
         self.online = dict.fromkeys(online)
         for channel in [OpenChannel(*each) for each in self.open.items()]:
@@ -255,7 +253,7 @@ class BlameModel(ToldOfChannels):
         for channel in channels:
             if channel.channel_point not in self.open:
                 self._meet(channel.peer)
-                self._left.pop(channel, None)
+                self._there_again(channel)
                 self._opened_by[channel] = set_right
         self._open_all(channels)
         self._unmark(time)
@@ -270,13 +268,11 @@ class BlameModel(ToldOfChannels):
         self.told.append(Told(time, PeerOnlineEvent(event.peer)))
         if event.peer in self.online:
             return
-        if self._is_held():
-            self._began_to_return = self._latest_return = time
+        self._hold_ends({event.peer}, time)
         self.online[event.peer] = None
         peer = self._peers.setdefault(event.peer, Peer())
         peer.since = time, self._segment
-        if self._awaited.pop(event.peer, None):
-            self._latest_return = time
+        if self._returns(event.peer, time):
             peer.changes_seen = 0
         elif self.sees:
             peer.changes_seen += 1
@@ -300,11 +296,14 @@ class BlameModel(ToldOfChannels):
             came, segment = since
             is_soon = segment == self._segment and time - came <= self._period
             alone = peer.changes_seen > 1 and is_soon
-            self._went.append((told, alone))
+            self._note_going(told, alone)
         peer.changes_seen += 1
         peer.seen_offline = True
         if not self.online and len(self._counted(time)) >= FEWEST:
             self._lose_network(self._counted(time)[0])
+
+    def _note_going(self, told: Told, alone: bool) -> None:
+        self._went.append((told, alone))
 
     def _lose_network(self, first: Told) -> None:
         index = self.told.index(first)
@@ -331,7 +330,7 @@ class BlameModel(ToldOfChannels):
         self.told.append(told)
         if event.channel_point not in self.open:
             self._meet(event.peer, told)
-            self._left.pop(OpenChannel(event.channel_point, event.peer), None)
+            self._there_again(OpenChannel(event.channel_point, event.peer))
             self._opened_by[OpenChannel(event.channel_point, event.peer)] = told
             self._begins(event.channel_point)
             self.open[event.channel_point] = event.peer
@@ -347,7 +346,21 @@ class BlameModel(ToldOfChannels):
             del self.open[event.channel_point]
             self._unmark(time)
 
+    def _there_again(self, channel: OpenChannel) -> None:
+        self._left.pop(channel, None)
+
     # Awaited peers.
+
+    def _hold_ends(self, coming: set[Vertex], time: datetime) -> None:
+        if self._is_held():
+            self._began_to_return = self._latest_return = time
+
+    def _returns(self, peer: Vertex, time: datetime) -> bool:
+        """Whether the peer, which comes, was awaited."""
+        if self._awaited.pop(peer, None) is None:
+            return False
+        self._latest_return = time
+        return True
 
     def _is_held(self) -> bool:
         return not self.online and len(self._awaited) >= FEWEST

@@ -25,6 +25,7 @@ class Peer:
     since: tuple[datetime, int] | None = None  # and in which segment of what was seen
     had_channel: bool = False
     met: Told | None = None  # the opening with which it became known, offline
+    transport: str | None = None
 
 
 class ToldOfChannels:

@@ -35,7 +35,19 @@ from chanfitness import (
     Vertex,
 )
 
-from .history_states import FIRST, ZERO, Closing, Left, Opening, Resumed, Segment, SetRight, State
+from .history_states import (
+    FIRST,
+    ZERO,
+    Closing,
+    Left,
+    Opening,
+    Resumed,
+    Segment,
+    SetRight,
+    State,
+    WayBack,
+    WayLost,
+)
 from .peer_history_model import ActivityHistory, PeerHistory, Span
 
 Event = (
@@ -48,6 +60,8 @@ Event = (
     | MonitoringPausedEvent
     | MonitoringResumedEvent
 )
+
+Hindsight = Resumed | SetRight | Left | WayLost | WayBack
 
 
 class HistoryModel:
@@ -78,7 +92,7 @@ class HistoryModel:
     def now(self) -> State:
         return self._states[-1]
 
-    def put(self, event: Event | Resumed | SetRight | Left | None, clock: datetime) -> None:
+    def put(self, event: Event | Hindsight | None, clock: datetime) -> None:
         """An event, or None for a question, is put when the clock says ``clock``."""
         time = clock if event is None or event.at is None else min(clock, event.at)
         last = self.now._replace(time=max(time, self.now.time), flapped=None)
@@ -88,18 +102,22 @@ class HistoryModel:
             self._states.append(last)  # before the item
         self._states.append(last if event is None else self._after(event, last))
 
-    def _after(self, event: Event | Resumed | SetRight | Left, last: State) -> State:
+    def _after(self, event: Event | Hindsight, last: State) -> State:
         if isinstance(event, MonitoringPausedEvent):
             return last._replace(paused=last.paused or last.time, awaited=frozenset())
         if isinstance(event, (MonitoringResumedEvent, Resumed, SetRight)):
             return self._after_snapshot(event, last)
+        if isinstance(event, (WayLost, WayBack)):
+            return _after_way(event, last)
         if isinstance(event, (PeerOnlineEvent, PeerOfflineEvent)):
             peer = frozenset([event.peer])
             is_online = isinstance(event, PeerOnlineEvent)
             online = last.online | peer if is_online else last.online - peer
             seen = online != last.online and last.sees(event.peer)
             flapped, awaited = event.peer if seen else None, last.awaited - online
-            state = last._replace(online=online, awaited=awaited, flapped=flapped)
+            state = last._replace(
+                online=online, awaited=awaited, flapped=flapped, going=last.going - peer
+            )
             return _known(state, [event.peer])
         if isinstance(event, Left):
             openings = [
@@ -107,14 +125,16 @@ class HistoryModel:
                 for each in last.openings
             ]
             return last._replace(openings=tuple(openings))
-        if isinstance(event, (ActiveChannelEvent, InactiveChannelEvent)):
-            is_active = isinstance(event, ActiveChannelEvent)
-            return _said(last, {event.channel_point: is_active})
         return self._after_channel_event(event, last)
 
     def _after_channel_event(
-        self, event: OpenChannelEvent | ClosedChannelEvent, last: State
+        self,
+        event: OpenChannelEvent | ClosedChannelEvent | ActiveChannelEvent | InactiveChannelEvent,
+        last: State,
     ) -> State:
+        if isinstance(event, (ActiveChannelEvent, InactiveChannelEvent)):
+            is_active = isinstance(event, ActiveChannelEvent)
+            return _said(last, {event.channel_point: is_active})
         channel = OpenChannel(event.channel_point, event.peer)
         if isinstance(event, ClosedChannelEvent):
             closes = [each for each in last.openings if each[:2] == channel]
@@ -311,12 +331,21 @@ class HistoryModel:
         return count if periods < 1 else int(count * self._factor**periods)
 
 
+def _after_way(event: WayLost | WayBack, last: State) -> State:
+    if isinstance(event, WayBack):
+        return last._replace(awaited=last.awaited - event.given_up)
+    going, awaited = event.peers, last.awaited | event.peers
+    return last._replace(online=last.online - going, awaited=awaited, going=going)
+
+
 def _known(state: State, heard_of: list[Vertex]) -> State:
     """``state``, with the peers that are known: online, or with a channel."""
-    with_channel = {each.peer for each in state.openings}
+    with_channel = frozenset(each.peer for each in state.openings)
     peers = dict.fromkeys([*state.peers, *heard_of])
-    known = tuple(each for each in peers if each in state.online or each in with_channel)
-    return state._replace(peers=known)
+    there = state.online | state.going | with_channel
+    state = state._replace(peers=tuple(each for each in peers if each in there))
+    awaited = frozenset(each for each in state.awaited if state.remembers(each))
+    return state._replace(awaited=awaited)
 
 
 def _said(state: State, said: Mapping[OutPoint, bool | None]) -> State:

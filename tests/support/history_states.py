@@ -18,6 +18,20 @@ class Resumed(NamedTuple):
     at: datetime | None = None
 
 
+class WayLost(NamedTuple):
+    """From here on these peers are offline, and their channels are not seen until they come."""
+
+    peers: frozenset[Vertex]
+    at: datetime | None = None
+
+
+class WayBack(NamedTuple):
+    """From here on these peers, which did not come in time, are seen to be offline."""
+
+    given_up: frozenset[Vertex]
+    at: datetime | None = None
+
+
 class SetRight(NamedTuple):
     """In truth this is open and these are online, which no event told of."""
 
@@ -76,6 +90,8 @@ class State(NamedTuple):
     closings: tuple[Closing, ...] = ()
     """Of the channels that may come back."""
     awaited: frozenset[Vertex] = frozenset()
+    going: frozenset[Vertex] = frozenset()
+    """Those that are offline with hindsight, and go later."""
     activity: Mapping[int, bool] = {}
     """By the items that opened channels: whether these can be used, if that was said."""
     flapped: Vertex | None = None

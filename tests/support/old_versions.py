@@ -7,7 +7,13 @@ import sqlite3
 
 def as_version_3(database: sqlite3.Connection) -> None:
     """Undo the fourth step."""
-    for table in ("activities", "activity_changes", "activity_checkpoints", "causes"):
+    for table in (
+        "activities",
+        "activity_changes",
+        "activity_checkpoints",
+        "causes",
+        "transport_outages",
+    ):
         database.execute(f"DROP TABLE {table}")
     for table, columns in (
         ("peers", "alias transport"),
