@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -285,6 +285,8 @@ def test_with_a_storage_what_closed_may_come_back_as_in_the_model(
     retention: dict[str, Any],
     operations: list[Operation],
 ) -> None:
+    # Then nothing comes back, and a snapshot forgets a peer between two of its channels.
+    assume(retention["history"] != ZERO)
     with tempfile.TemporaryDirectory() as directory:
         storage = SqliteStorage(Path(directory) / "db")
         Pair(open_channels, online, retention, storage).play_all(operations)
