@@ -186,7 +186,8 @@ class HistoryModel:
         for channel in new:  # one after the other: one may take another's channel point
             state = self._opened_again(state, [channel])
             state = state._replace(peers=tuple(dict.fromkeys([*state.peers, channel.peer])))
-            self._states.append(state._replace(is_partial=True))
+            # With storage what closed is kept, unless another peer takes its channel point.
+            self._states.append(state._replace(is_partial=not self._stored))
         said = {each.channel_point: each.active for each in event.open_channels}
         return _known(_said(state, said), [])
 
