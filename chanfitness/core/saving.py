@@ -14,6 +14,7 @@ from .peerlog import Channel, ChannelState, PeerLog, PeerState
 from .saved_state import Flush
 from .sight import Sight
 from .timeline import Instant
+from .unsaved import UnsavedChanges
 
 
 class Saving(Sight):
@@ -57,18 +58,24 @@ class Saving(Sight):
                 said[channel] = state.was_absent(since[0], at[0])
             unsaved_changes.touch_in_place(channel)
         undecided |= {log: state for log, (_, state) in of_transports.items()}
-        for log in unsaved_changes.logs:
-            if log.history is not None and log not in undecided:
-                self._trim(log.history, now)
-        for channel in unsaved_changes.channels:
-            if channel.activity is not None and channel not in said:
-                self._trim(channel.activity, now)
+        self._trim_all(unsaved_changes, now, {*undecided, *said})
         present = ChainMap(self._channels, self._closed)
         flush = unsaved_changes.flush(at, present, undecided, said)
         for (channel, _), state in zip(absent, states, strict=True):
             channel.go_back(state)
             unsaved_changes.touch_in_place(channel)
         return self._with_transport_outages(flush, at)
+
+    def _trim_all(
+        self, unsaved_changes: UnsavedChanges, now: Instant, undecided: Container[PeerLog | Channel]
+    ) -> None:
+        """Thin what is to be saved, but what may have to be undone."""
+        for log in unsaved_changes.logs:
+            if log.history is not None and log not in undecided:
+                self._trim(log.history, now)
+        for channel in unsaved_changes.channels:
+            if channel.activity is not None and channel not in undecided:
+                self._trim(channel.activity, now)
 
     def last_flush(self, now: Instant, everything: bool) -> Flush:
         """The same at the end: what is undecided was as it seemed."""
