@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..checks import require
 from ..core.history_window import ChannelHistory
+from ..core.ledger import Ledger
 from ..core.queries import ClosedChannel, Overview, RetentionSettings
 from ..core.restore import as_of_the_heartbeat
 from ..core.saved_state import MICROSECOND, ClosedRow, int_to_date
+from ..core.timeline import Instant
 from ..errors import StorageError
 from ..storage.sqlite import read, typed_errors
-from ..wire import Vertex
+from ..wire import OutPoint, Vertex
 
 _KEEP_ALL = RetentionSettings(
     history=datetime.timedelta.max, history_limit=sys.maxsize, stored=True
@@ -39,6 +41,18 @@ def load_database(
     Raises:
         StorageError: The file cannot be used, or nothing was saved in it.
     """
+    (overview,) = load_windows(path, [window], histories=histories, closed=closed)
+    return overview
+
+
+def load_windows(
+    path: str,
+    windows: Sequence[datetime.timedelta | None],
+    *,
+    histories: bool = True,
+    closed: bool = True,
+) -> list[Overview]:
+    """As :func:`load_database` over each of some windows, the longest first; it is read once."""
     saved, closed_rows = read(path)
     if saved is None:
         raise StorageError(f"{path}: nothing was saved yet")
@@ -51,17 +65,47 @@ def load_database(
         if closed:
             overview = overview._replace(closed=tuple(closed_channels(closed_rows)))
         if not histories:
-            return overview
+            return [overview]
         kept = {row.key for row in saved.histories}
         found = [
-            ledger.channel_history(now, info.channel_point, window)
+            _over_each(windows, ledger, now, info.channel_point)
             if bytes(info.peer) in kept
-            else None
+            else [None] * len(windows)
             for info in overview.channels
         ]
-        if window is not None:
-            overview = _with_sums_of(found, overview)._replace(window=window)
-        return overview._replace(histories=tuple(found))
+        return [
+            _over(window, overview, [each[number] for each in found])
+            for number, window in enumerate(windows)
+        ]
+
+
+def _over_each(
+    windows: Iterable[datetime.timedelta | None], ledger: Ledger, now: Instant, point: OutPoint
+) -> list[ChannelHistory | None]:
+    """A channel's history over windows, the longest first."""
+    found: list[ChannelHistory | None] = []
+    last: ChannelHistory | None = None
+    for window in windows:
+        if last is None or window is None or not _is_within(last, window):
+            last = ledger.channel_history(now, point, window)
+        found.append(last)
+    return found
+
+
+def _is_within(history: ChannelHistory, window: datetime.timedelta) -> bool:
+    """Whether all of a channel's life lies in a window, so that its history is the same."""
+    return history.complete and history.end - history.start <= window
+
+
+def _over(
+    window: datetime.timedelta | None,
+    overview: Overview,
+    histories: Sequence[ChannelHistory | None],
+) -> Overview:
+    """The snapshot over a window."""
+    if window is not None:
+        overview = _with_sums_of(histories, overview)._replace(window=window)
+    return overview._replace(histories=tuple(histories))
 
 
 def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:

@@ -19,7 +19,7 @@ from chanfitness import (
 )
 from chanfitness.recording.replay import replay
 from chanfitness.reports.formats import report
-from chanfitness.reports.loading import load_database
+from chanfitness.reports.loading import load_database, load_windows
 from chanfitness.reports.tables import CHANNELS, CLOSED, LIVE, OUTAGES, PEERS, TOTALS, Table
 from chanfitness.testing import FakeNode
 
@@ -176,3 +176,17 @@ def test_a_period_is_named_for_its_unit_and_is_read_in_it(path: Path) -> None:
         for column in table.columns:
             is_period = {isinstance(column.get(row), timedelta) for row in rows}
             assert (True in is_period) == column.name.endswith("_seconds")
+
+
+def test_several_windows_at_once_are_as_one_by_one(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path, history_limit=4):
+        first, *_ = a_day(node)
+        for _ in range(4):
+            node.peer_offline(first.peer)
+            node.advance(hours=1)
+            node.peer_online(first.peer)
+            node.advance(hours=5)
+        node.open_channel(first.peer)
+    windows = [None, 100 * DAY, 2 * DAY, 30 * HOUR, DAY, HOUR]
+    assert load_windows(str(path), windows) == [load_database(str(path), each) for each in windows]
