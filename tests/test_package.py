@@ -30,7 +30,10 @@ def test_each_public_name_is_documented(name: str) -> None:
             assert inspect.getdoc(function), member
 
 
-@pytest.mark.parametrize("file", ["py.typed", "recording/samples/lnd-simnet.jsonl"])
+PAGE = [f"web/page.{kind}" for kind in ("html", "css", "js")]
+
+
+@pytest.mark.parametrize("file", ["py.typed", "recording/samples/lnd-simnet.jsonl", *PAGE])
 def test_data_files_are_installed(file: str) -> None:
     assert resources.files("chanfitness").joinpath(file).is_file()
 

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_replay(commands.add_parser("replay", help="what a recording says of each channel"))
     _add_show(commands.add_parser("show", help="what a database remembers of each channel"))
+    _add_report(commands.add_parser("report", help="a page to look at, of a database"))
     _add_backup(commands.add_parser("backup", help="copy a database, also while it is written"))
     _add_watch(commands.add_parser("watch", help="watch a node, live"))
     return parser
@@ -96,6 +97,25 @@ def _add_show(command: argparse.ArgumentParser) -> None:
     _add_full(command)
     _add_formats(command, ["json", "csv"])
     command.set_defaults(command="show", view="channels")
+
+
+def _add_report(command: argparse.ArgumentParser) -> None:
+    command.description = (
+        "Write a page of what a database remembers: one file, for any browser; also while a store"
+        " writes it."
+    )
+    command.add_argument("path", metavar="DB", help="the database")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="where to; standard output unless given"
+    )
+    command.add_argument(
+        "--since", type=_period, metavar="PERIOD", help="the last 14d (or s, m, h, w) of it only"
+    )
+    command.add_argument(
+        "--redact", action="store_true", help="letters in place of aliases, keys and short ids"
+    )
+    command.add_argument("--title", metavar="TEXT", help="the title of the page")
+    command.set_defaults(command="report")
 
 
 def _add_backup(command: argparse.ArgumentParser) -> None:

@@ -147,6 +147,12 @@ def _show(options: argparse.Namespace) -> None:
     _print(printed.limited(options.limit), options.format)
 
 
+def _report(options: argparse.Namespace) -> None:
+    from .report import report_page  # noqa: PLC0415
+
+    report_page(options)
+
+
 def _watch_lnd(options: argparse.Namespace) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints would tear the table
     os.environ.pop("GRPC_TRACE", None)  # it would print the macaroon
@@ -259,6 +265,7 @@ _VIEWS = {
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "backup": _backup,
     "replay": _replay,
+    "report": _report,
     "show": _show,
     "watch lnd": _watch_lnd,
 }

@@ -1,0 +1,52 @@
+"""The command ``chanfitness report``: a page of what a database remembers."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..clock import SystemClock
+from ..errors import ChanFitnessError
+from ..reports.loading import load_windows
+from ..web.figures import blind_spans, page_figures, windows
+from ..web.page import page_html
+
+
+def report_page(options: argparse.Namespace) -> None:
+    """Write the page to the file that was asked for, or to standard output."""
+    if options.output is not None and _are_one_file(options.path, options.output):
+        raise ChanFitnessError(f"the page would replace the database, {options.path}")
+    with _no_garbage_collection():
+        asked = windows(options.since)
+        longest_first = list(reversed(asked))
+        loaded = load_windows(options.path, [asked[name] for name in longest_first], closed=False)
+        overviews = dict(zip(longest_first, loaded, strict=True))
+        whole = loaded[0]
+        figures = page_figures(
+            {name: overviews[name] for name in asked}, blind_spans(whole), redact=options.redact
+        )
+        page = page_html(figures, title=options.title, now=SystemClock().now()).encode()
+    if options.output is None:
+        sys.stdout.buffer.write(page)
+        sys.stdout.buffer.flush()
+        return
+    with open(options.output, "wb") as file:
+        file.write(page)
+
+
+def _are_one_file(path: str, other: str) -> bool:
+    return os.path.exists(other) and os.path.exists(path) and os.path.samefile(path, other)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Outages are very many small objects without cycles, among which looking takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -1,0 +1,262 @@
+"""Figures of the page, by range and peer, made of the snapshots that are its source.
+
+Pure. All channels of a peer share its outages, each clipped to its life. So a peer's
+figures, and its band, are those of its channel that opened first: the band spans from that
+opening (or the range's beginning, if that is later), and the seconds offline in it are
+those of that channel's history.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from ..checks import printable
+from ..clock import before
+from ..core.history_window import ChannelHistory, Outage
+from ..core.peerlog import ChannelInfo, PeerInfo
+from ..core.queries import Overview
+from ..terminal.formatting import cut, cut_point
+from ..wire import OutPoint, Vertex
+
+DAY = datetime.timedelta(days=1)
+WINDOWS = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+ALL = "all"
+_RECENT = "7d"  # which the trend compares with the time before
+_NOTABLE = datetime.timedelta(seconds=1)  # each reconnect has some milliseconds of unusable time
+_LEAST_AXIS = datetime.timedelta(minutes=1)
+
+
+class BlindSpan(NamedTuple):
+    """A time in which nothing was seen; dates are in UTC.
+
+    ``end`` is None while it lasts. ``of``: whose channels were not seen: "all", or those of
+    peers that are reached by this transport. ``cause``: None: not known. ``peers``: how many
+    that concerned; None: not known.
+    """
+
+    start: datetime.datetime
+    end: datetime.datetime | None
+    duration: datetime.timedelta
+    of: str
+    cause: str | None
+    peers: int | None
+
+
+class ChannelFigures(NamedTuple):
+    """One channel in one range. ``history``: None if it was not kept; then the sums are of all."""
+
+    name: str
+    info: ChannelInfo
+    history: ChannelHistory | None
+
+    @property
+    def unusable(self) -> list[Outage]:
+        """Its spans of unusable time of a second or more."""
+        spans = () if self.history is None else self.history.unusable_spans
+        return [span for span in spans if span.duration >= _NOTABLE]
+
+
+class PeerFigures(NamedTuple):
+    """One peer in one range; ``channels``: the first to open first, never empty.
+
+    ``key``: whole; ``short_key``: cut, to be recognised. All names are safe to be shown.
+    ``trend``: its share online in the last seven days, less that of the time before; None: one of
+    the two is not known. ``number``: the same in each range.
+    """
+
+    number: int
+    info: PeerInfo
+    name: str
+    key: str
+    short_key: str
+    channels: Sequence[ChannelFigures]
+    trend: float | None
+
+    @property
+    def history(self) -> ChannelHistory | None:
+        """Of the peer."""
+        return self.channels[0].history
+
+    @property
+    def online_ratio(self) -> float | None:
+        """The share of its time in which it was online."""
+        return self.channels[0].info.uptime_ratio
+
+    @property
+    def usable_ratio(self) -> float | None:
+        """The lowest share usable of its channels."""
+        ratios = [each.info.usable_ratio for each in self.channels]
+        return min((each for each in ratios if each is not None), default=None)
+
+    @property
+    def badness(self) -> tuple[object, ...]:
+        """Its place in the order of peers, the worst first."""
+        online, usable = self.online_ratio, self.usable_ratio
+        return online is None, online, usable is None, usable, self.number
+
+
+class RangeFigures(NamedTuple):
+    """The peers in one range, the worst first; ``window``: None if it is of all time."""
+
+    name: str
+    window: datetime.timedelta | None
+    begin: datetime.datetime
+    peers: Sequence[PeerFigures]
+
+
+class PageFigures(NamedTuple):
+    """All figures of the page, as of one moment.
+
+    ``ranges``: the shortest first, that of all time last. ``known_from``: when the first
+    channel was known first. ``blind``: for how long nothing was seen in all.
+    """
+
+    as_of: datetime.datetime
+    sees: bool
+    seen_until: datetime.datetime | None
+    known_from: datetime.datetime
+    blind: datetime.timedelta
+    blind_spans: Sequence[BlindSpan]
+    ranges: Sequence[RangeFigures]
+
+
+def windows(since: datetime.timedelta | None = None) -> dict[str, datetime.timedelta | None]:
+    """The window of each range by its name; ``since``: how much time is told of at most."""
+    shorter = {name: each for name, each in WINDOWS.items() if since is None or each < since}
+    return {**shorter, ALL: since}
+
+
+def blind_spans(overview: Overview) -> tuple[BlindSpan, ...]:
+    """When nothing was seen, in order, as far as a snapshot tells."""
+    return ()
+
+
+def page_figures(
+    overviews: Mapping[str, Overview], blind: Sequence[BlindSpan] = (), *, redact: bool = False
+) -> PageFigures:
+    """The figures of snapshots of one moment: for each of :func:`windows`, one over it.
+
+    ``redact``: letters stand for aliases, keys and short ids.
+    """
+    whole = overviews[ALL]
+    opened = {pair[0].channel_point: _opened(whole, *pair) for pair in _pairs(whole)}
+    known_from = min([*opened.values(), before(whole.as_of, _LEAST_AXIS)])
+    naming = _Redacted(whole) if redact else _Naming()
+    channels = {name: _channels(each, opened) for name, each in overviews.items()}
+    trends = _trends(channels[ALL], channels.get(_RECENT, {}))
+    return PageFigures(
+        whole.as_of,
+        whole.sees,
+        whole.seen_until,
+        known_from,
+        whole.blind,
+        blind,
+        [
+            RangeFigures(
+                name,
+                each.window,
+                known_from
+                if each.window is None
+                else before(each.as_of, max(each.window, _LEAST_AXIS)),
+                sorted(_peers(each, channels[name], naming, trends), key=lambda peer: peer.badness),
+            )
+            for name, each in overviews.items()
+        ],
+    )
+
+
+_Pair = tuple[ChannelInfo, ChannelHistory | None]
+_Channels = dict[Vertex, list[_Pair]]
+
+
+def _pairs(overview: Overview) -> Iterator[_Pair]:
+    assert overview.histories is not None
+    return zip(overview.channels, overview.histories, strict=True)
+
+
+def _opened(
+    overview: Overview, info: ChannelInfo, history: ChannelHistory | None
+) -> datetime.datetime:
+    """When a channel was known first, as far as is known."""
+    return before(overview.as_of, info.lifetime) if history is None else history.start
+
+
+def _channels(overview: Overview, opened: Mapping[OutPoint, datetime.datetime]) -> _Channels:
+    """Each peer's channels, the first to open first."""
+    channels: _Channels = defaultdict(list)
+    for info, history in sorted(_pairs(overview), key=lambda pair: opened[pair[0].channel_point]):
+        channels[info.peer].append((info, history))
+    return channels
+
+
+def _peers(
+    overview: Overview, channels: _Channels, naming: _Naming, trends: Mapping[Vertex, float]
+) -> Iterator[PeerFigures]:
+    """Those that have a channel."""
+    with_channels = (info for info in overview.peers if info.peer in channels)
+    for number, info in enumerate(with_channels, 1):
+        name, key = naming.peer(info)
+        yield PeerFigures(
+            number,
+            info,
+            name,
+            key,
+            cut(key, 16),
+            [
+                ChannelFigures(naming.channel(key, place, channel), channel, history)
+                for place, (channel, history) in enumerate(channels[info.peer], 1)
+            ],
+            trends.get(info.peer),
+        )
+
+
+def _trends(whole: _Channels, recent: _Channels) -> dict[Vertex, float]:
+    """Of each peer, as far as there was time before."""
+    trends = {}
+    for peer, ((last, _), *_) in recent.items():
+        info, _ = whole[peer][0]
+        lifetime = info.lifetime - last.lifetime
+        if last.uptime_ratio is not None and lifetime:
+            trends[peer] = last.uptime_ratio - (info.uptime - last.uptime) / lifetime
+    return trends
+
+
+class _Naming:
+    """Names as they were told, on one line and with nothing in them that is not printable."""
+
+    def peer(self, info: PeerInfo) -> tuple[str, str]:
+        """Its name, and its key."""
+        key = str(info.peer)
+        return printable(info.alias or "") or cut(key, 16), key
+
+    def channel(self, _: str, place: int, info: ChannelInfo) -> str:
+        """Its short id, or as much of its channel point as tells it from others."""
+        point = cut_point(str(info.channel_point), 20)
+        return printable(info.short_channel_id or point)
+
+
+class _Redacted(_Naming):
+    """Letters in place of names, in the order in which the peers are known."""
+
+    def __init__(self, overview: Overview) -> None:
+        known = dict.fromkeys(info.peer for info in overview.channels)
+        self._letters = {peer: letters(number) for number, peer in enumerate(known)}
+
+    def peer(self, info: PeerInfo) -> tuple[str, str]:
+        key = self._letters[info.peer]
+        return f"peer {key}", key
+
+    def channel(self, key: str, place: int, info: ChannelInfo) -> str:
+        return f"{key}{place}"
+
+
+def letters(number: int) -> str:
+    """``A`` to ``Z``, ``AA``, ``AB``, ...: of 0, 1, 2, ..."""
+    text = ""
+    while number >= 0:
+        number, digit = divmod(number, 26)
+        text, number = chr(ord("A") + digit) + text, number - 1
+    return text

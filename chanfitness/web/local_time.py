@@ -1,0 +1,120 @@
+"""Local time: dates as a person reads them, and the ticks of an axis at local midnights."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..clock import shifted
+from .bands import Axis
+
+_HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
+_LABELS = 8  # on an axis, at most
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+class Tick(NamedTuple):
+    """A line on an axis; ``label``: "" of most."""
+
+    at: datetime.datetime
+    label: str = ""
+
+
+class LocalTime:
+    """The time of a zone; None: that of this machine."""
+
+    def __init__(self, zone: datetime.tzinfo | None = None) -> None:
+        self._zone = zone
+
+    def at(self, moment: datetime.datetime) -> datetime.datetime:
+        """The local date of a moment, or that in UTC where dates end."""
+        try:
+            return moment.astimezone(self._zone)
+        except (OverflowError, ValueError):
+            return moment
+
+    def text(self, moment: datetime.datetime, *, seconds: bool = False) -> str:
+        """Date and time."""
+        return f"{self.at(moment):%Y-%m-%d %H:%M{':%S' if seconds else ''}}"
+
+    def name(self, moment: datetime.datetime) -> str:
+        """The zone as of a moment: ``CET (UTC+01:00)``, or ``UTC``."""
+        local = self.at(moment)
+        offset = f"{local:%z}"
+        utc = f"UTC{offset[:3]}:{offset[3:5]}" if local.utcoffset() else "UTC"
+        name = local.tzname()
+        return utc if name in (None, utc, "UTC") or not name.isalpha() else f"{name} ({utc})"
+
+    def span(self, start: datetime.datetime, end: datetime.datetime | None) -> str:
+        """From when to when; the second date only if it is another."""
+        begin = self.text(start, seconds=True)
+        if end is None:
+            return f"since {begin}{self._offset(start)}"
+        until = self.text(end, seconds=True)
+        if until[:10] == begin[:10]:
+            until = until[11:]
+        return f"{begin}{self._offset(start, end)} to {until}{self._offset(end, start)}"
+
+    def _offset(self, moment: datetime.datetime, other: datetime.datetime | None = None) -> str:
+        """The zone's name, if it says which hour is meant: near a change, or if the two differ."""
+        nearby = [moment, other or moment, shifted(moment, -_HOUR), shifted(moment, _HOUR)]
+        offsets = {self.at(each).utcoffset() for each in nearby}
+        return f" {self.at(moment).tzname()}" if len(offsets) > 1 else ""
+
+    # Ticks.
+
+    def ticks(self, axis: Axis) -> list[Tick]:
+        """The lines of an axis: local hours, midnights, months or years, few of them labelled."""
+        is_short = axis.end - axis.begin <= 2 * _DAY
+        found = list(self._hours(axis) if is_short else self._midnights(axis))
+        every = -(-len(found) // _LABELS) or 1
+        return [
+            tick if index % every == 0 else tick._replace(label="")
+            for index, tick in enumerate(reversed(found))
+        ][::-1]
+
+    def _hours(self, axis: Axis) -> Iterator[Tick]:
+        local = self.at(axis.begin)
+        past = datetime.timedelta(minutes=local.minute, seconds=local.second)
+        at = axis.begin - past - datetime.timedelta(microseconds=local.microsecond)
+        step = 3 if axis.end - axis.begin > 8 * _HOUR else 1
+        while axis.end - at > _HOUR:
+            at += _HOUR
+            local = self.at(at)
+            if local.hour % step == 0:
+                yield Tick(at, f"{local:%H:%M}" if local.hour else _day(local))
+
+    def _midnights(self, axis: Axis) -> Iterator[Tick]:
+        for day, label in _days(self.at(axis.begin), self.at(axis.end)):
+            at = self._midnight(day)
+            if at is not None and axis.begin < at < axis.end:
+                yield Tick(at, label)
+
+    def _midnight(self, day: datetime.date) -> datetime.datetime | None:
+        """When a day begins; None where dates end."""
+        begin = datetime.datetime.combine(day, datetime.time(), tzinfo=self._zone)
+        try:
+            return begin.astimezone(datetime.timezone.utc)
+        except (OverflowError, ValueError):
+            return None
+
+
+def _days(first: datetime.date, last: datetime.date) -> Iterator[tuple[datetime.date, str]]:
+    """The days, months or years between two dates, by their first day, and what they are called."""
+    days = last.toordinal() - first.toordinal()
+    if days <= 62:
+        for number in range(first.toordinal(), last.toordinal() + 1):
+            day = datetime.date.fromordinal(number)
+            yield day, _day(day)
+    elif days <= 5 * 366:
+        for number in range(first.year * 12 + first.month - 1, last.year * 12 + last.month):
+            day = datetime.date(number // 12, number % 12 + 1, 1)
+            yield day, f"{_MONTHS[day.month - 1]} {day.year}"
+    else:
+        for year in range(first.year, last.year + 1):
+            yield datetime.date(year, 1, 1), str(year)
+
+
+def _day(day: datetime.date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]}"

@@ -1,0 +1,161 @@
+"""The page: figures as one self-contained HTML file.
+
+Pure: the same figures make the same text. The template engine escapes all text, and the
+page's own policy lets a browser run and load nothing but the style and the script in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from importlib import resources
+
+from .. import __version__
+from ..checks import extra, printable
+from ..terminal.formatting import duration, percentage
+from .figures import BlindSpan, PageFigures
+from .local_time import LocalTime
+from .views import WORST, RangeView, peer_entries, range_views
+
+with extra("web"):
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+TITLE = "Peers of this node"
+_CAUSES = {
+    None: "cause not known",
+    "stopped": "watcher stopped",
+    "killed": "watcher killed",
+    "source": "node not reached",
+    "suspended": "machine suspended",
+}
+"""In words, of causes that do not say it themselves."""
+_OPEN = 3  # so many peers have their lists open
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_ZERO = datetime.timedelta(0)
+
+
+def page_html(
+    figures: PageFigures,
+    *,
+    title: str | None = None,
+    zone: datetime.tzinfo | None = None,
+    now: datetime.datetime | None = None,
+) -> str:
+    """Make the page.
+
+    Args:
+        figures: What it shows.
+        title: Its title; any text.
+        zone: In which zone dates are shown; None: in that of this machine.
+        now: The present, if the figures are of the past.
+    """
+    time = LocalTime(zone)
+    views = range_views(figures, time)
+    style, script = _file("page.css"), _file("page.js")
+    page = (
+        _environment(time)
+        .from_string(_file("page.html"))
+        .render(
+            title=printable(title or TITLE),
+            version=__version__,
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+            figures=figures,
+            age=None if now is None else max(now - figures.as_of, _ZERO),
+            ranges=views,
+            chosen=_chosen(figures, views),
+            peers=views[-1].rows,
+            entries=peer_entries(figures),
+            causes=Counter(_cause(each) for each in figures.blind_spans),
+            **_sight(figures),
+            worst=WORST,
+            open=_OPEN,
+        )
+    )
+    return page.lstrip()  # what the macros leave
+
+
+def _sight(figures: PageFigures) -> dict[str, datetime.timedelta]:
+    """How much time was seen since the first channel was known, and how much was blind."""
+    since, until = figures.known_from, figures.as_of
+    blind = figures.blind
+    if figures.blind_spans:
+        blind = _blind_within(figures.blind_spans, since, until)
+    return {"blind": blind, "seen": max(until - since - blind, _ZERO)}
+
+
+def _chosen(figures: PageFigures, views: list[RangeView]) -> str:
+    """The range that is shown first: all that was asked for, or 30 days if there is more."""
+    *_, last, whole = [views[-1], *views]
+    has_more = whole.figures.window is None and last.axis.begin > figures.known_from
+    return (last if has_more else whole).figures.name
+
+
+def _policy(style: str, script: str) -> str:
+    """The content security policy: nothing but these two, and no icon is asked for."""
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
+        " img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _file(name: str) -> str:
+    return (resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _environment(time: LocalTime) -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "printable": printable,
+        "cause": _cause,
+        "duration": duration,
+        "share": percentage,
+        "seconds": exact_seconds,
+        "points": _points,
+        "local": time.text,
+        "zone": time.name,
+        "utc": lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        "blind_within": _blind_within,
+    }
+    environment.globals["span"] = time.span
+    return environment
+
+
+def exact_seconds(period: datetime.timedelta) -> str:
+    """Seconds to the microsecond, without zeros at the end."""
+    whole, rest = divmod(period // _MICROSECOND, 10**6)
+    return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
+
+
+def _cause(span: BlindSpan) -> str:
+    return printable(_CAUSES.get(span.cause) or str(span.cause))
+
+
+def _points(ratio: float) -> str:
+    """A difference of shares in percentage points, with a sign that is a shape."""
+    points = f"{abs(ratio) * 100:.2f}"
+    if points == "0.00":
+        return "= 0.00"
+    return f"\u25b2 +{points}" if ratio > 0 else f"\u25bc \u2212{points}"
+
+
+def _blind_within(
+    times: Sequence[BlindSpan], begin: datetime.datetime, end: datetime.datetime
+) -> datetime.timedelta:
+    """How long nothing was seen of anyone between two moments."""
+    spans = (
+        min(each.end or end, end) - max(each.start, begin) for each in times if each.of == "all"
+    )
+    return sum((max(span, _ZERO) for span in spans), _ZERO)

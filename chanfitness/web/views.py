@@ -1,0 +1,297 @@
+"""View models: figures of a range as rows with bands, ready for the template.
+
+Pure. A page with many outages has one shape a band in place of one an outage: else it would
+be too large to be sent or drawn.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..core.history_window import ChannelHistory, Outage
+from .bands import (
+    HALF,
+    WIDTH,
+    Axis,
+    Shape,
+    Time,
+    Times,
+    area,
+    coverage,
+    number,
+    one_shape,
+    shapes,
+    sum_seen,
+    thinned,
+)
+from .figures import BlindSpan, ChannelFigures, PageFigures, PeerFigures, RangeFigures
+from .local_time import LocalTime, Tick
+
+WORST = 25
+"""So many peers are shown, the others are folded."""
+_DETAILED = 1500  # outages on a page, each with a shape of its own, at most
+_LISTED = 3000  # spans of time on a page that are listed as text, at most
+_LISTED_EACH = 10, 100  # of a peer, at least and at most
+_ZERO = datetime.timedelta(0)
+_UNITS = [(unit[:-1], datetime.timedelta(**{unit: 1})) for unit in ("days", "hours", "minutes")]
+
+
+class Band(NamedTuple):
+    """The shapes of one row in one range; ``left``: where it begins, in pixels.
+
+    ``blind``: but for what is blind for all rows.
+    """
+
+    left: float
+    offline: Sequence[Shape] = ()
+    unusable: Sequence[Shape] = ()
+    blind: Sequence[Shape] = ()
+
+    @property
+    def width(self) -> str:
+        """From its beginning to now."""
+        return number(WIDTH - self.left)
+
+    @property
+    def begin(self) -> str:
+        """Its beginning, as a coordinate."""
+        return number(self.left)
+
+
+class ChannelRow(NamedTuple):
+    """A channel under its peer."""
+
+    figures: ChannelFigures
+    band: Band
+
+
+class PeerRow(NamedTuple):
+    """A peer; ``band``: None if its history was not kept; ``channels``: those whose
+    figures are not the peer's own.
+    """
+
+    figures: PeerFigures
+    band: Band | None
+    channels: Sequence[ChannelRow]
+
+
+class Strip(NamedTuple):
+    """How many peers were offline, on the average of each pixel; ``most``: at most."""
+
+    path: str
+    most: float
+
+
+class RangeView(NamedTuple):
+    """All that is shown of a range; ``node``: of this node; ``blind``: of all rows.
+
+    ``is_detailed``: each shape may say what it is.
+    """
+
+    figures: RangeFigures
+    axis: Axis
+    ticks: Sequence[tuple[str, Tick]]
+    node: Band
+    blind: Sequence[Shape]
+    rows: Sequence[PeerRow]
+    strip: Strip | None
+    is_detailed: bool
+
+    @property
+    def period(self) -> str:
+        """Which time it is, in words."""
+        window = self.figures.window
+        return "all time" if window is None else f"the last {_whole_units(window)}"
+
+
+def _whole_units(window: datetime.timedelta) -> str:
+    for unit, size in _UNITS:
+        count, rest = divmod(window, size)
+        if count > 1 and not rest:
+            return f"{count} {unit}s"
+    return str(window)
+
+
+class Entry(NamedTuple):
+    """A line of a list: what was so, and when.
+
+    ``what``: "" if the peer was offline, or which channel was not usable. ``is_cut``: it
+    began before.
+    """
+
+    what: str
+    start: datetime.datetime
+    end: datetime.datetime | None
+    seen: datetime.timedelta
+    is_cut: bool = False
+
+
+class PeerEntries(NamedTuple):
+    """The newest of a peer's entries, the newest first; ``more``: how many are left out."""
+
+    figures: PeerFigures
+    entries: Sequence[Entry]
+    more: int
+
+
+def range_views(page: PageFigures, time: LocalTime) -> list[RangeView]:
+    """All ranges."""
+    histories = [peer.history for peer in page.ranges[-1].peers]
+    count = sum(len(each.outages) for each in histories if each is not None)
+    return [_range_view(page, each, time, count <= _DETAILED) for each in page.ranges]
+
+
+def _range_view(
+    page: PageFigures, figures: RangeFigures, time: LocalTime, is_detailed: bool
+) -> RangeView:
+    axis = Axis(figures.begin, page.as_of)
+    totals = [0.0] * WIDTH
+    rows = [_peer_row(page, peer, axis, totals, is_detailed) for peer in figures.peers]
+    most = max(totals)
+    return RangeView(
+        figures,
+        axis,
+        [(number(axis.x(tick.at)), tick) for tick in time.ticks(axis)],
+        Band(axis.x(page.known_from)),
+        _blind(page.blind_spans, axis, "all"),
+        rows,
+        Strip(area(totals, most), most) if len(rows) > WORST and most else None,
+        is_detailed,
+    )
+
+
+def _peer_row(
+    page: PageFigures, peer: PeerFigures, axis: Axis, totals: list[float], is_detailed: bool
+) -> PeerRow:
+    first, *others = peer.channels
+    band = None
+    if first.history is not None:
+        blind = [each for each in page.blind_spans if _concerns(each, peer)]
+        band = Band(
+            axis.x(first.history.start),
+            _offline(first.history, blind, axis, totals, is_detailed),
+            [] if others else _unusable(first, axis),
+            _blind([each for each in blind if each.of != "all"], axis),
+        )
+    return PeerRow(peer, band, _channel_rows(peer, axis))
+
+
+def _concerns(span: BlindSpan, peer: PeerFigures) -> bool:
+    """Whether a peer was not seen then, as far as is known."""
+    return span.of in ("all", peer.info.transport)
+
+
+def _channel_rows(peer: PeerFigures, axis: Axis) -> list[ChannelRow]:
+    """Those of a peer's channels whose figures are not the peer's own."""
+    if len(peer.channels) == 1 or peer.history is None:
+        return []
+    return [
+        ChannelRow(each, Band(axis.x(each.history.start), unusable=_unusable(each, axis)))
+        for each in peer.channels
+        if each.history is not None and (each.unusable or each.history.start != peer.history.start)
+    ]
+
+
+def _offline(
+    history: ChannelHistory,
+    blind: Sequence[BlindSpan],
+    axis: Axis,
+    totals: list[float],
+    is_detailed: bool,
+) -> list[Shape]:
+    """The shapes of a peer's outages, without the blind times in them.
+
+    Their seconds are all seconds offline of its history. Their shares of each pixel are
+    added to ``totals``.
+    """
+    spans = axis.spans(Times.before(axis.end, _seen_parts(history.outages, blind, axis.end)))
+    shares = coverage(spans)
+    for pixel, share in enumerate(shares):
+        if share:
+            totals[pixel] += share
+    offline = history.lifetime - history.uptime
+    listed = sum((outage.duration for outage in history.outages), _ZERO)
+    drawn = []
+    if offline != listed:
+        until = history.outages[0].start if history.outages else None
+        drawn.append(thinned(axis, (history.start, until, offline - listed)))
+    if is_detailed:
+        return drawn + shapes(spans, shares)
+    return [*drawn, one_shape(spans, shares, listed)] if history.outages else drawn
+
+
+def _seen_parts(
+    outages: Sequence[Outage], blind: Sequence[BlindSpan], now: datetime.datetime
+) -> Sequence[Time]:
+    """The outages, each without the blind times in it, where these are what was not seen of it."""
+    if not blind:
+        return outages
+    found: list[Time] = []
+    for outage in outages:
+        begin, end, seen = outage
+        parts = [outage] if (end or now) - begin == seen else list(_without(outage, blind, now))
+        found += parts if sum_seen(parts) == seen else [outage]
+    return found
+
+
+def _without(outage: Time, blind: Sequence[BlindSpan], now: datetime.datetime) -> Iterator[Time]:
+    """The parts of an outage between blind times; only the last of them may have no end."""
+    begin, end, _ = outage
+    for each in blind:
+        over = each.end or now
+        if over <= begin or (end is not None and each.start >= end):
+            continue
+        if each.start > begin:
+            yield begin, each.start, each.start - begin
+        begin = over
+    if begin < (end or now):
+        yield begin, end, (end or now) - begin
+
+
+def _unusable(channel: ChannelFigures, axis: Axis) -> list[Shape]:
+    spans = axis.spans(Times.before(axis.end, channel.unusable))
+    return shapes(spans, coverage(spans), HALF)
+
+
+def _blind(times: Sequence[BlindSpan], axis: Axis, of: str | None = None) -> list[Shape]:
+    """The shapes of blind times of one kind, or of all."""
+    spans = axis.spans(
+        Times.before(
+            axis.end,
+            [
+                (each.start, each.end, (each.end or axis.end) - each.start)
+                for each in times
+                if of in (None, each.of) and (each.end is None or each.end > axis.begin)
+            ],
+        )
+    )
+    return shapes(spans, coverage(spans))
+
+
+def peer_entries(page: PageFigures) -> list[PeerEntries]:
+    """What is listed as text, of all time; the worst peer first."""
+    figures = page.ranges[-1]
+    least, most = _LISTED_EACH
+    each = min(max(_LISTED // max(len(figures.peers), 1), least), most)
+    listed = []
+    for peer in figures.peers:
+        entries = sorted(_entries(peer), key=lambda entry: entry.start, reverse=True)
+        history = peer.history
+        more = len(entries) - each if len(entries) > each else 0
+        more += history.thinned_outages if history is not None else 0
+        listed.append(PeerEntries(peer, entries[:each], more))
+    return listed
+
+
+def _entries(peer: PeerFigures) -> list[Entry]:
+    history = peer.history
+    if history is None:
+        return []
+    entries = [Entry("", *outage) for outage in history.outages]
+    if history.first_outage_began is not None:
+        entries[0] = entries[0]._replace(is_cut=True)
+    for channel in peer.channels:
+        entries += [Entry(f"{channel.name} unusable", *span) for span in channel.unusable]
+    return entries
