@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 
-.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs wheel-test prometheus clean
+.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs wheel-test prometheus browser clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -92,6 +92,10 @@ wheel-test: $(VENV)/testable
 prometheus:
 	.ci/prometheus
 
+# The same of a browser, for the tests of the page.
+browser:
+	.ci/browser
+
 $(VENV)/installed: setup.cfg setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -e .
@@ -125,4 +129,4 @@ $(VENV)/plottable: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* docs/build .prometheus .prometheus.new build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis
+	rm -rf .venv .venv-* docs/build .browser .prometheus .prometheus.new build dist *.egg-info .coverage .coverage.* .*_cache .hypothesis
