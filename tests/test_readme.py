@@ -95,10 +95,13 @@ def test_each_command_prints_what_the_readme_says(
     if arguments[0] == "watch":
         assert parse(arguments).command == "watch lnd"  # which has a test of its own
         return
-    if arguments[0] == "show":
+    if arguments[0] in ("show", "report"):
         assert main(["replay", "recording.jsonl", "--db", arguments[1]]) == 0
         capsys.readouterr()
     assert main(arguments) == 0
+    if arguments[0] == "report":
+        assert "<title>" in Path(arguments[-1]).read_text()
+        return
     printed = capsys.readouterr().out.strip()
     assert printed == output.strip() if output.strip() else printed
 
