@@ -97,7 +97,7 @@ def test_24_hours_have_a_tick_each_third_local_hour(
 
 
 def test_an_hour_has_the_hour() -> None:
-    begin = at("2026-01-01T11:45:30.5+00:00")
+    begin = at("2026-01-01T11:45:30.500+00:00")
     assert UTC.ticks(Axis(begin, begin + HOUR)) == [Tick(at("2026-01-01T12:00+00:00"), "12:00")]
     assert UTC.ticks(Axis(begin, begin + HOUR / 60)) == []
 
