@@ -274,24 +274,20 @@ def peer_entries(page: PageFigures) -> list[PeerEntries]:
     """What is listed as text, of all time; the worst peer first."""
     figures = page.ranges[-1]
     least, most = _LISTED_EACH
-    each = min(max(_LISTED // max(len(figures.peers), 1), least), most)
-    listed = []
-    for peer in figures.peers:
-        entries = sorted(_entries(peer), key=lambda entry: entry.start, reverse=True)
-        history = peer.history
-        more = len(entries) - each if len(entries) > each else 0
-        more += history.thinned_outages if history is not None else 0
-        listed.append(PeerEntries(peer, entries[:each], more))
-    return listed
+    count = min(max(_LISTED // max(len(figures.peers), 1), least), most)
+    return [
+        _newest(peer, peer.history, count) if peer.history else PeerEntries(peer, [], 0)
+        for peer in figures.peers
+    ]
 
 
-def _entries(peer: PeerFigures) -> list[Entry]:
-    history = peer.history
-    if history is None:
-        return []
-    entries = [Entry("", *outage) for outage in history.outages]
-    if history.first_outage_began is not None:
+def _newest(peer: PeerFigures, history: ChannelHistory, count: int) -> PeerEntries:
+    entries = [Entry("", *outage) for outage in history.outages[-count:]]
+    if history.first_outage_began is not None and len(history.outages) <= count:
         entries[0] = entries[0]._replace(is_cut=True)
+    of_all = history.outage_count
     for channel in peer.channels:
-        entries += [Entry(f"{channel.name} unusable", *span) for span in channel.unusable]
-    return entries
+        entries += [Entry(f"{channel.name} unusable", *span) for span in channel.unusable[-count:]]
+        of_all += len(channel.unusable)
+    entries.sort(key=lambda entry: entry.start, reverse=True)
+    return PeerEntries(peer, entries[:count], of_all - len(entries[:count]))
