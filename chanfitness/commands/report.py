@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from ..clock import SystemClock
 from ..errors import ChanFitnessError
 from ..reports.loading import load_windows
-from ..web.figures import blind_spans, page_figures, windows
+from ..web.figures import page_figures, windows
 from ..web.page import page_html
 
 
@@ -27,7 +27,7 @@ def report_page(options: argparse.Namespace) -> None:
         overviews = dict(zip(longest_first, loaded, strict=True))
         whole = loaded[0]
         figures = page_figures(
-            {name: overviews[name] for name in asked}, blind_spans(whole), redact=options.redact
+            {name: overviews[name] for name in asked}, whole.blind_spans, redact=options.redact
         )
         page = page_html(figures, title=options.title, now=SystemClock().now()).encode()
     if options.output is None:

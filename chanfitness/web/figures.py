@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..checks import printable
 from ..clock import before
+from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory, Outage
 from ..core.peerlog import ChannelInfo, PeerInfo
 from ..core.queries import Overview
@@ -27,22 +28,6 @@ ALL = "all"
 _RECENT = "7d"  # which the trend compares with the time before
 _NOTABLE = datetime.timedelta(seconds=1)  # each reconnect has some milliseconds of unusable time
 _LEAST_AXIS = datetime.timedelta(minutes=1)
-
-
-class BlindSpan(NamedTuple):
-    """A time in which nothing was seen; dates are in UTC.
-
-    ``end`` is None while it lasts. ``of``: whose channels were not seen: "all", or those of
-    peers that are reached by this transport. ``cause``: None: not known. ``peers``: how many
-    that concerned; None: not known.
-    """
-
-    start: datetime.datetime
-    end: datetime.datetime | None
-    duration: datetime.timedelta
-    of: str
-    cause: str | None
-    peers: int | None
 
 
 class ChannelFigures(NamedTuple):
@@ -127,11 +112,6 @@ def windows(since: datetime.timedelta | None = None) -> dict[str, datetime.timed
     """The window of each range by its name; ``since``: how much time is told of at most."""
     shorter = {name: each for name, each in WINDOWS.items() if since is None or each < since}
     return {**shorter, ALL: since}
-
-
-def blind_spans(overview: Overview) -> tuple[BlindSpan, ...]:
-    """When nothing was seen, in order, as far as a snapshot tells."""
-    return ()
 
 
 def page_figures(

@@ -15,8 +15,9 @@ from importlib import resources
 
 from .. import __version__
 from ..checks import extra, printable
+from ..core.blind_spans import BlindSpan
 from ..terminal.formatting import duration, percentage
-from .figures import BlindSpan, PageFigures
+from .figures import PageFigures
 from .local_time import LocalTime
 from .views import WORST, RangeView, peer_entries, range_views
 

@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory, Outage
 from .bands import (
     HALF,
@@ -26,7 +27,7 @@ from .bands import (
     sum_seen,
     thinned,
 )
-from .figures import BlindSpan, ChannelFigures, PageFigures, PeerFigures, RangeFigures
+from .figures import ChannelFigures, PageFigures, PeerFigures, RangeFigures
 from .local_time import LocalTime, Tick
 
 WORST = 25

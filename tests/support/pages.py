@@ -11,12 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from chanfitness import ManualClock, MonitoringPausedEvent
+from chanfitness import BlindSpan, ManualClock, MonitoringPausedEvent
 from chanfitness.core.queries import Overview
 from chanfitness.reports.loading import load_windows
 from chanfitness.testing import FakeNode
 from chanfitness.web.bands import HEIGHT, WIDTH
-from chanfitness.web.figures import BlindSpan, PageFigures, page_figures, windows
+from chanfitness.web.figures import PageFigures, page_figures, windows
 from chanfitness.web.page import page_html
 
 from .persistent_stores import watching

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from chanfitness import BlindSpan
 from chanfitness.commands.main import main
 from chanfitness.testing import FakeNode
-from chanfitness.web.figures import BlindSpan, letters, page_figures, windows
+from chanfitness.web.figures import letters, page_figures, windows
 
 from ..support.made_up_peers import DAY, HOUR, MINUTE, MadeUpPeer, make_database, peer_with_habits
 from ..support.pages import blind, boxes, figures_of, overviews, page_of
