@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from .. import __version__
+from ..alerts.messages import KINDS
 from ..checks import quoted
 from ..periods import OWN_OUTAGE, parse_own_outage, parse_period
 from ..recording.format import parse_time
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands.add_parser("replay", help="what a recording says of each channel"))
     _add_show(commands.add_parser("show", help="what a database remembers of each channel"))
     _add_report(commands.add_parser("report", help="a page to look at, of a database"))
+    _add_alerts(commands.add_parser("alerts", help="try whether alerts are delivered"))
     _add_backup(commands.add_parser("backup", help="copy a database, also while it is written"))
     _add_watch(commands.add_parser("watch", help="watch a node, live"))
     return parser
@@ -64,6 +66,14 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
     _add_own_outage(command)
     _add_full(command)
+    command.add_argument(
+        "--alert-after",
+        type=_period,
+        metavar="PERIOD",
+        help="tell what would have been told with this period, by --alert-command or a log line",
+    )
+    _add_alert_command(command)
+    _add_alert_without(command)
     _add_formats(command, ["json"])
     command.set_defaults(command="replay")
 
@@ -164,7 +174,56 @@ def _add_watching(command: argparse.ArgumentParser) -> None:
         default=[],
         help="serve requests for this host name too; may be given more than once",
     )
+    command.add_argument(
+        "--alert-after",
+        type=_period,
+        metavar="PERIOD",
+        help="alert when a peer was seen to be offline for so long; 6h unless given",
+    )
+    _add_receivers(command)
+    _add_alert_without(command)
     _add_formats(command, ["json"])
+
+
+def _add_alerts(command: argparse.ArgumentParser) -> None:
+    command.description = "Alerts, which watch delivers."
+    actions = command.add_subparsers(title="actions", required=True, metavar="ACTION")
+    test = actions.add_parser("test", help="send one alert of each kind")
+    test.description = "Send one made-up alert of each kind, and say whether all were delivered."
+    _add_receivers(test)
+    _add_alert_without(test)
+    test.set_defaults(command="alerts test")
+
+
+def _add_receivers(command: argparse.ArgumentParser) -> None:
+    _add_alert_command(command)
+    command.add_argument(
+        "--alert-to",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="deliver alerts to this service, like ntfy://TOPIC (see apprise); @FILE: to those in"
+        " a file, one a line; also to those in $CHANFITNESS_ALERT_TO; may be given more than once",
+    )
+
+
+def _add_alert_command(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--alert-command",
+        metavar="COMMAND",
+        help="run this for each alert, without a shell; it reads a line of JSON",
+    )
+
+
+def _add_alert_without(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--alert-without",
+        metavar="KIND",
+        action="append",
+        default=[],
+        choices=KINDS,
+        help=f"no alerts of this kind: {', '.join(KINDS)}; may be given more than once",
+    )
 
 
 def _add_own_outage(command: argparse.ArgumentParser) -> None:

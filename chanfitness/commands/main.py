@@ -40,6 +40,7 @@ from ..store import ChannelEventStore
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
+from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
 from .watch import Closing, Node, View, watch
 
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _open_what_is_closed()
         options = parse(argv)
         logging.basicConfig(format="chanfitness: %(message)s")
-        logger.setLevel(logging.INFO)
+        logging.getLogger(__package__).setLevel(logging.INFO)
         _COMMANDS[options.command](options)
     except InterruptedBySignalError as interrupt:
         return 128 + interrupt.signal
@@ -105,6 +106,8 @@ def _print(printed: Report, form: str) -> None:
 def _replay(options: argparse.Namespace) -> None:
     # Written once, at the end: what breaks off leaves the database as it was.
     storage = _storage(options, flush_interval=datetime.timedelta.max, lock_timeout=_LOCK_TIMEOUT)
+    with _bad_values_named():
+        observer = replayed_alerts(options)
     signals = Signals()
     with ExitStack() as at_end:
         (lines, file), *following = [
@@ -117,7 +120,8 @@ def _replay(options: argparse.Namespace) -> None:
             options.at,
             following=following,
             storage=storage,
-            history=KEPT if storage is not None else None,
+            history=KEPT if storage is not None or observer is not None else None,
+            observer=observer,
             **outage_settings(options.own_outage),
         )
     _print(report(TOTALS, overview)._replace(full=options.full), options.format)
@@ -172,6 +176,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
     with Signals(endings) as signals, ExitStack() as at_end:
         storage, recorder = _storage(options), None
         with _bad_values_named():
+            alerts = alerts_of(options, storage)
             if options.record is not None:
                 recorder = at_end.enter_context(Recorder(options.record))
             node = connect()
@@ -185,6 +190,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
             storage=storage,
             recorder=recorder,
             serve=serve,
+            alerts=alerts,
             own_outage=options.own_outage,
         )
     _check_saved(storage)
@@ -207,6 +213,11 @@ class _UnsavedError(Exception):
 def _check_saved(storage: SqliteStorage | None) -> None:
     if storage is not None and storage.unsaved_since is not None:
         raise _UnsavedError
+
+
+def _send_samples(options: argparse.Namespace) -> None:
+    with _bad_values_named():  # without Signals: Ctrl-C is to end a command that is waited for
+        send_samples(options)
 
 
 def _backup(options: argparse.Namespace) -> None:
@@ -263,6 +274,7 @@ _VIEWS = {
 }
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "alerts test": _send_samples,
     "backup": _backup,
     "replay": _replay,
     "report": _report,

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
+from ..alerts.alerts import Alerts
 from ..clock import Clock, SteadyClock, to_utc
 from ..config import Config
 from ..core.queries import Overview
@@ -93,19 +94,21 @@ def watch(
     recorder: Recorder | None = None,
     serve: Callable[[ChannelEventStore], Closing] | None = None,
     own_outage: datetime.timedelta | None = OWN_OUTAGE,
+    alerts: Alerts | None = None,
 ) -> None:
     """Watch ``node`` until ``wakeup.received`` is set; then end all of these but the wakeup.
 
     ``wakeup`` is entered; whoever sets ``received`` rings it. ``serve`` is called
     with the store before it starts; what it returns is closed in the end.
-    ``own_outage``: as for :func:`~chanfitness.periods.outage_settings`.
+    ``own_outage``: as for :func:`~chanfitness.periods.outage_settings`. ``alerts``: look at the
+    store, and are stopped before it.
 
     Raises ``NodeError`` if the node refuses us for good, whatever else keeps the
     store from starting, and ``OSError`` if nobody looks on any more
     (``BrokenPipeError``) or if the recording could not be written to its end.
     """
     settings = outage_settings(own_outage) | {"storage": storage}
-    _Watch(node, view, wakeup, settings, recorder=recorder, serve=serve).run()
+    _Watch(node, view, wakeup, settings, recorder=recorder, serve=serve, alerts=alerts).run()
 
 
 class _Watch:
@@ -118,9 +121,11 @@ class _Watch:
         *,
         recorder: Recorder | None,
         serve: Callable[[ChannelEventStore], Closing] | None,
+        alerts: Alerts | None,
     ) -> None:
         self._node, self._view, self._wakeup = node, view, wakeup
         self._settings, self._recorder, self._serve = settings, recorder, serve
+        self._alerts = alerts
         self._to_do: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._starter: threading.Thread | None = None
         self._has_started = False  # or has failed to, for this reason:
@@ -144,7 +149,7 @@ class _Watch:
         config = self._node.config(
             clock=SteadyClock(),
             history=KEPT,
-            on_event=lambda event, at: self._later(self._happened, event, at),
+            on_event=self._on_event,
             **self._settings,
         )
         store = ChannelEventStore(config)
@@ -156,6 +161,8 @@ class _Watch:
         starter.start()
         self._starter = starter
         at_end.callback(self._stop, store, config.clock)
+        if self._alerts is not None:
+            at_end.enter_context(self._alerts.of(store))
         while self._wakeup.received is None and not self._has_started:
             self._wait(None)
         if self._refusal is not None:
@@ -164,6 +171,11 @@ class _Watch:
             self._look_on(store)
 
     # In other threads.
+
+    def _on_event(self, event: object, at: datetime.datetime) -> None:
+        self._later(self._happened, event, at)
+        if self._alerts is not None:
+            self._alerts.on_event(event, at)
 
     def _later(self, do: Callable[..., object], *arguments: object) -> None:
         self._to_do.put(partial(do, *arguments))

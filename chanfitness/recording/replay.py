@@ -6,7 +6,7 @@ import datetime
 import os
 from collections.abc import Iterable
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 from ..clock import ManualClock
 from ..config import NOT_YET_KNOWN, Config
@@ -19,6 +19,20 @@ from ..storage.sqlite import read as read_database
 from ..store import ChannelEventStore
 from ..subscribe import Server
 from .format import Line, format_time, read
+
+
+class Observer(Protocol):
+    """Looks on while a recording is replayed; what it raises ends the replay."""
+
+    def before(self, store: ChannelEventStore, clock: ManualClock, at: datetime.datetime) -> object:
+        """All before ``at`` was told. It may move the clock on, as far as that."""
+
+    def after(self, event: object, at: datetime.datetime) -> object:
+        """An event is told now, at ``at``."""
+
+    def end(self, store: ChannelEventStore) -> object:
+        """All was told, and the clock is where the replay ends."""
+
 
 _BATCH = 4096  # lines that wait to be handled, at most
 
@@ -33,6 +47,7 @@ def replay(
     history: datetime.timedelta | None = None,
     own_outage: datetime.timedelta | None = None,
     return_grace: datetime.timedelta | None = None,
+    observer: Observer | None = None,
 ) -> Overview:
     """Feed a recording through a store, and ask it as of the last line.
 
@@ -41,6 +56,7 @@ def replay(
     count, later ones are not read). ``following``: the recordings that come after this
     one, in order; what lies between two is blind time. ``storage``, ``history``,
     ``own_outage``, ``return_grace``: as in ``Config``; the last heartbeat is the last line's time.
+    ``observer``: looks on.
 
     Raises ``RecordingError`` for a line that cannot be used, for an ``at`` before
     the first line or after the last, and for a recording that begins before the
@@ -58,7 +74,7 @@ def replay(
     clock, source = ManualClock(first.at), Server[object]()
     settings = {"history": history, "own_outage": own_outage, "return_grace": return_grace}
     with _store(source, clock, storage=storage, **settings) as store:
-        feed = _Feed(store, source, clock, at)
+        feed = _Feed(store, source, clock, at, observer)
         feed.all_of(file, chain([first], recording))
         for next_lines, next_file in following:
             if feed.is_over:
@@ -66,6 +82,8 @@ def replay(
             feed.go_on_with(next_file, read(next_lines, next_file))
         if at is not None:
             feed.end_at(at)
+        if observer is not None:
+            observer.end(store)
         return store.get_overview()
 
 
@@ -78,8 +96,10 @@ class _Feed:
         source: Server[object],
         clock: ManualClock,
         until: datetime.datetime | None,
+        observer: Observer | None,
     ) -> None:
         self._store, self._source, self._clock, self._until = store, source, clock, until
+        self._observer = observer
         self._file = ""
         self._last: Line
         self._sees = False
@@ -89,11 +109,15 @@ class _Feed:
         """The lines of one recording. Raises ``ShuttingDownError`` if the loop has died."""
         self._file = file
         move_clock, tell, until = self._clock.set, self._source.send_update, self._until
+        observer = self._observer
         for line in lines:
             number, at, event = line
             if until is not None and at > until:
                 self.is_over = True
                 return
+            if observer is not None:
+                observer.before(self._store, self._clock, at)
+                observer.after(event, at)
             move_clock(at)
             tell(event)
             self._last = line
@@ -127,6 +151,8 @@ class _Feed:
                 self._last.number,
                 f"ends at {format_time(self._last.at)}, before the time asked for",
             )
+        if self._observer is not None:
+            self._observer.before(self._store, self._clock, at)
         self._clock.set(at)
 
 

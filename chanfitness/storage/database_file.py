@@ -24,6 +24,7 @@ from .schema import (
     check_pages,
     check_version,
     load,
+    load_alerts,
     load_channel_ids,
     load_closed,
     migrate,
@@ -44,8 +45,9 @@ Identity = tuple[int, int]
 class DatabaseFile:
     """The database at ``path``, with its lock. For one thread at a time.
 
-    ``channel_ids``, ``closed``: what was read when it was opened last. ``heartbeat``: the
-    last that is in it; ``is_damaged``: whether SQLite says so. The writer sets these.
+    ``channel_ids``, ``closed``, ``alerts``: what was read when it was opened last.
+    ``heartbeat``: the last that is in it; ``is_damaged``: whether SQLite says so. The writer
+    sets these.
     """
 
     def __init__(self, path: str) -> None:
@@ -60,6 +62,7 @@ class DatabaseFile:
         self.is_damaged = False
         self.channel_ids: dict[str, OutPoint] = {}
         self.closed: list[ClosedRow] = []
+        self.alerts: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -117,6 +120,7 @@ class DatabaseFile:
     def _load(self, database: sqlite3.Connection) -> Saved | None:
         self.channel_ids = load_channel_ids(database)
         self.closed = load_closed(database)
+        self.alerts = load_alerts(database)
         return load(database)
 
     def wait_for_others(self, seconds: float) -> None:

@@ -160,7 +160,10 @@ _MIGRATIONS = {
             position INTEGER NOT NULL, stretch INTEGER NOT NULL,
             uptime INTEGER NOT NULL, outages INTEGER NOT NULL, longest INTEGER NOT NULL,
             PRIMARY KEY (channel, number)
-        ) WITHOUT ROWID
+        ) WITHOUT ROWID;
+        CREATE TABLE alerts (
+            only_one INTEGER PRIMARY KEY CHECK (only_one = 1), state TEXT NOT NULL
+        )
     """,
 }
 
@@ -301,6 +304,19 @@ def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) 
     database.executemany(
         "INSERT INTO channel_ids VALUES (?, ?)", [(each, str(ids[each])) for each in ids]
     )
+
+
+def load_alerts(database: sqlite3.Connection) -> str | None:
+    """The state of alerts; None if none was kept."""
+    row = database.execute("SELECT state FROM alerts").fetchone()
+    if row is not None and not isinstance(row[0], str):
+        raise ValueError(f"alerts {quoted(row[0])}")
+    return None if row is None else row[0]
+
+
+def save_alerts(database: sqlite3.Connection, state: str) -> None:
+    """Put ``state`` in place of the one before."""
+    database.execute("REPLACE INTO alerts VALUES (1, ?)", [state])
 
 
 def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) -> None:

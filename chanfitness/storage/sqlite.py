@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import datetime
 import os
+import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from .. import threads
 from ..checks import quoted
@@ -32,7 +34,7 @@ from ..wire import OutPoint
 from .connection import HeldError, is_held, typed_errors
 from .database_file import DatabaseFile
 from .reading import read
-from .schema import save, save_channel_ids, transaction
+from .schema import save, save_alerts, save_channel_ids, transaction
 
 __all__ = ["SqliteStorage", "read", "typed_errors"]
 
@@ -78,6 +80,10 @@ class SqliteStorage:
         self._closed_written = 0  # so many of them
         self._channel_ids: dict[str, OutPoint] = {}
         self._written_ids: dict[str, OutPoint] | None = None  # as the writer wrote them last
+        self._alerts: str | None = None
+        self._written_alerts: str | None = None  # as the writer wrote it last
+        self._wake: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+        self._waiting: list[Callable[[], object]] = []  # for the next write, taken from there
 
     @property
     def path(self) -> str:
@@ -115,6 +121,22 @@ class SqliteStorage:
         # One assignment: what the writer has written is for the writer to remember.
         self._channel_ids = dict(ids)
 
+    @property
+    def alerts(self) -> str | None:
+        """The state of alerts, a text, as of the last start, or as kept since; None: none was."""
+        return self._alerts
+
+    def keep_alerts(self, text: str, on_kept: Callable[[], object] | None = None) -> None:
+        """Write this text with what was put before, in place of the one before.
+
+        ``on_kept``: called on the writer's thread, or at the stop, once this text or a
+        later one is on the disk, and what is to be written is written soon, not when the
+        interval is over. Safe from any thread; never waits.
+        """
+        self._alerts = text
+        if on_kept is not None:
+            self._wake.put(on_kept)
+
     def open(self, is_stopped: Callable[[], bool] = lambda: False) -> Saved | None:
         """Take the lock and read what was saved; None from a new file.
 
@@ -138,6 +160,8 @@ class SqliteStorage:
             self._heartbeat = None if saved is None else saved.heartbeat
             self._closed, self._closed_written = file.closed, len(file.closed)
             self._channel_ids = self._written_ids = file.channel_ids
+            self._alerts = self._written_alerts = file.alerts
+            self._wake, self._waiting = queue.SimpleQueue(), []
             self._file = file
             return saved
         except BaseException:
@@ -186,6 +210,7 @@ class SqliteStorage:
         if file is None:
             return
         self._stopping.set()
+        self._wake.put(None)
         if self._writer is not None:
             self._writer.join()
             self._writer = None
@@ -213,7 +238,11 @@ class SqliteStorage:
 
     def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
         self._writer_ident = threading.get_ident()
-        while not self._stopping.wait(self._interval):
+        while True:
+            with suppress(queue.Empty):
+                self._wait_for(self._wake.get(timeout=self._interval))
+            if self._stopping.is_set():
+                break
             failed_before = self._failure is not None
             try:
                 self.write(ask)
@@ -228,6 +257,10 @@ class SqliteStorage:
                 )
         self._writer_ident = None  # another thread may have it next
 
+    def _wait_for(self, on_kept: Callable[[], object] | None) -> None:
+        if on_kept is not None:
+            self._waiting.append(on_kept)
+
     def write(self, ask: Callable[[bool], Flush | None]) -> bool:
         """Write in one transaction what ``ask(everything)`` returns; False if it is None.
 
@@ -236,7 +269,11 @@ class SqliteStorage:
         """
         file = self._file
         assert file is not None
-        ids = self._channel_ids  # those of what is put after the question are too new
+        with suppress(queue.Empty):
+            while True:
+                self._wait_for(self._wake.get_nowait())
+        # Those of what is put after the question are too new.
+        ids, alerts = self._channel_ids, self._alerts
         trouble = self._regain(file)
         unsaved = ask(self._everything)
         if unsaved is None:
@@ -245,12 +282,12 @@ class SqliteStorage:
         try:
             if trouble is not None:
                 raise trouble
-            self._commit(file, unsaved, ids)
+            self._commit(file, unsaved, ids, alerts)
         except Exception as error:
             self._failed(error, unsaved)
         else:
             file.heartbeat = unsaved.heartbeat
-            self._succeeded(unsaved, ids)
+            self._succeeded(unsaved, ids, alerts)
         return True
 
     def _failed(self, error: Exception, unsaved: Flush) -> None:
@@ -260,23 +297,30 @@ class SqliteStorage:
             first = unsaved.anchors[0][2] if self._heartbeat is None else self._heartbeat
             self._unsaved_since = int_to_date(first)
 
-    def _succeeded(self, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
+    def _succeeded(self, unsaved: Flush, ids: dict[str, OutPoint], alerts: str | None) -> None:
         failed_before = self._failure is not None
         self._everything = False
         self._failure = self._unsaved_since = None
         self._heartbeat = unsaved.heartbeat
         self._closed_written = len(self._closed)
-        self._written_ids = ids
+        self._written_ids, self._written_alerts = ids, alerts
+        waiting, self._waiting = self._waiting, []
+        for on_kept in waiting:
+            on_kept()
         if failed_before:
             logger.warning("%s: written again, nothing is missing", self._path)
 
-    def _commit(self, file: DatabaseFile, unsaved: Flush, ids: dict[str, OutPoint]) -> None:
+    def _commit(
+        self, file: DatabaseFile, unsaved: Flush, ids: dict[str, OutPoint], alerts: str | None
+    ) -> None:
         try:
             with transaction(file.database) as database:
                 closed = self._closed[self._closed_written :]
                 save(database, unsaved, closed)
                 if ids is not self._written_ids:
                     save_channel_ids(database, ids)
+                if alerts is not None and alerts is not self._written_alerts:
+                    save_alerts(database, alerts)
         except sqlite3.Error as error:
             if is_held(error):
                 raise HeldError(f"{self._path}: another program holds it") from error
@@ -290,7 +334,7 @@ class SqliteStorage:
                 return None
             if file.is_open:
                 self._everything = True
-                self._written_ids = None
+                self._written_ids = self._written_alerts = None
                 if file.leave():
                     self._closed_written = 0
             file.begin_anew()

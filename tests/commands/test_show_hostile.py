@@ -75,6 +75,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with watching(node, path, storage=storage, **rules):
         channel = node.open_channel(node.new_peer(online=True))
         storage.channel_ids = {"a name": channel.channel_point}
+        storage.keep_alerts("none")
         node.close_channel(node.open_channel(channel.peer))
         node.advance(days=91)  # it does not come back any more
         for change in [node.peer_offline, node.peer_online] * 2:

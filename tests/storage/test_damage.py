@@ -49,6 +49,7 @@ def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
     storage = SqliteStorage(path)
     with running(store_of(node, storage)):
         storage.channel_ids = {"a name": channels[0].channel_point}
+        storage.keep_alerts("none")
         for set_active in [node.channel_inactive, node.channel_active] * 2:
             set_active(channels[0])
             node.advance(hours=1)
@@ -181,7 +182,7 @@ def test_bit_flips_are_found_or_harmless(path: Path) -> None:
     """Promise 4: SQLite has no checksums, so some go unnoticed; but nothing else may be raised."""
     channel = a_database(path)
     whole, found = path.read_bytes(), []
-    for seed in different_seeds(length(60, 3000)):
+    for seed in different_seeds(length(120, 3000)):
         rng, damaged = random.Random(seed), bytearray(whole)
         damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
         path.write_bytes(damaged)

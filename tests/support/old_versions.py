@@ -8,6 +8,7 @@ import sqlite3
 def as_version_3(database: sqlite3.Connection) -> None:
     """Undo the fourth step."""
     for table in (
+        "alerts",
         "activities",
         "activity_changes",
         "activity_checkpoints",

@@ -3,7 +3,7 @@
 It listens to ``connect``, ``disconnect`` and ``channel_state_changed``, and answers
 ``lightning-cli chanfitness``, ``chanfitness-peer ID`` and ``chanfitness-history
 CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-own-outage``,
-``chanfitness-prometheus``.
+``chanfitness-prometheus``, and those for alerts, in :mod:`.alert_options`.
 
 Four threads: this one reads what lightningd says, and does no more than pass it on
 with the time at which it came; the watcher's feeds the store; a third answers
@@ -23,8 +23,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
+from ...alerts.alerts import Alerts
 from ...checks import extra, quoted
 from ...clock import Clock
 from ...errors import ChanFitnessError
@@ -34,6 +36,7 @@ from ...periods import OWN_OUTAGE, parse_own_outage
 from ...store import ChannelEventStore
 from ...terminal.wakeup import InterruptedBySignalError, Signals
 from ..inbox import Inbox
+from .alert_options import add_alert_options, alerts_of
 from .log import log_to
 from .output import Output
 from .rpc_client import LightningRpc
@@ -83,6 +86,7 @@ class WatchingPlugin:
         self._timeout = timeout
         self._catch_up = catch_up
         self._watcher: Watcher | None = None
+        self._alerts: Alerts | None = None
         self._exporter: Any = None  # what serves Prometheus, as far as it does
         self._questions: queue.SimpleQueue[tuple[object, Watcher, Query, _Question] | None]
         self._questions = queue.SimpleQueue()
@@ -141,6 +145,7 @@ class WatchingPlugin:
             "If all peers go within this period, it is the node's own outage; 90s unless given;"
             " off: every outage is the peer's",
         )
+        add_alert_options(plugin)
         plugin.init()(self._init)
 
     def _teller(self, topic: str) -> Callable[..., None]:
@@ -160,7 +165,7 @@ class WatchingPlugin:
         try:
             self._watcher = self._make_watcher()
         except Exception as error:
-            expected = isinstance(error, (ValueError, ModuleNotFoundError))
+            expected = isinstance(error, (ValueError, ModuleNotFoundError, ChanFitnessError))
             reason = str(error) if expected else quoted(error)
             logger.error("cannot start: %s", reason, exc_info=None if expected else error)
             return {"disable": reason}
@@ -175,15 +180,31 @@ class WatchingPlugin:
         if address is not None:
             after_start = self._exporting(address)
         database = os.path.expanduser(self._option("chanfitness-db") or _DATABASE)
-        return Watcher(
+        watcher = Watcher(
             os.path.join(plugin.lightning_dir, database),
             LightningRpc(os.path.join(plugin.lightning_dir, plugin.rpc_filename)),
             own_outage=self._own_outage(),
             clock=self._clock,
             inbox=self._inbox,
-            on_event=self._on_event,
-            after_start=after_start,
+            on_event=self._note_event,
+            after_start=partial(self._look_on, after_start),
         )
+        self._alerts = alerts_of(plugin.get_option, watcher.storage)
+        return watcher
+
+    def _note_event(self, event: object, at: datetime.datetime) -> None:
+        if self._alerts is not None:
+            self._alerts.on_event(event, at)
+        if self._on_event is not None:
+            self._on_event(event, at)
+
+    def _look_on(
+        self, export: Callable[[ChannelEventStore], None] | None, store: ChannelEventStore
+    ) -> None:
+        if self._alerts is not None:
+            self._alerts.start(store)
+        if export is not None:
+            export(store)
 
     def _option(self, name: str) -> str | None:
         value = self._plugin.get_option(name)
@@ -213,6 +234,8 @@ class WatchingPlugin:
         return export
 
     def _stop(self) -> None:
+        if self._alerts is not None:
+            self._alerts.stop()
         if self._watcher is not None:
             self._watcher.stop()
         if self._exporter is not None:

@@ -196,6 +196,11 @@ class Watcher:
         return closed
 
     @property
+    def storage(self) -> SqliteStorage:
+        """The database."""
+        return self._storage
+
+    @property
     def all_is_saved(self) -> bool:
         """Whether, as far as it is known, nothing that was seen is missing in the database."""
         return self._storage.unsaved_since is None

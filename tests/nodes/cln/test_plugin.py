@@ -46,6 +46,10 @@ def test_the_manifest(tmp_path: Path) -> None:
         "chanfitness-db": "string",
         "chanfitness-own-outage": "string",
         "chanfitness-prometheus": "string",
+        "chanfitness-alert-after": "string",
+        "chanfitness-alert-command": "string",
+        "chanfitness-alert-to": "string",
+        "chanfitness-alert-without": "string",
     }
     assert {
         method["name"]: method["usage"].split("\n")[0].strip() for method in manifest["rpcmethods"]

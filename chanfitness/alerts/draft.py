@@ -1,0 +1,218 @@
+"""A decision in the making: what lasts, what is told of it, and how much is told in an hour."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ..checks import printable
+from ..core.saved_state import date_to_int, int_to_date, microseconds
+from . import texts
+from .messages import MORE, Message, begun_by, end_of
+from .snapshot import Snapshot
+from .state import Open, State
+
+LIMIT = 20
+"""So many messages are told in an hour; others are counted."""
+
+HOUR = datetime.timedelta(hours=1)
+SETTLED = datetime.timedelta(seconds=10)
+"""For so long no more is left out before what was is counted."""
+
+_ZERO = datetime.timedelta(0)
+
+
+class Rules(NamedTuple):
+    """What is worth a message.
+
+    ``after``: the seen time after which a peer that is offline, or a channel that cannot be
+    used, is. ``without``: the kinds that are not told. ``remembers``: whether accounts and
+    state outlive the process. ``zone``: in which texts say the time; None: this machine's.
+    """
+
+    after: datetime.timedelta
+    without: frozenset[str] = frozenset()
+    remembers: bool = True
+    zone: datetime.tzinfo | None = None
+
+
+class Subject(NamedTuple):
+    """What a message is about: a peer by its key and alias, channels by their points."""
+
+    peer: str | None = None
+    alias: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+NODE = Subject()
+"""The node itself."""
+
+
+class Decision(NamedTuple):
+    """The state after a snapshot, and what is to be told.
+
+    ``due``: after how much more time, if nothing else happens, there is something to decide;
+    None: never.
+    """
+
+    state: State
+    messages: tuple[Message, ...]
+    due: datetime.timedelta | None
+
+
+class Draft:
+    """What is decided of one snapshot, as far as it is. For one thread."""
+
+    def __init__(self, rules: Rules, state: State, snapshot: Snapshot) -> None:
+        now = date_to_int(snapshot.now)
+        hour = microseconds(HOUR)
+        self.rules, self.snapshot = rules, snapshot
+        self.channels = dict(state.channels)
+        self.flap_counts, self.flaps = dict(state.flap_counts), dict(state.flaps)
+        self.blind = state.blind
+        self._open = dict(state.open)
+        self._messages: list[Message] = []
+        self._due: datetime.timedelta | None = None
+        self._now = now
+        # A clock may have been set back: then what was told later was told now.
+        self._sent = [min(each, now) for each in state.sent if now - each < hour]
+        self._left_out = dict(state.left_out)
+        self._left_out_at = min(state.left_out_at, now)
+        self._counted_at = None if state.counted_at is None else min(state.counted_at, now)
+
+    def is_over(self, left: datetime.timedelta) -> bool:
+        """Whether no time is left; if some is, there is something to decide after it."""
+        if left <= _ZERO:
+            return True
+        self.again_in(left)
+        return False
+
+    def again_in(self, left: datetime.timedelta) -> None:
+        """There is something to decide after this time."""
+        self._due = left if self._due is None else min(self._due, left)
+
+    def lasts(self, kind: str, of: str = "") -> bool:
+        """Whether this has begun, and has not ended."""
+        return _key(kind, of) in self._open
+
+    def begin(
+        self,
+        kind: str,
+        of: str,
+        subject: Subject,
+        since: datetime.datetime,
+        text: Callable[[], str],
+    ) -> None:
+        """Something lasts; if that is new it is told. A clock may have dated it anew."""
+        key = _key(kind, of)
+        known = self._open.get(key)
+        told = known.told if known is not None else self.tell(kind, subject, since, text)
+        self._open[key] = Open(date_to_int(since), told)
+
+    def end(
+        self,
+        kind: str,
+        of: str,
+        subject: Subject,
+        text: Callable[[], str],
+        *,
+        told_as: str | None = None,
+    ) -> None:
+        """Something has ended; that is told if its beginning was."""
+        known = self._open.pop(_key(kind, of), None)
+        if known is not None and known.told:
+            self.tell(told_as or end_of(kind), subject, int_to_date(known.since), text)
+
+    def elapsed(self, kind: str, of: str = "") -> str:
+        """For how long this has lasted, by the dates."""
+        return texts.period(self.snapshot.now - int_to_date(self._open[_key(kind, of)].since))
+
+    def forget(self, kind: str, is_there: Callable[[str], bool]) -> None:
+        """What is no more has neither a beginning nor an end."""
+        gone = [key for key in self._open if _kind(key) == kind and not is_there(_of(key))]
+        for key in gone:
+            del self._open[key]
+
+    def lasting(self, kind: str) -> list[str]:
+        """What all of this kind that lasts is about."""
+        return [_of(key) for key in self._open if _kind(key) == kind]
+
+    def move(self, kind: str, of: str, new: str) -> None:
+        """What something is about has another name."""
+        known = self._open.pop(_key(kind, of), None)
+        if known is not None:
+            self._open[_key(kind, new)] = known
+
+    def since(self, date: datetime.datetime) -> str:
+        """A date as texts have it."""
+        return texts.since(date, self.snapshot.now, self.rules.zone)
+
+    def tell(
+        self,
+        kind: str,
+        subject: Subject,
+        since: datetime.datetime | None,
+        text: Callable[[], str],
+    ) -> bool:
+        """Tell this in a message of its own; False if it is switched off, or only counted."""
+        if begun_by(kind) in self.rules.without:
+            return False
+        if len(self._sent) >= LIMIT:
+            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            self._left_out_at = self._now
+            return False
+        self._sent.append(self._now)
+        self._put(kind, subject, since, text())
+        return True
+
+    def _put(self, kind: str, subject: Subject, since: datetime.datetime | None, text: str) -> None:
+        peer, alias, channels = subject
+        alias = None if alias is None else printable(alias)
+        now = self.snapshot.now
+        self._messages.append(Message(kind, now, peer, alias, channels, since, text))
+
+    def decision(self) -> Decision:
+        """Count what was left out, if it is time, and decide."""
+        if self._left_out:
+            now, counted_at = int_to_date(self._now), self._counted_at
+            left = int_to_date(self._left_out_at) + SETTLED - now
+            if counted_at is not None:
+                left = max(left, int_to_date(counted_at) + HOUR - now)
+            if self.is_over(left):
+                self._messages.append(_count(self._left_out, self.snapshot.now))
+                self._left_out, self._counted_at = {}, self._now
+        state = State(
+            self.channels,
+            self._open,
+            self.flap_counts,
+            self.flaps,
+            tuple(self._sent),
+            self._left_out,
+            self._left_out_at,
+            self._counted_at,
+            self.blind,
+        )
+        return Decision(state, tuple(self._messages), self._due)
+
+
+def count_left_out(state: State, now: datetime.datetime) -> Message | None:
+    """The message that counts what was left out until now, if something was."""
+    return _count(state.left_out, now) if state.left_out else None
+
+
+def _count(left_out: Mapping[str, int], now: datetime.datetime) -> Message:
+    counts = sorted(left_out.items(), key=lambda each: -each[1])
+    return Message(MORE, now, None, None, (), None, texts.counted(counts))
+
+
+def _key(kind: str, of: str) -> str:
+    return f"{kind} {of}"
+
+
+def _kind(key: str) -> str:
+    return key.partition(" ")[0]
+
+
+def _of(key: str) -> str:
+    return key.partition(" ")[2]

@@ -1,0 +1,42 @@
+"""A process that is killed at any line of the code of alerts: nothing is missed.
+
+What was told before it was killed is told again at most once, and then says so.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from ..support.lengths import length
+from ..support.paths import ROOT
+from ..support.random_seeds import SEED
+
+CHILD = str(ROOT / "tests" / "support" / "alerts_child.py")
+TIMEOUT = 600
+LINES = range(1 + SEED % 7, 1300, length(25, 1))
+
+
+def test_a_process_that_is_killed_at_any_line_misses_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, CHILD, str(tmp_path), *map(str, LINES)]
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd=ROOT
+    )
+    assert ended.returncode == 0, ended.stderr
+    rounds = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(rounds) == len(LINES)
+    seen = set()
+    for number, (was_killed, first, second) in zip(LINES, rounds, strict=True):
+        downs = [text for kind, text in first + second if kind == "peer_down"]
+        backs = [text for kind, text in first + second if kind == "peer_back"]
+        assert [kind for kind, _ in first] in ([], ["peer_down"]), number
+        assert len(backs) == 1, number
+        assert len(downs) in (1, 2), number
+        if len(downs) == 2:
+            assert was_killed, number
+            assert downs[1] == downs[0] + " (perhaps told before)", number
+        seen.add((was_killed, len(first), len(downs)))
+    # Killed before it was told, after it was told and before that was kept, and not at all.
+    assert {(True, 0, 1), (True, 1, 2), (False, 1, 1)} <= seen

@@ -1,0 +1,105 @@
+"""The state of the rules and their messages, as JSON: whole, or refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chanfitness.alerts.messages import Message
+from chanfitness.alerts.state import Flap, Known, Open, State
+
+from ..support.values import SECOND, START
+
+STATE = State(
+    {
+        "00:0": Known("02aa", "alice", "7x1x0", 1000, 5, 7, 0),
+        "00:1": Known("02bb", None, None, None, 5, None, 0),
+    },
+    {"peer_down 02aa": Open(3, True), "blind ": Open(4, False)},
+    {"02aa": 17},
+    {"02aa": (Flap(1, 2), Flap(2, 1))},
+    (1, 2, 3),
+    {"peer_down": 80},
+    5,
+    6,
+)
+MESSAGE = Message("peer_down", START + SECOND, "02aa", "alice", ("00:0",), START, "alice offline")
+
+
+def changed(fields: Any, path: str, value: object) -> Any:
+    """A copy in which what the path leads to is ``value``."""
+    copy = json.loads(json.dumps(fields))
+    *way, last = path.split("/")
+    place = copy
+    for each in way:
+        place = place[int(each) if isinstance(place, list) else each]
+    place[int(last) if isinstance(place, list) else last] = value
+    return copy
+
+
+@pytest.mark.parametrize("state", [STATE, State()])
+def test_a_state_is_the_same_again(state: State) -> None:
+    assert State.of_fields(json.loads(json.dumps(state.fields()))) == state
+
+
+def test_blind_time_is_counted_anew_after_a_start() -> None:
+    assert State.of_fields(State(blind=7).fields()).blind is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *State._fields[:-1],
+        *(f"channels/00:0/{cell}" for cell in range(len(Known._fields))),
+        *(f"open/peer_down 02aa/{cell}" for cell in range(2)),
+        *(f"flaps/02aa/0/{cell}" for cell in range(2)),
+        "channels/00:0",
+        "open/peer_down 02aa",
+        "flap_counts/02aa",
+        "flaps/02aa",
+        "sent/0",
+        "left_out/peer_down",
+    ],
+)
+@pytest.mark.parametrize("value", [1.5, [[]], {"a": []}, 2**70])
+def test_what_is_no_state_is_refused(path: str, value: object) -> None:
+    if (path, value) == ("flaps", {"a": []}):  # there are none
+        return
+    with pytest.raises(ValueError, match=r"^no "):
+        State.of_fields(changed(STATE.fields(), path, value))
+
+
+@pytest.mark.parametrize("fields", [{}, [], None, "x"])
+def test_what_is_not_even_an_object_of_a_state_is_refused(fields: Any) -> None:
+    with pytest.raises(ValueError, match="no state of alerts"):
+        State.of_fields(fields)
+
+
+def test_a_message_is_one_object_on_one_line() -> None:
+    assert json.loads(MESSAGE.line()) == {
+        "kind": "peer_down",
+        "at": "2026-01-01T00:00:01.000000Z",
+        "peer": "02aa",
+        "alias": "alice",
+        "channels": ["00:0"],
+        "since": "2026-01-01T00:00:00.000000Z",
+        "text": "alice offline",
+    }
+    assert MESSAGE._replace(text="Zürich\n").line().endswith('"Z\\u00fcrich\\n"}\n')
+
+
+@pytest.mark.parametrize("message", [MESSAGE, Message("more", START, None, None, (), None, "3")])
+def test_a_message_is_the_same_again(message: Message) -> None:
+    assert Message.of_fields(json.loads(message.line())) == message
+
+
+@pytest.mark.parametrize("name", Message._fields)
+@pytest.mark.parametrize("value", [1.5, [1], {"a": []}])
+def test_what_is_no_message_is_refused(name: str, value: object) -> None:
+    fields = changed(MESSAGE.fields(), name, value)
+    if name == "channels" and isinstance(value, dict):
+        return
+    with pytest.raises(ValueError, match=r"^(no message|bad time)"):
+        Message.of_fields(fields)

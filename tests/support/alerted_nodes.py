@@ -1,0 +1,78 @@
+"""A fake node, and the rules of alerts that look at it, each time with a state that was saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta, timezone
+from functools import partial
+from typing import Any
+
+from chanfitness import MonitoringPausedEvent, MonitoringResumedEvent, OpenChannel, Vertex
+from chanfitness.alerts.draft import Rules
+from chanfitness.alerts.messages import Message
+from chanfitness.alerts.rules import decide
+from chanfitness.alerts.snapshot import past_of, take_snapshot
+from chanfitness.alerts.state import State
+from chanfitness.testing import FakeNode
+
+HOUR = timedelta(hours=1)
+SIX_HOURS = 6 * HOUR
+
+
+class AlertedNode(FakeNode):
+    """``look()`` returns what is told now; ``messages`` are all that was."""
+
+    def __init__(
+        self,
+        after: timedelta = SIX_HOURS,
+        *,
+        without: Iterable[str] = (),
+        remembers: bool = True,
+        history: timedelta | None = timedelta(days=90),
+    ) -> None:
+        super().__init__(history=history)
+        self.rules = Rules(after, frozenset(without), remembers, timezone.utc)
+        self.state = State()
+        self.messages: list[Message] = []
+        self.due: timedelta | None = None
+
+    def look(self, **seen: Any) -> list[Message]:
+        """Look, now; ``seen``: what the snapshot has besides."""
+        snapshot = take_snapshot(self.store)._replace(**seen)
+        decision = decide(self.rules, self.state, snapshot, partial(past_of, self.store))
+        saved = json.loads(json.dumps(decision.state.fields()))
+        self.state = State.of_fields(saved)._replace(blind=decision.state.blind)
+        self.due = decision.due
+        self.messages += decision.messages
+        return list(decision.messages)
+
+    def look_after(self, **period: float) -> list[Message]:
+        """Look when this time has passed."""
+        self.advance(**period)
+        return self.look()
+
+    def kinds(self) -> list[str]:
+        """Of all messages."""
+        return [message.kind for message in self.messages]
+
+    def channel_with(
+        self, alias: str | None = None, *, capacity: int | None = None, online: bool = True
+    ) -> OpenChannel:
+        """A channel with a new peer, which is described."""
+        peer = self.new_peer(online=online)
+        channel = self.open_channel(peer)
+        self.describe_peer(peer, alias=alias)
+        number = channel.channel_point.txid[-4:]
+        self.describe_channel(
+            channel, short_channel_id=f"7{int(number, 16):05}x1x0", capacity=capacity
+        )
+        return channel
+
+    def pause(self) -> None:
+        """The source sees nothing."""
+        self.channel_notifier.send_update(MonitoringPausedEvent())
+
+    def resume(self, channels: Iterable[OpenChannel], online: Iterable[Vertex]) -> None:
+        """The source sees again: this."""
+        self.channel_notifier.send_update(MonitoringResumedEvent(channels, online))
