@@ -230,7 +230,7 @@ def test_no_rule_fails(prometheus: Prometheus, alertmanager: Alertmanager) -> No
     for _ in range(2):  # at the second, all rules have been evaluated once
         alertmanager.wait_for("ChanfitnessPeerFlapping")
     rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
-    assert len(rules) == 4 + 7 + 3
+    assert len(rules) == 4 + 10 + 3
     assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
 
 

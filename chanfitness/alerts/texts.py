@@ -9,12 +9,10 @@ import datetime
 from collections.abc import Sequence
 
 from ..checks import printable
-from ..terminal.formatting import cut_point
+from ..terminal.formatting import short_key, short_point
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _LISTED = 3  # so many channels are named, the others are counted
-_KEY = 12  # characters of a key by which a peer without an alias is known
-_POINT = 16  # characters of a channel point, for a channel without a short id
 _DAY = datetime.timedelta(days=1)
 
 
@@ -40,12 +38,12 @@ def since(date: datetime.datetime, now: datetime.datetime, zone: datetime.tzinfo
 
 def peer(key: str, alias: str | None) -> str:
     """The name of a peer."""
-    return printable(alias) if alias else f"peer {key[:_KEY]}..."
+    return printable(alias) if alias else f"peer {short_key(key)}"
 
 
 def channel(point: str, short_channel_id: str | None) -> str:
     """The name of a channel."""
-    return short_channel_id or cut_point(point, _POINT)
+    return short_channel_id or short_point(point)
 
 
 def channels(names: Sequence[str], capacities: Sequence[int | None]) -> str:

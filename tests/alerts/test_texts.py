@@ -43,13 +43,13 @@ def test_a_time_is_local_and_as_long_as_it_has_to_be(before: timedelta, text: st
     assert texts.since(NOW - before, NOW, ZONE) == text
 
 
-def test_a_peer_without_an_alias_is_known_by_the_beginning_of_its_key() -> None:
-    assert texts.peer("02" * 33, None) == texts.peer("02" * 33, "") == "peer 020202020202..."
+def test_a_peer_without_an_alias_is_known_by_the_ends_of_its_key() -> None:
+    assert texts.peer("02" * 33, None) == texts.peer("02" * 33, "") == "peer 02020202...0202"
     assert texts.peer("02" * 33, "a\nb") == "a\\nb"
 
 
-def test_a_channel_without_a_short_id_is_known_by_the_beginning_of_its_point() -> None:
-    assert texts.channel("ab" * 32 + ":7", None) == "abababababa...:7"
+def test_a_channel_without_a_short_id_is_known_by_the_ends_of_its_point() -> None:
+    assert texts.channel("ab" * 32 + ":7", None) == "abababab...abab:7"
     assert texts.channel("ab" * 32 + ":7", "7x1x0") == "7x1x0"
 
 

@@ -29,7 +29,7 @@ from chanfitness.recording.format import format_event
 
 from ..support.paths import ROOT
 from ..support.receivers import HttpReceiver
-from ..support.stores import WAIT
+from ..support.stores import WAIT, Call
 from ..support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, CHANNEL_3, START, outpoint, vertex
 from ..support.watch_sessions import FakeSource, Pipe, happen, source, watching
 from .test_watch_command import errors, node, output, watch
@@ -215,7 +215,7 @@ def test_without_a_command_it_logs(recording: Path, caplog: pytest.LogCaptureFix
     options = ["--alert-after", "6h", "--alert-without", "channel_closed"]
     assert main(["replay", str(recording), *options, "--at", "2026-01-01T07:30:00Z"]) == 0
     (record,) = caplog.records
-    assert record.getMessage().startswith("2026-01-01T07:00:00Z peer_down: peer 020000000000...")
+    assert record.getMessage().startswith("2026-01-01T07:00:00Z peer_down: peer 02000000...0001")
 
 
 def test_a_command_that_fails_ends_a_replay(recording: Path, capfd: Printed) -> None:
@@ -305,6 +305,29 @@ def test_two_options_are_enough(
     files = b"".join(each.read_bytes() for each in tmp_path.glob("fitness.db*"))
     said = f"{output.read_all()} {errors.read_all()} {shown!r} {files!r}"
     assert not [secret for secret in SECRETS if secret in said]
+
+
+def test_a_line_that_is_cut_is_exactly_one_message(
+    node: Path, output: Pipe, errors: Pipe, tmp_path: Path
+) -> None:
+    fifo, told = tmp_path / "fifo", tmp_path / "told"
+    os.mkfifo(fifo)
+    code = (
+        "import sys; line = sys.stdin.read(); open(sys.argv[1], 'a').write(line);"
+        "open(sys.argv[2], 'w').write(line)"
+    )
+    peers = [vertex(number) for number in range(30)]
+    channels = [OpenChannel(outpoint(number), peer) for number, peer in enumerate(peers)]
+    options = ["--alert-after", "1s", "--db", str(tmp_path / "fitness.db")]
+    options += ["--alert-command", f'{sys.executable} -c "{code}" {told} {fifo}']
+    with watch(node, *options, stdout=output.writer, stderr=errors.writer) as child:
+        child.tell(MonitoringResumedEvent(channels, peers))
+        output.read_line()
+        child.tell(*map(PeerOfflineEvent, peers))
+        message = json.loads(Call(fifo.read_text).result())
+        assert message["kind"] == "own_outage"
+        assert child.end() == 0
+    assert [each["kind"] for each in messages(told)] == ["own_outage"]
 
 
 def test_a_command_that_hangs_does_not_hold_up_the_end(
