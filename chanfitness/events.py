@@ -215,7 +215,7 @@ class PeerDescribedEvent(_Event, _PeerDescribedFields):
 
     ``alias``: the name that the peer gives itself. It is never refused: what cannot be
     encoded becomes U+FFFD, and what is over 32 bytes of UTF-8 is cut at a character.
-    ``transport``: how this node reaches the peer, one of :data:`TRANSPORTS`; "unknown"
+    ``transport``: how this node reaches the peer, one of ``events.TRANSPORTS``; "unknown"
     clears what was known. ``ValueError`` for another one.
     """
 
