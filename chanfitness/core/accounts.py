@@ -123,12 +123,6 @@ class Accounts(Queries):
     def _forget_segments(self, now: Instant) -> None:
         """Forget the segments of the timeline that date nothing any more."""
         needed = set()
-        for channel in [*self._closed.values(), *self._in_order]:
-            needed.add(channel.opened[1])
-            if channel.activity is not None:
-                self._trim(channel.activity, now)
-                needed |= channel.activity.segments()
-                self._touch_in_place(channel)
         for log in [*self._peers.values(), *self._remembered.values()]:
             needed.add(log.since[1])
             if log.last_flap is not None:
@@ -137,6 +131,13 @@ class Accounts(Queries):
                 self._trim(log.history, now)
                 needed |= log.history.segments()
                 self._touch(log)  # what was dropped is not dated any more, nor on the disk
+        for channel in [*self._closed.values(), *self._in_order]:
+            needed.add(channel.opened[1])
+            if channel.activity is not None:
+                self._trim(channel.activity, now)
+                needed |= channel.activity.segments()
+            channel.forget_gaps()
+            self._touch_in_place(channel)
         needed |= self._forget_transport_outages(now)
         kept_from = before(self._timeline.latest_date(), self._retention.history or _ZERO)
         self._timeline.forget(kept_from, needed)

@@ -453,6 +453,14 @@ class Channel:
         if until is not None:
             self.leave(until)
 
+    def forget_gaps(self) -> None:
+        """Forget the gaps before all time of which sums are known."""
+        history = self.log.history
+        known_from = None if history is None else history.known_from(_ZERO)[0]
+        self.gaps = tuple(
+            gap for gap in self.gaps if known_from is not None and gap[1] > known_from
+        )
+
     def absent_within(
         self, start: datetime.timedelta, end: datetime.timedelta
     ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:

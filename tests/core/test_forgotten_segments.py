@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +124,39 @@ def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
         lifetime = store.get_chan_info(*channel, timeout=WAIT).lifetime
     with watching(node, tmp_path / "db", history=3 * DAY) as store:
         assert store.get_chan_info(*channel, timeout=WAIT).lifetime == lifetime
+
+
+def returned_late_often(node: FakeNode, store: ChannelEventStore) -> list[ChannelHistory]:
+    """A peer that flaps each hour and is awaited for a second after each cut."""
+    channel = node.open_channel(node.new_peer(online=True))
+    for _ in range(CUTS):
+        node.peer_offline(channel.peer)
+        node.advance(minutes=1)
+        node.peer_online(channel.peer)
+        cut(node, [])
+        node.advance(seconds=1)
+        node.peer_online(channel.peer)
+    windows = [None, DAY, 2 * DAY, 3 * DAY, 20 * DAY]
+    return [store.get_history(channel.channel_point, window=each, timeout=WAIT) for each in windows]
+
+
+def test_gaps_before_all_that_is_known_are_forgotten_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = []
+    for number, many in enumerate([128, 10**9]):
+        path = tmp_path / f"{number}.db"
+        monkeypatch.setattr("chanfitness.core.accounts._MANY_SEGMENTS", many)
+        node = FakeNode()
+        rules: dict[str, Any] = {"history": 3 * DAY, "return_grace": 5 * SECOND}
+        with watching(node, path, **rules) as store:
+            histories = returned_late_often(node, store)
+        with closing(sqlite3.connect(path)) as database:
+            ((gaps,),) = database.execute("SELECT gaps FROM channels")
+        found.append((histories, len(json.loads(gaps))))
+    (some, few), (all_of_them, many_gaps) = found
+    assert some == all_of_them
+    assert few < 260 < many_gaps == CUTS
 
 
 def a_cut_timeline() -> Timeline:
