@@ -21,7 +21,7 @@ from .return_grace import ReturnGrace
 from .rollback import Closed, Opened, Said
 from .saved_state import MICROSECOND, Saved
 from .timeline import Instant, Timeline
-from .transport_outage import TransportSpan
+from .transport_outage import TransportSpan, segments_of
 from .unsaved import UnsavedChanges
 
 logger = Log(__name__)
@@ -70,8 +70,11 @@ class Accounts(Queries):
             info = channel.info(saved.position * MICROSECOND)
             if not _ZERO <= info.usable <= info.uptime <= info.lifetime:
                 raise ValueError(f"channel {channel.point} with {info.uptime} of {info.lifetime}")
-        if self._transports is not None:
-            self._transports.spans = [TransportSpan.of_row(row) for row in saved.outages]
+        spans = [TransportSpan.of_row(row) for row in saved.outages]
+        if self._transports is None:
+            self._former_outages = spans
+        else:
+            self._transports.spans = spans
         self._forget_all_unneeded()
 
     def _begin_history(self, channel: Channel) -> None:
@@ -190,10 +193,10 @@ class Accounts(Queries):
     def _forget_transport_outages(self, now: Instant) -> set[int]:
         """Forget those that are too old. Returns the segments of the others."""
         if self._transports is None:
-            return set()
+            return segments_of(self._former_outages)
         period = self._retention.history or _MAY_COME_BACK
         self._transports.forget(lambda instant: self._timeline.ago(instant, now) >= period)
-        return self._transports.segments()
+        return segments_of(self._transports.spans)
 
     # Closed channels that may come back.
 

@@ -23,7 +23,7 @@ from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
 from .return_grace import ReturnGrace
 from .sight_waits import SightWaits, Wait
 from .timeline import Instant, Timeline
-from .transport_outage import Transports
+from .transport_outage import Transports, TransportSpan
 
 
 class RetentionSettings(NamedTuple):
@@ -127,6 +127,7 @@ class Queries:
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
             self._transports = Transports(retention.own_outage)
+        self._former_outages: list[TransportSpan] = []  # of transports, where none is looked for
         self._grace: ReturnGrace | None = None
         if retention.return_grace is not None:
             self._grace = ReturnGrace(retention.return_grace)
@@ -196,8 +197,9 @@ class Queries:
     def list_blind(self, now: Instant) -> tuple[BlindSpan, ...]:
         """The spans of blind time, in order."""
         timeline, spans = self._timeline, self._timeline.blind_spans()
-        if self._transports is not None:
-            spans += [span.blind(timeline, now) for span in self._transports.spans]
+        transports = self._transports
+        outages = self._former_outages if transports is None else transports.spans
+        spans += [outage.blind(timeline, now) for outage in outages]
         return tuple(sorted(spans, key=attrgetter("start")))
 
     def wait_for_sight(self, _: Instant) -> Wait | None:

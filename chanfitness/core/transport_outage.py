@@ -63,6 +63,12 @@ class TransportSpan:
         return cls(row.transport, row.peers, first, ends[0] if ends else None)
 
 
+def segments_of(spans: Iterable[TransportSpan]) -> set[int]:
+    """In which segments these begin and end."""
+    instants = (instant for span in spans for instant in (span.first, span.end))
+    return {instant[1] for instant in instants if instant is not None}
+
+
 class TransportOutage(ReturnGrace):
     """Who is absent in an outage that is not over; a grace that is held until the first return."""
 
@@ -211,11 +217,6 @@ class Transports:
         kept = [span for span in self.spans if span.end is None or not is_old(span.end)]
         if len(kept) < len(self.spans):
             self.spans, self.are_saved = kept, False
-
-    def segments(self) -> set[int]:
-        """In which segments the spans begin and end."""
-        begun = {span.first[1] for span in self.spans}
-        return begun | {span.end[1] for span in self.spans if span.end is not None}
 
     def rows(self, at: Instant) -> list[OutageRow]:
         """What is saved of the spans, as of an instant."""

@@ -87,13 +87,23 @@ def test_the_test_says_what_is_not_delivered(capfd: Printed) -> None:
     assert "No such file or directory" in printed  # the command's own words
 
 
+HEED_SIGINT = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    " os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Also where this process ignores it, as one that a script began in the background."""
+
+
 def test_ctrl_c_ends_the_test_and_the_command_that_it_waits_for(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     code = "import os, signal, sys; os.open(sys.argv[1], os.O_WRONLY); signal.pause()"
     options = ["--alert-command", f'{sys.executable} -c "{code}" {fifo}']
     words = [sys.executable, "-m", "chanfitness", "alerts", "test", *options]
-    with subprocess.Popen(words, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([*HEED_SIGINT, *words], env=environment) as process:
         with fifo.open("rb") as pipe:
             process.send_signal(signal.SIGINT)
             assert pipe.read() == b""  # the end: the command is gone

@@ -190,3 +190,24 @@ def test_several_windows_at_once_are_as_one_by_one(path: Path) -> None:
         node.open_channel(first.peer)
     windows = [None, 100 * DAY, 2 * DAY, 30 * HOUR, DAY, HOUR]
     assert load_windows(str(path), windows) == [load_database(str(path), each) for each in windows]
+
+
+def test_an_outage_of_a_transport_is_told_by_whoever_reads_the_database(path: Path) -> None:
+    node = FakeNode()
+    with watching(node, path, own_outage=HOUR) as store:
+        peers = [node.open_channel(node.new_peer(online=True)).peer for _ in range(4)]
+        for number, peer in enumerate(peers):
+            node.describe_peer(peer, transport="tor" if number else "clearnet")
+        node.advance(hours=1)
+        for come_or_go in (node.peer_offline, node.peer_online):
+            for peer in peers[1:]:
+                come_or_go(peer)
+            node.advance(hours=1)
+        told = store.list_blind(timeout=WAIT)
+    assert [(span.of, span.cause, span.duration) for span in told] == [
+        ("tor", "transport outage", HOUR)
+    ]
+    assert load_database(str(path)).blind_spans == told
+    with watching(node, path) as store:  # which looks for none
+        assert store.list_blind(timeout=WAIT)[:1] == told
+    assert load_database(str(path)).blind_spans[:1] == told
