@@ -10,8 +10,9 @@ import logging
 from .clock import Clock, ManualClock, Reading, SteadyClock, SystemClock
 from .config import NOT_YET_KNOWN, Config, Subscription
 from .core.blind_spans import BlindSpan
+from .core.channel import ChannelInfo
 from .core.history_window import ChannelHistory, Outage
-from .core.peerlog import ChannelInfo, PeerInfo
+from .core.peerlog import PeerInfo
 from .core.queries import Overview
 from .errors import (
     AlreadyStartedError,

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .checks import extra, printable, quoted
-from .core.peerlog import ChannelInfo
+from .core.channel import ChannelInfo
 from .core.queries import Overview
 from .errors import ChanFitnessError
 from .http.address import AllowedHosts, listen, parse_address, parse_hosts

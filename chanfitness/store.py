@@ -26,11 +26,12 @@ from .checks import quoted, refuse_green_threads, require_period
 from .clock import Moment, reader
 from .config import NOT_YET_KNOWN, Config, Subscription, checked_channels, checked_updates
 from .core.blind_spans import STARTING, BlindSpan
+from .core.channel import ChannelInfo
 from .core.flaps import Cooldown
 from .core.history_window import ChannelHistory
 from .core.ledger import Ledger
 from .core.loop import Loop, Question
-from .core.peerlog import ChannelInfo, PeerInfo
+from .core.peerlog import PeerInfo
 from .core.queries import Overview, RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ..core.peerlog import ChannelInfo
+from ..core.channel import ChannelInfo
 from ..logs import Log
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore

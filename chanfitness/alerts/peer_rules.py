@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from ..core.peerlog import ChannelInfo, PeerInfo
+from ..core.channel import ChannelInfo
+from ..core.peerlog import PeerInfo
 from ..core.saved_state import MICROSECOND, date_to_int, int_to_date, microseconds
 from ..wire import OutPoint
 from . import texts

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 
 from ..clock import SystemClock
-from ..core.peerlog import ChannelInfo, PeerInfo
+from ..core.channel import ChannelInfo
+from ..core.peerlog import PeerInfo
 from ..wire import OutPoint, Vertex
 from .draft import Rules
 from .messages import KINDS, Message

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..core.blind_spans import OWN_OUTAGE, TRANSPORT_OUTAGE
-from ..core.peerlog import ChannelInfo, PeerInfo
+from ..core.channel import ChannelInfo
+from ..core.peerlog import PeerInfo
 from ..errors import ChannelNotFoundError, HistoryDisabledError
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore

@@ -14,8 +14,9 @@ from ..clock import before
 from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .activity import Activity
+from .channel import Channel, Closing
 from .history import History
-from .peerlog import Channel, Closing, PeerLog
+from .peerlog import PeerLog
 from .queries import Queries, RetentionSettings
 from .return_grace import ReturnGrace
 from .rollback import Closed, Opened, Said

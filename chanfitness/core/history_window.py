@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..clock import before
+from .channel import Channel
 from .history import History
-from .peerlog import Channel
 from .saved_state import MICROSECOND
 from .timeline import Instant, Timeline
 

@@ -16,8 +16,9 @@ from ..events import OpenChannel, activity
 from ..logs import Log
 from ..wire import OutPoint, Vertex
 from .blind_spans import OWN_OUTAGE, SOURCE
+from .channel import Channel
 from .history import History
-from .peerlog import Channel, PeerLog
+from .peerlog import PeerLog
 from .queries import RetentionSettings
 from .rollback import Opened, Said, unseen
 from .saving import Saving

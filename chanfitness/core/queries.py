@@ -15,11 +15,12 @@ from ..errors import ChannelNotFoundError, HistoryDisabledError, PeerNotFoundErr
 from ..wire import OutPoint, Vertex
 from .activity import Activity
 from .blind_spans import BlindSpan
+from .channel import Channel, ChannelInfo
 from .flaps import Cooldown
 from .history import History
 from .history_window import ChannelHistory, channel_history, outage_count
 from .own_outage import OutageDetector
-from .peerlog import Channel, ChannelInfo, PeerInfo, PeerLog
+from .peerlog import PeerInfo, PeerLog
 from .return_grace import ReturnGrace
 from .sight_waits import SightWaits, Wait
 from .timeline import Instant, Timeline

@@ -17,8 +17,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
+from .channel import Channel
 from .own_outage import FEWEST
-from .peerlog import Channel, PeerLog
+from .peerlog import PeerLog
 from .rollback import GaveUp
 from .timeline import Instant
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .channel import Channel, ChannelState
 from .history import History
-from .peerlog import Channel, ChannelState, PeerLog, PeerState
+from .peerlog import PeerLog, PeerState
 from .timeline import Instant, Timeline
 from .unsaved import UnsavedChanges
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Container
 
+from .channel import Channel, ChannelState
 from .own_outage import OutageDetector
-from .peerlog import Channel, ChannelState, PeerLog, PeerState
+from .peerlog import PeerLog, PeerState
 from .saved_state import Flush
 from .sight import Sight
 from .timeline import Instant

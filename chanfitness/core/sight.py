@@ -15,8 +15,9 @@ from ..logs import Log, logged_time
 from ..wire import Vertex
 from .accounts import Accounts
 from .blind_spans import OWN_OUTAGE
+from .channel import Channel
 from .own_outage import OutageDetector
-from .peerlog import Channel, PeerLog
+from .peerlog import PeerLog
 from .queries import RetentionSettings
 from .return_grace import ReturnGrace
 from .rollback import GaveUp, Record, Went, roll_back, take_out

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 
 from ..events import TRANSPORTS
 from .blind_spans import TRANSPORT_OUTAGE, BlindSpan
+from .channel import Channel
 from .own_outage import OutageDetector
-from .peerlog import Channel, PeerLog
+from .peerlog import PeerLog
 from .return_grace import ReturnGrace
 from .rollback import Closed, Opened, Said, Went
 from .saved_state import MICROSECOND, OutageRow, microseconds

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..wire import OutPoint
-from .peerlog import Channel, ChannelState, PeerLog, PeerState
+from .channel import Channel, ChannelState
+from .peerlog import PeerLog, PeerState
 from .saved_state import CauseRow, ClosedRow, Flush, closed_row, date_to_int, microseconds
 from .timeline import Instant, Timeline
 

@@ -26,8 +26,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..core.blind_spans import BlindSpan
+from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
-from ..core.peerlog import ChannelInfo, PeerInfo
+from ..core.peerlog import PeerInfo
 from ..core.queries import ClosedChannel, Overview
 from ..terminal.cells import cut_end
 from ..terminal.formatting import Cut, cut, cut_point, short_alias, short_key, short_point

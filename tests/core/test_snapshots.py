@@ -20,7 +20,7 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
-from chanfitness.core.peerlog import Channel
+from chanfitness.core.channel import Channel
 
 from ..support.driven_store import DrivenStore
 from ..support.stores import WAIT

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from chanfitness.alerts.snapshot import Snapshot, TransportOutage
-from chanfitness.core.peerlog import ChannelInfo, PeerInfo
+from chanfitness.core.channel import ChannelInfo
+from chanfitness.core.peerlog import PeerInfo
 
 from .values import SECOND, START, outpoint, vertex
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from ...checks import quoted
+from ...core.channel import ChannelInfo
 from ...core.history_window import ChannelHistory
-from ...core.peerlog import ChannelInfo
 from ...core.queries import ClosedChannel, Overview
 from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
