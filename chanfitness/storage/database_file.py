@@ -19,15 +19,14 @@ from ..logs import Log
 from ..wire import OutPoint
 from .connection import connect, is_damage, is_held, typed_errors
 from .file_lock import FileLock
+from .migrations import VERSION, migrate
 from .schema import (
-    VERSION,
     check_pages,
     check_version,
     load,
     load_alerts,
     load_channel_ids,
     load_closed,
-    migrate,
     transaction,
 )
 

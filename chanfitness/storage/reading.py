@@ -13,15 +13,8 @@ from ..core.saved_state import ClosedRow, Saved
 from ..errors import StorageError
 from .connection import connect, typed_errors
 from .file_lock import reading
-from .schema import (
-    VERSION,
-    check_pages,
-    check_version,
-    load,
-    load_closed,
-    migrate,
-    transaction,
-)
+from .migrations import VERSION, migrate
+from .schema import check_pages, check_version, load, load_closed, transaction
 from .validation import check_closed
 
 _HELD = 5.0  # seconds to wait for another program

@@ -13,7 +13,7 @@ import pytest
 
 from chanfitness import ChannelEventStore, ChannelInfo, OpenChannel, Outage
 from chanfitness.reports.loading import load_database
-from chanfitness.storage.schema import VERSION
+from chanfitness.storage.migrations import VERSION
 from chanfitness.testing import FakeNode
 
 from ..support.old_versions import as_version_2, as_version_3

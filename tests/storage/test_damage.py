@@ -21,7 +21,7 @@ from chanfitness import (
     StorageError,
     StorageVersionError,
 )
-from chanfitness.storage.schema import VERSION
+from chanfitness.storage.migrations import VERSION
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 

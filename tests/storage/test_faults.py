@@ -118,7 +118,7 @@ def path(tmp_path: Path) -> Path:
 
 def columns() -> list[tuple[str, str, str]]:
     """Every table and column, and the type that it is declared with."""
-    from chanfitness.storage.schema import migrate  # noqa: PLC0415
+    from chanfitness.storage.migrations import migrate  # noqa: PLC0415
 
     with closing(sqlite3.connect(":memory:")) as database:
         migrate(database, 0)

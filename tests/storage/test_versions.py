@@ -17,7 +17,7 @@ from chanfitness import (
     StorageCorruptError,
 )
 from chanfitness.reports.loading import load_database
-from chanfitness.storage.schema import VERSION
+from chanfitness.storage.migrations import VERSION
 from chanfitness.storage.sqlite import read
 from chanfitness.testing import FakeNode
 
