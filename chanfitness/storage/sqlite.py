@@ -238,7 +238,7 @@ class SqliteStorage:
 
     def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
         self._writer_ident = threading.get_ident()
-        while True:
+        while not self._stopping.is_set():  # write() may have taken what wakes it for that
             with suppress(queue.Empty):
                 self._wait_for(self._wake.get(timeout=self._interval))
             if self._stopping.is_set():

@@ -15,6 +15,7 @@ from typing import Any
 from chanfitness import (
     ChannelInfo,
     Config,
+    InactiveChannelEvent,
     MonitoringPausedEvent,
     NotStartedError,
     OpenChannel,
@@ -39,6 +40,7 @@ from .stepping import CHANGE, LOOK, Party, here
 
 EVENTS = [PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE), PeerOnlineEvent(ALICE)]
 GRACE = 2 * SECOND
+UNUSABLE = [PeerOnlineEvent(ALICE), InactiveChannelEvent(CHANNEL_1), PeerOfflineEvent(ALICE)]
 LATE_PAUSE = [PeerOnlineEvent(ALICE), MonitoringPausedEvent(at=START)]
 
 Outcome = list[ChannelInfo] | type[Exception]

@@ -33,7 +33,7 @@ from .cases import (
     FailingQueue,
     hand_over,
 )
-from .hand_over import LATE_PAUSE, TickingClock
+from .hand_over import LATE_PAUSE, UNUSABLE, TickingClock
 from .schedules import Case, explore
 from .stepped import SteppedNotifier, SteppedQueue, stepped
 
@@ -70,6 +70,10 @@ SHORT: dict[str, tuple[Case, int]] = {
 }
 
 FULL: dict[str, tuple[Case, int]] = {
+    "a caller, a producer of unusable time, a stop, every moment another": (
+        ticking(1, 1, 1, puts=3, events=UNUSABLE, awaits=True),
+        130_000,
+    ),
     "a caller, a producer of a return and a late pause, a stop": (
         hand_over(1, 1, 1, puts=2, events=LATE_PAUSE, awaits=True),
         6_990,
