@@ -37,9 +37,14 @@ stressed-%:
 test-all: $(PYTHONS:%=.venv-%/testable)
 	set -e; for version in $(PYTHONS); do .venv-$$version/bin/python -m pytest; done
 
+# Tests of what stands on other packages, or is installed beside the code: the rest is the same
+# with any of them.
+BESIDE_OTHERS = tests/alerts tests/commands tests/http tests/nodes tests/reports tests/terminal \
+	tests/web tests/test_exporter.py tests/test_package.py tests/test_testing.py
+
 # With the oldest versions that setup.cfg allows, on the oldest Python at hand.
 test-oldest: .venv-oldest/testable
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(BESIDE_OTHERS)
 
 # Of the oldest and the newest Python at hand together, subprocesses included; with -j2
 # beside each other.
@@ -86,7 +91,7 @@ wheel-test: $(VENV)/testable
 	mkdir .venv-wheel/outside
 	tar -xf dist/*.tar.gz -C .venv-wheel/outside --strip-components=1
 	rm -r .venv-wheel/outside/chanfitness*
-	cd .venv-wheel/outside && ../bin/python -m pytest
+	cd .venv-wheel/outside && ../bin/python -m pytest $(BESIDE_OTHERS)
 
 # A real one for the tests, which skip what needs it where there is none.
 prometheus:

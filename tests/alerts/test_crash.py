@@ -16,7 +16,7 @@ from ..support.random_seeds import SEED
 
 CHILD = str(ROOT / "tests" / "support" / "alerts_child.py")
 TIMEOUT = 600
-LINES = range(1 + SEED % 7, 1300, length(25, 1))
+LINES = range(1 + SEED % 7, 1300, length(8, 1))
 
 
 def test_a_process_that_is_killed_at_any_line_misses_nothing(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ WHATEVER_HAPPENS = given(
 )
 
 
-@settings(max_examples=length(400, 20_000))
+@settings(max_examples=length(150, 20_000))
 @WHATEVER_HAPPENS
 def test_the_store_decides_as_the_model(
     open_channels: list[OpenChannel],
@@ -39,7 +39,7 @@ def test_the_store_decides_as_the_model(
     Pair(open_channels, online, rules, limit=limit).play_all(operations)
 
 
-@settings(max_examples=length(200, 10_000))
+@settings(max_examples=length(80, 10_000))
 @WHATEVER_HAPPENS
 def test_with_a_storage_it_decides_so_of_channels_that_come_back(
     open_channels: list[OpenChannel],

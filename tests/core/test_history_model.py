@@ -263,7 +263,7 @@ WHATEVER_HAPPENS = given(
 )
 
 
-@settings(max_examples=length(400, 20_000))
+@settings(max_examples=length(150, 20_000))
 @WHATEVER_HAPPENS
 def test_the_store_remembers_as_the_model(
     *,
@@ -276,7 +276,7 @@ def test_the_store_remembers_as_the_model(
     Pair(open_channels, online, retention).play_all(operations)
 
 
-@settings(max_examples=length(200, 10_000))
+@settings(max_examples=length(80, 10_000))
 @WHATEVER_HAPPENS
 def test_with_a_storage_what_closed_may_come_back_as_in_the_model(
     *,

@@ -148,7 +148,7 @@ def everything(store: ChannelEventStore) -> tuple[Overview, list[Any]]:
     return overview, histories
 
 
-@settings(max_examples=length(300, 20_000))
+@settings(max_examples=length(120, 20_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
 def test_it_is_as_if_someone_had_told(events: list[At], later: float) -> None:
     end = events[-1].seconds + later

@@ -126,7 +126,7 @@ def play(storage: SqliteStorage | None, start: Any, operations: Sequence[list[An
     pair.play_all([begin, *operations])
 
 
-@settings(max_examples=length(400, 20_000))
+@settings(max_examples=length(150, 20_000))
 @WHATEVER_HAPPENS
 def test_the_store_decides_as_the_model(
     open_channels: list[OpenChannel],
@@ -138,7 +138,7 @@ def test_the_store_decides_as_the_model(
     play(None, (open_channels, online, rules, limit), operations)
 
 
-@settings(max_examples=length(200, 10_000))
+@settings(max_examples=length(80, 10_000))
 @WHATEVER_HAPPENS
 def test_with_a_storage_it_decides_so_of_channels_that_come_back(
     open_channels: list[OpenChannel],

@@ -289,7 +289,7 @@ RULES = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=length(150, 5_000))
+@settings(max_examples=length(60, 5_000))
 @given(rules=RULES, limit=st.sampled_from([10_000, 10_000, 5, 3, 2]), operations=OPERATIONS)
 def test_the_store_goes_on_as_the_model(
     tmp_path_factory: pytest.TempPathFactory,
@@ -300,7 +300,7 @@ def test_the_store_goes_on_as_the_model(
     play(tmp_path_factory.mktemp("lives"), rules, limit, operations)
 
 
-@settings(max_examples=length(150, 5_000))
+@settings(max_examples=length(60, 5_000))
 @given(rules=RULES, operations=operations(transport_goes(), transport_goes()))
 def test_it_does_so_whatever_is_undecided_of_a_transport(
     tmp_path_factory: pytest.TempPathFactory, rules: dict[str, Any], operations: list[list[Any]]
