@@ -169,8 +169,9 @@ class _Peer:
             flaps.append(Flap(now, grown))
         if not flaps:
             draft.flaps.pop(key, None)
-            text = f"{self._name} has not come or gone for an hour"
-            draft.end(PEER_FLAPPING, key, self._subject(self._channels), lambda: text)
+            if draft.lasts(PEER_FLAPPING, key):
+                text = f"{self._name} has not come or gone for an hour"
+                draft.end(PEER_FLAPPING, key, self._subject(self._channels), lambda: text)
             return
         draft.flaps[key] = tuple(flaps)
         total = sum(flap.changes for flap in flaps)
@@ -193,10 +194,10 @@ class _Peer:
 
     def _unusable(self, channel: ChannelInfo) -> None:
         draft, point = self._draft, str(channel.channel_point)
-        subject = self._subject([channel])
         if channel.active is not False:
-            text = f"channel with {self._name} can be used again: {self._names([channel])}"
-            draft.end(CHANNEL_UNUSABLE, point, subject, lambda: text)
+            if draft.lasts(CHANNEL_UNUSABLE, point):
+                text = f"channel with {self._name} can be used again: {self._names([channel])}"
+                draft.end(CHANNEL_UNUSABLE, point, self._subject([channel]), lambda: text)
             return
         if not self._info.online:
             return
@@ -207,7 +208,7 @@ class _Peer:
         draft.begin(
             CHANNEL_UNUSABLE,
             point,
-            subject,
+            self._subject([channel]),
             since,
             lambda: self._unusable_text(channel, lasted, draft.since(since)),
         )
