@@ -114,13 +114,19 @@ def _channels_of(records: Sequence[Opened | Closed | Said | GaveUp]) -> Iterator
 
 def _undo_first(record: Opened | Closed | Said, to: Instant) -> None:
     """Let the channel be as it was before; one that was not there yet begins, unseen."""
-    if record.state is None:
-        record.channel.begin_at(unseen(to))
-    else:
-        record.channel.go_back(record.state)
+    _let_be_as_before(record, unseen(to))
+    if record.state is not None:
         record.channel.go_back_to(to[0])
         if record.channel.activity is not None:
             record.channel.activity.undo_after(to[0])
+
+
+def _let_be_as_before(record: Opened | Closed | Said, opened: Instant) -> None:
+    """Let the channel be as it was before; one that was not there yet begins at ``opened``."""
+    if record.state is None:
+        record.channel.begin_at(opened)
+    else:
+        record.channel.go_back(record.state)
 
 
 def _do_again(record: Opened | Closed | Said, to: Instant) -> None:
@@ -170,10 +176,7 @@ def take_out(first: Instant, records: Sequence[Record]) -> dict[Record, Record]:
         channel = record.channel
         if channel not in channels:
             channels.add(channel)
-            if record.state is None:
-                channel.begin_at(channel.opened)
-            else:
-                channel.go_back(record.state)
+            _let_be_as_before(record, channel.opened)
         changed[record] = _do_again_unseen(record, first)
     for log in gone:
         for channel in log.channels:

@@ -12,12 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
-    ActiveChannelEvent,
-    ClosedChannelEvent,
-    InactiveChannelEvent,
     MonitoringResumedEvent,
     OpenChannel,
-    OpenChannelEvent,
     PeerDescribedEvent,
     PeerOfflineEvent,
     PeerOnlineEvent,
@@ -26,7 +22,7 @@ from chanfitness import (
     Vertex,
 )
 
-from ..support.blame_operations import LATE, LIMITS, RULES, Ask, Lists, Move, Pause, Put
+from ..support.blame_operations import LATE, LIMITS, RULES, Ask, Lists, Move, Pause, Put, puts
 from ..support.blame_pair import Pair
 from ..support.lengths import length
 from ..support.transport_model import TransportModel
@@ -42,16 +38,7 @@ CHANNELS = [OpenChannel(outpoint(number), PEERS[number % 7]) for number in range
 NOBODY: set[Vertex] = set()
 
 SOME = st.one_of(st.just(NOBODY), st.sets(st.sampled_from(PEERS), max_size=4))
-PUTS = st.one_of(
-    st.sampled_from(PEERS).map(PeerOnlineEvent),
-    st.sampled_from(PEERS).map(PeerOnlineEvent),
-    st.sampled_from(PEERS).map(PeerOfflineEvent),
-    st.sampled_from(PEERS).map(PeerOfflineEvent),
-    st.sampled_from(CHANNELS).map(lambda each: OpenChannelEvent(*each)),
-    st.sampled_from(CHANNELS).map(lambda each: ClosedChannelEvent(*each)),
-    st.sampled_from(CHANNELS).map(lambda each: InactiveChannelEvent(each.channel_point)),
-    st.sampled_from(CHANNELS).map(lambda each: ActiveChannelEvent(each.channel_point)),
-).map(Put)
+PUTS = puts(PEERS, CHANNELS)
 DESCRIPTIONS = st.tuples(
     st.sampled_from(PEERS), st.sampled_from(["tor", "clearnet", "i2p", "unknown"])
 ).map(lambda each: Put(PeerDescribedEvent(each[0], None, each[1])))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -84,17 +84,25 @@ def event_of(
 
 OPEN_CHANNELS = st.lists(st.sampled_from(CHANNELS), unique=True)
 ONLINE = st.sets(st.sampled_from(PEERS))
-PUTS = st.one_of(
-    st.sampled_from(PEERS).map(PeerOnlineEvent),
-    st.sampled_from(PEERS).map(PeerOnlineEvent),
-    st.sampled_from(PEERS).map(PeerOfflineEvent),
-    st.sampled_from(PEERS).map(PeerOfflineEvent),
-    st.sampled_from(CHANNELS).map(lambda each: OpenChannelEvent(*each)),
-    st.sampled_from(CHANNELS).map(lambda each: ClosedChannelEvent(*each)),
-    st.sampled_from(CHANNELS).map(lambda each: InactiveChannelEvent(each.channel_point)),
-    st.sampled_from(CHANNELS).map(lambda each: InactiveChannelEvent(each.channel_point)),
-    st.sampled_from(CHANNELS).map(lambda each: ActiveChannelEvent(each.channel_point)),
-).map(Put)
+
+
+def puts(peers: Sequence[Vertex], channels: Sequence[OpenChannel]) -> st.SearchStrategy[Put]:
+    """Events of these peers and channels."""
+    peer, channel = st.sampled_from(peers), st.sampled_from(channels)
+    return st.one_of(
+        peer.map(PeerOnlineEvent),
+        peer.map(PeerOnlineEvent),
+        peer.map(PeerOfflineEvent),
+        peer.map(PeerOfflineEvent),
+        channel.map(lambda each: OpenChannelEvent(*each)),
+        channel.map(lambda each: ClosedChannelEvent(*each)),
+        channel.map(lambda each: InactiveChannelEvent(each.channel_point)),
+        channel.map(lambda each: InactiveChannelEvent(each.channel_point)),
+        channel.map(lambda each: ActiveChannelEvent(each.channel_point)),
+    ).map(Put)
+
+
+PUTS = puts(PEERS, CHANNELS)
 NOBODY: set[Vertex] = set()
 PEER_SETS = st.one_of(st.just(NOBODY), st.sets(st.sampled_from(PEERS)))
 LATE = st.sampled_from([None, None, 0, 1, 3, 10, 100])
