@@ -8,6 +8,7 @@ final figures are saved. Pure: the timeline is given.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 
 from ..checks import require
 from ..clock import before
@@ -22,7 +23,6 @@ from .return_grace import ReturnGrace
 from .rollback import Closed, Opened, Said
 from .saved_state import MICROSECOND, Saved
 from .timeline import Instant, Timeline
-from .transport_outage import TransportSpan, segments_of
 from .unsaved import UnsavedChanges
 
 logger = Log(__name__)
@@ -71,11 +71,7 @@ class Accounts(Queries):
             info = channel.info(saved.position * MICROSECOND)
             if not _ZERO <= info.usable <= info.uptime <= info.lifetime:
                 raise ValueError(f"channel {channel.point} with {info.uptime} of {info.lifetime}")
-        spans = [TransportSpan.of_row(row) for row in saved.outages]
-        if self._transports is None:
-            self._former_outages = spans
-        else:
-            self._transports.spans = spans
+        self._transport_spans.restore(saved.outages)
         self._forget_all_unneeded()
 
     def _begin_history(self, channel: Channel) -> None:
@@ -142,7 +138,8 @@ class Accounts(Queries):
                 needed |= channel.activity.segments()
             channel.forget_gaps()
             self._touch_in_place(channel)
-        needed |= self._forget_transport_outages(now)
+        self._forget_transport_spans(now)
+        needed |= self._transport_spans.segments()
         kept_from = before(self._timeline.latest_date(), self._retention.history or _ZERO)
         self._timeline.forget(kept_from, needed)
         self._many_segments = max(2 * len(self._timeline.anchors()), _MANY_SEGMENTS)
@@ -159,11 +156,17 @@ class Accounts(Queries):
 
     # What may have to be undone, and who is awaited.
 
-    def _note(self, record: Opened | Closed | Said) -> None:
-        """Something happens to a channel."""
-        if self._detector is not None and self._transports is not None:
-            self._detector.note(record)
-            self._transports.note(record)
+    def _note(self, record: Callable[[], Opened | Closed | Said]) -> None:
+        """Something happens to a channel: where anything is undecided, it may have to be undone."""
+        if self._detector is None or self._transports is None:
+            return
+        undecided = [
+            each for each in (self._detector, *self._transports.detectors) if each.has_begun
+        ]
+        if undecided:
+            noted = record()
+            for detector in undecided:
+                detector.note(noted)
 
     def _nothing_is_undecided(self) -> None:
         """All that happened until now was as it seemed."""
@@ -183,7 +186,10 @@ class Accounts(Queries):
 
     def _grace_of(self, log: PeerLog) -> ReturnGrace | None:
         """In which grace a peer is awaited, if it is."""
-        return next((grace for grace in self._graces if log in grace.awaited), None)
+        for grace in self._graces:
+            if log in grace.awaited:
+                return grace
+        return None
 
     def _do_not_await(self, log: PeerLog) -> None:
         """A peer is not known any more."""
@@ -191,13 +197,10 @@ class Accounts(Queries):
         if grace is not None:
             del grace.awaited[log]
 
-    def _forget_transport_outages(self, now: Instant) -> set[int]:
-        """Forget those that are too old. Returns the segments of the others."""
-        if self._transports is None:
-            return segments_of(self._former_outages)
+    def _forget_transport_spans(self, now: Instant) -> None:
+        """Forget those that are too old."""
         period = self._retention.history or _MAY_COME_BACK
-        self._transports.forget(lambda instant: self._timeline.ago(instant, now) >= period)
-        return segments_of(self._transports.spans)
+        self._transport_spans.forget(lambda instant: self._timeline.ago(instant, now) >= period)
 
     # Closed channels that may come back.
 
@@ -217,7 +220,7 @@ class Accounts(Queries):
 
     def _close(self, channel: Channel, now: Instant, *, unseen: bool = False) -> None:
         """A channel closes; where that is stored, it may come back."""
-        self._note(Closed(now, channel, channel.state()))
+        self._note(lambda: Closed(now, channel, channel.state()))
         if channel.closing is None:
             self._remove(channel)
         else:

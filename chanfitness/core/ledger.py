@@ -54,8 +54,10 @@ class Ledger(Saving):
             if transports is not None:
                 transports.seen(log)
             return
-        self._hold_ends([log], now)
-        is_return = self._returns(log, now)
+        is_return = False
+        if self._graces:
+            self._hold_ends([log], now)
+            is_return = self._returns(log, now)
         self._online += 1
         if not is_return:
             self._changed(log, now, is_online=True)
@@ -124,7 +126,7 @@ class Ledger(Saving):
             begun = log.is_online or is_awaited
             log.history = History(opened, begun)
         self._touch(log, channel)
-        self._note(Opened(now, channel, state, begun, was_offline))
+        self._note(lambda: Opened(now, channel, state, begun, was_offline))
 
     def close_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten, or kept in case it comes back.
@@ -184,7 +186,7 @@ class Ledger(Saving):
             self._set_active(channel, active, now)
 
     def _set_active(self, channel: Channel, active: bool, now: Instant) -> None:
-        self._note(Said(now, channel, channel.state(), active))
+        self._note(lambda: Said(now, channel, channel.state(), active))
         if channel.set_active(active, self._opening(now)) and channel.activity is not None:
             self._trim(channel.activity, now)
         self._touch_in_place(channel)

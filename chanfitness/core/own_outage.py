@@ -67,6 +67,11 @@ class OutageDetector:
         if self._records:
             self._records.append(record)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything is undecided."""
+        return bool(self._records)
+
     def clear(self) -> None:
         """All that happened until now was as it seemed."""
         self._records.clear()

@@ -24,7 +24,8 @@ from .peerlog import PeerInfo, PeerLog
 from .return_grace import ReturnGrace
 from .sight_waits import SightWaits, Wait
 from .timeline import Instant, Timeline
-from .transport_outage import Transports, TransportSpan
+from .transport_outage import Transports
+from .transport_spans import TransportSpans
 
 
 class RetentionSettings(NamedTuple):
@@ -123,12 +124,12 @@ class Queries:
         self._in_order: dict[Channel, None] = {}  # the same, in order of opening
         self.sight = SightWaits(timeline)
         timeline.concerned = lambda: len(self._with_channels())
+        self._transport_spans = TransportSpans()
         self._detector: OutageDetector | None = None
         self._transports: Transports | None = None  # as the detector: both or neither
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
-            self._transports = Transports(retention.own_outage)
-        self._former_outages: list[TransportSpan] = []  # of transports, where none is looked for
+            self._transports = Transports(retention.own_outage, self._transport_spans)
         self._grace: ReturnGrace | None = None
         if retention.return_grace is not None:
             self._grace = ReturnGrace(retention.return_grace)
@@ -198,9 +199,7 @@ class Queries:
     def list_blind(self, now: Instant) -> tuple[BlindSpan, ...]:
         """The spans of blind time, in order."""
         timeline, spans = self._timeline, self._timeline.blind_spans()
-        transports = self._transports
-        outages = self._former_outages if transports is None else transports.spans
-        spans += [outage.blind(timeline, now) for outage in outages]
+        spans += self._transport_spans.blind(timeline, now)
         return tuple(sorted(spans, key=attrgetter("start")))
 
     def wait_for_sight(self, _: Instant) -> Wait | None:

@@ -41,7 +41,7 @@ class Saving(Sight):
         if of_transports is None:
             return None
         self._settle_old()
-        self._forget_transport_outages(now)
+        self._forget_transport_spans(now)
         if everything:
             unsaved_changes.touch_everything(
                 [*self._peers.values(), *self._remembered.values()],
@@ -65,7 +65,7 @@ class Saving(Sight):
         for (channel, _), state in zip(absent, states, strict=True):
             channel.go_back(state)
             unsaved_changes.touch_in_place(channel)
-        return self._with_transport_outages(flush, at)
+        return flush._replace(outages=self._transport_spans.flush(at, flush.everything))
 
     def _trim_all(
         self, unsaved_changes: UnsavedChanges, now: Instant, undecided: Container[PeerLog | Channel]
@@ -119,15 +119,6 @@ class Saving(Sight):
         for log, (since, _) in of_transports.items():
             absent += [(channel, since) for channel in log.channels]
         return absent
-
-    def _with_transport_outages(self, flush: Flush, at: Instant) -> Flush:
-        """A flush with the transport outages, if they changed."""
-        transports = self._transports
-        if transports is None or (transports.are_saved and not flush.everything):
-            return flush
-        rows = transports.rows(at)
-        transports.are_saved = len(rows) == len(transports.spans)
-        return flush._replace(outages=rows)
 
 
 def _take_undecided(

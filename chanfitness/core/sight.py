@@ -22,7 +22,8 @@ from .queries import RetentionSettings
 from .return_grace import ReturnGrace
 from .rollback import GaveUp, Record, Went, roll_back, take_out
 from .timeline import Instant, Timeline
-from .transport_outage import TransportOutage, Transports, TransportSpan
+from .transport_outage import TransportOutage, Transports
+from .transport_spans import TransportSpan
 
 logger = Log(__name__)
 

@@ -13,61 +13,19 @@ Pure: the instants are arguments.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ..events import TRANSPORTS
-from .blind_spans import TRANSPORT_OUTAGE, BlindSpan
 from .channel import Channel
 from .own_outage import OutageDetector
 from .peerlog import PeerLog
 from .return_grace import ReturnGrace
-from .rollback import Closed, Opened, Said, Went
-from .saved_state import MICROSECOND, OutageRow, microseconds
-from .timeline import Instant, Timeline
+from .rollback import Went
+from .timeline import Instant
+from .transport_spans import TransportSpan, TransportSpans
 
 _ZERO = datetime.timedelta(0)
 _KINDS = [transport for transport in TRANSPORTS if transport != "unknown"]
-
-
-class TransportSpan:
-    """When a transport was lost: from ``first`` on, until ``end``, or None while it lasts.
-
-    ``peers``: how many went.
-    """
-
-    def __init__(self, transport: str, peers: int, first: Instant, end: Instant | None) -> None:
-        self.transport, self.peers, self.first, self.end = transport, peers, first, end
-
-    def blind(self, timeline: Timeline, now: Instant) -> BlindSpan:
-        """The blind span; blind time of all within it is no part of its duration."""
-        duration = (self.end or now)[0] - self.first[0]
-        end = None if self.end is None else timeline.date(self.end)
-        start, of = timeline.date(self.first), self.transport
-        return BlindSpan(start, end, duration, of, TRANSPORT_OUTAGE, self.peers)
-
-    def row(self) -> OutageRow:
-        """What is saved of it."""
-        end, segment = self.end or (None, None)
-        return OutageRow(
-            self.transport,
-            self.peers,
-            microseconds(self.first[0]),
-            self.first[1],
-            None if end is None else microseconds(end),
-            segment,
-        )
-
-    @classmethod
-    def of_row(cls, row: OutageRow) -> TransportSpan:
-        """The span that was saved."""
-        first, *ends = [(position * MICROSECOND, segment) for position, segment in row.instants()]
-        return cls(row.transport, row.peers, first, ends[0] if ends else None)
-
-
-def segments_of(spans: Iterable[TransportSpan]) -> set[int]:
-    """In which segments these begin and end."""
-    instants = (instant for span in spans for instant in (span.first, span.end))
-    return {instant[1] for instant in instants if instant is not None}
 
 
 class TransportOutage(ReturnGrace):
@@ -104,15 +62,19 @@ class Transports:
     """Each transport: how many of its peers are online, who went, and what is lost of it.
 
     Not thread-safe: the loop owns it. ``outages``: the last of each transport since
-    nothing of all was blind. ``spans``: of all outages, as long as they are kept.
+    nothing of all was blind. ``spans``: where those of all outages are kept.
     """
 
-    def __init__(self, period: datetime.timedelta) -> None:
+    def __init__(self, period: datetime.timedelta, spans: TransportSpans) -> None:
         self._detectors = {kind: OutageDetector(period) for kind in _KINDS}
         self.online = dict.fromkeys(_KINDS, 0)
         self.outages: dict[str, TransportOutage] = {}
-        self.spans: list[TransportSpan] = []
-        self.are_saved = True  # whether the spans are as they were saved last
+        self._spans = spans
+
+    @property
+    def detectors(self) -> Iterable[OutageDetector]:
+        """That of each transport."""
+        return self._detectors.values()
 
     def came(self, log: PeerLog) -> None:
         """A peer is online that was not."""
@@ -145,11 +107,6 @@ class Transports:
         if log.is_online:
             self.came(log)
 
-    def note(self, record: Opened | Closed | Said) -> None:
-        """Something happened to a channel, which may have to be undone."""
-        for detector in self._detectors.values():
-            detector.note(record)
-
     def recount(self, logs: Iterable[PeerLog]) -> None:
         """Count the peers that are online, of all."""
         self.clear()
@@ -160,7 +117,7 @@ class Transports:
 
     def clear(self) -> None:
         """All that happened until now was as it seemed."""
-        for detector in self._detectors.values():
+        for detector in self.detectors:
             detector.clear()
 
     def lost(self, transport: str | None) -> OutageDetector | None:
@@ -191,37 +148,18 @@ class Transports:
             gone = [*last.awaited, *gone]
             self.end(last, span.first)
         self.outages[span.transport] = TransportOutage(span, gone, quiet)
-        self.spans.append(span)
-        self.are_saved = False
+        self._spans.begin(span)
 
     def end(self, outage: TransportOutage, at: Instant) -> None:
         """An outage is over."""
-        self._end(outage.span, at)
-
-    def _end(self, span: TransportSpan, at: Instant) -> None:
-        """A span ends; if it is to have begun there or later, there was none."""
-        span.end, self.are_saved = at, False
-        if span.first[0] >= at[0]:
-            self.spans.remove(span)
+        self._spans.end(outage.span, at)
 
     def end_all(self, at: Instant) -> list[TransportOutage]:
         """All is blind from here on. Returns the outages that had not ended."""
         last = [each for each in self.outages.values() if each.span.end is None]
-        for span in [*self.spans]:
-            if span.end is None or span.end[0] > at[0]:
-                self._end(span, at)
+        self._spans.end_all(at)
         self.outages.clear()
         return last
-
-    def forget(self, is_old: Callable[[Instant], bool]) -> None:
-        """Forget the spans that ended too long ago."""
-        kept = [span for span in self.spans if span.end is None or not is_old(span.end)]
-        if len(kept) < len(self.spans):
-            self.spans, self.are_saved = kept, False
-
-    def rows(self, at: Instant) -> list[OutageRow]:
-        """What is saved of the spans, as of an instant."""
-        return [span.row() for span in self.spans if span.first[0] < at[0] or span.end is not None]
 
     def is_lost(self, transport: str) -> bool:
         """Whether our way to a transport is lost now."""

@@ -123,8 +123,9 @@ class UnsavedChanges:
             list(self._settled.values()),
             [log.flush_history(everything, state) for log, state in states.items()],
             [
-                each.flush_activity(everything or self.channels[each], state)
+                each.flush_activity(is_anew, state)
                 for each, state in channels.items()
+                if not (is_anew := everything or self.channels[each]) or each.activity is not None
             ],
             everything,
             self._causes(anchors_anew),
