@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import random
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,8 @@ class World:
         self._lnd, self._clock, self._chance = lnd, clock, chance
         self._is_told = True
         self._is_listing = False
+        self._is_still = False
+        self._lock = threading.RLock()  # one thing happens at a time: a list is asked for any time
         self._channels = 0
         self.be_ready()
 
@@ -78,15 +81,28 @@ class World:
 
     def happen(self, times: int = 1) -> None:
         """One of the things that go on in a node, told once, twice, or as noise."""
-        for _ in range(times):
-            self._clock.advance(MOMENT)
-            self._chance.choice(
-                [self._peer_changes] * 3 + [self._channel_opens, self._channel_closes, self._noise]
-            )()
-            self._lnd.set_state(self.open, self.online)
+        with self._lock:
+            for _ in range(times):
+                self._happen()
+
+    def _happen(self) -> None:
+        changes = [self._peer_changes] * 3
+        changes += [self._channel_opens, self._channel_closes, self._noise]
+        self._clock.advance(MOMENT)
+        self._chance.choice(changes)()
+        self._lnd.set_state(self.open, self.online)
 
     def drift(self) -> None:
         """Something happens that is never told, or is told and did not happen."""
+        with self._lock:
+            self._drift()
+
+    def be_still(self) -> None:
+        """Nothing happens any more, also where a list is asked for."""
+        with self._lock:
+            self._is_still = True
+
+    def _drift(self) -> None:
         if self._chance.random() < 0.5:
             self._is_told = False
             self.happen()
@@ -159,15 +175,16 @@ class World:
 
     def _list(self, method: str) -> bytes:
         """A list, and now and then things that happen meanwhile, which may lead to another."""
-        self._is_listing = True
-        self._happen_perhaps()
-        answer = self._lnd.answers[method]
-        self._happen_perhaps()
-        self._is_listing = False
-        return answer
+        with self._lock:
+            self._is_listing = True
+            self._happen_perhaps()
+            answer = self._lnd.answers[method]
+            self._happen_perhaps()
+            self._is_listing = False
+            return answer
 
     def _happen_perhaps(self) -> None:
-        if self._chance.random() < 0.3:
+        if not self._is_still and self._chance.random() < 0.3:
             self.happen(self._chance.randrange(1, 3))
 
 
@@ -243,6 +260,7 @@ def test_in_the_end_a_store_knows_what_lnd_knows(
                 elif chance.random() < 0.03:
                     pass_an_hour()
             pass_an_hour()
+            world.be_still()
             all_has_come()
             overview = store.get_overview(timeout=WAIT)
     assert {(each.channel_point, each.peer) for each in overview.channels} == set(world.open)
