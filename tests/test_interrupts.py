@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,10 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+HOUR = timedelta(hours=1)
+"""Between two flushes: longer than any test waits for a writer that nobody wakes."""
+
+
 class Scene:
     """A store that has two sources, each with an event in it, and one open channel."""
 
@@ -54,7 +59,7 @@ class Scene:
                 get_open_channels=lambda: [OpenChannel(CHANNEL_1, ALICE)],
                 is_peer_online=lambda peer: True,
                 clock=ManualClock(START),
-                storage=SqliteStorage(f"{path}.db") if kind == "a database" else None,
+                storage=SqliteStorage(f"{path}.db", HOUR) if kind == "a database" else None,
             )
         )
 

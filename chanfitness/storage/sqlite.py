@@ -70,6 +70,7 @@ class SqliteStorage:
         self._lock_timeout = lock_timeout
         self._file: DatabaseFile | None = None  # from open() to close()
         self._writer: threading.Thread | None = None
+        self._writing = threading.Lock()  # held by the writer: start() may not have noted it yet
         self._writer_ident: int | None = None
         self._stopping = threading.Event()
         self._everything = False  # whether the next flush has all that there is
@@ -211,6 +212,8 @@ class SqliteStorage:
             return
         self._stopping.set()
         self._wake.put(None)
+        with self._writing:
+            pass  # a writer that begins later ends at once
         if self._writer is not None:
             self._writer.join()
             self._writer = None
@@ -237,25 +240,28 @@ class SqliteStorage:
     # The writer's thread.
 
     def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
-        self._writer_ident = threading.get_ident()
-        while not self._stopping.is_set():  # write() may have taken what wakes it for that
-            with suppress(queue.Empty):
-                self._wait_for(self._wake.get(timeout=self._interval))
-            if self._stopping.is_set():
-                break
-            failed_before = self._failure is not None
-            try:
-                self.write(ask)
-            except ChanFitnessError:
-                break  # the store stops, and writes what is left itself
-            except Exception:  # of its clock
-                logger.exception("%s: cannot ask what is to be written", self._path)
-                continue
-            if self._failure is not None and not failed_before:
-                logger.error(
-                    "%s: cannot be written, going on in memory: %s", self._path, self._failure
-                )
-        self._writer_ident = None  # another thread may have it next
+        with self._writing:
+            self._writer_ident = threading.get_ident()
+            while not self._stopping.is_set():  # write() may have taken what wakes it for that
+                with suppress(queue.Empty):
+                    self._wait_for(self._wake.get(timeout=self._interval))
+                if self._stopping.is_set() or not self._write_once(ask):
+                    break
+            self._writer_ident = None  # another thread may have it next
+
+    def _write_once(self, ask: Callable[[bool], Flush | None]) -> bool:
+        """Write, and log what fails. False if the store stops, and writes what is left itself."""
+        failed_before = self._failure is not None
+        try:
+            self.write(ask)
+        except ChanFitnessError:
+            return False
+        except Exception:  # of its clock
+            logger.exception("%s: cannot ask what is to be written", self._path)
+            return True
+        if self._failure is not None and not failed_before:
+            logger.error("%s: cannot be written, going on in memory: %s", self._path, self._failure)
+        return True
 
     def _wait_for(self, on_kept: Callable[[], object] | None) -> None:
         if on_kept is not None:
