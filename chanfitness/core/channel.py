@@ -253,9 +253,8 @@ class Channel:
         self.active, self._unusable, self._mark, changes = state[4:]
         if changes is None:
             self.activity = None
-        elif self.activity is not None:
-            while self.activity.count > changes:
-                self.activity.undo()
+        while self.activity is not None and changes is not None and self.activity.count > changes:
+            self.activity.undo()
 
     def begin_at(self, opened: Instant) -> None:
         """It opened at ``opened`` instead, and has been there since."""

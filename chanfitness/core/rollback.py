@@ -187,7 +187,7 @@ def take_out(first: Instant, records: Sequence[Record]) -> dict[Record, Record]:
 
 def _do_again_unseen(record: Opened | Closed | Said, first: Instant) -> Record:
     """Let a channel open or close while its peer is absent since ``first``."""
-    channel, log = record.channel, record.channel.log
+    channel = record.channel
     if isinstance(record, (Closed, Said)):
         channel.leave(first[0])
         absent = record._replace(state=channel.state())
@@ -198,8 +198,6 @@ def _do_again_unseen(record: Opened | Closed | Said, first: Instant) -> Record:
     if channel.is_absent:
         channel.come_back(record.at[0])
     channel.leave(record.at[0])
-    if record.began is False and log.history is not None:
-        log.history = History(record.at, online=True)
     return record._replace(state=state)
 
 

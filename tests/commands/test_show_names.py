@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -250,6 +251,8 @@ def test_the_rows_of_a_peer_or_channel_alone_are_shown(view: str, name: str, kno
 def test_a_name_and_its_place_may_change_places(known: Known) -> None:
     assert known.rows("--window", "9h", "ACINQ") == known.rows("ACINQ", "--window", "9h")
     assert rows_shown(known.path, "ACINQ", "--limit", "0") == []
+    before = json.loads(printed_by("show", known.path, "--json", "ACINQ"))
+    assert before["channels"] == known.rows("ACINQ")
 
 
 def test_a_channel_is_found_by_the_short_id_of_before_a_splice(tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_what_was_said_in_the_first_moment_of_an_own_outage_is_undone(
 def test_an_own_outage_undoes_more_than_history_keeps() -> None:
     with driven_store(**OURS, history_limit=2) as driven:
         play(driven, PeerOnlineEvent(CAROL), INACTIVE, 2, ACTIVE, 10, ALL_GO[0])
-        play(driven, *[1, INACTIVE, 1, ACTIVE] * 10)
+        play(driven, *[0.1, INACTIVE, 0.1, ACTIVE] * 100)
         history_of(driven)
         play(driven, 1, INACTIVE, 1, *ALL_GO[1:], 10, COMES, 3)
         assert history_of(driven).unusable == 5 * SECOND

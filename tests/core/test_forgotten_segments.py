@@ -54,12 +54,16 @@ def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, Chann
     """A channel that opened long ago, and one peer that flaps now and then."""
     old = node.open_channel(node.new_peer(online=True))
     flapping = node.open_channel(node.new_peer(online=True))
+    unsteady = node.open_channel(old.peer)
     for number in range(CUTS):
         cut(node, [old.peer, flapping.peer])
         if number % 50 == 0:
             node.peer_offline(flapping.peer)
             node.advance(hours=1)
             node.peer_online(flapping.peer)
+            node.channel_inactive(unsteady)
+            node.advance(hours=1)
+            node.channel_active(unsteady)
     window = 2 * DAY
     return (
         store.get_overview(timeout=WAIT),

@@ -87,6 +87,21 @@ def test_a_peer_that_does_not_was_offline_from_the_resume(
     assert store.get_peer_info(slow.peer).flap_count == 1
 
 
+def test_one_whose_last_channel_closes_meanwhile_is_awaited_no_more(
+    node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "chanfitness.core.sight")
+    _, slow, quick, _ = channels_of(node)
+    closed = node.open_channel(node.new_peer(online=True))
+    restart(node, quick.peer)
+    node.close_channel(closed)
+    node.advance(seconds=5)
+    assert seconds(store, slow) == (5, 0)
+    assert [record.message.split(":")[0] for record in caplog.records[-1:]] == [
+        "2 peers did not come back"
+    ]
+
+
 def test_each_return_prolongs_it_to_a_minute_at_most(
     node: FakeNode, store: ChannelEventStore
 ) -> None:

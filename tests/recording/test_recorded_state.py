@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chanfitness import (
@@ -39,6 +39,7 @@ POINTS = st.integers(1, 4).map(outpoint)
 CHANNELS = st.builds(OpenChannel, POINTS, PEERS, ACTIVITY)
 LISTED = st.lists(CHANNELS, max_size=3, unique_by=lambda channel: channel.channel_point)
 NO_TIME = st.none()
+ONLINE = PeerOnlineEvent(vertex(1))
 EVENTS: Any = st.one_of(
     st.builds(MonitoringResumedEvent, LISTED, st.lists(PEERS, unique=True), NO_TIME),
     st.builds(SnapshotEvent, LISTED, st.lists(PEERS, unique=True), NO_TIME),
@@ -86,6 +87,7 @@ def state_of(overview: Overview) -> tuple[object, ...]:
 
 @settings(max_examples=length(300, 10_000))
 @given(st.lists(EVENTS, max_size=30))
+@example([ONLINE, PeerDescribedEvent(ONLINE.peer, "a"), PeerOfflineEvent(ONLINE.peer), ONLINE])
 def test_it_is_what_a_store_knows(happened: list[Any]) -> None:
     events = [MonitoringResumedEvent([], []), *happened]
     state = RecordedState()
