@@ -136,18 +136,25 @@ def test_a_start_that_waits_ends_when_the_store_is_stopped(node: FakeNode, path:
         pass
 
 
-def test_a_start_may_be_told_how_long_to_wait(node: FakeNode, path: Path) -> None:
+@pytest.mark.parametrize("timeout", [timedelta(0), timedelta(milliseconds=1)])
+def test_a_start_may_be_told_how_long_to_wait(
+    node: FakeNode, path: Path, timeout: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
     without_a_log(path)
-    store = store_of(node, SqliteStorage(path, lock_timeout=timedelta(0)))
+    store = store_of(node, SqliteStorage(path, lock_timeout=timeout))
     with held(path):
         for _ in range(2):
             with pytest.raises(StorageInUseError, match=f"^{path}: another program holds it$"):
                 store.start()
+    assert logged(caplog) == [f"{path}: {WAITS}"] * 2  # once a start
     with running(store):
         pass
 
 
-def test_a_reader_is_told_that_another_program_holds_it(node: FakeNode, path: Path) -> None:
+def test_a_reader_is_told_that_another_program_holds_it(
+    node: FakeNode, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chanfitness.storage.reading._HELD", 0.1)
     without_a_log(path)
     in_use = pytest.raises(StorageInUseError, match=f"^{path}: another program holds it$")
     with held(path), in_use:
@@ -215,8 +222,12 @@ def test_a_stop_waits_for_what_is_held(node: FakeNode, path: Path) -> None:
 
 
 def test_a_stop_says_what_is_lost_of_what_is_held_for_too_long(
-    node: FakeNode, path: Path, caplog: pytest.LogCaptureFixture
+    node: FakeNode,
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("chanfitness.storage.sqlite._HELD_AT_STOP", 0.1)
     storage = FlushedByHand(path)
     saved_until = node.clock.now()
     with held(path), running(store_of(node, storage)):
