@@ -37,18 +37,13 @@ stressed-%:
 test-all: $(PYTHONS:%=.venv-%/testable)
 	set -e; for version in $(PYTHONS); do .venv-$$version/bin/python -m pytest; done
 
-# Tests of what stands on other packages, or is installed beside the code: the rest is the same
-# with any of them.
-BESIDE_OTHERS = tests/alerts tests/commands tests/http tests/nodes tests/reports tests/terminal \
-	tests/web tests/test_exporter.py tests/test_package.py tests/test_testing.py
-
 # With the oldest versions that setup.cfg allows, on the oldest Python at hand.
 test-oldest: .venv-oldest/testable
-	.venv-oldest/bin/python -m pytest $(BESIDE_OTHERS)
+	.venv-oldest/bin/python -m pytest
 
-# Of the oldest and the newest Python at hand together, subprocesses included; with -j2
-# beside each other.
-COVERED = $(sort $(firstword $(PYTHONS)) $(lastword $(PYTHONS)))
+# Of the oldest Python at hand, with the oldest versions, and the newest together, subprocesses
+# included; with -j2 beside each other.
+COVERED = oldest $(lastword $(PYTHONS))
 
 coverage: $(COVERED:%=covered-%) $(VENV)/testable
 	$(BIN)/python -m coverage combine -q
@@ -80,6 +75,11 @@ bench: $(VENV)/plottable
 # The pages in docs, with the reference of all public names; no warning is let pass.
 docs: $(VENV)/documentable
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/build
+
+# Tests of what stands on other packages, or is installed beside the code: the rest is the same
+# with any of them.
+BESIDE_OTHERS = tests/alerts tests/commands tests/http tests/nodes tests/reports tests/terminal \
+	tests/web tests/test_exporter.py tests/test_package.py tests/test_testing.py
 
 # The wheel, made from the sdist; its tests are those of the unpacked sdist, which has
 # no package beside them here.

@@ -12,8 +12,8 @@ from .config import NOT_YET_KNOWN, Config, Subscription
 from .core.blind_spans import BlindSpan
 from .core.channel import ChannelInfo
 from .core.history_window import ChannelHistory, Outage
+from .core.overview import Overview
 from .core.peerlog import PeerInfo
-from .core.queries import Overview
 from .errors import (
     AlreadyStartedError,
     ChanFitnessError,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from .checks import extra, printable, quoted
 from .core.channel import ChannelInfo
-from .core.queries import Overview
+from .core.overview import Overview
 from .errors import ChanFitnessError
 from .http.address import AllowedHosts, listen, parse_address, parse_hosts
 from .http.server import Server
@@ -31,7 +31,7 @@ with extra("prometheus"):
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-__all__ = ["Collector", "Server", "parse_address", "serve"]
+__all__ = ["Collector", "Server", "application", "parse_address", "serve"]
 
 logger = Log(__name__)
 
@@ -239,11 +239,8 @@ def serve(
     :class:`Collector`. Raises ``OSError`` that names the address if it cannot be
     listened on, and ``TypeError`` or ``ValueError`` for a bad address or host name.
     """
-    registry = CollectorRegistry()
-    registry.register(Collector(store, node=node))
-    hosts = parse_hosts(allowed_hosts)
+    hosts, metrics = parse_hosts(allowed_hosts), application(store, node=node)
     listener = listen(address)
-    metrics = _application(registry)
     return Server(
         listener,
         {"/metrics": metrics, "/": metrics},
@@ -251,15 +248,18 @@ def serve(
     )
 
 
-def _application(registry: CollectorRegistry) -> WSGIApplication:
-    """The WSGI application of the metrics, in either format."""
-    application: WSGIApplication = make_wsgi_app(registry)
+def application(store: ChannelEventStore, *, node: str | None = None) -> WSGIApplication:
+    """The metrics of ``store`` as a WSGI application, in either of Prometheus' formats.
+
+    ``node``: as for :class:`Collector`.
+    """
+    registry = CollectorRegistry()
+    registry.register(Collector(store, node=node))
+    scrape: WSGIApplication = make_wsgi_app(registry)
 
     def metrics(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # The library fails for some headers, each of which would be a line in our log.
         is_open = _OPEN_METRICS in environ.get("HTTP_ACCEPT", "")
-        return application(
-            {**environ, "HTTP_ACCEPT": _OPEN_METRICS if is_open else ""}, start_response
-        )
+        return scrape({**environ, "HTTP_ACCEPT": _OPEN_METRICS if is_open else ""}, start_response)
 
     return metrics

@@ -17,7 +17,7 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from typing_extensions import Self
@@ -31,8 +31,9 @@ from .core.flaps import Cooldown
 from .core.history_window import ChannelHistory
 from .core.ledger import Ledger
 from .core.loop import Loop, Question
+from .core.overview import Overview
 from .core.peerlog import PeerInfo
-from .core.queries import Overview, RetentionSettings
+from .core.queries import RetentionSettings
 from .core.restore import restore
 from .core.saved_state import Saved
 from .core.session import EndedError, Session
@@ -264,6 +265,28 @@ class ChannelEventStore:
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """
         return self._ask(timeout, Ledger.overview)
+
+    def get_overviews(
+        self,
+        windows: Sequence[datetime.timedelta | None],
+        *,
+        unless: Overview | None = None,
+        timeout: float | None = None,
+    ) -> list[Overview]:
+        """The overview over each of some windows before one instant, with its histories.
+
+        Args:
+            windows: In any order; None: all that is known.
+            unless: An earlier overview. If nothing happened since but that time passed, the
+                answer is an empty list, and costs no history.
+            timeout: As for :meth:`get_chan_info`.
+
+        Raises ``HistoryDisabledError`` unless ``Config(history=...)`` says how long to keep
+        it, ``ValueError`` for a negative window; other errors as for :meth:`get_chan_info`.
+        """
+        for window in windows:
+            require_period("window", window, "days")
+        return self._ask(timeout, Ledger.overviews, tuple(windows), unless)
 
     def get_history(
         self,

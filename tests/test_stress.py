@@ -31,7 +31,7 @@ from .support.random_seeds import replayable, seeds
 from .support.random_threads import ONLINE_ALREADY, OPEN_ALREADY, RandomThreads
 from .support.values import START
 
-OPERATIONS = length(20_000, 1_000_000)
+OPERATIONS = length(8_000, 1_000_000)
 OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
 MAXIMUM_ROUNDS = 4 * OPERATIONS // OF_A_ROUND  # most of them are handled whole
 

@@ -22,13 +22,9 @@ def report_page(options: argparse.Namespace) -> None:
         raise ChanFitnessError(f"the page would replace the database, {options.path}")
     with _no_garbage_collection():
         asked = windows(options.since)
-        longest_first = list(reversed(asked))
-        loaded = load_windows(options.path, [asked[name] for name in longest_first], closed=False)
-        overviews = dict(zip(longest_first, loaded, strict=True))
-        whole = loaded[0]
-        figures = page_figures(
-            {name: overviews[name] for name in asked}, whole.blind_spans, redact=options.redact
-        )
+        loaded = load_windows(options.path, list(asked.values()), closed=False)
+        overviews = dict(zip(asked, loaded, strict=True))
+        figures = page_figures(overviews, loaded[-1].blind_spans, redact=options.redact)
         page = page_html(figures, title=options.title, now=SystemClock().now()).encode()
     if options.output is None:
         sys.stdout.buffer.write(page)

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from ..alerts.alerts import Alerts
 from ..clock import Clock, SteadyClock, to_utc
 from ..config import Config
-from ..core.queries import Overview
+from ..core.overview import Overview
 from ..errors import ChanFitnessError, NodeError
 from ..events import MonitoringPausedEvent, MonitoringResumedEvent
 from ..logs import Log

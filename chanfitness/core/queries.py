@@ -7,6 +7,8 @@ which is where the timeline is.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from .channel import Channel, ChannelInfo
 from .flaps import Cooldown
 from .history import History
 from .history_window import ChannelHistory, channel_history, outage_count
+from .overview import Overview
 from .own_outage import OutageDetector
 from .peerlog import PeerInfo, PeerLog
 from .return_grace import ReturnGrace
@@ -26,6 +29,7 @@ from .sight_waits import SightWaits, Wait
 from .timeline import Instant, Timeline
 from .transport_outage import Transports
 from .transport_spans import TransportSpans
+from .windows import Window, over_windows
 
 
 class RetentionSettings(NamedTuple):
@@ -42,75 +46,6 @@ class RetentionSettings(NamedTuple):
     stored: bool = False
     own_outage: datetime.timedelta | None = None
     return_grace: datetime.timedelta | None = None
-
-
-class ClosedChannel(NamedTuple):
-    """A channel that closed, with its final figures; dates are in UTC.
-
-    ``channel_point`` and ``alias``, its peer's, are text as it was stored: nothing checks
-    them. ``closed_unseen``: whether it was found missing, at ``closed``, and no event told
-    that it closed. ``unusable``: as of an open channel; None: not known.
-    """
-
-    channel_point: str
-    peer: Vertex
-    lifetime: datetime.timedelta
-    uptime: datetime.timedelta
-    opened: datetime.datetime
-    closed: datetime.datetime
-    closed_unseen: bool = False
-    unusable: datetime.timedelta | None = None
-    short_channel_id: str | None = None
-    alias: str | None = None
-
-    @property
-    def uptime_ratio(self) -> float | None:
-        """As ``ChannelInfo.uptime_ratio``."""
-        return self.uptime / self.lifetime if self.lifetime else None
-
-    @property
-    def usable(self) -> datetime.timedelta | None:
-        """``uptime - unusable``; None if that is not known."""
-        return None if self.unusable is None else self.uptime - self.unusable
-
-    @property
-    def usable_ratio(self) -> float | None:
-        """As ``ChannelInfo.usable_ratio``."""
-        return self.usable / self.lifetime if self.usable is not None and self.lifetime else None
-
-
-class Overview(NamedTuple):
-    """A snapshot: what is known of all channels and peers, as of one moment.
-
-    ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
-    much blind time there was since the store first began, the present included.
-    ``channels``: in order of opening. ``outages``: of each channel, how many
-    outages its peer had, as far as is known; None if the store keeps no history. ``peers``:
-    all that are online or have a channel.
-
-    A snapshot of a database may have more. ``histories``: of each channel, over
-    the window that was asked for (the sums in ``channels`` are of that window,
-    too), None for a channel whose peer's changes were not kept; None if it was
-    not loaded. ``closed``: in order of closing; empty if it was not loaded.
-    ``transports``: those of peers with a channel, and whether each can be reached, which
-    False says in a transport outage until the first return.
-    ``blind_spans``: in order of time; empty if they were not loaded.
-    ``window``: that which was asked for. ``seen_until``: until when the store saw its
-    node; None if it never did.
-    """
-
-    as_of: datetime.datetime
-    sees: bool
-    blind: datetime.timedelta
-    channels: tuple[ChannelInfo, ...]
-    outages: tuple[int, ...] | None
-    peers: tuple[PeerInfo, ...]
-    histories: tuple[ChannelHistory | None, ...] | None = None
-    closed: tuple[ClosedChannel, ...] = ()
-    window: datetime.timedelta | None = None
-    seen_until: datetime.datetime | None = None
-    blind_spans: tuple[BlindSpan, ...] = ()
-    transports: tuple[tuple[str, bool], ...] = ()
 
 
 class Queries:
@@ -176,6 +111,16 @@ class Queries:
             transports=self._ways(),
         )
 
+    def overviews(
+        self, now: Instant, windows: Sequence[Window], unless: Overview | None
+    ) -> list[Overview]:
+        """The same over each of some windows, with histories; none if it is as ``unless`` was."""
+        overview = self.overview(now)
+        if unless is not None and overview.state == unless.state:
+            return []
+        overview = overview._replace(blind_spans=self.list_blind(now))
+        return over_windows(windows, overview, partial(self.channel_history, now))
+
     def _ways(self) -> tuple[tuple[str, bool], ...]:
         transports = self._transports
         known = {log.transport for log in self._with_channels() if log.transport is not None}
@@ -183,9 +128,7 @@ class Queries:
             (each, transports is None or not transports.is_lost(each)) for each in sorted(known)
         )
 
-    def channel_history(
-        self, now: Instant, point: OutPoint, window: datetime.timedelta | None
-    ) -> ChannelHistory:
+    def channel_history(self, now: Instant, point: OutPoint, window: Window) -> ChannelHistory:
         """Outages and sums of one channel, over its life or the window before now."""
         if self._retention.history is None:
             raise HistoryDisabledError("no history is kept: see Config(history=...)")

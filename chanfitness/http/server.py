@@ -22,6 +22,7 @@ from ..checks import quoted
 from ..logs import Log
 from .address import AllowedHosts
 from .connections import Connection, Loop
+from .password import Password
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,8 +32,23 @@ logger = Log(__name__)
 MAXIMUM_UNREAD = 4
 """How many answers are kept for clients that have not read them whole."""
 
-_DEPENDS_ON = ("PATH_INFO", "QUERY_STRING", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING")
+HEALTH = "/healthz"
+"""The path that no password keeps anybody from."""
+
+_DEPENDS_ON = (
+    "PATH_INFO",
+    "QUERY_STRING",
+    "HTTP_ACCEPT",
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_IF_NONE_MATCH",
+)
+_CHALLENGE = 'Basic realm="chanfitness", charset="UTF-8"'
 _Headers = list[tuple[str, str]]
+_ALWAYS: _Headers = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+]
 
 
 class Server:
@@ -42,7 +58,8 @@ class Server:
     threads are daemon threads: a script that forgets ``close()`` still exits.
 
     ``applications``: by exact path. They are asked with GET, one at a time; an answer
-    may depend on path, query, accepted types and accepted encodings alone.
+    may depend on path, query, accepted types, accepted encodings and ``If-None-Match``
+    alone. ``password``: what all requests but those for ``HEALTH`` must have; None: nothing.
     """
 
     def __init__(
@@ -50,10 +67,11 @@ class Server:
         listener: socket.socket,
         applications: Mapping[str, WSGIApplication],
         hosts: AllowedHosts,
+        password: Password | None = None,
     ) -> None:
         self.port: int = listener.getsockname()[1]
         self._requests: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
-        worker = _Worker(self._requests, applications, hosts)
+        worker = _Worker(self._requests, applications, hosts, password)
         self._loop = Loop(worker.answer, listener, self._requests)
         self._joining = threading.Lock()  # one at a time: Thread.join() of two at once may raise
         self._thread = threading.Thread(target=self._loop.run, name="chanfitness-http", daemon=True)
@@ -101,10 +119,12 @@ class _Worker:
         requests: queue.SimpleQueue[Connection | None],
         applications: Mapping[str, WSGIApplication],
         hosts: AllowedHosts,
+        password: Password | None,
     ) -> None:
         self._requests = requests
         self._applications = applications
         self._hosts = hosts
+        self._password = password
         self._connection: Connection  # that is being served
         self._shared: dict[tuple[object, ...], _Answer] = {}  # among those who wait together
         self._readers: deque[list[Connection]] = deque()  # of the last answers
@@ -126,8 +146,10 @@ class _Worker:
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer the request of the connection being served: a WSGI application."""
         answer = self._answer(environ)
-        length = ("Content-Length", str(len(answer.body)))
-        start_response(answer.status, [*answer.headers, length])
+        headers = [*_ALWAYS, *answer.headers]
+        if not answer.status.startswith("304"):  # which has the length of what it stands for
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(answer.status, headers)
         if environ["REQUEST_METHOD"] == "HEAD":
             return []
         # Handed over as a file: the connections that share it hold no copies.
@@ -139,6 +161,8 @@ class _Worker:
         if environ.get("HTTP_HOST", "localhost") not in self._hosts:
             logger.debug("refused a request for the host %s", quoted(environ["HTTP_HOST"]))
             return _refusal("421 Misdirected Request: this host is not allowed")
+        if not self._is_admitted(environ):
+            return _refusal("401 Unauthorized", ("WWW-Authenticate", _CHALLENGE))
         application = self._applications.get(environ["PATH_INFO"])
         if application is None:
             return _refusal("404 Not Found")
@@ -151,6 +175,11 @@ class _Worker:
             self._readers.append(self._shared[key].readers)
         self._shared[key].readers.append(self._connection)
         return self._shared[key]
+
+    def _is_admitted(self, environ: WSGIEnvironment) -> bool:
+        if self._password is None or environ["PATH_INFO"] == HEALTH:
+            return True
+        return self._password.is_in(environ.get("HTTP_AUTHORIZATION", ""))
 
     def _make_room(self) -> None:
         """Forget the oldest of too many answers, and cut off those who have not read it."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..clock import ManualClock
 from ..config import NOT_YET_KNOWN, Config
-from ..core.queries import Overview
+from ..core.overview import Overview
 from ..core.saved_state import int_to_date
 from ..errors import RecordingError
 from ..events import MonitoringPausedEvent, MonitoringResumedEvent

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..checks import printable
-from ..core.queries import Overview
+from ..core.overview import Overview
 from ..events import (
     FOUND,
     ChannelDescribedEvent,

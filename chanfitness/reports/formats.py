@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ..checks import printable
-from ..core.queries import Overview
+from ..core.overview import Overview
 from ..recording.format import format_time
 from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple, cast
 
 from ..checks import extra, printable
-from ..core.queries import Overview
+from ..core.overview import Overview
 from ..events import ChannelDescribedEvent, PeerDescribedEvent
 from ..terminal.formatting import cut, cut_point, duration
 from ..terminal.nonblocking_output import NonblockingOutput

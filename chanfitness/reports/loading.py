@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..checks import require
 from ..core.history_window import ChannelHistory
-from ..core.ledger import Ledger
-from ..core.queries import ClosedChannel, Overview, RetentionSettings
+from ..core.overview import ClosedChannel, Overview
+from ..core.queries import RetentionSettings
 from ..core.restore import as_of_the_heartbeat
 from ..core.saved_state import MICROSECOND, ClosedRow, int_to_date
-from ..core.timeline import Instant
+from ..core.windows import Window, over_windows
 from ..errors import StorageError
 from ..storage.sqlite import read, typed_errors
 from ..wire import OutPoint, Vertex
@@ -24,7 +24,7 @@ _KEEP_ALL = RetentionSettings(
 
 def load_database(
     path: str,
-    window: datetime.timedelta | None = None,
+    window: Window = None,
     *,
     histories: bool = True,
     closed: bool = True,
@@ -47,12 +47,12 @@ def load_database(
 
 def load_windows(
     path: str,
-    windows: Sequence[datetime.timedelta | None],
+    windows: Sequence[Window],
     *,
     histories: bool = True,
     closed: bool = True,
 ) -> list[Overview]:
-    """As :func:`load_database` over each of some windows, the longest first; it is read once."""
+    """As :func:`load_database` over each of some windows; it is read once."""
     saved, closed_rows = read(path)
     if saved is None:
         raise StorageError(f"{path}: nothing was saved yet")
@@ -67,61 +67,12 @@ def load_windows(
         if not histories:
             return [overview]
         kept = {row.key for row in saved.histories}
-        found = [
-            _over_each(windows, ledger, now, info.channel_point)
-            if bytes(info.peer) in kept
-            else [None] * len(windows)
-            for info in overview.channels
-        ]
-        return [
-            _over(window, overview, [each[number] for each in found])
-            for number, window in enumerate(windows)
-        ]
+        peers = {info.channel_point: bytes(info.peer) for info in overview.channels}
 
+        def history(point: OutPoint, window: Window) -> ChannelHistory | None:
+            return ledger.channel_history(now, point, window) if peers[point] in kept else None
 
-def _over_each(
-    windows: Iterable[datetime.timedelta | None], ledger: Ledger, now: Instant, point: OutPoint
-) -> list[ChannelHistory | None]:
-    """A channel's history over windows, the longest first."""
-    found: list[ChannelHistory | None] = []
-    last: ChannelHistory | None = None
-    for window in windows:
-        if last is None or window is None or not _is_within(last, window):
-            last = ledger.channel_history(now, point, window)
-        found.append(last)
-    return found
-
-
-def _is_within(history: ChannelHistory, window: datetime.timedelta) -> bool:
-    """Whether all of a channel's life lies in a window, so that its history is the same."""
-    return history.complete and history.end - history.start <= window
-
-
-def _over(
-    window: datetime.timedelta | None,
-    overview: Overview,
-    histories: Sequence[ChannelHistory | None],
-) -> Overview:
-    """The snapshot over a window."""
-    if window is not None:
-        overview = _with_sums_of(histories, overview)._replace(window=window)
-    return overview._replace(histories=tuple(histories))
-
-
-def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:
-    """The snapshot, with its channels' sums over the window of their ``histories``."""
-    channels = [
-        info
-        if history is None
-        else info._replace(
-            lifetime=history.lifetime,
-            uptime=history.uptime,
-            unusable=history.unusable,
-            knows_unusable=history.knows_unusable,
-        )
-        for info, history in zip(overview.channels, histories, strict=True)
-    ]
-    return overview._replace(channels=tuple(channels))
+        return over_windows(windows, overview, history)
 
 
 def closed_channels(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:

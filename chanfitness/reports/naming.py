@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..checks import QUOTED_CHARACTERS, printable
-from ..core.queries import ClosedChannel, Overview
+from ..core.overview import ClosedChannel, Overview
 from ..errors import ChanFitnessError
 from ..terminal.cells import one_width
 from ..terminal.formatting import short_alias, short_key, short_point

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..core.queries import Overview
+from ..core.overview import Overview
 
 _UNKNOWN_USABLE = (
     "- in USABLE: an older version watched, which did not see whether a channel can be used"

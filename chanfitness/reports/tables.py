@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 from ..core.blind_spans import BlindSpan
 from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
+from ..core.overview import ClosedChannel, Overview
 from ..core.peerlog import PeerInfo
-from ..core.queries import ClosedChannel, Overview
 from ..terminal.cells import cut_end
 from ..terminal.formatting import Cut, cut, cut_point, short_alias, short_key, short_point
 from .notes import partial_rows, unknown_usable, unknown_usable_of_closed, unlisted_outages

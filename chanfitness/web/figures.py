@@ -18,8 +18,8 @@ from ..clock import before
 from ..core.blind_spans import BlindSpan
 from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
+from ..core.overview import Overview
 from ..core.peerlog import PeerInfo
-from ..core.queries import Overview
 from ..terminal.formatting import cut, cut_point
 from ..wire import OutPoint, Vertex
 

@@ -29,6 +29,16 @@
     tables.forEach((table, index) => table.append(...sorted.splice(0, counts[index])));
   };
 
+  const orders = new Map();  // of sections, by id: a column and a sign
+
+  const arrange = (section, column, sign) => {
+    for (const each of section.querySelectorAll("thead th")) each.removeAttribute("aria-sort");
+    for (const each of section.querySelectorAll(`thead th:nth-child(${column + 1})`)) {
+      each.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
+    }
+    sort(section, column, sign);
+  };
+
   const makeSortable = (section) => {
     for (const table of section.querySelectorAll("table")) {
       table.querySelectorAll("thead th").forEach((head, index) => {
@@ -37,12 +47,8 @@
         button.textContent = head.textContent;
         head.replaceChildren(button);
         button.addEventListener("click", () => {
-          const sign = head.getAttribute("aria-sort") === "descending" ? 1 : -1;
-          for (const other of section.querySelectorAll("thead th")) other.removeAttribute("aria-sort");
-          for (const each of section.querySelectorAll(`thead th:nth-child(${index + 1})`)) {
-            each.setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
-          }
-          sort(section, index, sign);
+          orders.set(section.id, [index, head.getAttribute("aria-sort") === "descending" ? 1 : -1]);
+          arrange(section, ...orders.get(section.id));
         });
       });
     }
@@ -67,13 +73,24 @@
     if (target) target.scrollIntoView();
   };
 
+  const prepare = () => {
+    for (const section of document.querySelectorAll(".range")) {
+      makeSortable(section);
+      if (orders.has(section.id)) arrange(section, ...orders.get(section.id));
+    }
+  };
+
   window.addEventListener("hashchange", unfold);
-  const sections = document.querySelectorAll(".range");
-  sections.forEach(makeSortable);
+  prepare();
   const label = document.createElement("label");
   const input = document.createElement("input");
   input.type = "search";
-  input.addEventListener("input", () => filter(input.value.trim().toLowerCase()));
+  const refilter = () => filter(input.value.trim().toLowerCase());
+  input.addEventListener("input", refilter);
+  document.addEventListener("renewed", () => {
+    prepare();
+    if (input.value) refilter();
+  });
   label.className = "filter";
   label.append("Filter ", input);
   document.querySelector(".tools").append(label);

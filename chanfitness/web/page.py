@@ -45,6 +45,7 @@ def page_html(
     title: str | None = None,
     zone: datetime.tzinfo | None = None,
     now: datetime.datetime | None = None,
+    tag: str | None = None,
 ) -> str:
     """Make the page.
 
@@ -53,19 +54,20 @@ def page_html(
         title: Its title; any text.
         zone: In which zone dates are shown; None: in that of this machine.
         now: The present, if the figures are of the past.
+        tag: Of a page that is served, which tells it from others; None: it is a file.
     """
     time = LocalTime(zone)
     views = range_views(figures, time)
-    style, script = _file("page.css"), _file("page.js")
     page = (
         _environment(time)
         .from_string(_file("page.html"))
         .render(
             title=printable(title or TITLE),
             version=__version__,
-            style=Markup(style),
-            script=Markup(script),
-            policy=_policy(style, script),
+            style=Markup(_file("page.css")),
+            scripts=[Markup(script) for script in _scripts(live=tag is not None)],
+            policy=page_policy(live=tag is not None),
+            tag=tag,
             figures=figures,
             age=None if now is None else max(now - figures.as_of, _ZERO),
             ranges=views,
@@ -97,12 +99,21 @@ def _chosen(figures: PageFigures, views: list[RangeView]) -> str:
     return (last if has_more else whole).figures.name
 
 
-def _policy(style: str, script: str) -> str:
-    """The content security policy: nothing but these two, and no icon is asked for."""
+def page_policy(*, live: bool = False) -> str:
+    """The content security policy: nothing but the page's own, and no icon is asked for.
+
+    ``live``: of a page that is served, which may ask for itself again.
+    """
+    scripts = " ".join(_hash(script) for script in _scripts(live=live))
+    connects = " connect-src 'self';" if live else ""
     return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
+        f"default-src 'none'; style-src {_hash(_file('page.css'))}; script-src {scripts};{connects}"
         " img-src data:; base-uri 'none'; form-action 'none'"
     )
+
+
+def _scripts(*, live: bool) -> list[str]:
+    return [_file(name) for name in ("page.js", "live.js") if live or name == "page.js"]
 
 
 def _hash(text: str) -> str:

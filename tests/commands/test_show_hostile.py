@@ -23,11 +23,12 @@ from chanfitness import (
 )
 from chanfitness.checks import printable
 from chanfitness.commands.main import main
-from chanfitness.core.queries import ClosedChannel, Overview
+from chanfitness.core.overview import ClosedChannel, Overview
 from chanfitness.reports.formats import report
 from chanfitness.reports.tables import CLOSED, LIVE, PEERS, Column
 from chanfitness.testing import FakeNode
 
+from ..support.lengths import length
 from ..support.persistent_stores import watching
 from ..support.values import ALICE, SECOND, START
 
@@ -114,11 +115,19 @@ def test_no_text_of_a_database_commands_a_terminal_or_a_spreadsheet(
     """Each column of text with each text, and each other one with one: it may be refused."""
     path = tmp_path / "fitness.db"
     shown = []  # in every view and format, in spite of it
-    for cell in cells(untouched):
-        for text in HOSTILE if cell.is_text else [ESCAPES]:
+    for number, cell in enumerate(cells(untouched)):
+        for text in texts_for(cell, number):
             if put(untouched, path, cell, text) and all_is_harmless(path, capsys):
                 shown.append((cell.table, cell.column, text))
     assert {("closed_channels", "channel_point", text) for text in HOSTILE} <= set(shown)
+
+
+def texts_for(cell: Cell, number: int) -> list[str]:
+    """In the short run other ones for each column, but all for one."""
+    if not cell.is_text:
+        return [ESCAPES]
+    every = 1 if cell[:2] == ("closed_channels", "channel_point") else length(4, 1)
+    return HOSTILE[number % every :: every]
 
 
 def put(untouched: Path, path: Path, cell: Cell, text: str) -> bool:

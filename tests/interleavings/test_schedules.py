@@ -198,7 +198,7 @@ threes = st.lists(st.lists(one_step, max_size=2), min_size=3, max_size=3).filter
 )
 
 
-@settings(max_examples=length(50, 1_000))
+@settings(max_examples=length(15, 1_000))
 @given(st.one_of(twos, threes), st.booleans())
 @example([["change y", "change y"], ["look y"], ["look y"]], False)
 def test_one_of_each_kind_is_run(parties: list[list[str]], are_twins: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chanfitness.core.queries import Overview
+from chanfitness.core.overview import Overview
 from chanfitness.nodes.lnd.messages import MESSAGES
 from chanfitness.recording.format import parse_time
 from chanfitness.recording.replay import replay

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from chanfitness import ChannelInfo, OutPoint, Overview, PeerInfo, Vertex
-from chanfitness.core.queries import ClosedChannel
+from chanfitness.core.overview import ClosedChannel
 from chanfitness.reports.naming import (
     AmbiguousNameError,
     Named,

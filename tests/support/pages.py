@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chanfitness import BlindSpan, ManualClock, MonitoringPausedEvent
-from chanfitness.core.queries import Overview
+from chanfitness.core.overview import Overview
 from chanfitness.reports.loading import load_windows
 from chanfitness.testing import FakeNode
 from chanfitness.web.bands import HEIGHT, WIDTH
@@ -30,8 +30,8 @@ Band = tuple[str, str]
 def overviews(path: Path, since: timedelta | None = None) -> dict[str, Overview]:
     """The snapshots that a page is made of."""
     asked = windows(since)
-    loaded = load_windows(str(path), [*asked.values()][::-1])
-    return dict(zip(asked, loaded[::-1], strict=True))
+    loaded = load_windows(str(path), [*asked.values()])
+    return dict(zip(asked, loaded, strict=True))
 
 
 def figures_of(path: Path, blind: Sequence[BlindSpan] = (), **how: Any) -> PageFigures:

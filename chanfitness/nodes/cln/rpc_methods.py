@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ...checks import quoted
 from ...core.channel import ChannelInfo
 from ...core.history_window import ChannelHistory
-from ...core.queries import ClosedChannel, Overview
+from ...core.overview import ClosedChannel, Overview
 from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
 from ...recording.format import format_time

@@ -1,0 +1,83 @@
+"""Snapshots over windows: the same moment, with the sums and histories of each window."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+
+from ..wire import OutPoint
+from .history_window import ChannelHistory
+from .overview import Overview
+
+Window = datetime.timedelta | None
+"""How much time before the snapshot; None: all."""
+
+
+def over_windows(
+    windows: Sequence[Window],
+    overview: Overview,
+    history: Callable[[OutPoint, Window], ChannelHistory | None],
+) -> list[Overview]:
+    """The snapshot over each of some windows.
+
+    Args:
+        windows: In any order.
+        overview: The snapshot, without histories.
+        history: That of a channel over a window; None if its peer's changes were not kept.
+    """
+    longest_first = sorted(set(windows), key=_length, reverse=True)
+    found = [_over_each(longest_first, info.channel_point, history) for info in overview.channels]
+    made = {
+        window: _over(window, overview, [each[number] for each in found])
+        for number, window in enumerate(longest_first)
+    }
+    return [made[window] for window in windows]
+
+
+def _length(window: Window) -> tuple[bool, Window]:
+    return window is None, window or datetime.timedelta(0)
+
+
+def _over_each(
+    longest_first: Iterable[Window],
+    point: OutPoint,
+    history: Callable[[OutPoint, Window], ChannelHistory | None],
+) -> list[ChannelHistory | None]:
+    """A channel's history over each window."""
+    found: list[ChannelHistory | None] = []
+    last: ChannelHistory | None = None
+    for window in longest_first:
+        if last is None or window is None or not _is_within(last, window):
+            last = history(point, window)
+        found.append(last)
+    return found
+
+
+def _is_within(history: ChannelHistory, window: datetime.timedelta) -> bool:
+    """Whether all of a channel's life lies in a window, so that its history is the same."""
+    return history.complete and history.end - history.start <= window
+
+
+def _over(
+    window: Window, overview: Overview, histories: Sequence[ChannelHistory | None]
+) -> Overview:
+    """The snapshot over a window."""
+    if window is not None:
+        overview = _with_sums_of(histories, overview)._replace(window=window)
+    return overview._replace(histories=tuple(histories))
+
+
+def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:
+    """The snapshot, with its channels' sums over the window of their ``histories``."""
+    channels = [
+        info
+        if history is None
+        else info._replace(
+            lifetime=history.lifetime,
+            uptime=history.uptime,
+            unusable=history.unusable,
+            knows_unusable=history.knows_unusable,
+        )
+        for info, history in zip(overview.channels, histories, strict=True)
+    ]
+    return overview._replace(channels=tuple(channels))
