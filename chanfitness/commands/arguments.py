@@ -168,6 +168,16 @@ def _add_watching(command: argparse.ArgumentParser) -> None:
         help="serve metrics there; the host is this machine alone unless it is given",
     )
     command.add_argument(
+        "--web",
+        metavar="[HOST:]PORT",
+        help="serve a page to look at there, with the metrics beside it; likewise",
+    )
+    command.add_argument(
+        "--web-password-file",
+        metavar="FILE",
+        help="ask for the password in this file's first line, and for any user, before it",
+    )
+    command.add_argument(
         "--allow-host",
         metavar="NAME",
         action="append",

@@ -24,7 +24,6 @@ from typing import Any
 from ..checks import printable
 from ..clock import SystemClock
 from ..errors import ChanFitnessError
-from ..http.address import format_address, parse_hosts
 from ..periods import KEPT, outage_settings
 from ..recording.files import lines_of
 from ..recording.recorder import Recorder
@@ -40,6 +39,7 @@ from ..store import ChannelEventStore
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
+from ..web.serving import services
 from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
 from .watch import Closing, Node, View, watch
@@ -167,7 +167,8 @@ def _watch_lnd(options: argparse.Namespace) -> None:
 
 
 def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
-    make_view, serve = _view(options), _server(options)
+    make_view = _view(options)
+    serve = _services(options)
     if options.db and options.record and _are_one_file(options.db, options.record):
         raise ChanFitnessError(f"--db and --record are the same file, {options.db}")
     endings = [signal.SIGINT, signal.SIGTERM]
@@ -235,23 +236,27 @@ def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, Nonblocki
     return LiveTable
 
 
-def _server(options: argparse.Namespace) -> Callable[[ChannelEventStore], Closing] | None:
-    if options.prometheus is None:
-        if options.allow_host:
-            raise ChanFitnessError("--allow-host is of no use without --prometheus")
-        return None
-    from ..exporter import parse_address, serve  # noqa: PLC0415
-
+def _services(options: argparse.Namespace) -> Callable[[ChannelEventStore], Closing]:
+    """What begins to serve all that is asked for."""
+    if options.allow_host and options.prometheus is None and options.web is None:
+        raise ChanFitnessError("--allow-host is of no use without --prometheus or --web")
     with _bad_values_named():
-        host, port = parse_address(options.prometheus)
-        parse_hosts(options.allow_host)
+        wanted = services(
+            options.prometheus,
+            options.web,
+            password_file=options.web_password_file,
+            allowed_hosts=options.allow_host,
+        )
 
-    def serve_there(store: ChannelEventStore) -> Closing:
-        server = serve(store, (host, port), allowed_hosts=options.allow_host)
-        logger.info("metrics at http://%s/metrics", format_address(host, server.port))
-        return server
+    def serve(store: ChannelEventStore) -> Closing:
+        with ExitStack() as servers:
+            for service in wanted:
+                server = service.start(store)
+                servers.callback(server.close)
+                logger.info("%s", service.where(server))
+            return servers.pop_all()
 
-    return serve_there
+    return serve
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 It listens to ``connect``, ``disconnect`` and ``channel_state_changed``, and answers
 ``lightning-cli chanfitness``, ``chanfitness-peer ID`` and ``chanfitness-history
-CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-own-outage``,
-``chanfitness-prometheus``, and those for alerts, in :mod:`.alert_options`.
+CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-own-outage``, those for HTTP,
+in :mod:`.http_options`, and those for alerts, in :mod:`.alert_options`.
 
 Four threads: this one reads what lightningd says, and does no more than pass it on
 with the time at which it came; the watcher's feeds the store; a third answers
@@ -16,15 +16,13 @@ lightningd's log.
 from __future__ import annotations
 
 import datetime
-import importlib
 import os
 import queue
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Any
 
 from ...alerts.alerts import Alerts
 from ...checks import extra, quoted
@@ -35,8 +33,10 @@ from ...logs import Log
 from ...periods import OWN_OUTAGE, parse_own_outage
 from ...store import ChannelEventStore
 from ...terminal.wakeup import InterruptedBySignalError, Signals
+from ...web.serving import Service
 from ..inbox import Inbox
 from .alert_options import add_alert_options, alerts_of
+from .http_options import add_http_options, services_of, start_all
 from .log import log_to
 from .output import Output
 from .rpc_client import LightningRpc
@@ -87,7 +87,7 @@ class WatchingPlugin:
         self._catch_up = catch_up
         self._watcher: Watcher | None = None
         self._alerts: Alerts | None = None
-        self._exporter: Any = None  # what serves Prometheus, as far as it does
+        self._servers = ExitStack()  # what serves over HTTP, as far as it does
         self._questions: queue.SimpleQueue[tuple[object, Watcher, Query, _Question] | None]
         self._questions = queue.SimpleQueue()
         self._declare(plugin)
@@ -135,16 +135,12 @@ class WatchingPlugin:
             f"The database of chanfitness; unless given, {_DATABASE} beside lightningd's own files",
         )
         plugin.add_option(
-            "chanfitness-prometheus",
-            None,
-            "[HOST:]PORT at which Prometheus may scrape; HOST is 127.0.0.1 unless given",
-        )
-        plugin.add_option(
             "chanfitness-own-outage",
             None,
             "If all peers go within this period, it is the node's own outage; 90s unless given;"
             " off: every outage is the peer's",
         )
+        add_http_options(plugin)
         add_alert_options(plugin)
         plugin.init()(self._init)
 
@@ -175,10 +171,7 @@ class WatchingPlugin:
 
     def _make_watcher(self) -> Watcher:
         plugin = self._plugin
-        after_start = None
-        address = self._option("chanfitness-prometheus")
-        if address is not None:
-            after_start = self._exporting(address)
+        services = services_of(self._option)
         database = os.path.expanduser(self._option("chanfitness-db") or _DATABASE)
         watcher = Watcher(
             os.path.join(plugin.lightning_dir, database),
@@ -187,7 +180,7 @@ class WatchingPlugin:
             clock=self._clock,
             inbox=self._inbox,
             on_event=self._note_event,
-            after_start=partial(self._look_on, after_start),
+            after_start=partial(self._look_on, services),
         )
         self._alerts = alerts_of(plugin.get_option, watcher.storage)
         return watcher
@@ -198,13 +191,10 @@ class WatchingPlugin:
         if self._on_event is not None:
             self._on_event(event, at)
 
-    def _look_on(
-        self, export: Callable[[ChannelEventStore], None] | None, store: ChannelEventStore
-    ) -> None:
+    def _look_on(self, services: list[Service], store: ChannelEventStore) -> None:
         if self._alerts is not None:
             self._alerts.start(store)
-        if export is not None:
-            export(store)
+        self._servers = start_all(services, store)
 
     def _option(self, name: str) -> str | None:
         value = self._plugin.get_option(name)
@@ -219,27 +209,12 @@ class WatchingPlugin:
         except ValueError as error:
             raise ValueError(f"chanfitness-own-outage: {error}") from None
 
-    def _exporting(self, text: str) -> Callable[[ChannelEventStore], None]:
-        """What serves Prometheus, once there is a store."""
-        with extra("prometheus"):
-            exporter = importlib.import_module("chanfitness.exporter")
-        address = exporter.parse_address(text)
-
-        def export(store: ChannelEventStore) -> None:
-            try:
-                self._exporter = exporter.serve(store, address)
-            except OSError as error:
-                logger.error("nothing for Prometheus: %s", error)
-
-        return export
-
     def _stop(self) -> None:
         if self._alerts is not None:
             self._alerts.stop()
         if self._watcher is not None:
             self._watcher.stop()
-        if self._exporter is not None:
-            self._exporter.close()
+        self._servers.close()
         self._questions.put(None)
 
     # Questions.

@@ -46,6 +46,8 @@ def test_the_manifest(tmp_path: Path) -> None:
         "chanfitness-db": "string",
         "chanfitness-own-outage": "string",
         "chanfitness-prometheus": "string",
+        "chanfitness-web": "string",
+        "chanfitness-web-password-file": "string",
         "chanfitness-alert-after": "string",
         "chanfitness-alert-command": "string",
         "chanfitness-alert-to": "string",
