@@ -143,6 +143,10 @@ def test_an_interrupt_after_the_import_is_its_exit_status() -> None:
         ["--lnddir", "nowhere"],
         ["--prometheus", "moon"],
         ["--prometheus", "192.0.2.1:9999"],  # of no machine
+        ["--web", "moon"],
+        ["--web", "192.0.2.1:9999"],
+        ["--web", "0", "--web-password-file", "nowhere"],
+        ["--web-password-file", "nowhere"],
         ["--db", "no/fitness.db"],
         ["--record", "no/recording.jsonl"],
     ],

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -120,6 +121,38 @@ def test_what_lnd_sends_is_printed_recorded_remembered_and_exported(
     assert len(json.loads(shown.stdout)["channels"]) == 6
     for path in (recording, database):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_page_the_metrics_and_the_health_are_served_at_one_address(
+    tmp_path: Path,
+) -> None:
+    lnddir, secret, port = tmp_path / "lnd", tmp_path / "secret", str(free_port())
+    lnddir.mkdir()
+    secret.write_text("sesame\n")
+    options = ["--web", port, "--prometheus", port, "--web-password-file", str(secret)]
+
+    def fetch(path: str, *headers: tuple[str, str]) -> str:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers))
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            return str(answer.read().decode())
+
+    with FakeLnd() as lnd, Pipe() as output:
+        with command(lnd, make_lnddir(lnddir), output, *options) as process:
+            while "monitoring_started" not in output.read_line():
+                pass
+            known = ("Authorization", "Basic OnNlc2FtZQ==")
+            assert "<h1>Peers of this node</h1>" in fetch("/", known)
+            assert "chanfitness_up 1.0" in fetch("/metrics", known)
+            assert json.loads(fetch("/api/channels", known))["channels"] == []
+            assert fetch("/healthz") == "ok\n"
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                fetch("/")
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0
+    where = f"http://127.0.0.1:{port}"
+    assert f"a page at {where}/, metrics at {where}/metrics" in errors.decode()
+    assert b"sesame" not in errors
 
 
 def test_an_lnd_that_refuses_us_ends_it(tmp_path: Path) -> None:

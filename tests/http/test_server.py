@@ -8,12 +8,13 @@ import socket
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from chanfitness.http.address import AllowedHosts, listen
-from chanfitness.http.server import MAXIMUM_UNREAD, Server
+from chanfitness.http.password import Password
+from chanfitness.http.server import HEALTH, MAXIMUM_UNREAD, Server
 
 from ..support.http_clients import (
     LOCAL,
@@ -53,6 +54,15 @@ class Page:
         return [answer]
 
 
+def same(_: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    start_response("304 Not Modified", [])
+    return []
+
+
+def broken(_: dict[str, Any], __: StartResponse) -> Iterable[bytes]:
+    raise ValueError("broken")
+
+
 class Gate:
     """Holds a page that is being computed, until opened."""
 
@@ -82,7 +92,8 @@ def page() -> Page:
 def server(page: Page) -> Iterator[Server]:
     listener = listen(LOCAL)
     hosts = AllowedHosts("127.0.0.1", listener, frozenset())
-    server = Server(listener, {"/": page, "/\x1b[31m": page, "/other": Page()}, hosts)
+    paths = {"/": page, "/\x1b[31m": page, "/other": Page(), "/same": same, "/broken": broken}
+    server = Server(listener, paths, hosts)
     yield server
     close(server)
 
@@ -95,6 +106,47 @@ def test_each_path_has_its_application(server: Server, page: Page) -> None:
     assert get(server, "/") == "2"
     assert get(server, "/other") == "1"
     assert page.asked == ["GET a=1", "GET"]
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "status"),
+    [
+        ("/", {}, 200),
+        ("/other", {}, 200),
+        ("/nowhere", {}, 404),
+        ("/", {"method": "POST"}, 405),
+        ("/", {"Host": "evil.example"}, 421),
+        ("/broken", {}, 500),
+        ("/same", {}, 304),
+    ],
+)
+def test_every_answer_is_kept_nowhere_and_taken_for_what_it_says(
+    path: str, options: dict[str, str], status: int, server: Server
+) -> None:
+    response, _ = ask(server, path, **options)
+    assert response.status == status
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert ("Content-Length" in response.headers) == (status != 304)
+
+
+def test_all_but_the_health_is_behind_the_password(page: Page) -> None:
+    listener = listen(LOCAL)
+    hosts = AllowedHosts("127.0.0.1", listener, frozenset())
+    server = Server(listener, {"/": page, HEALTH: page}, hosts, Password("sesame"))
+    try:
+        for path, method in (("/", "GET"), ("/", "POST"), ("/nowhere", "GET")):
+            response, text = ask(server, path, method=method)
+            assert (response.status, text) == (401, "401 Unauthorized\n")
+            assert response.headers["WWW-Authenticate"].startswith('Basic realm="chanfitness"')
+        assert page.asked == []
+        assert get(server, HEALTH) == "1"
+        assert get(server, "/", Authorization="Basic OnNlc2FtZQ==") == "2"
+        response, _ = ask(server, HEALTH, Host="evil.example")
+        assert response.status == 421
+    finally:
+        close(server)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/other/", "/Other", "/%00", "/../", "*"])

@@ -23,6 +23,7 @@ WAIT = 30.0
 """Seconds; nothing here takes nearly as long, so whoever waits so long has failed."""
 
 T = TypeVar("T")
+S = TypeVar("S", bound=ChannelEventStore)
 
 
 @dataclass(eq=False)
@@ -203,7 +204,7 @@ def join(updates: queue.Queue[Any]) -> None:
 
 
 @contextmanager
-def running(store: ChannelEventStore) -> Iterator[ChannelEventStore]:
+def running(store: S) -> Iterator[S]:
     """Start ``store``, and in the end stop it, but not for longer than ``WAIT``."""
     store.start()
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -160,6 +162,28 @@ def test_a_port_that_is_taken_costs_prometheus_alone(
 def test_a_bad_address_disables_the_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with plugin_here(tmp_path, is_initialised=False) as wire:
         assert "bad address 'nowhere'" in disabled(wire, tmp_path, prometheus="nowhere")
+
+
+def test_a_page_is_served_behind_its_password(tmp_path: Path, rpc: RpcServer) -> None:
+    (tmp_path / "secret").write_text("sesame")
+    options: dict[str, object] = {
+        "chanfitness-web": "0",
+        "chanfitness-web-password-file": str(tmp_path / "secret"),
+    }
+    with plugin_here(tmp_path, options=options) as wire:
+        wire.result("chanfitness")
+        (where,) = [text for _, text in wire.logs if text.startswith("a page at ")]
+        url = where.split()[3].rstrip(",")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url, timeout=WAIT)
+        with urllib.request.urlopen(f"{url}healthz", timeout=WAIT) as answer:
+            assert answer.read() == b"ok\n"
+
+
+def test_a_password_that_cannot_be_read_disables_the_plugin(tmp_path: Path) -> None:
+    with plugin_here(tmp_path, is_initialised=False) as wire:
+        options = {"web": "0", "web-password-file": str(tmp_path)}
+        assert "cannot read the password file" in disabled(wire, tmp_path, **options)
 
 
 def test_without_its_extra_prometheus_says_how_to_install_it(
