@@ -136,19 +136,22 @@ def test_the_page_the_metrics_and_the_health_are_served_at_one_address(
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             return str(answer.read().decode())
 
-    with FakeLnd() as lnd, Pipe() as output:
-        with command(lnd, make_lnddir(lnddir), output, *options) as process:
-            while "monitoring_started" not in output.read_line():
-                pass
-            known = ("Authorization", "Basic OnNlc2FtZQ==")
-            assert "<h1>Peers of this node</h1>" in fetch("/", known)
-            assert "chanfitness_up 1.0" in fetch("/metrics", known)
-            assert json.loads(fetch("/api/channels", known))["channels"] == []
-            assert fetch("/healthz") == "ok\n"
-            with pytest.raises(urllib.error.HTTPError, match="401"):
-                fetch("/")
-            process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=TIMEOUT)
+    with (
+        FakeLnd() as lnd,
+        Pipe() as output,
+        command(lnd, make_lnddir(lnddir), output, *options) as process,
+    ):
+        while "monitoring_started" not in output.read_line():
+            pass
+        known = ("Authorization", "Basic OnNlc2FtZQ==")
+        assert "<h1>Peers of this node</h1>" in fetch("/", known)
+        assert "chanfitness_up 1.0" in fetch("/metrics", known)
+        assert json.loads(fetch("/api/channels", known))["channels"] == []
+        assert fetch("/healthz") == "ok\n"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            fetch("/")
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
     where = f"http://127.0.0.1:{port}"
     assert f"a page at {where}/, metrics at {where}/metrics" in errors.decode()

@@ -92,7 +92,13 @@ def page() -> Page:
 def server(page: Page) -> Iterator[Server]:
     listener = listen(LOCAL)
     hosts = AllowedHosts("127.0.0.1", listener, frozenset())
-    paths = {"/": page, "/\x1b[31m": page, "/other": Page(), "/same": same, "/broken": broken}
+    paths: dict[str, Any] = {
+        "/": page,
+        "/\x1b[31m": page,
+        "/other": Page(),
+        "/same": same,
+        "/broken": broken,
+    }
     server = Server(listener, paths, hosts)
     yield server
     close(server)
