@@ -130,6 +130,7 @@ class _Watch:
         self._starter: threading.Thread | None = None
         self._has_started = False  # or has failed to, for this reason:
         self._refusal: BaseException | None = None
+        self._early: list[tuple[object, datetime.datetime]] | None = []  # events, until then
         self._sees = False
         self._latest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
         self._recording_fails = False
@@ -165,6 +166,9 @@ class _Watch:
             at_end.enter_context(self._alerts.of(store))
         while self._wakeup.received is None and not self._has_started:
             self._wait(None)
+        early, self._early = self._early, None
+        for event, at in early or ():
+            self._happened(event, at)
         if self._refusal is not None:
             raise self._refusal
         if self._wakeup.received is None:
@@ -222,6 +226,10 @@ class _Watch:
         return bool(count)
 
     def _happened(self, event: object, at: datetime.datetime) -> None:
+        """Record and show an event; not before the store answers whoever saw it."""
+        if self._early is not None:
+            self._early.append((event, at))
+            return
         self._latest = at
         self._sees = not isinstance(event, MonitoringPausedEvent) and (
             self._sees or isinstance(event, MonitoringResumedEvent)
