@@ -1,7 +1,7 @@
 """How Sphinx builds these pages: ``make docs``."""
 
 project = "chanfitness"
-extensions = ["sphinx.ext.autodoc"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["build"]
 html_theme = "alabaster"
 autodoc_member_order = "bysource"
@@ -13,7 +13,7 @@ autodoc_default_options = {"members": True}
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|datetime|os|prometheus_client|queue|socket)\..*"),
-    ("py:.*", "WSGIApplication|AllowedHosts"),
+    ("py:.*", "WSGIApplication|AllowedHosts|Password"),
     (
         "py:.*",
         r"chanfitness\.(config\.NotYetKnown|recording\.format\.Line|subscribe\.T|core\.watchable_queue\.WatchableQueue)",

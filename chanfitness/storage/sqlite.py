@@ -124,7 +124,7 @@ class SqliteStorage:
 
     @property
     def alerts(self) -> str | None:
-        """The state of alerts, a text, as of the last start, or as kept since; None: none was."""
+        """The text of alerts that was kept last, or as of the last start; None if none was."""
         return self._alerts
 
     def keep_alerts(self, text: str, on_kept: Callable[[], object] | None = None) -> None:

@@ -124,7 +124,7 @@ def page_figures(
     """
     whole = overviews[ALL]
     opened = {pair[0].channel_point: _opened(whole, *pair) for pair in _pairs(whole)}
-    known_from = min([*opened.values(), before(whole.as_of, _LEAST_AXIS)])
+    known_from = min(opened.values(), default=whole.as_of)
     naming = _Redacted(whole) if redact else _Naming()
     channels = {name: _channels(each, opened) for name, each in overviews.items()}
     trends = _trends(channels[ALL], channels.get(_RECENT, {}))
@@ -139,7 +139,7 @@ def page_figures(
             RangeFigures(
                 name,
                 each.window,
-                known_from
+                min(known_from, before(each.as_of, _LEAST_AXIS))
                 if each.window is None
                 else before(each.as_of, max(each.window, _LEAST_AXIS)),
                 sorted(_peers(each, channels[name], naming, trends), key=lambda peer: peer.badness),
