@@ -20,8 +20,8 @@ from .checks import require_aware, require_callable, require_timedelta
 
 _UTC = datetime.timezone.utc
 _ZERO = datetime.timedelta(0)
-_FIRST_DATE = datetime.datetime.min.replace(tzinfo=_UTC)
-_LAST_DATE = datetime.datetime.max.replace(tzinfo=_UTC)
+FIRST_DATE = datetime.datetime.min.replace(tzinfo=_UTC)
+LAST_DATE = datetime.datetime.max.replace(tzinfo=_UTC)
 
 
 class Clock(Protocol):
@@ -197,7 +197,7 @@ def nearest_utc(time: datetime.datetime) -> datetime.datetime:
     try:
         return to_utc(time)
     except OverflowError:
-        return _FIRST_DATE if time.year == datetime.MINYEAR else _LAST_DATE
+        return FIRST_DATE if time.year == datetime.MINYEAR else LAST_DATE
 
 
 def shifted(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
@@ -205,7 +205,7 @@ def shifted(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetim
     try:
         return date + by
     except OverflowError:
-        return _LAST_DATE if by > _ZERO else _FIRST_DATE
+        return LAST_DATE if by > _ZERO else FIRST_DATE
 
 
 def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
@@ -213,7 +213,7 @@ def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime
     try:
         return date - by
     except OverflowError:  # also for periods that have no negative, so not shifted()
-        return _FIRST_DATE
+        return FIRST_DATE
 
 
 Moment = datetime.datetime | Reading
