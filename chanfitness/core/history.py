@@ -259,10 +259,15 @@ class History:
 
     def outages(self, start: datetime.timedelta) -> Iterator[tuple[Instant, Instant | None]]:
         """When the peer went and came back, of all kept outages that end after ``start``."""
-        number = self._last_change(start // MICROSECOND) - self._first
-        for gone in range(number + self._was_online(self._first + number), len(self), 2):
+        positions, segments = self._positions, self._segments
+        last = self._last_change(start // MICROSECOND)
+        for gone in range(last + self._was_online(last), len(positions), 2):
+            begun = positions[gone] * MICROSECOND, segments[gone]
             back = gone + 1
-            yield self.instant(gone), self.instant(back) if back < len(self) else None
+            if back < len(positions):
+                yield begun, (positions[back] * MICROSECOND, segments[back])
+            else:
+                yield begun, None
 
     def flush(self, key: bytes | str, everything: bool, end: int) -> HistoryRows:
         """What was not saved yet, of the first ``end`` changes; it then counts as saved."""

@@ -18,6 +18,7 @@ from .saved_state import MICROSECOND
 from .timeline import Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
+_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
 
 
 class Outage(NamedTuple):
@@ -122,20 +123,24 @@ def channel_history(
     for left, back in channel.absent_within(position, at):
         lifetime -= back - left
         uptime -= history.uptime(left, back)
-    spans = [
-        (date(gone), None if back is None else date(back), seen)
+    outages = [
+        _new_tuple(Outage, (date(gone), None if back is None else date(back), seen))
         for gone, back, seen in _seen_outages(channel, history, position, at)
     ]
+    first_began = None
+    if outages and outages[0].start < start:
+        first_began = outages[0].start
+        outages[0] = outages[0]._replace(start=start)
     return ChannelHistory(
         start,
         end,
         lifetime,
         uptime,
         max(end - start - lifetime, _ZERO),  # less where a date is beyond all dates
-        tuple(Outage(max(gone, start), back, seen) for gone, back, seen in spans),
+        tuple(outages),
         known is None,
         *history.thinned(position),
-        spans[0][0] if spans and spans[0][0] < start else None,
+        first_began,
         _unusable(channel, position, at, uptime),
         tuple(
             Outage(max(date(begun), start), end and date(end), seen)
