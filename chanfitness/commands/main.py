@@ -102,8 +102,9 @@ def _open_what_is_closed() -> None:
 
 def _print(printed: Report, form: str) -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    printed = printed._replace(colour=has_colours(sys.stdout))
-    print(printed.render(form, columns), flush=True)
+    text = printed._replace(colour=has_colours(sys.stdout)).render(form, columns)
+    encoding = sys.stdout.encoding or "utf-8"  # which may not have an alias's characters
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _replay(options: argparse.Namespace) -> None:

@@ -3,7 +3,8 @@
 A channel *stands out* if its share is below the *limit*: the lower quartile of the shares of
 all channels that were seen for 28 days at least, less 1.5 times the range between their
 quartiles (Tukey's lower fence). The share is that in which a channel could be used, or that in
-which its peer was online where the former is not known. Pure.
+which its peer was online where the former is not known; so are LAST 7D, that of the last seven
+days, and TREND, which is that less the share of the time before. Pure.
 """
 
 from __future__ import annotations
@@ -62,8 +63,11 @@ def compare(overview: Overview) -> Comparison:
 
 def _share(info: ChannelInfo) -> float:
     """That which is compared, of a channel that was seen."""
-    usable = info.usable_ratio
-    return info.uptime / info.lifetime if usable is None else usable
+    return _good_time(info) / info.lifetime
+
+
+def _good_time(info: ChannelInfo) -> datetime.timedelta:
+    return info.usable if info.knows_unusable else info.uptime
 
 
 def outlying(overview: Overview, *further: Overview) -> list[Row]:
@@ -87,8 +91,18 @@ def _row(number: int, limit: float, overview: Overview, *further: Overview) -> R
     for recent in further:
         assert recent.histories is not None
         of_windows = [recent.histories[number] if each == WEEK else None for each in RECENT]
-        row = row._replace(recent=of_windows, trend=trend(info, recent.channels[number]))
+        row = row._replace(
+            recent=of_windows, trend=trend(info, recent.channels[number], _good_time)
+        )
     return row
+
+
+def _recent_share(row: Row) -> float | None:
+    history = row.recent[RECENT.index(WEEK)]
+    if history is None:
+        return None
+    assert isinstance(row.channel, ChannelInfo)
+    return history.usable_ratio if row.channel.knows_unusable else history.uptime_ratio
 
 
 def back_within(history: ChannelHistory) -> datetime.timedelta | None:
@@ -136,11 +150,12 @@ def _were(count: int) -> str:
 
 
 _SHARES = (SUMS[2], USABLE_SUMS[2])
-_WEEK = RECENT_SHARES[RECENT.index(WEEK)]
 _STATE = PEER_STATE[1]._replace(text=lambda online: "online" if online else "offline now")
 _SEEN = (
     Column("limit_ratio", lambda row: row.limit, "LIMIT"),
-    _WEEK,
+    RECENT_SHARES[RECENT.index(WEEK)]._replace(
+        name="recent_ratio", head="LAST 7D", get=_recent_share
+    ),
     TREND,
     Column(
         "mean_outage_seconds",

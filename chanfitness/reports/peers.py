@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from ..clock import before
@@ -109,18 +110,25 @@ def trends(whole: Channels, recent: Channels) -> dict[Vertex, float]:
     return {peer: change for peer, change in found.items() if change is not None}
 
 
-def trend(whole: ChannelInfo, recent: ChannelInfo) -> float | None:
+def trend(
+    whole: ChannelInfo,
+    recent: ChannelInfo,
+    good_time: Callable[[ChannelInfo], datetime.timedelta] = attrgetter("uptime"),
+) -> float | None:
     """A channel's share online in recent time, less that of the time before.
+
+    None if one of these times was not seen, or is not known.
 
     Args:
         whole: The channel, with its sums of all time.
-        recent: The same, with those of recent time. None is returned if one of the times is not
-            known, or was not seen.
+        recent: The same, with those of recent time.
+        good_time: The time whose share it is, if that is not the uptime.
     """
     lifetime = whole.lifetime - recent.lifetime
-    if recent.uptime_ratio is None or not lifetime:
+    if not recent.lifetime or not lifetime:
         return None
-    return recent.uptime_ratio - (whole.uptime - recent.uptime) / lifetime
+    of_recent = good_time(recent)
+    return of_recent / recent.lifetime - (good_time(whole) - of_recent) / lifetime
 
 
 def change_count(history: ChannelHistory) -> int:

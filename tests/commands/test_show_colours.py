@@ -97,6 +97,15 @@ def test_programs_get_none(form: str, database: str) -> None:
     assert "\x1b" not in on_a_terminal("show", database, form)
 
 
+def test_what_the_output_has_no_character_for_is_escaped(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("show", database, "--peers")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u25bc \\u2212" in done.stdout
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_pipe_gets_none(view: list[str], database: str) -> None:
     assert b"\x1b" not in run("show", database, *view).stdout

@@ -14,9 +14,11 @@ from chanfitness.commands.main import main
 from chanfitness.recording.format import format_time
 from chanfitness.reports.advice import ADVICE
 from chanfitness.reports.formats import report
-from chanfitness.reports.loading import load_database
+from chanfitness.reports.loading import load_windows
+from chanfitness.testing import FakeNode
 
 from ..support.made_up_peers import DAY, HOUR, MadeUpPeer, Span, make_database
+from ..support.persistent_stores import watching
 from ..support.terminal import printed_by, rows_shown
 from ..support.values import START
 
@@ -84,10 +86,12 @@ def test_equals_do_not_stand_out(path: Path) -> None:
 def test_a_channel_that_could_not_be_used_stands_out_though_its_peer_was_online(
     path: Path,
 ) -> None:
-    useless = MadeUpPeer("useless", unusable=[(10 * DAY, 30 * DAY)])
+    useless = MadeUpPeer("useless", unusable=[(10 * DAY, 29 * DAY), (48 * DAY, 49 * DAY)])
     make_database(path, [useless, *regular()], LENGTH)
     (row,) = advised(path)
     assert (row["alias"], row["uptime_ratio"], row["usable_ratio"]) == ("useless", 1, 0.6)
+    assert row["recent_ratio"] == pytest.approx(6 / 7)
+    assert row["trend"] == pytest.approx(6 / 7 - 24 / 43)
     for name in ("mean_outage_seconds", "back_within_seconds", "gone_since", "capacity"):
         assert row[name] is None
 
@@ -95,12 +99,13 @@ def test_a_channel_that_could_not_be_used_stands_out_though_its_peer_was_online(
 def test_where_usable_time_is_not_known_the_time_online_is_compared(path: Path) -> None:
     useless = MadeUpPeer("useless", unusable=[(10 * DAY, 30 * DAY)])
     make_database(path, [useless, away("bad", 21 * DAY), *regular()], LENGTH)
-    loaded = load_database(str(path))
+    loaded, week = load_windows(str(path), [None, *ADVICE.windows])
     unknown = tuple(info._replace(knows_unusable=False) for info in loaded.channels)
-    told = report(ADVICE, loaded._replace(channels=unknown))
+    told = report(ADVICE, loaded._replace(channels=unknown), further=[week])
     rows = told.as_object()["advice"]
     assert isinstance(rows, list)
     assert [(row["alias"], row["usable_ratio"]) for row in rows] == [("bad", None)]
+    assert [row["recent_ratio"] for row in rows] == [1]
     assert "- in USABLE: an older version watched" in told.render("text", None)
 
 
@@ -156,7 +161,7 @@ def test_the_evidence_is_how_it_was_and_how_it_is(path: Path) -> None:
     assert row["mean_outage_seconds"] == pytest.approx(offline.total_seconds() / 11)
     # Ten that are over, in order; the 90th percentile lies a tenth after the ninth.
     assert row["back_within_seconds"] == pytest.approx((9 + 0.1 * (480 - 9)) * 3600)
-    assert row["uptime_ratio_7d"] == pytest.approx(5 / 7)
+    assert row["recent_ratio"] == pytest.approx(5 / 7)
     assert row["trend"] == pytest.approx(5 / 7 - (1 - (offline - 2 * DAY) / (43 * DAY)))
 
 
@@ -166,12 +171,25 @@ def test_one_outage_says_nothing_of_what_is_usual(path: Path) -> None:
     assert (row["mean_outage_seconds"], row["back_within_seconds"]) == (20 * 86400, None)
 
 
+def test_a_history_that_was_not_kept_leaves_the_shares_of_all_time(path: Path) -> None:
+    node = FakeNode()
+    bad, *_ = (node.open_channel(node.new_peer(online=True)) for _ in range(4))
+    with watching(node, path, history=None):
+        node.advance(days=20)
+        node.peer_offline(bad.peer)
+        node.advance(days=20)
+    (row,) = advised(path)
+    assert (row["peer"], row["uptime_ratio"], row["online"]) == (str(bad.peer), 0.5, False)
+    for name in ("recent_ratio", "trend", "mean_outage_seconds", "back_within_seconds"):
+        assert row[name] is None
+
+
 def test_a_person_is_told_that_it_is_no_order_and_that_a_close_would_be_forced(path: Path) -> None:
     gone = MadeUpPeer("gone", offline=[(30 * DAY, 60 * DAY)])
     make_database(path, [gone, *regular()], LENGTH)
     heading, heads, line, verdict, forced = text(path)
     assert heading.startswith("1 outlying channel as of ")
-    assert "STATE  LIFETIME  ONLINE  USABLE   LIMIT     7D" in heads
+    assert "STATE  LIFETIME  ONLINE  USABLE   LIMIT  LAST 7D" in heads
     assert "  offline now  " in line
     assert verdict.startswith("They stand out among this node's channels: 6 channels were seen")
     assert verdict.endswith(NOT_AN_ORDER)
@@ -190,7 +208,7 @@ def test_programs_get_the_same_as_json_and_csv(path: Path) -> None:
     assert list(in_json) == [
         *["channel_point", "peer", "lifetime_seconds", "uptime_ratio", "alias"],
         *["short_channel_id", "usable_ratio", "capacity", "online", "limit_ratio"],
-        *["uptime_ratio_7d", "trend", "mean_outage_seconds", "gone_since", "back_within_seconds"],
+        *["recent_ratio", "trend", "mean_outage_seconds", "gone_since", "back_within_seconds"],
     ]
     assert {name: in_csv[name] for name in in_json} == {
         name: "" if value is None else str(value) for name, value in in_json.items()
