@@ -53,9 +53,13 @@ class Query:
         self._reached = watcher.reached()
 
     def all_channels(self) -> dict[str, object]:
-        """As ``chanfitness replay --json`` with more of each, and whether the node is seen now."""
+        """As ``chanfitness replay --json`` with more of each, the worst first.
+
+        ``sees``: whether the node is seen now. ``blind``: seconds of blind time in all.
+        """
         (overview,) = self._store().get_overviews([None], timeout=self._left())
-        return {**report(RUNNING, overview).as_object(), "sees": overview.sees}
+        seen = {"sees": overview.sees, "blind": overview.blind.total_seconds()}
+        return report(RUNNING, overview).as_object() | seen
 
     def peer(self, text: object) -> dict[str, object]:
         """State, flaps and channels of one peer, by a name of it or of a channel with it."""

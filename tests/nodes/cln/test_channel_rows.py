@@ -46,7 +46,7 @@ def test_rows_have_state_outages_and_blind_time_and_the_worst_is_first(
         tell(wire, "disconnect", {"id": str(BOB)})
         inbox.let_pass(SOME)
         answer = wire.result("chanfitness")
-    assert answer["sees"] is True
+    assert (answer["sees"], answer["blind"]) == (True, 1800.0)
     assert ids(answer) == [str(CHANNEL_3), str(CHANNEL_2), str(CHANNEL_1)]
     rows: list[dict[str, Any]] = answer["channels"]
     gone = format_time(START + 6 * SOME)

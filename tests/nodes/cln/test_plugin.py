@@ -116,6 +116,7 @@ def test_all_channels_are_answered_with_what_replay_prints_and_their_state(
             }
         ],
         "sees": True,
+        "blind": 0.0,
     }
 
 
