@@ -99,8 +99,8 @@ def _add_show(command: argparse.ArgumentParser) -> None:
         "name",
         metavar="NAME",
         nargs="?",
-        help="all of one peer or channel, or its rows alone: an alias, a key, a channel point, a short channel id,"
-        " or the beginning of one",
+        help="all of one peer or channel, or its rows alone: an alias, a key, a channel point,"
+        " a short channel id, or the beginning of one",
     )
     command.add_argument(
         "--window", type=_period, metavar="PERIOD", help="the last 7d (or s, m, h, w) of it only"

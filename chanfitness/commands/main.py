@@ -139,11 +139,11 @@ def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Ite
 
 def _print_screen(screen: Screen) -> None:
     """Print a screen, in ASCII alone if standard output cannot take its characters."""
-    text = screen(False)
+    text, encoding = screen(False), sys.stdout.encoding or "utf-8"
     try:
-        text.encode(sys.stdout.encoding or "utf-8")
+        text.encode(encoding)
     except UnicodeEncodeError:
-        text = screen(True)
+        text = screen(True).encode(encoding, "backslashreplace").decode(encoding)
     print(text, flush=True)
 
 

@@ -19,7 +19,7 @@ from .seen_parts import Part
 
 _ZERO, _MICROSECOND = datetime.timedelta(0), datetime.timedelta(microseconds=1)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_LABEL = 10  # cells between two ticks of an axis, at least
+_LABEL = 11  # cells between two ticks of an axis, at least
 
 
 class Glyphs(NamedTuple):
@@ -161,7 +161,7 @@ def _day(ordinal: int) -> str:
 _UNITS = (
     *(_hours(count) for count in (1, 3, 6, 12)),
     *(_days(count) for count in (1, 2, 7)),
-    *(_months(count) for count in (1, 3, 12, 60, 240, 1200, 12000)),
+    *(_months(count) for count in (1, 3, 12, 24, 60, 240, 1200, 12000)),
 )
 
 

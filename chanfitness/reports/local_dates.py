@@ -18,12 +18,16 @@ def local(moment: datetime.datetime, zone: Zone = None) -> datetime.datetime:
 
 def date_text(moment: datetime.datetime, zone: Zone = None) -> str:
     """Date, time and zone: ``2026-10-25 02:30:00 CEST``."""
-    return f"{local(moment, zone):%Y-%m-%d %H:%M:%S} {zone_name(moment, zone)}"
+    return f"{_naive(moment, zone).isoformat(' ', 'seconds')} {zone_name(moment, zone)}"
 
 
 def minute_text(moment: datetime.datetime, zone: Zone = None) -> str:
     """Date and time to the minute, without the zone."""
-    return f"{local(moment, zone):%Y-%m-%d %H:%M}"
+    return _naive(moment, zone).isoformat(" ", "minutes")
+
+
+def _naive(moment: datetime.datetime, zone: Zone) -> datetime.datetime:
+    return local(moment, zone).replace(tzinfo=None)
 
 
 def zone_name(moment: datetime.datetime, zone: Zone = None) -> str:

@@ -300,15 +300,12 @@ def _without_channels(overview: Overview, named: Named, look: Look) -> list[str]
     """A peer of which no channel is open."""
     states = [_state(info, look) for info in overview.peers]
     facts = [*_names(named), *(fact for state in states for fact in state)]
-    closed = report(CLOSED, overview, look.now)._replace(full=look.full)
+    unnamed = tuple(each._replace(alias=None) for each in overview.closed)  # as the title is
+    closed = report(CLOSED, overview._replace(closed=unnamed), look.now)._replace(full=look.full)
     return [
         title(named.alias, named, look),
         *_facts([*facts, ("as of", as_of_text(overview, look))], look),
         "",
-        *look.wrapped(
-            "No channel of it is open. Those that closed:"
-            if overview.closed
-            else "It has no channel."
-        ),
-        *(closed.text_table(look.columns) if overview.closed else []),
+        *look.wrapped("No channel of it is open. Those that closed:"),
+        *closed.text_table(look.columns),
     ]
