@@ -126,7 +126,7 @@ def _names(named: Named) -> Facts:
 def _state(info: PeerInfo, look: Look) -> Facts:
     state = "online" if info.online else "offline"
     return [
-        ("transport", info.transport or "-"),
+        ("transport", ascii_text(info.transport or "-")),
         ("state", f"{state} since {look.ago(info.since)}"),
     ]
 
