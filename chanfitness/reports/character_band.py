@@ -132,12 +132,15 @@ class _Unit(NamedTuple):
     label: Callable[[int], str]
 
 
-def _hours(count: int) -> _Unit:
-    def label(number: int) -> str:
-        days, hour = divmod(number * count, 24)
-        return f"{hour:02}:00" if hour else _day(days)
+def _minutes(count: int) -> _Unit:
+    def number(at: datetime.datetime) -> int:
+        return ((at.toordinal() * 24 + at.hour) * 60 + at.minute) // count
 
-    return _Unit(lambda at: (at.toordinal() * 24 + at.hour) // count, label)
+    def label(number: int) -> str:
+        days, minutes = divmod(number * count, 24 * 60)
+        return f"{minutes // 60:02}:{minutes % 60:02}" if minutes else _day(days)
+
+    return _Unit(number, label)
 
 
 def _days(count: int) -> _Unit:
@@ -159,7 +162,7 @@ def _day(ordinal: int) -> str:
 
 
 _UNITS = (
-    *(_hours(count) for count in (1, 3, 6, 12)),
+    *(_minutes(count) for count in (1, 5, 15, 60, 180, 360, 720)),
     *(_days(count) for count in (1, 2, 7)),
     *(_months(count) for count in (1, 3, 12, 24, 60, 240, 1200, 12000)),
 )

@@ -138,6 +138,8 @@ def test_dates_stand_where_local_days_begin() -> None:
     ("length", "labels"),
     [
         (MINUTE, ["2 Mar"]),
+        (30 * MINUTE, ["2 Mar", *(f"00:{minute:02}" for minute in range(5, 26, 5))]),
+        (HOUR, ["2 Mar", "00:15", "00:30", "00:45"]),
         (6 * HOUR, ["2 Mar", *(f"{hour:02}:00" for hour in range(1, 6))]),
         (2 * DAY, ["2 Mar", "12:00", "3 Mar", "12:00"]),
         (30 * DAY, ["2 Mar", "9 Mar", "16 Mar", "23 Mar"]),
