@@ -76,10 +76,9 @@ bench: $(VENV)/plottable
 docs: $(VENV)/documentable
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/build
 
-# Tests of what stands on other packages, or is installed beside the code: the rest is the same
-# with any of them.
-BESIDE_OTHERS = tests/alerts tests/commands tests/http tests/nodes tests/reports tests/terminal \
-	tests/web tests/test_exporter.py tests/test_package.py tests/test_testing.py
+# Tests that find whatever a wheel may lack: commands, data files, entry points, extras.
+OF_A_WHEEL = tests/commands tests/web tests/nodes/cln/test_plugin.py tests/test_exporter.py \
+	tests/test_package.py tests/test_testing.py
 
 # The wheel, made from the sdist; its tests are those of the unpacked sdist, which has
 # no package beside them here.
@@ -91,7 +90,7 @@ wheel-test: $(VENV)/testable
 	mkdir .venv-wheel/outside
 	tar -xf dist/*.tar.gz -C .venv-wheel/outside --strip-components=1
 	rm -r .venv-wheel/outside/chanfitness*
-	cd .venv-wheel/outside && ../bin/python -m pytest $(BESIDE_OTHERS)
+	cd .venv-wheel/outside && ../bin/python -m pytest $(OF_A_WHEEL)
 
 # A real one for the tests, which skip what needs it where there is none.
 prometheus:

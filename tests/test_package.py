@@ -30,7 +30,7 @@ def test_each_public_name_is_documented(name: str) -> None:
             assert inspect.getdoc(function), member
 
 
-PAGE = [f"web/page.{kind}" for kind in ("html", "css", "js")]
+PAGE = ["web/page.html", "web/page.css", "web/page.js", "web/live.js"]
 
 
 @pytest.mark.parametrize("file", ["py.typed", "recording/samples/lnd-simnet.jsonl", *PAGE])

@@ -13,7 +13,7 @@ from ..checks import quoted
 from ..periods import OWN_OUTAGE, parse_own_outage, parse_period
 from ..recording.format import parse_time
 
-_OF_A_WINDOW = ("channels", "outages")
+_OF_A_WINDOW = ("channels", "outages", "peers")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -26,6 +26,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.command == "show" and options.window and options.view not in _OF_A_WINDOW:
         parser.error(f"--window does not go with --{options.view}")
+    if options.command == "show" and options.view == "advice" and options.name is not None:
+        parser.error("--advice does not go with a NAME: it compares all channels")
     if options.command == "show" and options.by:
         _check_by(options, parser)
     return options
@@ -112,10 +114,11 @@ def _add_show(command: argparse.ArgumentParser) -> None:
     )
     views = command.add_mutually_exclusive_group()
     for view, what in (
+        ("advice", "the channels that stand out by how little they could be used"),
         ("blind", "the times in which channels were not seen, and why"),
         ("closed", "the channels that closed, with their final figures"),
         ("outages", "each outage of each channel"),
-        ("peers", "the peers, with their flaps"),
+        ("peers", "the peers, offline ones first, and whether they get better or worse"),
     ):
         views.add_argument(f"--{view}", dest="view", action="store_const", const=view, help=what)
     command.add_argument(

@@ -28,14 +28,16 @@ from ..periods import KEPT, outage_settings
 from ..recording.files import lines_of
 from ..recording.recorder import Recorder
 from ..recording.replay import replay
+from ..reports.advice import ADVICE
 from ..reports.event_lines import Lines
 from ..reports.formats import Report, report
-from ..reports.loading import load_database
+from ..reports.loading import load_windows
 from ..reports.naming import find, restricted
 from ..reports.tables import BLIND_SPANS, CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
 from ..storage.reading import back_up
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
+from ..terminal.colours import has_colours
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
@@ -101,7 +103,9 @@ def _open_what_is_closed() -> None:
 
 def _print(printed: Report, form: str) -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(printed.render(form, columns), flush=True)
+    text = printed._replace(colour=has_colours(sys.stdout)).render(form, columns)
+    encoding = sys.stdout.encoding or "utf-8"  # which may not have an alias's characters
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def _replay(options: argparse.Namespace) -> None:
@@ -156,16 +160,19 @@ def _show(options: argparse.Namespace) -> None:
         _print_screen(screen)
         return
     table = _VIEWS[options.view]
-    overview = load_database(
+    overview, *further = load_windows(
         options.path,
-        options.window,
-        histories=table in (CHANNELS, OUTAGES),
+        [options.window, *table.windows],
+        histories=table in (ADVICE, CHANNELS, OUTAGES, PEERS),
         closed=table is CLOSED or options.name is not None,
     )
     if options.name is not None:
         with _bad_values_named():
-            overview = restricted(overview, find(options.name, overview))
-    printed = report(table, overview, SystemClock().now())._replace(full=options.full)
+            named = find(options.name, overview)
+        if table is PEERS:  # the figures of a peer are those of all its channels
+            named = named._replace(channel_point=None)
+        overview = restricted(overview, named)
+    printed = report(table, overview, SystemClock().now(), further)._replace(full=options.full)
     _print(printed.limited(options.limit), options.format)
 
 
@@ -297,6 +304,7 @@ def _bad_values_named() -> Iterator[None]:
 
 
 _VIEWS = {
+    "advice": ADVICE,
     "blind": BLIND_SPANS,
     "channels": CHANNELS,
     "closed": CLOSED,

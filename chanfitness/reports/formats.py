@@ -74,7 +74,8 @@ class Report(NamedTuple):
     """Rows of a table, as of the moment of a snapshot.
 
     ``now``: the present, if that is later. ``more``: how many rows are left out at the end.
-    ``full``: whether names are whole in text.
+    ``full``: whether names are whole in text. ``further``: the snapshots over the table's
+    ``windows``. ``colour``: whether text is coloured.
     """
 
     table: Table
@@ -83,6 +84,8 @@ class Report(NamedTuple):
     now: datetime.datetime | None = None
     more: int = 0
     full: bool = False
+    further: Sequence[Overview] = ()
+    colour: bool = False
 
     def limited(self, count: int | None) -> Report:
         """The first ``count`` rows of it; None: all."""
@@ -119,7 +122,16 @@ class Report(NamedTuple):
         rows = [[text_cell(column, row, now) for column in columns] for row in self.rows]
         heads = [column.head for column in columns]
         spare = [number for number, name in enumerate(names) if self._is_spare(name)]
-        return table([heads, *rows], width, [name.cut for name in names], spare)
+        return table(
+            [heads, *rows], width, [name.cut for name in names], spare, self._colours(columns)
+        )
+
+    def _colours(self, columns: Sequence[Column]) -> list[list[str]] | None:
+        """That of each cell; the heads have none."""
+        if not self.colour:
+            return None
+        rows = ([column.colour(row, column.get(row)) for column in columns] for row in self.rows)
+        return [[""] * len(columns), *rows]
 
     def _names(self) -> list[Column]:
         """The columns of names, but those that no row has; the last one names each."""
@@ -151,7 +163,7 @@ class Report(NamedTuple):
         heading = f"{count} {noun} as of {format_time(self.overview.as_of)}{self._warning()}"
         lines = self.text_table(width) if self.rows else []
         skipped = [f"... and {self.more} more"] if self.more else []
-        notes = [*skipped, *self.table.notes(self.overview)]
+        notes = [*skipped, *self.table.notes(self.overview, *self.further)]
         below = [line for note in notes for line in _wrapped(note, width)]
         return "\n".join([*_wrapped(heading, width), *lines, *below])
 
@@ -178,9 +190,15 @@ def _wrapped(text: str, width: int | None) -> list[str]:
     return [text] if width is None else textwrap.wrap(text, width, break_long_words=False)
 
 
-def report(table: Table, overview: Overview, now: datetime.datetime | None = None) -> Report:
+def report(
+    table: Table,
+    overview: Overview,
+    now: datetime.datetime | None = None,
+    further: Sequence[Overview] = (),
+) -> Report:
     """The rows of a table, of a snapshot, wherever that is from.
 
-    ``now``: the present, from which the ages of what a database remembers count.
+    ``now``: the present, from which the ages of what a database remembers count. ``further``:
+    the snapshots over the table's ``windows``; without them, what they tell is not known.
     """
-    return Report(table, overview, table.rows(overview), now)
+    return Report(table, overview, table.rows(overview, *further), now, further=further)

@@ -9,11 +9,17 @@ _UNKNOWN_USABLE = (
 )
 
 
-def partial_rows(overview: Overview) -> list[str]:
-    """That figures are not of all the time that was asked for, where that is so."""
+def partial_rows(overview: Overview, *further: Overview) -> list[str]:
+    """That figures are not of all the time that was asked for, where that is so.
+
+    ``further``: snapshots over other windows, of which figures are shown as well.
+    """
     histories = overview.histories or ()
+    of_windows = [each.histories or () for each in further if each.window is not None]
     notes = []
-    if not all(history is None or history.complete for history in histories):
+    if not all(
+        history is None or history.complete for each in (histories, *of_windows) for history in each
+    ):
         notes.append(
             "* not of all that time: what was before is not known (--json says since when)"
         )

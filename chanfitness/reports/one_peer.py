@@ -11,16 +11,15 @@ from ..core.history_window import ChannelHistory
 from ..core.overview import ClosedChannel, Overview
 from ..core.peerlog import PeerInfo
 from ..terminal.cells import one_width, padded
-from ..terminal.formatting import duration, percentage, short_alias, short_key, table
+from ..terminal.formatting import duration, percentage, points, short_alias, short_key, table
 from .character_band import BLOCKS, PLAIN, axis_text, band_text, legend
 from .formats import report, text_cell
 from .local_dates import Zone, date_text, minute_text, zone_name
 from .naming import Named
-from .peer_ranges import Range, band_of, range_of_band, ranges, trend
+from .peer_ranges import Range, band_of, range_of_band, ranges, trend_of
 from .tables import CHANNELS, CLOSED, NAMES, SHORT_ID, Column
 
 _NEWEST = 10  # outages
-_ARROWS = {"better": "\u2197", "as before": "\u2192", "worse": "\u2198"}
 _COLUMNS = 80  # where there is no terminal
 
 
@@ -88,7 +87,7 @@ def _with_channels(found: Sequence[Range], named: Named, look: Look) -> list[str
         notes.append("usable is that of its channel which could be used least")
     return [
         title(info.alias, named, look),
-        *_facts([*_names(named), *_state(info, look), *_life(info, whole, look)], look),
+        *_facts([*_names(named), *_state(info, look), *_life(whole, look)], look),
         "",
         *_figures(found, look),
         "",
@@ -131,12 +130,14 @@ def _state(info: PeerInfo, look: Look) -> Facts:
     ]
 
 
-def _life(info: PeerInfo, whole: Range, look: Look) -> Facts:
-    last_seen = CHANNELS.rows(whole.overview)[0].last_seen
+def _life(whole: Range, look: Look) -> Facts:
+    """``whole``: of all time, or of the window that was asked for."""
+    (row,) = (row for row in CHANNELS.rows(whole.overview) if row.channel == whole.first)
+    flaps = text_cell(_OF_CHANNELS["flap_count"], row, look.now)
     return [
-        ("last seen", "-" if last_seen is None else look.ago(last_seen)),
+        ("last seen", "-" if row.last_seen is None else look.ago(row.last_seen)),
         ("seen for", _seen_for(whole, look)),
-        ("flaps", f"{info.flap_count} (old ones count less)"),
+        ("flaps", flaps if whole.overview.window else f"{flaps} (old ones count less)"),
         ("as of", as_of_text(whole.overview, look)),
     ]
 
@@ -176,7 +177,7 @@ def _figures(found: Sequence[Range], look: Look) -> list[str]:
     rows = [["", *(each.name for each in found)]]
     rows += [[name, *(_marked(text(each), each) for each in found)] for name, text in _FIGURES]
     lines = table(rows, look.columns, [None])
-    return [*lines, *look.wrapped(_trend_text(trend(found), look), "trend    ")]
+    return [*lines, *look.wrapped(_trend_text(trend_of(found), look), "trend    ")]
 
 
 def _period_of(period: datetime.timedelta | None) -> str:
@@ -190,12 +191,10 @@ def _marked(figure: str, of: Range) -> str:
 def _trend_text(change: float | None, look: Look) -> str:
     if change is None:
         return "- (it takes time before the last 7 days)"
-    points = round(100 * change, 2)
-    word = "better" if points > 0 else "worse" if points < 0 else "as before"
-    arrow = "" if look.plain else f"{_ARROWS[word]} "
-    return (
-        f"{arrow}{word}: {points or 0.0:+.2f} points online, the last 7 days less the time before"
-    )
+    shown = f"{100 * change:+.2f}" if look.plain else points(change)
+    word = "better" if change > 0 else "worse"
+    how = word if round(100 * change, 2) else "as before"
+    return f"{shown} points, {how}: online in the last 7 days, less the time before"
 
 
 # Channels.

@@ -1,8 +1,7 @@
 """Figures of one peer, or channel, over ranges of time, and what its band shows.
 
-Pure. The rules are those of the page: all channels of a peer share its outages, each clipped
-to its life, so a peer's figures are those of its channel that opened first; its share usable
-is the lowest of its channels.
+Pure. The rules are those of :mod:`chanfitness.reports.peers`; here a channel may stand for
+itself alone, and then all figures are its own.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from ..core.history_window import ChannelHistory
 from ..core.overview import Overview
 from ..core.peerlog import PeerInfo
 from .character_band import Band
+from .peers import RECENT, opening_dates, trend, usable_ratio
 from .seen_parts import Part, concerning, merged, seen_parts
 from .tables import SHORTEST_UNUSABLE
 
-DAY = datetime.timedelta(days=1)
-WINDOWS = {"1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+WINDOWS = {f"{window.days}d": window for window in RECENT}
 ALL = "all"
 _RECENT, _OF_BAND = "7d", "30d"
 _LEAST_AXIS = datetime.timedelta(minutes=1)
@@ -64,8 +63,7 @@ class Range(NamedTuple):
     @property
     def usable_ratio(self) -> float | None:
         """The lowest share usable of the channels."""
-        ratios = [info.usable_ratio for info, _ in self.channels]
-        return min((each for each in ratios if each is not None), default=None)
+        return usable_ratio([info for info, _ in self.channels])
 
     @property
     def is_partial(self) -> bool:
@@ -77,7 +75,10 @@ class Range(NamedTuple):
 def ranges(overviews: Mapping[str, Overview]) -> list[Range]:
     """The figures of snapshots of one peer, or channel, over each of :func:`windows`."""
     *_, whole = overviews.values()
-    order = sorted(range(len(whole.channels)), key=lambda number: _opened(whole, number))
+    opened = opening_dates(whole)
+    order = sorted(
+        range(len(whole.channels)), key=lambda number: opened[whole.channels[number].channel_point]
+    )
     return [
         Range(name, each, [(each.channels[number], _histories(each)[number]) for number in order])
         for name, each in overviews.items()
@@ -89,22 +90,10 @@ def _histories(overview: Overview) -> Sequence[ChannelHistory | None]:
     return overview.histories
 
 
-def _opened(overview: Overview, number: int) -> datetime.datetime:
-    """When a channel was known first, as far as is known."""
-    history = _histories(overview)[number]
-    if history is not None:
-        return history.start
-    return before(overview.as_of, overview.channels[number].lifetime)
-
-
-def trend(found: Sequence[Range]) -> float | None:
-    """The share online of the last seven days, less that of the time before; None: not known."""
-    recent = next((each.first for each in found[:-1] if each.name == _RECENT), None)
-    whole = found[-1].first
-    if recent is None or recent.uptime_ratio is None or recent.lifetime == whole.lifetime:
-        return None
-    earlier = (whole.uptime - recent.uptime) / (whole.lifetime - recent.lifetime)
-    return recent.uptime_ratio - earlier
+def trend_of(found: Sequence[Range]) -> float | None:
+    """The trend of the last of these ranges; None: not known."""
+    recent = {each.name: each.first for each in found[:-1]}.get(_RECENT)
+    return None if recent is None else trend(found[-1].first, recent)
 
 
 # The band.

@@ -11,18 +11,23 @@ columns. Their heads in text:
 - USABLE: the share in which the channel could be used, too; "-" if that is not known.
 - STATE: whether the peer is online now; of a channel, "inactive" if the peer is online and
   the channel cannot be used.
+- FLAPS: how often the peer's state changed. Of a window, how often it did within it; else of
+  all time, old changes counting less, as in lnd.
+- 1D, 7D, 30D: the peer's share online of that time before the snapshot.
+- TREND: its share online of the last seven days less that of the time before, in percentage
+  points.
 - TRANSPORT: how this node reaches the peer.
 - NOTE: "unseen" of a channel that was found missing, and no event told that it closed.
 
 Programs get all of them; a person gets the names first, with keys cut, and the columns
 that have a head. A column for a new figure is one :class:`Column`, in each list in which it
-is to be.
+is to be. A peer's shares are those of :mod:`chanfitness.reports.peers`.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core.blind_spans import BlindSpan
@@ -30,9 +35,21 @@ from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
 from ..core.overview import ClosedChannel, Overview
 from ..core.peerlog import PeerInfo
+from ..core.windows import Window
 from ..terminal.cells import cut_end
-from ..terminal.formatting import Cut, cut, cut_point, short_alias, short_key, short_point
+from ..terminal.colours import RED, YELLOW, share_colour
+from ..terminal.formatting import Cut, cut, cut_point, points, short_alias, short_key, short_point
+from ..wire import OutPoint
 from .notes import partial_rows, unknown_usable, unknown_usable_of_closed, unlisted_outages
+from .peers import (
+    RECENT,
+    PeerFigures,
+    badness,
+    change_count,
+    online_ratio,
+    peer_figures,
+    usable_ratio,
+)
 
 SHORTEST_UNUSABLE = datetime.timedelta(seconds=1)
 """Shorter spans are not shown: each reconnect has some milliseconds before it is active."""
@@ -43,7 +60,10 @@ class Row(NamedTuple):
 
     ``counted_outages``: how many the channel's peer had. ``last_seen``: when the peer was
     seen online last, which may be the moment of the snapshot. ``is_of_window``: whether the
-    sums of ``channel`` are to be those of a window's ``history``.
+    sums of ``channel`` are to be those of a window's ``history``. ``channels``: the peer's,
+    the first to open first. ``recent`` and ``trend``: see
+    :class:`~chanfitness.reports.peers.PeerFigures`. ``limit``: the share that the channel's is
+    below.
     """
 
     channel: ChannelInfo | ClosedChannel | ChannelHistory | None = None
@@ -54,11 +74,23 @@ class Row(NamedTuple):
     last_seen: datetime.datetime | None = None
     is_of_window: bool = False
     blind: BlindSpan | None = None
+    channels: Sequence[ChannelInfo] = ()
+    recent: Sequence[ChannelHistory | None] = PeerFigures().recent
+    trend: float | None = None
+    limit: float | None = None
 
     @property
     def outages(self) -> int | None:
         """How many outages there were; None if that is not known."""
         return self.counted_outages if self.history is None else self.history.outage_count
+
+    @property
+    def flaps(self) -> int | None:
+        """How often the peer's state changed: in a window, or in all as lnd counts it."""
+        if self.is_of_window:
+            return None if self.history is None else change_count(self.history)
+        assert self.peer is not None
+        return self.peer.flap_count
 
     @property
     def alias(self) -> str | None:
@@ -98,7 +130,8 @@ class Column(NamedTuple):
     ``text``: how a person reads a value that is known; None: as its type is read
     (see :mod:`chanfitness.reports.formats`). ``frame``: what a person reads around a value
     that is known, as a format. ``cut``: cuts a name where a terminal is narrow; None: it is
-    not cut.
+    not cut. ``colour``: that of the row's value on a terminal (see
+    :mod:`chanfitness.terminal.colours`).
     """
 
     name: str
@@ -107,6 +140,7 @@ class Column(NamedTuple):
     text: Callable[[Any], str] | None = None
     frame: Callable[[Any], str] = lambda row: "{}"
     cut: Cut | None = None
+    colour: Callable[[Any, Any], str] = lambda row, value: ""
 
     def whole(self) -> Column:
         """The same name, not cut."""
@@ -119,16 +153,18 @@ class Table(NamedTuple):
     ``kind``: what JSON calls the rows. ``noun``: what a person calls one. ``rows``:
     those of a snapshot. ``shown``: the columns of text, in its order; empty: those that have a
     head. The first ``names`` of them name what a row is about. ``notes``: what a person has
-    to know of the figures of a snapshot besides.
+    to know of the figures of a snapshot besides. ``windows``: over which snapshots are wanted
+    beside the one that was asked for; rows and notes are made of them all.
     """
 
     kind: str
     noun: str
     columns: Sequence[Column]
-    rows: Callable[[Overview], list[Row]]
+    rows: Callable[..., list[Row]]
     names: int = 2
-    notes: Callable[[Overview], list[str]] = lambda overview: []
+    notes: Callable[..., list[str]] = lambda overview: []
     shown: Sequence[Column] = ()
+    windows: Sequence[Window] = ()
 
     @property
     def text_columns(self) -> Sequence[Column]:
@@ -146,6 +182,18 @@ def _marked_sum(row: Row) -> str:
 
 def _marked(row: Row) -> str:
     return "{}*" if row.is_partial else "{}"
+
+
+def _of_share(_: Row, ratio: float | None) -> str:
+    return share_colour(ratio)
+
+
+def _of_state(_: Row, state: object) -> str:
+    return {False: RED, "offline": RED, "inactive": YELLOW}.get(state, "")
+
+
+def _of_peer_state(row: Row, _: object) -> str:
+    return "" if row.peer is None or row.peer.online else RED
 
 
 def _unseen(unseen: bool) -> str:
@@ -174,9 +222,21 @@ _ALL_NAMES = (ALIAS, SHORT_ID, *NAMES)
 _LIFETIME = Column(
     "lifetime_seconds", lambda row: row.channel.lifetime, "LIFETIME", frame=_marked_sum
 )
-_ONLINE = Column("uptime_ratio", lambda row: row.channel.uptime_ratio, "ONLINE", frame=_marked_sum)
-_USABLE = Column("usable_ratio", lambda row: row.channel.usable_ratio, "USABLE", frame=_marked_sum)
-_STATE = Column("online", lambda row: row.peer.online, "STATE", _state)
+_ONLINE = Column(
+    "uptime_ratio",
+    lambda row: row.channel.uptime_ratio,
+    "ONLINE",
+    frame=_marked_sum,
+    colour=_of_share,
+)
+_USABLE = Column(
+    "usable_ratio",
+    lambda row: row.channel.usable_ratio,
+    "USABLE",
+    frame=_marked_sum,
+    colour=_of_share,
+)
+_STATE = Column("online", lambda row: row.peer.online, "STATE", _state, colour=_of_state)
 _CHANNEL_STATE = _STATE._replace(get=lambda row: row.state, text=None)
 _OUTAGES = Column("outages", lambda row: row.outages, "OUTAGES", frame=_marked)
 _LONGEST = Column(
@@ -185,8 +245,8 @@ _LONGEST = Column(
     "LONGEST",
     frame=_marked,
 )
-_FLAPS = Column("flap_count", lambda row: row.peer.flap_count, "FLAPS")
-_LAST_SEEN = Column("last_seen", lambda row: row.last_seen, "LAST SEEN")
+_FLAPS = Column("flap_count", lambda row: row.flaps, "FLAPS", frame=_marked_sum)
+_LAST_SEEN = Column("last_seen", lambda row: row.last_seen, "LAST SEEN", colour=_of_peer_state)
 _SINCE = Column("since", lambda row: row.history and row.history.start)
 _TRANSPORT = Column("transport", lambda row: row.peer.transport, "TRANSPORT")
 
@@ -200,13 +260,16 @@ USABLE_SUMS = (
     Column("unusable_seconds", lambda row: row.channel.unusable),
     _USABLE,
 )
+CAPACITY = Column(
+    "capacity", lambda row: row.channel.capacity, "CAPACITY", lambda satoshi: f"{satoshi:,} sat"
+)
 _DESCRIPTION = (
     ALIAS,
     SHORT_ID,
     _TRANSPORT,
     Column("active", lambda row: row.channel.active),
     *USABLE_SUMS,
-    Column("capacity", lambda row: row.channel.capacity),
+    CAPACITY,
     Column("private", lambda row: row.channel.private),
 )
 COMPLETE = Column("complete", lambda row: not row.is_partial)
@@ -231,6 +294,30 @@ PEER_STATE = (
     Column("last_flap", lambda row: row.peer.last_flap, "LAST FLAP"),
 )
 PEER_DESCRIPTION = (ALIAS, _TRANSPORT)
+_, _, _STATE_SINCE, _, LAST_FLAP = PEER_STATE
+_PEER_FIGURES = (
+    _ONLINE._replace(get=lambda row: online_ratio(row.channels)),
+    _USABLE._replace(get=lambda row: usable_ratio(row.channels)),
+    _OUTAGES,
+    _LONGEST,
+    _FLAPS,
+)
+
+
+def _recent_share(number: int) -> Column:
+    """The share online of one of ``RECENT``."""
+    days = f"{RECENT[number].days}d"
+    return Column(
+        f"uptime_ratio_{days}",
+        lambda row: row.recent[number] and row.recent[number].uptime_ratio,
+        days.upper(),
+        frame=lambda row: "{}" if row.recent[number].complete else "{}*",
+        colour=_of_share,
+    )
+
+
+RECENT_SHARES = tuple(map(_recent_share, range(len(RECENT))))
+TREND = Column("trend", lambda row: row.trend, "TREND", points)
 _CHANNEL_COUNT = Column("channels", lambda row: len(row.peer.channels), "CHANNELS")
 _CLOSE = (
     Column("closed", lambda row: row.channel.closed, "CLOSED"),
@@ -286,10 +373,38 @@ def _outages(overview: Overview) -> list[Row]:
     ]
 
 
-def _peers(overview: Overview) -> list[Row]:
-    """Those that flap most first."""
-    infos = sorted(overview.peers, key=lambda info: -info.flap_count)
-    return [Row(peer=info) for info in infos]
+def _peers(overview: Overview, *further: Overview) -> list[Row]:
+    """The offline ones first, and the worst of each; those without a channel last."""
+    figures = peer_figures(overview, further)
+    points = [info.channel_point for info in overview.channels]
+    outages = dict(zip(points, overview.outages or (), strict=False))
+    rows = [_peer(info, figures.get(info.peer), outages, overview) for info in overview.peers]
+    return sorted(rows, key=_peer_badness)
+
+
+def _peer(
+    info: PeerInfo,
+    figures: PeerFigures | None,
+    outages: Mapping[OutPoint, int],
+    overview: Overview,
+) -> Row:
+    if figures is None:
+        return Row(peer=info, is_of_window=overview.window is not None)
+    (first, history), *_ = figures.channels
+    return Row(
+        peer=info,
+        history=history,
+        counted_outages=outages.get(first.channel_point),
+        is_of_window=overview.window is not None,
+        channels=[channel for channel, _ in figures.channels],
+        recent=figures.recent,
+        trend=figures.trend,
+    )
+
+
+def _peer_badness(row: Row) -> tuple[object, ...]:
+    assert row.peer is not None
+    return not row.channels, row.peer.online, badness(row.channels)
 
 
 def _closed(overview: Overview) -> list[Row]:
@@ -343,10 +458,34 @@ OUTAGES = Table(
 PEERS = Table(
     "peers",
     "peer",
-    [*PEER_STATE, _CHANNEL_COUNT, *PEER_DESCRIPTION],
+    [
+        _PEER,
+        *PEER_DESCRIPTION,
+        _STATE,
+        _STATE_SINCE,
+        *_PEER_FIGURES,
+        _CHANNEL_COUNT,
+        LAST_FLAP,
+        *RECENT_SHARES,
+        TREND,
+        COMPLETE,
+        _SINCE._replace(name="figures_since"),
+    ],
     _peers,
     2,
-    shown=[ALIAS, *PEER_STATE, _CHANNEL_COUNT, _TRANSPORT],
+    lambda overview, *further: partial_rows(overview, *further) + unknown_usable(overview),
+    [
+        ALIAS,
+        _PEER,
+        _TRANSPORT,
+        _STATE,
+        _STATE_SINCE,
+        *_PEER_FIGURES,
+        *RECENT_SHARES,
+        TREND,
+        _CHANNEL_COUNT,
+    ],
+    (*RECENT, None),
 )
 CLOSED = Table(
     "closed_channels",

@@ -13,6 +13,7 @@ from itertools import accumulate, takewhile
 from wcwidth import iter_graphemes, wcswidth
 
 from ..checks import printable
+from .colours import coloured
 
 _ELLIPSIS = "..."
 _FLAG = "[\U0001f1e6-\U0001f1ff]"  # two of these are a flag
@@ -37,9 +38,10 @@ def width(text: str) -> int:
     return len(text) if text.isascii() else wcswidth(text)
 
 
-def padded(text: str, cells: int, *, left: bool = True) -> str:
-    """``text`` at the left or right of so many cells."""
+def padded(text: str, cells: int, *, left: bool = True, colour: str = "") -> str:
+    """``text`` at the left or right of so many cells; ``colour``: see :mod:`.colours`."""
     blank = " " * (cells - width(text))
+    text = coloured(text, colour)
     return text + blank if left else blank + text
 
 

@@ -44,35 +44,45 @@ def percentage(ratio: float | None) -> str:
     return f"{whole}.{hundredths:02}%" if whole < 100 or ratio == 1 else "99.99%"
 
 
+def points(ratio: float) -> str:
+    """A difference of shares in percentage points, with a sign that is a shape."""
+    points = f"{abs(ratio) * 100:.2f}"
+    if points == "0.00":
+        return "= 0.00"
+    return f"\u25b2 +{points}" if ratio > 0 else f"\u25bc \u2212{points}"
+
+
 def table(
     rows: Sequence[Sequence[str]],
     columns: int | None,
     cuts: Sequence[Cut | None],
     spare: Collection[int] = (),
+    colours: Sequence[Sequence[str]] | None = None,
 ) -> list[str]:
     """The lines of a table that fits ``columns``; None: as wide as it has to be.
 
     The first row has the heads. The first cells of each are names, as many as ``cuts``. Where
     a line has no room for a row, names are cut, each by its own (None: it is not), those with
     the numbers ``spare`` are left out, or at last each row is as many lines as it takes: no
-    figure is cut or left out.
+    figure is cut or left out. ``colours``: that of each cell.
     """
+    colours = colours or [[""] * len(row) for row in rows]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     every = list(range(len(widths)))
     if columns is None:
-        return _lines(rows, [every], widths, cuts)
+        return _lines(rows, [every], widths, cuts, colours)
     needed = [number for number in every if number not in spare]
     for line in (every, needed):
         narrowed = _narrowed(line, columns, widths, cuts)
         if narrowed and (line == every or _are_told_apart(rows, narrowed[0], cuts[0])):
-            return _lines(rows, [line], narrowed, cuts)
+            return _lines(rows, [line], narrowed, cuts, colours)
     least = [_LEAST if cuts[0] else widths[0], *widths[1:]]
     below = columns - len(_INDENT)
     broken = _broken(every[: len(cuts)], columns, below, least)
     rest = _needed(broken[0][1:], widths) + len(_GAP) if broken[0][1:] else 0
     widths[0] = min(max(columns - rest, least[0]), widths[0])
     broken += _broken(every[len(cuts) :], below, below, widths)
-    return _lines(rows, broken, widths, cuts)
+    return _lines(rows, broken, widths, cuts, colours)
 
 
 def _needed(numbers: Sequence[int], widths: Sequence[int]) -> int:
@@ -121,6 +131,7 @@ def _lines(
     lines: Sequence[Sequence[int]],
     widths: Sequence[int],
     cuts: Sequence[Cut | None],
+    colours: Sequence[Sequence[str]],
 ) -> list[str]:
     """Each row as ``lines`` of the columns with these numbers."""
     names = len(cuts)
@@ -136,9 +147,10 @@ def _lines(
     return [
         (_INDENT if line_number else "")
         + _GAP.join(
-            padded(row[number], widths[number], left=number < names) for number in line
+            padded(row[number], widths[number], left=number < names, colour=of_row[number])
+            for number in line
         ).rstrip()
-        for row in [heads, *fitted]
+        for row, of_row in zip([heads, *fitted], colours, strict=True)
         for line_number, line in enumerate(lines)
     ]
 

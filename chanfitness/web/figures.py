@@ -1,15 +1,13 @@
 """Figures of the page, by range and peer, made of the snapshots that are its source.
 
-Pure. All channels of a peer share its outages, each clipped to its life. So a peer's
-figures, and its band, are those of its channel that opened first: the band spans from that
-opening (or the range's beginning, if that is later), and the seconds offline in it are
-those of that channel's history.
+Pure. A peer's figures are those of :mod:`chanfitness.reports.peers`, and its band is that of
+its channel that opened first: the band spans from that opening (or the range's beginning, if
+that is later), and the seconds offline in it are those of that channel's history.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,11 +18,20 @@ from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
 from ..core.overview import Overview
 from ..core.peerlog import PeerInfo
+from ..reports.peers import (
+    RECENT,
+    Channels,
+    badness,
+    channels_by_peer,
+    online_ratio,
+    opening_dates,
+    trends,
+    usable_ratio,
+)
 from ..terminal.formatting import cut, cut_point
-from ..wire import OutPoint, Vertex
+from ..wire import Vertex
 
-DAY = datetime.timedelta(days=1)
-WINDOWS = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+WINDOWS = dict(zip(("24h", "7d", "30d"), RECENT, strict=True))
 ALL = "all"
 _RECENT = "7d"  # which the trend compares with the time before
 _NOTABLE = datetime.timedelta(seconds=1)  # each reconnect has some milliseconds of unusable time
@@ -69,19 +76,21 @@ class PeerFigures(NamedTuple):
     @property
     def online_ratio(self) -> float | None:
         """The share of its time in which it was online."""
-        return self.channels[0].info.uptime_ratio
+        return online_ratio(self._infos)
 
     @property
     def usable_ratio(self) -> float | None:
         """The lowest share usable of its channels."""
-        ratios = [each.info.usable_ratio for each in self.channels]
-        return min((each for each in ratios if each is not None), default=None)
+        return usable_ratio(self._infos)
 
     @property
     def badness(self) -> tuple[object, ...]:
         """Its place in the order of peers, the worst first."""
-        online, usable = self.online_ratio, self.usable_ratio
-        return online is None, online, usable is None, usable, self.number
+        return *badness(self._infos), self.number
+
+    @property
+    def _infos(self) -> list[ChannelInfo]:
+        return [each.info for each in self.channels]
 
 
 class RangeFigures(NamedTuple):
@@ -123,11 +132,11 @@ def page_figures(
     ``redact``: letters stand for aliases, keys and short ids.
     """
     whole = overviews[ALL]
-    opened = {pair[0].channel_point: _opened(whole, *pair) for pair in _pairs(whole)}
+    opened = opening_dates(whole)
     known_from = min(opened.values(), default=whole.as_of)
     naming = _Redacted(whole) if redact else _Naming()
-    channels = {name: _channels(each, opened) for name, each in overviews.items()}
-    trends = _trends(channels[ALL], channels.get(_RECENT, {}))
+    channels = {name: channels_by_peer(each, opened) for name, each in overviews.items()}
+    changes = trends(channels[ALL], channels.get(_RECENT, {}))
     return PageFigures(
         whole.as_of,
         whole.sees,
@@ -142,39 +151,17 @@ def page_figures(
                 min(known_from, before(each.as_of, _LEAST_AXIS))
                 if each.window is None
                 else before(each.as_of, max(each.window, _LEAST_AXIS)),
-                sorted(_peers(each, channels[name], naming, trends), key=lambda peer: peer.badness),
+                sorted(
+                    _peers(each, channels[name], naming, changes), key=lambda peer: peer.badness
+                ),
             )
             for name, each in overviews.items()
         ],
     )
 
 
-_Pair = tuple[ChannelInfo, ChannelHistory | None]
-_Channels = dict[Vertex, list[_Pair]]
-
-
-def _pairs(overview: Overview) -> Iterator[_Pair]:
-    assert overview.histories is not None
-    return zip(overview.channels, overview.histories, strict=True)
-
-
-def _opened(
-    overview: Overview, info: ChannelInfo, history: ChannelHistory | None
-) -> datetime.datetime:
-    """When a channel was known first, as far as is known."""
-    return before(overview.as_of, info.lifetime) if history is None else history.start
-
-
-def _channels(overview: Overview, opened: Mapping[OutPoint, datetime.datetime]) -> _Channels:
-    """Each peer's channels, the first to open first."""
-    channels: _Channels = defaultdict(list)
-    for info, history in sorted(_pairs(overview), key=lambda pair: opened[pair[0].channel_point]):
-        channels[info.peer].append((info, history))
-    return channels
-
-
 def _peers(
-    overview: Overview, channels: _Channels, naming: _Naming, trends: Mapping[Vertex, float]
+    overview: Overview, channels: Channels, naming: _Naming, changes: Mapping[Vertex, float]
 ) -> Iterator[PeerFigures]:
     """Those that have a channel."""
     with_channels = (info for info in overview.peers if info.peer in channels)
@@ -190,19 +177,8 @@ def _peers(
                 ChannelFigures(naming.channel(key, place, channel), channel, history)
                 for place, (channel, history) in enumerate(channels[info.peer], 1)
             ],
-            trends.get(info.peer),
+            changes.get(info.peer),
         )
-
-
-def _trends(whole: _Channels, recent: _Channels) -> dict[Vertex, float]:
-    """Of each peer, as far as there was time before."""
-    trends = {}
-    for peer, ((last, _), *_) in recent.items():
-        info, _ = whole[peer][0]
-        lifetime = info.lifetime - last.lifetime
-        if last.uptime_ratio is not None and lifetime:
-            trends[peer] = last.uptime_ratio - (info.uptime - last.uptime) / lifetime
-    return trends
 
 
 class _Naming:

@@ -16,7 +16,7 @@ from importlib import resources
 from .. import __version__
 from ..checks import extra, printable
 from ..core.blind_spans import BlindSpan
-from ..terminal.formatting import duration, percentage
+from ..terminal.formatting import duration, percentage, points
 from .figures import PageFigures
 from .local_time import LocalTime
 from .views import WORST, RangeView, peer_entries, range_views
@@ -135,7 +135,7 @@ def _environment(time: LocalTime) -> Environment:
         "duration": duration,
         "share": percentage,
         "seconds": exact_seconds,
-        "points": _points,
+        "points": points,
         "local": time.text,
         "zone": time.name,
         "utc": lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC",
@@ -153,14 +153,6 @@ def exact_seconds(period: datetime.timedelta) -> str:
 
 def _cause(span: BlindSpan) -> str:
     return printable(_CAUSES.get(span.cause) or str(span.cause))
-
-
-def _points(ratio: float) -> str:
-    """A difference of shares in percentage points, with a sign that is a shape."""
-    points = f"{abs(ratio) * 100:.2f}"
-    if points == "0.00":
-        return "= 0.00"
-    return f"\u25b2 +{points}" if ratio > 0 else f"\u25bc \u2212{points}"
 
 
 def _blind_within(

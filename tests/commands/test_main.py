@@ -21,6 +21,7 @@ from chanfitness.commands.main import main
 from chanfitness.recording.format import format_event
 
 from ..support.terminal import COMMAND, TIMEOUT, Terminal, run, start
+from ..support.terminal_screen import uncoloured
 from ..support.values import ALICE, BOB, CAROL, CHANNEL_1, SECOND, START
 
 RECORDING = str(resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl")
@@ -199,7 +200,7 @@ def test_a_table_fits_the_terminal(
     terminal = Terminal(columns)
     with start(["replay", RECORDING, *options], terminal) as process:
         assert process.wait(TIMEOUT) == 0
-    lines = terminal.read_all().splitlines()
+    lines = uncoloured(terminal.read_all()).splitlines()
     assert max(map(len, lines)) <= columns
     lines = lines[1 if columns > 40 else 2 :]
     assert len(lines) == 7 * lines_a_row

@@ -179,6 +179,7 @@ def test_a_window_that_begins_in_thinned_time_begins_at_the_next_checkpoint_and_
         "95.51%*",
         "7*",
         "1h 0m*",
+        "14*",
     ]
     assert note == "* not of all that time: what was before is not known (--json says since when)"
 

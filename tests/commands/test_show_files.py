@@ -98,10 +98,10 @@ def store_of(node: FakeNode, path: str) -> ChannelEventStore:
     return ChannelEventStore(replace(node.config, storage=storage, history=history))
 
 
-def test_a_window_goes_with_channels_and_outages_only() -> None:
-    for view in ("--peers", "--closed"):
+def test_a_window_goes_with_channels_outages_and_peers_only() -> None:
+    for view in ("--advice", "--blind", "--closed"):
         done = run("show", "x.db", view, "--window", "7d")
         assert (done.returncode, done.stdout) == (2, b"")
         assert f"--window does not go with {view}".encode() in done.stderr
     with pytest.raises(SystemExit):
-        main(["show", "x.db", "--peers", "--window", "7d"])
+        main(["show", "x.db", "--closed", "--window", "7d"])

@@ -13,7 +13,7 @@ from chanfitness.core.overview import ClosedChannel, Overview
 from chanfitness.reports.loading import load_windows
 from chanfitness.reports.naming import Named, find, restricted
 from chanfitness.reports.one_peer import Look, one_peer
-from chanfitness.reports.peer_ranges import ranges, trend, windows
+from chanfitness.reports.peer_ranges import ranges, trend_of, windows
 from chanfitness.testing import FakeNode
 from chanfitness.web.figures import page_figures
 
@@ -157,20 +157,20 @@ def test_the_trend_is_the_last_week_less_the_time_before(habits: Path) -> None:
     overviews, _ = loaded(habits, "acinq")
     recent = 1 - (5 * HOUR + DAY) / (7 * DAY)
     earlier = 1 - 32 * HOUR / (33 * DAY)
-    assert trend(ranges(overviews)) == pytest.approx(recent - earlier)
+    assert trend_of(ranges(overviews)) == pytest.approx(recent - earlier)
     points = f"{100 * (recent - earlier):+.2f}"
     assert points == "-13.22"
-    words = f"worse: {points} points online, the last 7 days less the time before"
-    assert f"trend    \u2198 {words}" in screen(habits, "acinq")
-    assert f"trend    {words}" in screen(habits, "acinq", plain=True)
+    words = "points, worse: online in the last 7 days, less the time before"
+    assert f"trend    \u25bc \u2212{points[1:]} {words}" in screen(habits, "acinq")
+    assert f"trend    {points} {words}" in screen(habits, "acinq", plain=True)
 
 
 @pytest.mark.parametrize(
     ("offline", "words"),
     [
-        ([(DAY, 2 * DAY)], "\u2197 better: +7.69 points"),
-        ([], "\u2192 as before: +0.00 points"),
-        ([(DAY, DAY + timedelta(seconds=1))], "\u2192 as before: +0.00 points"),
+        ([(DAY, 2 * DAY)], "\u25b2 +7.69 points, better: "),
+        ([], "= 0.00 points, as before: "),
+        ([(DAY, DAY + timedelta(seconds=1))], "= 0.00 points, as before: "),
     ],
 )
 def test_a_trend_may_be_better_or_none(
@@ -217,7 +217,7 @@ def test_its_figures_are_those_of_the_page(habits: Path) -> None:
         assert mine.first.uptime_ratio == peer.online_ratio
         assert mine.usable_ratio == peer.usable_ratio
         assert mine.history == peer.history
-        assert trend(list(found.values())) == peer.trend
+        assert trend_of(list(found.values())) == peer.trend
 
 
 # Channels.

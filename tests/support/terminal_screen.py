@@ -6,6 +6,7 @@ import re
 
 HOME = "\x1b[H"
 ALTERNATE, NORMAL = "\x1b[?1049h", "\x1b[?1049l"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -19,6 +20,11 @@ def pictures(text: str) -> list[list[str]]:
 def colours(text: str, word: str) -> set[str]:
     """What comes right before each ``word``: how it is coloured."""
     return set(re.findall(r"\x1b\[([0-9;]*)m" + re.escape(word), text))
+
+
+def uncoloured(text: str) -> str:
+    """The same without colours."""
+    return _COLOUR.sub("", text)
 
 
 def after(text: str) -> str:
