@@ -21,10 +21,12 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def parse_period(text: object) -> datetime.timedelta:
-    """The period that ``7d`` (or s, m, h, w) names; ``ValueError`` for anything else."""
+    """The period that ``7d`` (or s, m, h, w) names; ``ValueError`` for anything else, and zero."""
     match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"bad period {quoted(text)}: expected one like 7d or 12h")
+    if not int(match[1]):
+        raise ValueError(f"bad period {quoted(text)}: expected more than zero")
     return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 

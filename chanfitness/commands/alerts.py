@@ -51,8 +51,6 @@ def replayed_alerts(options: argparse.Namespace) -> ReplayedAlerts | None:
         if options.alert_command is not None:
             raise ChanFitnessError("--alert-command goes with --alert-after")
         return None
-    if not after:
-        raise ChanFitnessError("bad --alert-after: expected more than zero")
     tell = _log if options.alert_command is None else Command(options.alert_command)
     return ReplayedAlerts(tell, Rules(after, frozenset(options.alert_without)))
 

@@ -17,30 +17,33 @@ _OF_A_WINDOW = ("channels", "outages", "peers")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """What was asked for; ``command`` says of which command. Exits if it is no good."""
+    """What was asked for; ``command`` says of which command. Exits if it is no good.
+
+    ``refuse`` is what exits: with the usage of that command, and a reason.
+    """
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
     if options.command == "show" and options.name is None and rest and rest[0][:1] != "-":
         options.name = rest.pop(0)  # Python before 3.12.7 leaves it over behind an option
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.refuse(f"unrecognized arguments: {' '.join(rest)}")
     if options.command == "show" and options.window and options.view not in _OF_A_WINDOW:
-        parser.error(f"--window does not go with --{options.view}")
+        options.refuse(f"--window does not go with --{options.view}")
     if options.command == "show" and options.view == "advice" and options.name is not None:
-        parser.error("--advice does not go with a NAME: it compares all channels")
+        options.refuse("--advice does not go with a NAME: it compares all channels")
     if options.command == "show" and options.by:
-        _check_by(options, parser)
+        _check_by(options)
     return options
 
 
-def _check_by(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+def _check_by(options: argparse.Namespace) -> None:
     """Exit unless ``--by`` goes with the other options of ``show``."""
     if options.name is None:
-        parser.error("--by hour needs a NAME: it is of one peer, by the peer's own outages")
+        options.refuse("--by hour needs a NAME: it is of one peer, by the peer's own outages")
     if options.view != "channels":
-        parser.error(f"--by does not go with --{options.view}")
+        options.refuse(f"--by does not go with --{options.view}")
     if options.limit is not None:
-        parser.error("--by does not go with --limit: it is of all hours of the week")
+        options.refuse("--by does not go with --limit: it is of all hours of the week")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,8 +91,9 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     )
     _add_alert_command(command)
     _add_alert_without(command)
-    _add_formats(command, ["json"])
-    command.set_defaults(command="replay")
+    _add_limit(command)
+    _add_formats(command, ["json", "csv"])
+    _set_command(command, "replay")
 
 
 def _add_show(command: argparse.ArgumentParser) -> None:
@@ -121,12 +125,11 @@ def _add_show(command: argparse.ArgumentParser) -> None:
         ("peers", "the peers, offline ones first, and whether they get better or worse"),
     ):
         views.add_argument(f"--{view}", dest="view", action="store_const", const=view, help=what)
-    command.add_argument(
-        "--limit", type=_count, metavar="N", help="the first N of them only: the worst"
-    )
+    _add_limit(command)
     _add_full(command)
     _add_formats(command, ["json", "csv"])
-    command.set_defaults(command="show", view="channels")
+    command.set_defaults(view="channels")
+    _set_command(command, "show")
 
 
 def _add_report(command: argparse.ArgumentParser) -> None:
@@ -145,7 +148,7 @@ def _add_report(command: argparse.ArgumentParser) -> None:
         "--redact", action="store_true", help="letters in place of aliases, keys and short ids"
     )
     command.add_argument("--title", metavar="TEXT", help="the title of the page")
-    command.set_defaults(command="report")
+    _set_command(command, "report")
 
 
 def _add_backup(command: argparse.ArgumentParser) -> None:
@@ -154,7 +157,7 @@ def _add_backup(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("path", metavar="DB", help="the database")
     command.add_argument("target", metavar="FILE", help="the copy, which must not be there yet")
-    command.set_defaults(command="backup")
+    _set_command(command, "backup")
 
 
 def _add_watch(command: argparse.ArgumentParser) -> None:
@@ -174,7 +177,7 @@ def _add_watch(command: argparse.ArgumentParser) -> None:
     ):
         lnd.add_argument(f"--{name}", metavar=metavar, help=what)
     _add_watching(lnd)
-    lnd.set_defaults(command="watch lnd")
+    _set_command(lnd, "watch lnd")
 
 
 def _add_watching(command: argparse.ArgumentParser) -> None:
@@ -222,7 +225,7 @@ def _add_alerts(command: argparse.ArgumentParser) -> None:
     test.description = "Send one made-up alert of each kind, and say whether all were delivered."
     _add_receivers(test)
     _add_alert_without(test)
-    test.set_defaults(command="alerts test")
+    _set_command(test, "alerts test")
 
 
 def _add_receivers(command: argparse.ArgumentParser) -> None:
@@ -267,6 +270,16 @@ def _add_own_outage(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _set_command(command: argparse.ArgumentParser, name: str) -> None:
+    command.set_defaults(command=name, refuse=command.error)
+
+
+def _add_limit(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--limit", type=_count, metavar="N", help="the first N of them only: the worst"
+    )
+
+
 def _add_full(command: argparse.ArgumentParser) -> None:
     command.add_argument("--full", action="store_true", help="print keys and names whole")
 
@@ -294,6 +307,8 @@ def _time(text: str) -> datetime.datetime:
 def _count(text: str) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text) is None:
         raise argparse.ArgumentTypeError(f"bad count {quoted(text)}: expected one like 10")
+    if not int(text):
+        raise argparse.ArgumentTypeError(f"bad count {quoted(text)}: expected 1 or more")
     return int(text)
 
 

@@ -129,7 +129,8 @@ def _replay(options: argparse.Namespace) -> None:
             observer=observer,
             **outage_settings(options.own_outage),
         )
-    _print(report(TOTALS, overview)._replace(full=options.full), options.format)
+    printed = report(TOTALS, overview)._replace(full=options.full)
+    _print(printed.limited(options.limit), options.format)
     _check_saved(storage)
 
 

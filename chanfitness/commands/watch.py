@@ -12,8 +12,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Protocol
 
@@ -23,13 +23,14 @@ from ..config import Config
 from ..core.overview import Overview
 from ..errors import ChanFitnessError, NodeError
 from ..events import MonitoringPausedEvent, MonitoringResumedEvent
-from ..logs import Log
+from ..logs import Log, logged_time
 from ..periods import KEPT, OWN_OUTAGE, outage_settings
 from ..recording.recorder import Recorder
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import Wakeup
+from .log_records import logging_to
 
 logger = Log(__name__)
 
@@ -75,14 +76,14 @@ class View(Protocol):
     def event(self, event: object, at: datetime.datetime) -> object:
         """Show what was handled ``at`` (UTC)."""
 
-    def message(self, text: str) -> object:
-        """Show what was logged: lines that may hold anything."""
+    def message(self, text: str, at: datetime.datetime) -> object:
+        """Show what was logged ``at`` (UTC): lines that may hold anything."""
 
     def show(self, overview: Overview) -> object:
         """Show how things stand."""
 
-    def close(self) -> object:
-        """Show what is left, within a moment, and end."""
+    def close(self, saved: str) -> object:
+        """Show what is left, within a moment, and end; ``saved``: where all was saved."""
 
 
 def watch(
@@ -138,9 +139,9 @@ class _Watch:
 
     def run(self) -> None:
         with ExitStack() as at_end:
-            at_end.callback(self._view.close)
+            at_end.callback(self._close)
             at_end.callback(self._do)
-            at_end.enter_context(_logging_to(partial(self._later, self._logged)))
+            at_end.enter_context(logging_to(partial(self._later, self._logged)))
             if self._recorder is not None:
                 at_end.enter_context(self._recorder)
             at_end.callback(self._let_go)
@@ -250,10 +251,10 @@ class _Watch:
                 logger.warning("recording again, nothing is missing")
             self._recording_fails = False
 
-    def _logged(self, text: str, level: int) -> None:
+    def _logged(self, text: str, level: int, at: datetime.datetime) -> None:
         fault = self._node.fault
         if fault is None or str(fault) not in text:  # that is raised, too
-            self._view.message(text)
+            self._view.message(text, at)
         self._alarmed |= level >= logging.CRITICAL
 
     def _stop(self, store: ChannelEventStore, clock: Clock) -> None:
@@ -263,38 +264,19 @@ class _Watch:
         if self._sees:
             self._happened(MonitoringPausedEvent(), max(now, self._latest))
 
+    def _close(self) -> None:
+        self._view.close(_where_saved(self._settings["storage"]))
+
     def _let_go(self) -> None:
         self._node.close()
         if self._starter is not None:
             self._starter.join(_START_TIMEOUT)
 
 
-class _Handler(logging.Handler):
-    """Hands on what is logged, and its level."""
-
-    def __init__(self, say: Callable[[str, int], object]) -> None:
-        super().__init__()
-        self.setFormatter(logging.Formatter("chanfitness: %(message)s"))
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._say(self.format(record), record.levelno)
-        except Exception:
-            self.handleError(record)
-
-
-@contextmanager
-def _logging_to(say: Callable[[str, int], object]) -> Iterator[None]:
-    """Let all that is logged go to ``say``, and nowhere else."""
-    root, handler = logging.getLogger(), _Handler(say)
-    before = root.handlers[:]
-    for each in before:
-        root.removeHandler(each)
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        for each in before:
-            root.addHandler(each)
+def _where_saved(storage: SqliteStorage | None) -> str:
+    """Where a store that has stopped saved all that it saw, if it did."""
+    if storage is None:
+        return "not saved: no --db"
+    if storage.unsaved_since is None:
+        return f"saved in {storage.path}"
+    return f"not saved in {storage.path} since {logged_time(storage.unsaved_since)}"

@@ -97,7 +97,7 @@ class Lines:
 
     def _blind_time(self, encoder: RecordingEncoder, count: int) -> str:
         """The lines that end the recording where it broke off, and begin it again."""
-        self.message(
+        self._print_error(
             f"chanfitness: {counted(count, 'line')} left out of the output, whose reader did not"
             " keep up: blind time in it"
         )
@@ -109,15 +109,18 @@ class Lines:
                 lines += encoder.lines(event, now)
         return b"".join(lines).decode()
 
-    def message(self, text: str) -> None:
+    def message(self, text: str, at: datetime.datetime) -> None:
         """Print what was logged, to standard error."""
+        self._print_error(text)
+
+    def _print_error(self, text: str) -> None:
         for line in text.splitlines():
             self._errors.write(f"{printable(line)}\n")
 
     def show(self, overview: Overview) -> None:
         """Not needed here."""
 
-    def close(self) -> None:
+    def close(self, saved: str) -> None:
         """Print what is left, but do not wait for readers that do not read."""
         for output in self.outputs:
             output.finish(FINISH_TIMEOUT)

@@ -101,7 +101,7 @@ class Report(NamedTuple):
     def as_object(self) -> dict[str, object]:
         """The object that JSON is made of."""
         objects = [json_object(self.table.columns, row) for row in self.rows]
-        return {**self._circumstances(), self.table.kind: objects}
+        return {**self._circumstances(), "more": self.more, self.table.kind: objects}
 
     def _circumstances(self) -> dict[str, object]:
         """When the rows are so; of a snapshot of the past, how old that is and if all was seen."""

@@ -6,7 +6,7 @@ import datetime
 import os
 import textwrap
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO, NamedTuple, cast
 
 from ..checks import extra, printable
@@ -15,8 +15,8 @@ from ..events import ChannelDescribedEvent, PeerDescribedEvent
 from ..terminal.formatting import cut, cut_point, duration
 from ..terminal.nonblocking_output import NonblockingOutput
 from .event_lines import FINISH_TIMEOUT, counted, parts_of
-from .formats import Report, report
-from .tables import LIVE
+from .formats import Report, report, text_cell
+from .tables import LIVE, LIVE_SHORT, LIVE_STATE
 
 with extra("cli"):
     from rich.console import Console, ConsoleDimensions
@@ -24,7 +24,8 @@ with extra("cli"):
     from rich.screen import Screen
     from rich.text import Text
 
-_NEWEST = 5  # so many of what happened last are shown
+_NEWEST = 5  # so many of what happened last are shown where channels could fill the terminal
+_KEPT = 200  # so many are kept for where they do not: a terminal has no more lines
 _MESSAGES = 20  # so many are printed again when the table is gone
 _SMALLEST = 12  # a name has so many characters, however narrow the terminal is
 _GAP = 2
@@ -49,22 +50,24 @@ class LiveTable:
         self._output, self._errors = output, errors
         self._size = size or (lambda: os.get_terminal_size(output.fileno()))
         self._console = Console(file=cast(IO[str], output), force_terminal=True)
-        self._is_shown = False
-        self._newest: deque[_Entry] = deque(maxlen=_NEWEST)
+        self._newest: deque[_Entry] = deque(maxlen=_KEPT)
         self._messages: deque[str] = deque(maxlen=_MESSAGES)
         self._blind_before: datetime.timedelta | None = None
+        self._began: datetime.datetime  # the first picture
+        self._last: Overview | None = None  # that was drawn
+        self._standing: list[Text] = []  # of that picture, all but what happened last
 
     def event(self, event: object, at: datetime.datetime) -> None:
         """Have what happened ``at`` (UTC) in the next picture; descriptions are in its table."""
         if isinstance(event, (PeerDescribedEvent, ChannelDescribedEvent)):
             return
-        self._newest.append(_Entry(f"{at:%H:%M:%S}", parts_of(event)))
+        self._newest.append(_Entry(at, parts_of(event)))
 
-    def message(self, text: str) -> None:
-        """Have what was logged in the next picture, and on the terminal afterwards."""
+    def message(self, text: str, at: datetime.datetime) -> None:
+        """Have what was logged ``at`` (UTC) in the next picture, and afterwards on the terminal."""
         lines = [printable(line) for line in text.splitlines()]
         self._messages += lines
-        self._newest.append(_Entry("", lines[:1]))
+        self._newest.append(_Entry(at, lines[:1]))
 
     def show(self, overview: Overview) -> None:
         """Draw a picture, unless the last one is not on the terminal yet."""
@@ -72,36 +75,46 @@ class LiveTable:
             return
         columns, lines = self._size()
         self._console.size = ConsoleDimensions(columns, lines)
-        if not self._is_shown:
-            self._is_shown = True
+        if self._last is None:
+            self._began = overview.as_of
             self._console.set_alt_screen(True)
             self._console.show_cursor(False)
+        self._last, self._standing = overview, self._standing_of(overview, columns, lines)
+        room = lines - len(self._standing) - 1
+        newest = _newest_lines(self._newest, overview.as_of, columns, room)
+        picture = [*self._standing, Text(), *newest] if newest else self._standing
+        for line in picture:
+            line.no_wrap, line.overflow = True, "crop"
         self._console.control(Control.home())
-        self._console.print(Screen(*self._picture(overview, columns, lines)), end="")
+        self._console.print(Screen(*picture), end="")
 
-    def close(self) -> None:
-        """Leave the terminal as it was, but for what was logged."""
-        if self._is_shown:
+    def close(self, saved: str) -> None:
+        """Leave the last table on the terminal, a line that sums up, and what was logged.
+
+        ``saved``: where all of it was saved.
+        """
+        if self._last is not None:
             self._console.show_cursor(True)
             self._console.set_alt_screen(False)
+            watched = duration(self._last.as_of - self._began)
+            channels = counted(len(self._last.channels), "channel")
+            lines = [line.plain.rstrip() for line in self._standing]
+            lines.append(f"watched {watched}, {channels}, {printable(saved)}")
+            self._output.write("".join(f"{line}\n" for line in lines))
         self._output.finish(FINISH_TIMEOUT)
         self._errors.write("".join(f"{message}\n" for message in self._messages))
         self._errors.finish(FINISH_TIMEOUT)
 
-    def _picture(self, overview: Overview, columns: int, lines: int) -> list[Text]:
-        summary = textwrap.wrap(_summary(overview), max(columns, 1), break_long_words=False)
-        room, newest = _shares(lines - 1 - len(summary), len(self._newest))
-        picture = [
+    def _standing_of(self, overview: Overview, columns: int, lines: int) -> list[Text]:
+        live = _fitting(overview, columns, lines)
+        summary = textwrap.wrap(_summary(live), max(columns, 1), break_long_words=False)
+        room = max(lines - 1 - len(summary), 0)
+        newest = max(min(len(self._newest), _NEWEST, room - 5), 0)
+        return [
             self._heading(overview),
             *map(Text, summary),
-            *_table(report(LIVE, overview), columns, room, sees=overview.sees),
+            *_table(live, columns, room - (newest + 1 if newest else 0)),
         ]
-        if newest:
-            entries = list(self._newest)[-newest:]
-            picture += [Text(), *(Text(entry.line(columns), style="dim") for entry in entries)]
-        for line in picture:
-            line.no_wrap, line.overflow = True, "crop"
-        return picture
 
     def _heading(self, overview: Overview) -> Text:
         heading = Text(f"{_date(overview.as_of)} UTC  ")
@@ -120,41 +133,71 @@ class LiveTable:
 
 
 class _Entry(NamedTuple):
-    """Something that happened: when, what, and names that may be cut."""
+    """Something that happened: when (UTC), what, and names that may be cut."""
 
-    time: str
+    at: datetime.datetime
     parts: list[str]
 
-    def line(self, columns: int) -> str:
+    def time(self, now: datetime.datetime) -> str:
+        """When it was; on another day than now, with the date."""
+        return f"{self.at:%H:%M:%S}" if self.at.date() == now.date() else f"{self.at:%m-%d %H:%M}"
+
+    def line(self, time: str, columns: int) -> str:
+        """It in so many columns, as far as names can be cut."""
         what, *names = self.parts
         if not names:
-            return f"{self.time}  {what}".lstrip()
-        begin = f"{self.time}  {what:<18}  "
+            return f"{time}  {what}"
+        begin = f"{time}  {what:<18}  "
         room = (columns - len(begin) - _GAP * (len(names) - 1)) // len(names)
         return begin + "  ".join(_fit(name, max(room, _SMALLEST)) for name in names)
 
 
-def _shares(room: int, newest: int) -> tuple[int, int]:
-    """Of so many lines, how many are for channels, and how many for the newest entries."""
-    room = max(room, 0)
-    newest = min(newest, max(room - 5, 0))
-    return room - (newest + 1 if newest else 0), newest
+def _newest_lines(
+    entries: Iterable[_Entry], now: datetime.datetime, columns: int, room: int
+) -> list[Text]:
+    """The newest entries, as many as so many lines have room for."""
+    newest = deque(entries, maxlen=max(room, 0))
+    times = [entry.time(now) for entry in newest]
+    width = max(map(len, times), default=0)
+    return [
+        Text(entry.line(f"{time:<{width}}", columns), style="dim")
+        for entry, time in zip(newest, times, strict=True)
+    ]
 
 
-def _summary(overview: Overview) -> str:
+def _fitting(overview: Overview, columns: int, lines: int) -> Report:
+    """The table; with short states where a row takes fewer lines with them."""
+    whole = report(LIVE, overview)
+    short = whole._replace(table=LIVE_SHORT)
+    of_whole, of_short = (_height(each.limited(lines), columns) for each in (whole, short))
+    return short if of_short < of_whole else whole
+
+
+def _height(live: Report, columns: int) -> int:
+    """How many lines a row takes."""
+    return len(live.text_table(columns)) // (1 + len(live.rows))
+
+
+def _summary(live: Report) -> str:
+    overview = live.overview
     channels = counted(len(overview.channels), "channel")
     blind = f"blind for {duration(overview.blind)} in all"
+    private = sum(row.is_private for row in live.rows)
+    mark = " (p)" if live.table is LIVE_SHORT else ""
+    also = f", {private} private{mark}" if private else ""
     if not overview.sees:
-        return f"{channels}; {blind}"
+        return f"{channels}{also}; {blind}"
     online = {info.peer for info in overview.peers if info.online}
     up = [info for info in overview.channels if info.peer in online]
     inactive = sum(info.active is False for info in up)
     but = f" but {inactive} of these inactive" if inactive else ""
-    return f"{channels}, {len(up)} of them online{but}; {blind}"
+    return f"{channels}, {len(up)} of them online{but}{also}; {blind}"
 
 
-def _table(live: Report, columns: int, room: int, *, sees: bool) -> list[Text]:
+def _table(live: Report, columns: int, room: int) -> list[Text]:
     """The heads and the first channels, as many as so many lines have room for."""
+    sees, now = live.overview.sees, live.overview.as_of
+    (column,) = (each for each in live.table.text_columns if each.name == LIVE_STATE.name)
     candidates = live.limited(room)
     lines = candidates.text_table(columns)
     height = len(lines) // (1 + len(candidates.rows))
@@ -164,17 +207,17 @@ def _table(live: Report, columns: int, room: int, *, sees: bool) -> list[Text]:
     shown = [Text(line, "bold") for line in lines[:height]]
     for number, row in enumerate(candidates.rows[:fitting], 1):
         of_row = [Text(line, "" if sees else "dim") for line in lines[number * height :][:height]]
-        _colour(of_row, row.state)
+        _colour(of_row, text_cell(column, row, now), _COLOURS[row.state])
         shown += of_row
     more = len(live.rows) - fitting
     return [*shown, Text(f"... and {more} more", style="dim")] if more > 0 else shown
 
 
-def _colour(lines: Sequence[Text], state: str) -> None:
+def _colour(lines: Sequence[Text], state: str, colour: str) -> None:
     """Colour the state, which stands behind the names, that may say the same."""
     line = next(line for line in reversed(lines) if state in line.plain)
     begin = line.plain.rindex(state)
-    line.stylize(_COLOURS[state], begin, begin + len(state))
+    line.stylize(colour, begin, begin + len(state))
 
 
 def _fit(name: str, room: int) -> str:

@@ -10,7 +10,8 @@ columns. Their heads in text:
 - ONLINE: the uptime's share of the lifetime, in percent.
 - USABLE: the share in which the channel could be used, too; "-" if that is not known.
 - STATE: whether the peer is online now; of a channel, "inactive" if the peer is online and
-  the channel cannot be used.
+  the channel cannot be used, as when its close has begun. The live table says for how long the
+  peer has been offline, and marks private channels.
 - FLAPS: how often the peer's state changed. Of a window, how often it did within it; else of
   all time, old changes counting less, as in lnd.
 - 1D, 7D, 30D: the peer's share online of that time before the snapshot.
@@ -38,7 +39,16 @@ from ..core.peerlog import PeerInfo
 from ..core.windows import Window
 from ..terminal.cells import cut_end
 from ..terminal.colours import RED, YELLOW, share_colour
-from ..terminal.formatting import Cut, cut, cut_point, points, short_alias, short_key, short_point
+from ..terminal.formatting import (
+    Cut,
+    cut,
+    cut_point,
+    duration,
+    points,
+    short_alias,
+    short_key,
+    short_point,
+)
 from ..wire import OutPoint
 from .notes import partial_rows, unknown_usable, unknown_usable_of_closed, unlisted_outages
 from .peers import (
@@ -59,8 +69,9 @@ class Row(NamedTuple):
     """All that a line of a table can tell; None: it is not about that, or it is not known.
 
     ``counted_outages``: how many the channel's peer had. ``last_seen``: when the peer was
-    seen online last, which may be the moment of the snapshot. ``is_of_window``: whether the
-    sums of ``channel`` are to be those of a window's ``history``. ``channels``: the peer's,
+    seen online last, which may be the moment of the snapshot. ``offline_for``: for how long the
+    channel's peer has been offline; None: it is online. ``is_of_window``: whether the sums of
+    ``channel`` are to be those of a window's ``history``. ``channels``: the peer's,
     the first to open first. ``recent`` and ``trend``: see
     :class:`~chanfitness.reports.peers.PeerFigures`. ``limit``: the share that the channel's is
     below.
@@ -72,6 +83,7 @@ class Row(NamedTuple):
     outage: Outage | None = None
     counted_outages: int | None = None
     last_seen: datetime.datetime | None = None
+    offline_for: datetime.timedelta | None = None
     is_of_window: bool = False
     blind: BlindSpan | None = None
     channels: Sequence[ChannelInfo] = ()
@@ -105,6 +117,11 @@ class Row(NamedTuple):
         assert self.peer is not None
         is_inactive = isinstance(self.channel, ChannelInfo) and self.channel.active is False
         return "inactive" if self.peer.online and is_inactive else _state(self.peer.online)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the channel is known to be private."""
+        return isinstance(self.channel, ChannelInfo) and self.channel.private is True
 
     @property
     def is_partial(self) -> bool:
@@ -176,6 +193,20 @@ def _state(online: bool) -> str:
     return "online" if online else "offline"
 
 
+def _first_unit(state: str | datetime.timedelta) -> str:
+    return state if isinstance(state, str) else duration(state).split()[0]
+
+
+def _live_frame(private: str, offline: str) -> Callable[[Row], str]:
+    """What the live table has before the state of a private channel, and of an offline peer."""
+
+    def frame(row: Row) -> str:
+        state = "{}" if row.offline_for is None else offline + "{}"
+        return private + state if row.is_private else state
+
+    return frame
+
+
 def _marked_sum(row: Row) -> str:
     return "{}*" if row.is_of_window and row.is_partial else "{}"
 
@@ -237,7 +268,13 @@ _USABLE = Column(
     colour=_of_share,
 )
 _STATE = Column("online", lambda row: row.peer.online, "STATE", _state, colour=_of_state)
-_CHANNEL_STATE = _STATE._replace(get=lambda row: row.state, text=None)
+LIVE_STATE = _STATE._replace(
+    get=lambda row: row.state if row.offline_for is None else row.offline_for,
+    text=None,
+    frame=_live_frame("private, ", "offline "),
+)
+SHORT_STATE = LIVE_STATE._replace(text=_first_unit, frame=_live_frame("p ", "off "))
+_STATE_SINCE = Column("since", lambda row: row.peer.since, "SINCE")
 _OUTAGES = Column("outages", lambda row: row.outages, "OUTAGES", frame=_marked)
 _LONGEST = Column(
     "longest_outage_seconds",
@@ -289,7 +326,7 @@ SPAN = (
 PEER_STATE = (
     _PEER,
     _STATE,
-    Column("since", lambda row: row.peer.since, "SINCE"),
+    _STATE_SINCE,
     _FLAPS,
     Column("last_flap", lambda row: row.peer.last_flap, "LAST FLAP"),
 )
@@ -339,6 +376,7 @@ def _channels(overview: Overview) -> list[Row]:
             history,
             counted_outages=outages,
             last_seen=_last_seen(peers[info.peer], overview),
+            offline_for=_offline_for(peers[info.peer], overview),
             is_of_window=overview.window is not None,
         )
         for info, history, outages in zip(
@@ -355,6 +393,10 @@ def _last_seen(peer: PeerInfo, overview: Overview) -> datetime.datetime | None:
     if peer.online:
         return overview.seen_until
     return peer.since if peer.last_flap is not None else None
+
+
+def _offline_for(peer: PeerInfo, overview: Overview) -> datetime.timedelta | None:
+    return None if peer.online else overview.as_of - peer.since
 
 
 def _badness(row: Row) -> tuple[object, ...]:
@@ -426,7 +468,7 @@ TOTALS = Table(
     unknown_usable,
     [*_ALL_NAMES, *SUMS, _USABLE],
 )
-"""Of a recording or a running store."""
+"""Of a recording."""
 CHANNELS = TOTALS._replace(
     columns=[
         *NAMES,
@@ -443,9 +485,15 @@ CHANNELS = TOTALS._replace(
     notes=lambda overview: partial_rows(overview) + unknown_usable(overview),
     shown=[*_ALL_NAMES, *SUMS, _USABLE, _OUTAGES, _LONGEST, _FLAPS, _LAST_SEEN],
 )
-LIVE = TOTALS._replace(
-    shown=[*_ALL_NAMES, _CHANNEL_STATE, _LIFETIME, _ONLINE, _USABLE, _OUTAGES, _FLAPS]
+RUNNING = TOTALS._replace(
+    columns=[*TOTALS.columns, _STATE, _STATE_SINCE, _OUTAGES, BLIND, COMPLETE],
 )
+"""Of a running store, over all time: with the state of each channel's peer, and since when."""
+LIVE = TOTALS._replace(
+    shown=[*_ALL_NAMES, LIVE_STATE, _LIFETIME, _ONLINE, _USABLE, _OUTAGES, _FLAPS]
+)
+LIVE_SHORT = LIVE._replace(shown=[SHORT_STATE if c is LIVE_STATE else c for c in LIVE.shown])
+"""The same with states in fewer cells: ``off 3h``, and ``p`` of a private channel."""
 OUTAGES = Table(
     "outages",
     "outage",

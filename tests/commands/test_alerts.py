@@ -148,12 +148,7 @@ def test_urls_are_found_and_not_shown(
         (["alerts", "test", "--alert-to", "@nowhere"], "nowhere: cannot be read for alerts: No"),
         (["watch", "lnd", "--alert-after", "6h"], "--alert-after, and nobody to alert: expected"),
         (["watch", "lnd", "--alert-to", "hidden-token"], "apprise cannot use URL 1"),
-        (
-            ["watch", "lnd", "--alert-after", "0s", "--alert-command", "true"],
-            "expected more than zero",
-        ),
         (["replay", "FILE", "--alert-command", "true"], "--alert-command goes with --alert-after"),
-        (["replay", "FILE", "--alert-after", "0s"], "bad --alert-after: expected more than zero"),
         (
             ["replay", "FILE", "--alert-after", "1h", "--alert-command", "'hidden-token"],
             "bad alert command: No closing",

@@ -184,8 +184,16 @@ def test_of_many_rows_only_the_worst_may_be_wanted(database: str) -> None:
     limited = [line.split() for line in show(database, "--limit", "3").splitlines()]
     assert limited == [*lines[:5], ["...", "and", "10", "more"]]
     assert show(database, "--limit", "13") == show(database)
-    assert show(database, "--limit", "0").splitlines()[1:] == ["... and 13 more"]
     assert rows_shown(database, "--limit", "3") == rows_shown(database)[:3]
+
+
+@pytest.mark.parametrize(("limit", "more"), [([], 0), (["--limit", "3"], 10), (["--limit=99"], 0)])
+def test_json_says_how_many_rows_a_limit_left_out(
+    limit: list[str], more: int, database: str
+) -> None:
+    answer = answer_of("show", database, *limit)
+    assert list(answer) == ["as_of", "age_seconds", "sees", "more", "channels"]
+    assert (answer["more"], len(answer["channels"])) == (more, 13 - more)
 
 
 @pytest.mark.parametrize("text", ["-1", "many", "1.5", ""])
@@ -203,9 +211,10 @@ def test_a_bad_count_is_an_error(text: str, database: str, capsys: Printed) -> N
 @EACH_VIEW
 def test_json_and_csv_say_the_same_in_the_same_order(view: str, database: str) -> None:
     with freeze_time("2026-11-23"):
-        *circumstances, (_, in_json) = answer_of("show", database, *view.split()).items()
+        *circumstances, more, (_, in_json) = answer_of("show", database, *view.split()).items()
         in_csv = list(csv.DictReader(io.StringIO(show(database, *view.split(), "--csv"))))
     assert [name for name, _ in circumstances] == ["as_of", "age_seconds", "sees"]
+    assert more == ("more", 0)
     assert in_json
     assert [list(row) for row in in_json] == [VIEWS[view]] * len(in_json)
     assert in_csv == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -210,17 +211,54 @@ def test_the_live_table_on_a_terminal(columns: int, lines: int, count: int, node
         terminal.read_until(b"UTC", seen)  # so that picture is whole
         assert child.end(signal.SIGINT) == 0
     text = terminal.read_all()
-    picture = next(each for each in pictures(text) if "chanfitness: alias \\x1b[2J" in each)
+    logged = "  chanfitness: alias \\x1b[2J"
+    picture = next(each for each in pictures(text) if logged in "\n".join(each))
+    (time,) = (line.partition(logged)[0] for line in picture if logged in line)
+    assert re.fullmatch("[0-9]{2}(:[0-9]{2}){2}", time)
     assert picture[1].startswith(f"{count} channels, 2 of them online")
     assert (len(picture), max(map(len, picture)) <= columns) == (lines, True)
     rows = [line.split() for line in picture[3:] if "%" in line]
     assert len(rows) == (3 if count == 3 else lines - 8)
-    assert (rows[0][2], rows[0][-4]) == ("offline", "0.00%")
+    assert (rows[0][2], rows[0][-4]) == ("off" if columns == 80 else "offline", "0.00%")
     if columns == 200:
         assert rows[0][:2] == ["00000000...0002:2", "02000000...0002"]
     assert (f"... and {count - len(rows)} more" in picture) is (count == 300)
     assert "peer online         0200" in "\n".join(picture[-5:] if count == 300 else picture)
-    assert after(text) == "chanfitness: alias \\x1b[2J\r\n"
+    *table, sum_up, log_line = after(text).splitlines()
+    assert table == pictures(text)[-1][: len(table)]
+    assert sum_up.startswith("watched ")
+    assert sum_up.endswith(f"s, {count} channels, not saved: no --db")
+    assert log_line == "chanfitness: alias \\x1b[2J"
+
+
+def test_where_all_was_saved_is_said_at_the_end(node: Path, tmp_path: Path) -> None:
+    database = tmp_path / "fitness.db"
+    terminal = Terminal(200)
+    with watch(
+        node, "--db", str(database), stdout=terminal.theirs, stderr=terminal.theirs
+    ) as child:
+        child.tell(SNAPSHOT)
+        terminal.read_until(b"1 channel, 1 of them online")
+        assert child.end(signal.SIGINT) == 0
+    sum_up = after(terminal.read_all()).splitlines()[-1]
+    assert sum_up.endswith(f", 1 channel, saved in {database}")
+
+
+def test_what_could_not_be_saved_is_not_said_to_be(node: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    database = directory / "fitness.db"
+    terminal = Terminal(200)
+    with watch(
+        node, "--db", str(database), stdout=terminal.theirs, stderr=terminal.theirs
+    ) as child:
+        child.tell(SNAPSHOT)
+        terminal.read_until(b"1 channel, 1 of them online")
+        directory.rename(tmp_path / "away")
+        assert child.end() == 1
+    _, _, _, _, sum_up, *logged = after(terminal.read_all()).splitlines()
+    assert f", 1 channel, not saved in {database} since 20" in sum_up
+    assert "could not be written at the end" in logged[-1]
 
 
 def test_a_terminal_without_a_cursor_gets_lines(

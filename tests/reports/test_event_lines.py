@@ -268,7 +268,7 @@ def test_what_a_store_found_out_is_shown_as_text_and_in_no_recording() -> None:
         lines = Lines(NonblockingOutput(output.writer), NonblockingOutput(errors.writer), json=json)
         for event in [SNAPSHOT, *found]:
             lines.event(event, START + HOUR)
-        lines.close()
+        lines.close("")
         shown = output.read_all().splitlines()
         assert len(shown) == (1 if json else 3)
         if not json:

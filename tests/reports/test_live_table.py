@@ -31,7 +31,7 @@ from ..support.watch_sessions import Pipe
 
 __all__ = ["coloured", "looking"]
 
-HEADS = "CHANNEL POIN PEER STATE LIFETIME ONLINE USABLE OUTAGES FLAPS"
+HEADS = "CHANNEL POINT PEER STATE LIFETIME ONLINE USABLE OUTAGES FLAPS"
 
 
 # Channels.
@@ -43,7 +43,7 @@ def test_each_channel_has_a_line_and_the_worst_is_first(looking: Looking) -> Non
     assert " ".join(picture[2].split()) == HEADS
     assert [line.split()[2:] for line in picture[3:6]] == [
         ["online", "1h", "0m", "33.33%", "33.33%", "0", "0"],
-        ["offline", "1h", "0m", "66.66%", "66.66%", "1", "3"],
+        ["off", "1h", "1h", "0m", "66.66%", "66.66%", "1", "3"],
         ["online", "1h", "0m", "100.00%", "100.00%", "2", "6"],
     ]
     assert picture[6:] == [""] * 18
@@ -76,7 +76,7 @@ def test_what_a_store_says_can_be_shown(looking: Looking) -> None:
         node.advance(hours=1)
         picture = looking.picture(node.store.get_overview())
     assert picture[0] == "2020-01-01 04:00:00 UTC  watching"
-    assert picture[3].split()[2:] == ["offline", "4h", "0m", "75.00%", "75.00%", "1", "2"]
+    assert picture[3].split()[2:] == ["off", "1h", "4h", "0m", "75.00%", "75.00%", "1", "2"]
 
 
 # Sizes.
@@ -87,8 +87,8 @@ def test_in_80_columns_names_are_recognisable(looking: Looking, count: int) -> N
     picture = looking.picture(overview(count))
     assert max(map(len, picture)) <= 80
     point, peer = picture[4].split()[:2]
-    head, index = point.split("...")
-    assert (index, str(outpoint(2)).startswith(head), len(head) >= 7) == (":2", True, True)
+    head, _, index = point.partition("...")
+    assert (index[-2:], str(outpoint(2)).startswith(head), len(head) >= 7) == (":2", True, True)
     head, tail = peer.split("...")
     assert str(vertex(2)).startswith(head)
     assert str(vertex(2)).endswith(tail)
@@ -135,7 +135,7 @@ def test_a_terminal_may_change_its_size(looking: Looking) -> None:
         looking.show(overview(300))
     drawn = pictures(looking.end()[0])
     assert [len(picture) for picture in drawn] == [24, 50, 10]
-    assert [max(map(len, picture)) for picture in drawn] == [80, 85, 55]
+    assert [max(map(len, picture)) for picture in drawn] == [80, 91, 57]
 
 
 def test_the_size_is_that_of_the_terminal() -> None:
@@ -144,7 +144,7 @@ def test_the_size_is_that_of_the_terminal() -> None:
         table = LiveTable(NonblockingOutput(theirs), NonblockingOutput(errors.writer))
         os.set_blocking(ours, True)
         table.show(overview(1))
-        table.close()
+        table.close("not saved")
     os.close(theirs)
     os.close(ours)
 
@@ -155,16 +155,16 @@ def test_in_40_columns_each_figure_is_whole() -> None:
         picture = looking.picture(overview(30))
     assert [line.split() for line in picture[3:6]] == [
         ["CHANNEL", "POINT", "PEER"],
-        ["STATE", "LIFETIME", "ONLINE", "USABLE"],
-        ["OUTAGES", "FLAPS"],
+        ["STATE", "LIFETIME", "ONLINE"],
+        ["USABLE", "OUTAGES", "FLAPS"],
     ]
     assert [line.split() for line in picture[6:9]] == [
         ["00000000...0001:1", "02000000...0001"],
-        ["online", "1h", "0m", "3.33%", "3.33%"],
-        ["0", "0"],
+        ["online", "1h", "0m", "3.33%"],
+        ["3.33%", "0", "0"],
     ]
     assert max(map(len, picture)) <= 40
-    assert picture[-4:] == ["        4     12", "... and 25 more", "", ""]
+    assert picture[-4:] == ["  16.66%        4     12", "... and 25 more", "", ""]
 
 
 # Seeing, and blind time.
@@ -213,8 +213,34 @@ def test_the_newest_events_are_below(looking: Looking) -> None:
         looking.table.event(PeerOnlineEvent(vertex(number)), START + number * SECOND)
     picture = looking.picture(overview(3))
     assert picture[6] == ""
-    assert [line.split()[0] for line in picture[7:12]] == [f"00:00:0{n}" for n in range(4, 9)]
-    assert picture[12:] == [""] * 12
+    assert [line.split()[0] for line in picture[7:16]] == [f"00:00:0{n}" for n in range(9)]
+    assert picture[16:] == [""] * 8
+
+
+def test_events_have_the_room_that_channels_leave_and_five_lines_at_least(
+    looking: Looking,
+) -> None:
+    for number in range(60):
+        looking.table.event(PeerOnlineEvent(vertex(number)), START + number * SECOND)
+    looking.show(overview(3))
+    looking.show(overview(300))
+    few, many = (
+        [line.split()[0] for line in picture if "peer online" in line]
+        for picture in pictures(looking.end()[0])
+    )
+    assert few == [f"00:00:{second}" for second in range(43, 60)]
+    assert many == [f"00:00:{second}" for second in range(55, 60)]
+
+
+def test_what_happened_on_another_day_has_its_date(looking: Looking) -> None:
+    looking.table.event(PeerOfflineEvent(ALICE), START - timedelta(minutes=10))
+    looking.table.message("chanfitness: a log line", START - SECOND)
+    looking.table.event(PeerOnlineEvent(ALICE), START)
+    assert [line.partition("02")[0].rstrip() for line in looking.picture(overview(1))[5:8]] == [
+        "12-31 23:50  peer offline",
+        "12-31 23:59  chanfitness: a log line",
+        "00:00:00     peer online",
+    ]
 
 
 def test_each_kind_of_event_fits_a_line(looking: Looking) -> None:
@@ -253,21 +279,21 @@ def test_what_can_be_used_is_an_event_and_a_description_is_none(looking: Looking
 
 def test_what_is_logged_is_shown_and_again_when_all_is_over(looking: Looking) -> None:
     for number in range(30):
-        looking.table.message(f"line {number}")
-    looking.table.message("x" * 200)
+        looking.table.message(f"line {number}", START)
+    looking.table.message("x" * 200, START)
     looking.show(overview(0))
     text, errors = looking.end()
     (picture,) = pictures(text)
-    assert picture[7:9] == ["line 29", "x" * 80]
+    assert picture[-2:] == ["00:00:00  line 29", "00:00:00  " + "x" * 70]
     assert errors.splitlines() == [*(f"line {number}" for number in range(11, 30)), "x" * 200]
 
 
 def test_nothing_that_is_logged_reaches_the_terminal_raw(looking: Looking) -> None:
-    looking.table.message("alias \x1b]0;title\x07 [bold]\u202e \x9b2J\nsecond\r")
+    looking.table.message("alias \x1b]0;title\x07 [bold]\u202e \x9b2J\nsecond\r", START)
     looking.show(overview(0))
     text, errors = looking.end()
     (picture,) = pictures(text)
-    assert picture[4] == "alias \\x1b]0;title\\x07 [bold]\\u202e \\x9b2J"
+    assert picture[4] == "00:00:00  alias \\x1b]0;title\\x07 [bold]\\u202e \\x9b2J"
     assert errors == "alias \\x1b]0;title\\x07 [bold]\\u202e \\x9b2J\nsecond\n"
 
 
@@ -278,8 +304,35 @@ def test_the_terminal_is_left_as_it_was(looking: Looking) -> None:
     looking.show(overview(3))
     text, errors = looking.end()
     assert text.startswith("\x1b[?1049h\x1b[H\x1b[?25l")
-    assert text.endswith("\x1b[?25h\x1b[?1049l")
-    assert (after(text), errors) == ("", "")
+    plain = text.partition("\x1b[?25h\x1b[?1049l")[2]
+    assert ("\x1b" in plain, errors) == (False, "")
+
+
+def test_the_last_table_stays_with_a_line_that_sums_up(looking: Looking) -> None:
+    looking.table.event(PeerOnlineEvent(ALICE), START)
+    looking.table.message("chanfitness: something", START)
+    later = overview(2)
+    looking.show(later._replace(as_of=later.as_of - timedelta(hours=3, minutes=2)))
+    looking.show(later)
+    text, errors = looking.end("saved in fitness\x1b[2J.db")
+    _, last = pictures(text)
+    assert last[5:8] == ["", *(line for line in last if line.startswith("00:00:00"))]
+    assert after(text).splitlines() == [
+        *last[:5],
+        "watched 3h 2m, 2 channels, saved in fitness\\x1b[2J.db",
+    ]
+    assert errors == "chanfitness: something\n"
+
+
+def test_what_stays_of_many_channels_is_what_was_to_be_seen(looking: Looking) -> None:
+    looking.show(overview(300))
+    text, _ = looking.end("not saved: no --db")
+    (picture,) = pictures(text)
+    assert after(text).splitlines() == [
+        *picture,
+        "watched 0.0s, 300 channels, not saved: no --db",
+    ]
+    assert picture[-1] == "... and 280 more"
 
 
 def test_where_nothing_was_drawn_nothing_is_to_be_left(looking: Looking) -> None:

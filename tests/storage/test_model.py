@@ -147,6 +147,8 @@ class Node:
         self.clock.advance(unseen.lasting)
         for channel in unseen.channels:
             opens = channel.channel_point not in self.open
+            if opens and unseen.restart and self._is_stranger(channel.peer):
+                continue
             if (opens or not self.kept) and channel not in self.gone:
                 self._change(channel, opens=opens)
         for peer in unseen.peers:
@@ -158,6 +160,15 @@ class Node:
             self.restarting = self._start(self.path / "restarting.db")
         else:
             self.tell_both(MonitoringResumedEvent(channels, peers))
+
+    def _is_stranger(self, peer: Vertex) -> bool:
+        """Whether a pause may remember a peer that is online, where a restart does not."""
+        period = self.retention["history"] or 90 * DAY
+        return (
+            peer in self.online
+            and self.clock.now() - START >= period
+            and all(each.peer != peer for each in self.open.values())
+        )
 
     def tell_both(self, event: object) -> None:
         self.steady.put(event)

@@ -38,9 +38,9 @@ class Looking:
         self.table.show(overview)
         self.table.outputs[0].finish(WAIT)
 
-    def end(self) -> tuple[str, str]:
+    def end(self, saved: str = "saved in a.db") -> tuple[str, str]:
         """All that was written, to the terminal and as errors."""
-        self.table.close()
+        self.table.close(saved)
         return self.output.read_all(), self.errors.read_all()
 
     def picture(self, overview: Overview) -> list[str]:

@@ -186,7 +186,7 @@ def test_the_figures_are_of_now(site: Site, node: FakeNode) -> None:
         answer = site.get("/api/channels")
         assert answer.headers["Content-Type"] == "application/json"
         shown = json.loads(answer.body)
-        assert list(shown) == ["as_of", "age_seconds", "sees", "channels"]
+        assert list(shown) == ["as_of", "age_seconds", "sees", "more", "channels"]
         assert [row["lifetime_seconds"] for row in shown["channels"]] == [hours * 3600] * 3
         assert {row["alias"] for row in shown["channels"]} == {"ACINQ", "Bob's <node>", "carol"}
 

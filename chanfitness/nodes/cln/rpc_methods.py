@@ -22,11 +22,11 @@ from ...reports.tables import (
     OUTAGE_COUNT,
     PEER_DESCRIPTION,
     PEER_STATE,
+    RUNNING,
     SHORT_ID,
     SHORTEST_UNUSABLE,
     SPAN,
     SUMS,
-    TOTALS,
     USABLE_SUMS,
     Row,
 )
@@ -53,9 +53,9 @@ class Query:
         self._reached = watcher.reached()
 
     def all_channels(self) -> dict[str, object]:
-        """As ``chanfitness replay --json``, and whether the node is seen now."""
-        overview = self._store().get_overview(timeout=self._left())
-        return {**report(TOTALS, overview).as_object(), "sees": overview.sees}
+        """As ``chanfitness replay --json`` with more of each, and whether the node is seen now."""
+        (overview,) = self._store().get_overviews([None], timeout=self._left())
+        return {**report(RUNNING, overview).as_object(), "sees": overview.sees}
 
     def peer(self, text: object) -> dict[str, object]:
         """State, flaps and channels of one peer, by a name of it or of a channel with it."""

@@ -82,12 +82,16 @@ def test_a_person_who_starts_it_is_told_what_it_is() -> None:
 # Questions.
 
 
-def test_all_channels_are_answered_as_replay_prints_them(wire: Wire, inbox: Inbox) -> None:
+def test_all_channels_are_answered_with_what_replay_prints_and_their_state(
+    wire: Wire, rpc: RpcServer, inbox: Inbox
+) -> None:
     inbox.let_pass(timedelta(hours=3))
+    rpc.listings["listpeers"] = {"peers": []}
     tell(wire, "disconnect", {"id": str(ALICE)})
     inbox.let_pass(timedelta(hours=1))
     assert wire.result("chanfitness") == {
         "as_of": format_time(START + timedelta(hours=4)),
+        "more": 0,
         "channels": [
             {
                 "channel_point": str(CHANNEL_1),
@@ -104,6 +108,11 @@ def test_all_channels_are_answered_as_replay_prints_them(wire: Wire, inbox: Inbo
                 "usable_ratio": 0.75,
                 "capacity": None,
                 "private": None,
+                "online": False,
+                "since": format_time(START + timedelta(hours=3)),
+                "outages": 1,
+                "blind_seconds": 0.0,
+                "complete": True,
             }
         ],
         "sees": True,
@@ -223,6 +232,7 @@ def test_parameters_may_be_named(wire: Wire) -> None:
         ("chanfitness-history", ["here"], FAILED, "no channel here is open"),
         ("chanfitness-history", [None], BAD_PARAMETERS, "bad name None"),
         ("chanfitness-history", ["1x1x1", "soon"], BAD_PARAMETERS, "bad period 'soon'"),
+        ("chanfitness-history", ["1x1x1", "0d"], BAD_PARAMETERS, "expected more than zero"),
         ("chanfitness-history", ["1x1x1", 7], BAD_PARAMETERS, "bad period 7"),
         ("chanfitness-history", [], BAD_PARAMETERS, "missing a required argument: 'channel'"),
         ("chanfitness-history", {"bogus": 1}, BAD_PARAMETERS, "'channel'"),
