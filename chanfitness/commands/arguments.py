@@ -31,7 +31,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         options.refuse(f"--window does not go with --{options.view}")
     if options.command == "show" and options.view == "advice" and options.name is not None:
         options.refuse("--advice does not go with a NAME: it compares all channels")
+    if options.command == "show" and options.by:
+        _check_by(options)
     return options
+
+
+def _check_by(options: argparse.Namespace) -> None:
+    """Exit unless ``--by`` goes with the other options of ``show``."""
+    if options.name is None:
+        options.refuse("--by hour needs a NAME: it is of one peer, by the peer's own outages")
+    if options.view != "channels":
+        options.refuse(f"--by does not go with --{options.view}")
+    if options.limit is not None:
+        options.refuse("--by does not go with --limit: it is of all hours of the week")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,11 +105,16 @@ def _add_show(command: argparse.ArgumentParser) -> None:
         "name",
         metavar="NAME",
         nargs="?",
-        help="of one peer or channel only: an alias, a key, a channel point, a short channel id,"
-        " or the beginning of one",
+        help="all of one peer or channel, or its rows alone: an alias, a key, a channel point,"
+        " a short channel id, or the beginning of one",
     )
     command.add_argument(
         "--window", type=_period, metavar="PERIOD", help="the last 7d (or s, m, h, w) of it only"
+    )
+    command.add_argument(
+        "--by",
+        choices=["hour"],
+        help="of NAME: its time offline in each hour of the week, in local time",
     )
     views = command.add_mutually_exclusive_group()
     for view, what in (

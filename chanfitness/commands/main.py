@@ -44,6 +44,7 @@ from ..terminal.wakeup import InterruptedBySignalError, Signals
 from ..web.serving import services
 from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
+from .one_peer import MakeScreen, Screen, hours_of, screen_of
 from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
@@ -141,7 +142,24 @@ def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Ite
     return lines_of(raw, name, CHUNK), name
 
 
+def _print_screen(screen: Screen) -> None:
+    """Print a screen, in ASCII alone if standard output cannot take its characters."""
+    text, encoding = screen(False), sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = screen(True).encode(encoding, "backslashreplace").decode(encoding)
+    print(text, flush=True)
+
+
 def _show(options: argparse.Namespace) -> None:
+    make_screen = _screen_of(options)
+    if make_screen is not None:
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        with _bad_values_named():
+            screen = make_screen(options, SystemClock().now(), columns)
+        _print_screen(screen)
+        return
     table = _VIEWS[options.view]
     overview, *further = load_windows(
         options.path,
@@ -157,6 +175,14 @@ def _show(options: argparse.Namespace) -> None:
         overview = restricted(overview, named)
     printed = report(table, overview, SystemClock().now(), further)._replace(full=options.full)
     _print(printed.limited(options.limit), options.format)
+
+
+def _screen_of(options: argparse.Namespace) -> MakeScreen | None:
+    """What makes the screen of one peer that is asked for; None: a table is."""
+    if options.by is not None:
+        return hours_of
+    is_of_one = options.name is not None and options.view == "channels"
+    return screen_of if is_of_one and options.format == "text" else None
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..checks import require
 from ..core.history_window import ChannelHistory
@@ -51,8 +51,12 @@ def load_windows(
     *,
     histories: bool = True,
     closed: bool = True,
+    only: Callable[[Overview], Overview] = lambda overview: overview,
 ) -> list[Overview]:
-    """As :func:`load_database` over each of some windows; it is read once."""
+    """As :func:`load_database` over each of some windows; it is read once.
+
+    ``only``: what of the snapshot is wanted, so that no other history is computed.
+    """
     saved, closed_rows = read(path)
     if saved is None:
         raise StorageError(f"{path}: nothing was saved yet")
@@ -64,8 +68,10 @@ def load_windows(
         )
         if closed:
             overview = overview._replace(closed=tuple(closed_channels(closed_rows)))
-        if not histories:
-            return [overview]
+    overview = only(overview)  # what it raises says nothing of the file
+    if not histories:
+        return [overview]
+    with typed_errors(path):
         kept = {row.key for row in saved.histories}
         peers = {info.channel_point: bytes(info.peer) for info in overview.channels}
 

@@ -7,24 +7,23 @@ be too large to be sent or drawn.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..core.blind_spans import BlindSpan
-from ..core.history_window import ChannelHistory, Outage
+from ..core.history_window import ChannelHistory
+from ..reports.seen_parts import concerning, seen_parts
 from .bands import (
     HALF,
     WIDTH,
     Axis,
     Shape,
-    Time,
     Times,
     area,
     coverage,
     number,
     one_shape,
     shapes,
-    sum_seen,
     thinned,
 )
 from .figures import ChannelFigures, PageFigures, PeerFigures, RangeFigures
@@ -169,7 +168,7 @@ def _peer_row(
     first, *others = peer.channels
     band = None
     if first.history is not None:
-        blind = [each for each in page.blind_spans if _concerns(each, peer)]
+        blind = concerning(page.blind_spans, peer.info.transport)
         band = Band(
             axis.x(first.history.start),
             _offline(first.history, blind, axis, totals, is_detailed),
@@ -177,11 +176,6 @@ def _peer_row(
             _blind([each for each in blind if each.of != "all"], axis),
         )
     return PeerRow(peer, band, _channel_rows(peer, axis))
-
-
-def _concerns(span: BlindSpan, peer: PeerFigures) -> bool:
-    """Whether a peer was not seen then, as far as is known."""
-    return span.of in ("all", peer.info.transport)
 
 
 def _channel_rows(peer: PeerFigures, axis: Axis) -> list[ChannelRow]:
@@ -207,7 +201,7 @@ def _offline(
     Their seconds are all seconds offline of its history. Their shares of each pixel are
     added to ``totals``.
     """
-    spans = axis.spans(Times.before(axis.end, _seen_parts(history.outages, blind, axis.end)))
+    spans = axis.spans(Times.before(axis.end, seen_parts(history.outages, blind, axis.end)))
     shares = coverage(spans)
     for pixel, share in enumerate(shares):
         if share:
@@ -221,34 +215,6 @@ def _offline(
     if is_detailed:
         return drawn + shapes(spans, shares)
     return [*drawn, one_shape(spans, shares, listed)] if history.outages else drawn
-
-
-def _seen_parts(
-    outages: Sequence[Outage], blind: Sequence[BlindSpan], now: datetime.datetime
-) -> Sequence[Time]:
-    """The outages, each without the blind times in it, where these are what was not seen of it."""
-    if not blind:
-        return outages
-    found: list[Time] = []
-    for outage in outages:
-        begin, end, seen = outage
-        parts = [outage] if (end or now) - begin == seen else list(_without(outage, blind, now))
-        found += parts if sum_seen(parts) == seen else [outage]
-    return found
-
-
-def _without(outage: Time, blind: Sequence[BlindSpan], now: datetime.datetime) -> Iterator[Time]:
-    """The parts of an outage between blind times; only the last of them may have no end."""
-    begin, end, _ = outage
-    for each in blind:
-        over = each.end or now
-        if over <= begin or (end is not None and each.start >= end):
-            continue
-        if each.start > begin:
-            yield begin, each.start, each.start - begin
-        begin = over
-    if begin < (end or now):
-        yield begin, end, (end or now) - begin
 
 
 def _unusable(channel: ChannelFigures, axis: Axis) -> list[Shape]:

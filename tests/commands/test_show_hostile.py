@@ -30,7 +30,7 @@ from chanfitness.testing import FakeNode
 
 from ..support.lengths import length
 from ..support.persistent_stores import watching
-from ..support.values import ALICE, SECOND, START
+from ..support.values import ALICE, SECOND, START, vertex
 
 VIEWS = ["", "--blind", "--closed", "--outages", "--peers"]
 FORMATS = ["", "--csv", "--json"]
@@ -156,6 +156,9 @@ def all_is_harmless(path: Path, capsys: Printed) -> bool:
             if not err and form == "--csv":
                 assert not any(cell.startswith(FORMULAS) for cell in csv_cells(out))
             refused += status
+    for options in ([], ["--by", "hour"]):
+        main(["show", str(path), str(vertex(1)), *options])
+        assert all(is_harmless(text) for text in capsys.readouterr())
     return not refused
 
 

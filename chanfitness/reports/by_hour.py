@@ -1,0 +1,163 @@
+"""Offline time by hour of the week: was it worse at weekends, at night?
+
+The hours are those of local time, from Monday 00:00 on. A day of 23 hours has one that is
+not seen, a day of 25 one that is seen twice. Pure.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..clock import shifted
+from ..core.blind_spans import BlindSpan
+from ..core.history_window import ChannelHistory
+from ..core.peerlog import PeerInfo
+from .local_dates import Zone, local
+from .seen_parts import Part, concerning, merged, seen_parts, without
+from .tables import Column, Table
+
+HOURS_A_DAY, DAYS = 24, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_HOUR, _MICROSECOND = datetime.timedelta(hours=1), datetime.timedelta(microseconds=1)
+_ZERO = datetime.timedelta(0)
+
+
+class Share(NamedTuple):
+    """How much of some time was seen, and in how much of that the peer was offline."""
+
+    seen: datetime.timedelta
+    offline: datetime.timedelta
+
+    @property
+    def ratio(self) -> float | None:
+        """``offline / seen``; None if it was never seen."""
+        return self.offline / self.seen if self.seen else None
+
+
+class Hour(NamedTuple):
+    """An hour of the week; ``weekday``: 0 is Monday."""
+
+    weekday: int
+    hour: int
+    share: Share
+
+    @property
+    def is_weekend(self) -> bool:
+        """Whether it is of a Saturday or Sunday."""
+        return self.weekday >= 5
+
+    @property
+    def is_night(self) -> bool:
+        """Whether it is before six o'clock."""
+        return self.hour < 6
+
+
+class Week(NamedTuple):
+    """The hours of a week, from Monday 00:00 on.
+
+    ``begin`` to ``end``: the time that was looked at. ``is_partial``: whether outages from
+    before ``begin``, which belong to what was asked for, are not kept one by one.
+    """
+
+    begin: datetime.datetime
+    end: datetime.datetime
+    hours: Sequence[Hour]
+    is_partial: bool = False
+
+    def share(self, of: Callable[[Hour], bool] = lambda hour: True) -> Share:
+        """That of some of its hours, together."""
+        shares = [hour.share for hour in self.hours if of(hour)]
+        return Share(
+            sum((each.seen for each in shares), _ZERO),
+            sum((each.offline for each in shares), _ZERO),
+        )
+
+    def worst(self, count: int) -> list[Hour]:
+        """The hours of the largest shares offline, without those that have none."""
+        hours = [hour for hour in self.hours if hour.share.offline]
+        return sorted(hours, key=lambda hour: -(hour.share.ratio or 0))[:count]
+
+
+def week_of(
+    history: ChannelHistory, info: PeerInfo, blind: Iterable[BlindSpan], zone: Zone = None
+) -> Week:
+    """The week of a peer; ``history``: that of its channel which opened first.
+
+    Time before the first outage that is kept is left out if others were before it: they
+    would be missing.
+    """
+    now, spans = history.end, concerning(blind, info.transport)
+    begin = history.start
+    listed = sum((outage.duration for outage in history.outages), _ZERO)
+    is_partial = listed != history.lifetime - history.uptime
+    if is_partial:
+        begin = max(history.outages[0].start if history.outages else info.since, begin)
+    offline = seen_parts(history.outages, spans, now)
+    seen = merged([*without((begin, now, now - begin), spans, now), *offline], now)
+    sums = [by_hour(parts, now, zone) for parts in (seen, offline)]
+    hours = [
+        Hour(*divmod(number, HOURS_A_DAY), Share(*each))
+        for number, each in enumerate(zip(*sums, strict=True))
+    ]
+    return Week(begin, now, hours, is_partial or not history.complete)
+
+
+def by_hour(
+    parts: Iterable[Part], now: datetime.datetime, zone: Zone = None
+) -> list[datetime.timedelta]:
+    """How much was seen of parts in each hour of the local week; the sum is exact."""
+    sums = [_ZERO] * (HOURS_A_DAY * len(DAYS))
+    for begin, end, seen in parts:
+        until = end or now
+        counted, is_whole = _ZERO, seen == until - begin
+        for over, hour in _hours(begin, until, zone):
+            upto = over - begin if is_whole else seen * ((over - begin) / (until - begin))
+            sums[hour] += upto - counted
+            counted = upto
+    return sums
+
+
+def _hours(
+    begin: datetime.datetime, end: datetime.datetime, zone: Zone
+) -> Iterator[tuple[datetime.datetime, int]]:
+    """When each local hour ends within a span, and which of the week it is.
+
+    An offset from UTC may be any, and change at any moment.
+    """
+    at = local(begin, zone)
+    while begin < end:
+        past = datetime.timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
+        over = min(shifted(begin, _HOUR - past), end)
+        following = local(over, zone)
+        if following.utcoffset() != at.utcoffset():
+            over = _change(begin, over, zone)
+            following = local(over, zone)
+        yield over, at.weekday() * HOURS_A_DAY + at.hour
+        begin, at = over, following
+
+
+def _change(begin: datetime.datetime, end: datetime.datetime, zone: Zone) -> datetime.datetime:
+    """The moment after ``begin``, ``end`` at the latest, from which another offset holds."""
+    offset = local(begin, zone).utcoffset()
+    while end - begin > _MICROSECOND:
+        middle = begin + (end - begin) / 2
+        if local(middle, zone).utcoffset() == offset:
+            begin = middle
+        else:
+            end = middle
+    return end
+
+
+def table_of(hours: Sequence[Any]) -> Table:
+    """The table of hours, for programs."""
+    return Table("hours", "hour", _COLUMNS, lambda _: list(hours))
+
+
+_COLUMNS = (
+    Column("weekday", lambda row: row.weekday),
+    Column("hour", lambda row: row.hour),
+    Column("seen_seconds", lambda row: row.share.seen),
+    Column("offline_seconds", lambda row: row.share.offline),
+    Column("offline_ratio", lambda row: row.share.ratio),
+)

@@ -1,0 +1,310 @@
+"""All that is known of one peer or channel, on a screen of text. Pure."""
+
+from __future__ import annotations
+
+import datetime
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from ..core.history_window import ChannelHistory
+from ..core.overview import ClosedChannel, Overview
+from ..core.peerlog import PeerInfo
+from ..terminal.cells import one_width, padded
+from ..terminal.formatting import duration, percentage, points, short_alias, short_key, table
+from .character_band import BLOCKS, PLAIN, axis_text, band_text, legend
+from .formats import report, text_cell
+from .local_dates import Zone, date_text, minute_text, zone_name
+from .naming import Named
+from .peer_ranges import Range, band_of, range_of_band, ranges, trend_of
+from .tables import CHANNELS, CLOSED, NAMES, SHORT_ID, Column
+
+_NEWEST = 10  # outages
+_COLUMNS = 80  # where there is no terminal
+
+
+class Look(NamedTuple):
+    """How a screen looks.
+
+    ``now``: from which ages count. ``columns``: of the terminal; None: there is none.
+    ``plain``: in ASCII alone. ``full``: with whole names. ``limit``: how many outages are
+    listed. ``zone``: of all dates.
+    """
+
+    now: datetime.datetime
+    columns: int | None = None
+    plain: bool = False
+    full: bool = False
+    limit: int | None = None
+    zone: Zone = None
+
+    def ago(self, moment: datetime.datetime) -> str:
+        """A local date, and how long ago that is."""
+        past = f" ({duration(self.now - moment)} ago)" if moment < self.now else ""
+        return f"{date_text(moment, self.zone)}{past}"
+
+    def wrapped(self, text: str, head: str = "") -> list[str]:
+        """A text in lines that fit, the first behind ``head``, the others below it."""
+        if self.columns is None:
+            return [head + text]
+        return textwrap.wrap(
+            text, self.columns, initial_indent=head, subsequent_indent=" " * len(head)
+        )
+
+    def alias(self, alias: str | None) -> str:
+        """An alias that is safe to print; "-" for none."""
+        text = one_width(alias or "")
+        return short_alias(ascii_text(text) if self.plain else text)
+
+
+def ascii_text(text: str) -> str:
+    """What is to be ASCII but may be any text, as in a damaged database: one cell a character."""
+    return one_width(text).encode("ascii", "backslashreplace").decode()
+
+
+# The screen.
+
+
+def one_peer(overviews: Mapping[str, Overview], named: Named, look: Look) -> str:
+    """The screen of a peer, or channel.
+
+    ``overviews``: snapshots that are restricted to it, one over each of the windows of
+    :func:`~chanfitness.reports.peer_ranges.windows`.
+    """
+    *_, whole = overviews.values()
+    if whole.channels:
+        return "\n".join(_with_channels(ranges(overviews), named, look))
+    if named.channel_point is not None:
+        return "\n".join(_closed_channel(whole.closed[0], look))
+    return "\n".join(_without_channels(whole, named, look))
+
+
+def _with_channels(found: Sequence[Range], named: Named, look: Look) -> list[str]:
+    whole = found[-1]
+    (info,) = whole.overview.peers
+    notes = [note for each in found for note in CHANNELS.notes(each.overview)]
+    if len(whole.channels) > 1:
+        notes.append("usable is that of its channel which could be used least")
+    return [
+        title(info.alias, named, look),
+        *_facts([*_names(named), *_state(info, look), *_life(whole, look)], look),
+        "",
+        *_figures(found, look),
+        "",
+        *_channels(whole.overview, look),
+        *_closed_besides(whole.overview, look),
+        "",
+        *_outages(whole.history, look),
+        *_band(range_of_band(found), info, look),
+        *([""] if notes else []),
+        *(line for note in dict.fromkeys(notes) for line in look.wrapped(note)),
+    ]
+
+
+def title(alias: str | None, named: Named, look: Look) -> str:
+    """The alias, or the key, cut, of a peer that has none."""
+    shown = look.alias(alias)
+    return short_key(str(named.peer)) if shown == "-" else shown
+
+
+Facts = Sequence[tuple[str, str]]
+
+
+def _facts(facts: Facts, look: Look) -> list[str]:
+    """Names and values, the values below each other."""
+    room = max(len(name) for name, _ in facts) + 2
+    return [line for name, value in facts for line in look.wrapped(value, padded(name, room))]
+
+
+def _names(named: Named) -> Facts:
+    point = named.channel_point
+    channel = [] if point is None else [("channel", ascii_text(point))]
+    return [("key", str(named.peer)), *channel]
+
+
+def _state(info: PeerInfo, look: Look) -> Facts:
+    state = "online" if info.online else "offline"
+    return [
+        ("transport", ascii_text(info.transport or "-")),
+        ("state", f"{state} since {look.ago(info.since)}"),
+    ]
+
+
+def _life(whole: Range, look: Look) -> Facts:
+    """``whole``: of all time, or of the window that was asked for."""
+    (row,) = (row for row in CHANNELS.rows(whole.overview) if row.channel == whole.first)
+    flaps = text_cell(_OF_CHANNELS["flap_count"], row, look.now)
+    return [
+        ("last seen", "-" if row.last_seen is None else look.ago(row.last_seen)),
+        ("seen for", _seen_for(whole, look)),
+        ("flaps", flaps if whole.overview.window else f"{flaps} (old ones count less)"),
+        ("as of", as_of_text(whole.overview, look)),
+    ]
+
+
+def _seen_for(whole: Range, look: Look) -> str:
+    lived, history = duration(whole.first.lifetime), whole.history
+    if history is None:
+        return lived
+    blind = f", and blind for {duration(history.blind)}" if history.blind else ""
+    return f"{lived} since {date_text(history.start, look.zone)}{blind}"
+
+
+def as_of_text(overview: Overview, look: Look) -> str:
+    """When the figures are of, how old they are, and whether the node was seen then."""
+    text = look.ago(overview.as_of)
+    if overview.sees:
+        return text
+    seen = overview.seen_until
+    if seen is None:
+        return f"{text}; its node was never seen"
+    return f"{text}; its node was not seen then, but until {date_text(seen, look.zone)}"
+
+
+# Figures of ranges, side by side.
+
+
+_FIGURES: Sequence[tuple[str, Callable[[Range], str]]] = (
+    ("online", lambda each: percentage(each.first.uptime_ratio)),
+    ("usable", lambda each: percentage(each.usable_ratio)),
+    ("outages", lambda each: "-" if each.history is None else str(each.history.outage_count)),
+    ("longest", lambda each: _period_of(each.history and each.history.longest_outage)),
+    ("mean", lambda each: _period_of(each.history and each.history.mean_time_to_repair)),
+)
+
+
+def _figures(found: Sequence[Range], look: Look) -> list[str]:
+    rows = [["", *(each.name for each in found)]]
+    rows += [[name, *(_marked(text(each), each) for each in found)] for name, text in _FIGURES]
+    lines = table(rows, look.columns, [None])
+    return [*lines, *look.wrapped(_trend_text(trend_of(found), look), "trend    ")]
+
+
+def _period_of(period: datetime.timedelta | None) -> str:
+    return "-" if period is None else duration(period)
+
+
+def _marked(figure: str, of: Range) -> str:
+    return f"{figure}*" if of.is_partial and figure != "-" else figure
+
+
+def _trend_text(change: float | None, look: Look) -> str:
+    if change is None:
+        return "- (it takes time before the last 7 days)"
+    shown = f"{100 * change:+.2f}" if look.plain else points(change)
+    word = "better" if change > 0 else "worse"
+    how = word if round(100 * change, 2) else "as before"
+    return f"{shown} points, {how}: online in the last 7 days, less the time before"
+
+
+# Channels.
+
+
+_OF_CHANNELS = {column.name: column for column in CHANNELS.columns}
+_YES = {True: "yes", False: "no"}
+_ACTIVE = {True: "active", False: "inactive"}
+_NUMBERS = (
+    Column("capacity", lambda row: row.channel.capacity, "CAPACITY", lambda sat: f"{sat:,} sat"),
+    Column("private", lambda row: row.channel.private, "PRIVATE", _YES.__getitem__),
+    Column("active", lambda row: row.channel.active, "STATE", _ACTIVE.__getitem__),
+    _OF_CHANNELS["lifetime_seconds"]._replace(head="SEEN FOR"),
+    _OF_CHANNELS["uptime_ratio"],
+    _OF_CHANNELS["usable_ratio"],
+)
+
+
+def _channels(overview: Overview, look: Look) -> list[str]:
+    """Its channels, one a line, the worst first."""
+    rows = CHANNELS.rows(overview)
+    point = NAMES[0].whole() if look.full else NAMES[0]
+    names = [SHORT_ID, point] if any(SHORT_ID.get(row) for row in rows) else [point]
+    columns = [*names, *_NUMBERS]
+    cells = [[text_cell(column, row, look.now) for column in columns] for row in rows]
+    heads = [column.head for column in columns]
+    return table([heads, *cells], look.columns, [name.cut for name in names])
+
+
+def _closed_besides(overview: Overview, look: Look) -> list[str]:
+    count = len(overview.closed)
+    return look.wrapped(f"... and {count} that closed: see --closed") if count else []
+
+
+# Outages.
+
+
+def _outages(history: ChannelHistory | None, look: Look) -> list[str]:
+    """The newest outages, one a line."""
+    if history is None:
+        return look.wrapped("Its outages are not known: that history was not kept.")
+    if not history.outage_count:
+        return ["No outages."]
+    newest = history.outages[::-1][: _NEWEST if look.limit is None else look.limit]
+    rows = [["OFFLINE FROM", "TO", "FOR"]]
+    for outage in newest:
+        cut = outage is history.outages[0] and history.first_outage_began is not None
+        end = "now" if outage.end is None else date_text(outage.end, look.zone)
+        begin = f"{'before ' if cut else ''}{date_text(outage.start, look.zone)}"
+        rows.append([begin, end, duration(outage.duration)])
+    more = history.outage_count - len(newest)
+    unlisted = history.thinned_outages
+    kept = f", {unlisted} of which are not kept one by one" if unlisted else ""
+    left_out = look.wrapped(f"... and {more} before them{kept}") if more else []
+    return [*table(rows, look.columns, [None]), *left_out]
+
+
+# The band.
+
+
+def _band(shown: Range, info: PeerInfo, look: Look) -> list[str]:
+    """Its band, below what that shows, and an axis and a legend."""
+    if shown.history is None:
+        return []
+    band = band_of(shown, shown.history, info)
+    cells, glyphs = look.columns or _COLUMNS, PLAIN if look.plain else BLOCKS
+    begin, end = (minute_text(each, look.zone) for each in (band.begin, band.end))
+    cell = duration((band.end - band.begin) / cells)
+    return [
+        "",
+        *look.wrapped(f"{begin} to {end} {zone_name(band.end, look.zone)}, {cell} a character"),
+        band_text(band, cells, glyphs).rstrip(),
+        axis_text(band, cells, look.zone),
+        legend(cells, glyphs),
+    ]
+
+
+# What is not open.
+
+
+def _closed_channel(channel: ClosedChannel, look: Look) -> list[str]:
+    """The final figures of a channel."""
+    named = Named(channel.peer, channel.alias, channel.channel_point, ())
+    unseen = "; it was found missing, no event told of it" if channel.closed_unseen else ""
+    facts = [
+        *_names(named),
+        ("short id", ascii_text(channel.short_channel_id or "-")),
+        ("state", f"closed on {look.ago(channel.closed)}{unseen}"),
+        ("seen for", f"{duration(channel.lifetime)} since {date_text(channel.opened, look.zone)}"),
+        ("online", percentage(channel.uptime_ratio)),
+        ("usable", percentage(channel.usable_ratio)),
+    ]
+    return [
+        title(channel.alias, named, look),
+        *_facts(facts, look),
+        "",
+        *look.wrapped("These are its final figures: outages of a closed channel are not kept."),
+    ]
+
+
+def _without_channels(overview: Overview, named: Named, look: Look) -> list[str]:
+    """A peer of which no channel is open."""
+    states = [_state(info, look) for info in overview.peers]
+    facts = [*_names(named), *(fact for state in states for fact in state)]
+    unnamed = tuple(each._replace(alias=None) for each in overview.closed)  # as the title is
+    closed = report(CLOSED, overview._replace(closed=unnamed), look.now)._replace(full=look.full)
+    return [
+        title(named.alias, named, look),
+        *_facts([*facts, ("as of", as_of_text(overview, look))], look),
+        "",
+        *look.wrapped("No channel of it is open. Those that closed:"),
+        *closed.text_table(look.columns),
+    ]
