@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from .. import __version__
 from ..alerts.messages import KINDS
 from ..checks import quoted
+from ..moments import parse_moment
 from ..periods import OWN_OUTAGE, parse_own_outage, parse_period
-from ..recording.format import parse_time
 
 _OF_A_WINDOW = ("channels", "outages")
+_OF_MOMENTS = ("blind", *_OF_A_WINDOW)
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -26,7 +27,19 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.command == "show" and options.window and options.view not in _OF_A_WINDOW:
         parser.error(f"--window does not go with --{options.view}")
+    if options.command == "show" and (options.since or options.until):
+        _check_moments(options, parser)
     return options
+
+
+def _check_moments(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Exit unless ``--from`` and ``--to`` go with the rest."""
+    if options.window:
+        parser.error("--window is the time before the last moment: it has no --from or --to")
+    if options.view not in _OF_MOMENTS:
+        parser.error(f"--from and --to do not go with --{options.view}")
+    if options.since and options.until and options.until <= options.since:
+        parser.error("--to is not later than --from (a date is its first moment)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,9 +72,10 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--at",
-        type=_time,
+        type=_moment,
         metavar="TIME",
-        help="as of this moment instead, like 2026-11-22T11:20:00Z; later lines are not read",
+        help="as of this moment instead, like 2026-11-22T11:20 (local time, unless with a Z or an"
+        " offset) or 2026-11-22; later lines are not read",
     )
     command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
     _add_own_outage(command)
@@ -74,6 +88,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     )
     _add_alert_command(command)
     _add_alert_without(command)
+    _add_utc(command)
     _add_formats(command, ["json"])
     command.set_defaults(command="replay")
 
@@ -93,11 +108,16 @@ def _add_show(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--window", type=_period, metavar="PERIOD", help="the last 7d (or s, m, h, w) of it only"
     )
+    for name, target, what in (
+        ("from", "since", "from this moment on only, like 2026-11-22T11:20 or 2026-11-22"),
+        ("to", "until", "until this moment only; local time, unless with a Z or an offset"),
+    ):
+        command.add_argument(f"--{name}", dest=target, type=_moment, metavar="TIME", help=what)
     views = command.add_mutually_exclusive_group()
     for view, what in (
         ("blind", "the times in which channels were not seen, and why"),
         ("closed", "the channels that closed, with their final figures"),
-        ("outages", "each outage of each channel"),
+        ("outages", "each outage of each peer, the newest first"),
         ("peers", "the peers, with their flaps"),
     ):
         views.add_argument(f"--{view}", dest="view", action="store_const", const=view, help=what)
@@ -105,6 +125,7 @@ def _add_show(command: argparse.ArgumentParser) -> None:
         "--limit", type=_count, metavar="N", help="the first N of them only: the worst"
     )
     _add_full(command)
+    _add_utc(command)
     _add_formats(command, ["json", "csv"])
     command.set_defaults(command="show", view="channels")
 
@@ -251,6 +272,10 @@ def _add_full(command: argparse.ArgumentParser) -> None:
     command.add_argument("--full", action="store_true", help="print keys and names whole")
 
 
+def _add_utc(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--utc", action="store_true", help="times in UTC, not local ones")
+
+
 def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
     formats = command.add_mutually_exclusive_group()
     for name in names:
@@ -264,9 +289,9 @@ def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None
     command.set_defaults(format="text")
 
 
-def _time(text: str) -> datetime.datetime:
+def _moment(text: str) -> datetime.datetime:
     try:
-        return parse_time(text)
+        return parse_moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -39,6 +39,7 @@ from ..store import ChannelEventStore
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
+from ..terminal.zones import Zone
 from ..web.serving import services
 from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
@@ -98,9 +99,12 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def _print(printed: Report, form: str) -> None:
+def _print(printed: Report, options: argparse.Namespace) -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(printed.render(form, columns), flush=True)
+    zone = Zone(datetime.timezone.utc if options.utc else None)
+    is_local = columns is not None and not options.utc
+    printed = printed._replace(full=options.full, zone=zone, is_local=is_local)
+    print(printed.render(options.format, columns), flush=True)
 
 
 def _replay(options: argparse.Namespace) -> None:
@@ -124,7 +128,7 @@ def _replay(options: argparse.Namespace) -> None:
             observer=observer,
             **outage_settings(options.own_outage),
         )
-    _print(report(TOTALS, overview)._replace(full=options.full), options.format)
+    _print(report(TOTALS, overview), options)
     _check_saved(storage)
 
 
@@ -141,14 +145,17 @@ def _show(options: argparse.Namespace) -> None:
     overview = load_database(
         options.path,
         options.window,
+        since=options.since,
+        until=options.until,
         histories=table in (CHANNELS, OUTAGES),
-        closed=table is CLOSED or options.name is not None,
+        closed=table in (CLOSED, OUTAGES) or options.name is not None,
+        outages=table is OUTAGES,
     )
     if options.name is not None:
         with _bad_values_named():
             overview = restricted(overview, find(options.name, overview))
-    printed = report(table, overview, SystemClock().now())._replace(full=options.full)
-    _print(printed.limited(options.limit), options.format)
+    printed = report(table, overview, SystemClock().now()).limited(options.limit)
+    _print(printed._replace(since=options.since, until=options.until), options)
 
 
 def _report(options: argparse.Namespace) -> None:

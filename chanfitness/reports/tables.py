@@ -29,6 +29,7 @@ from ..core.blind_spans import BlindSpan
 from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
 from ..core.overview import ClosedChannel, Overview
+from ..core.peer_outages import PeerOutage
 from ..core.peerlog import PeerInfo
 from ..terminal.cells import cut_end
 from ..terminal.formatting import Cut, cut, cut_point, short_alias, short_key, short_point
@@ -49,7 +50,7 @@ class Row(NamedTuple):
     channel: ChannelInfo | ClosedChannel | ChannelHistory | None = None
     peer: PeerInfo | None = None
     history: ChannelHistory | None = None
-    outage: Outage | None = None
+    outage: Outage | PeerOutage | None = None
     counted_outages: int | None = None
     last_seen: datetime.datetime | None = None
     is_of_window: bool = False
@@ -65,6 +66,8 @@ class Row(NamedTuple):
         """The alias of the peer, as of now or when the channel closed."""
         if self.peer is not None:
             return self.peer.alias
+        if isinstance(self.outage, PeerOutage):
+            return self.outage.alias
         return self.channel.alias if isinstance(self.channel, ClosedChannel) else None
 
     @property
@@ -82,12 +85,19 @@ class Row(NamedTuple):
     @property
     def is_cut(self) -> bool:
         """Whether the outage began before what was asked for."""
+        if isinstance(self.outage, PeerOutage):
+            return self.outage.cut
         history = self.history
         return (
             history is not None
             and history.first_outage_began is not None
             and self.outage is history.outages[0]
         )
+
+    @property
+    def is_cut_at_the_end(self) -> bool:
+        """Whether the outage lasted when what was asked for ended."""
+        return isinstance(self.outage, PeerOutage) and self.outage.cut_end
 
 
 class Column(NamedTuple):
@@ -98,7 +108,7 @@ class Column(NamedTuple):
     ``text``: how a person reads a value that is known; None: as its type is read
     (see :mod:`chanfitness.reports.formats`). ``frame``: what a person reads around a value
     that is known, as a format. ``cut``: cuts a name where a terminal is narrow; None: it is
-    not cut.
+    not cut. ``unknown``: what a person reads if there is no value.
     """
 
     name: str
@@ -107,6 +117,7 @@ class Column(NamedTuple):
     text: Callable[[Any], str] | None = None
     frame: Callable[[Any], str] = lambda row: "{}"
     cut: Cut | None = None
+    unknown: str = "-"
 
     def whole(self) -> Column:
         """The same name, not cut."""
@@ -119,7 +130,8 @@ class Table(NamedTuple):
     ``kind``: what JSON calls the rows. ``noun``: what a person calls one. ``rows``:
     those of a snapshot. ``shown``: the columns of text, in its order; empty: those that have a
     head. The first ``names`` of them name what a row is about. ``notes``: what a person has
-    to know of the figures of a snapshot besides.
+    to know of the figures of a snapshot besides. ``is_dated``: whether a person reads dates as
+    such, not as the time since.
     """
 
     kind: str
@@ -129,6 +141,7 @@ class Table(NamedTuple):
     names: int = 2
     notes: Callable[[Overview], list[str]] = lambda overview: []
     shown: Sequence[Column] = ()
+    is_dated: bool = False
 
     @property
     def text_columns(self) -> Sequence[Column]:
@@ -146,6 +159,11 @@ def _marked_sum(row: Row) -> str:
 
 def _marked(row: Row) -> str:
     return "{}*" if row.is_partial else "{}"
+
+
+def _first_name(names: Sequence[str]) -> str:
+    first, *others = (short_point(name) for name in names)
+    return f"{first} +{len(others)}" if others else first
 
 
 def _unseen(unseen: bool) -> str:
@@ -188,6 +206,7 @@ _LONGEST = Column(
 _FLAPS = Column("flap_count", lambda row: row.peer.flap_count, "FLAPS")
 _LAST_SEEN = Column("last_seen", lambda row: row.last_seen, "LAST SEEN")
 _SINCE = Column("since", lambda row: row.history and row.history.start)
+_UNTIL = Column("until", lambda row: row.history and row.history.end)
 _TRANSPORT = Column("transport", lambda row: row.peer.transport, "TRANSPORT")
 
 SUMS = (
@@ -219,7 +238,13 @@ SPAN = (
         "START",
         frame=lambda row: "before {}" if row.is_cut else "{}",
     ),
-    Column("end", lambda row: row.outage.end, "END"),
+    Column(
+        "end",
+        lambda row: row.outage.end,
+        "END",
+        frame=lambda row: "after {}" if row.is_cut_at_the_end else "{}",
+        unknown="lasts",
+    ),
     Column("duration_seconds", lambda row: row.outage.duration, "OFFLINE"),
     Column("cut", lambda row: row.is_cut),
 )
@@ -231,6 +256,10 @@ PEER_STATE = (
     Column("last_flap", lambda row: row.peer.last_flap, "LAST FLAP"),
 )
 PEER_DESCRIPTION = (ALIAS, _TRANSPORT)
+_OF_PEER_OUTAGE = (
+    NAMES[1]._replace(get=lambda row: row.outage.peer),
+    Column("channels", lambda row: row.outage.channels, "CHANNELS", _first_name, cut=cut_end),
+)
 _CHANNEL_COUNT = Column("channels", lambda row: len(row.peer.channels), "CHANNELS")
 _CLOSE = (
     Column("closed", lambda row: row.channel.closed, "CLOSED"),
@@ -252,7 +281,7 @@ def _channels(overview: Overview) -> list[Row]:
             history,
             counted_outages=outages,
             last_seen=_last_seen(peers[info.peer], overview),
-            is_of_window=overview.window is not None,
+            is_of_window=overview.is_of_window,
         )
         for info, history, outages in zip(
             overview.channels,
@@ -260,8 +289,15 @@ def _channels(overview: Overview) -> list[Row]:
             overview.outages or unknown,
             strict=True,
         )
+        if not _is_later(history, overview)
     ]
     return sorted(rows, key=_badness)
+
+
+def _is_later(history: ChannelHistory | None, overview: Overview) -> bool:
+    """Whether a channel opened after the time that is asked for."""
+    until = overview.until
+    return history is not None and history.complete and until is not None and history.start >= until
 
 
 def _last_seen(peer: PeerInfo, overview: Overview) -> datetime.datetime | None:
@@ -277,13 +313,12 @@ def _badness(row: Row) -> tuple[object, ...]:
 
 
 def _outages(overview: Overview) -> list[Row]:
-    """Those of the worst channel first, in order of time."""
-    return [
-        row._replace(outage=outage)
-        for row in _channels(overview)
-        if row.history is not None
-        for outage in row.history.outages
-    ]
+    """The newest first; those that last to the end of what is asked for are the newest."""
+
+    def age(outage: PeerOutage) -> tuple[bool, datetime.datetime]:
+        return outage.end in (None, overview.until), outage.start
+
+    return [Row(outage=each) for each in sorted(overview.peer_outages, key=age, reverse=True)]
 
 
 def _peers(overview: Overview) -> list[Row]:
@@ -324,6 +359,7 @@ CHANNELS = TOTALS._replace(
         _FLAPS,
         _LAST_SEEN,
         *_DESCRIPTION,
+        _UNTIL,
     ],
     notes=lambda overview: partial_rows(overview) + unknown_usable(overview),
     shown=[*_ALL_NAMES, *SUMS, _USABLE, _OUTAGES, _LONGEST, _FLAPS, _LAST_SEEN],
@@ -334,16 +370,23 @@ LIVE = TOTALS._replace(
 OUTAGES = Table(
     "outages",
     "outage",
-    [*NAMES, *SPAN, _SINCE, COMPLETE, OUTAGE_COUNT, ALIAS, SHORT_ID],
+    [
+        _OF_PEER_OUTAGE[0],
+        ALIAS,
+        _OF_PEER_OUTAGE[1],
+        *SPAN,
+        Column("cut_end", lambda row: row.is_cut_at_the_end),
+    ],
     _outages,
-    len(_ALL_NAMES),
+    3,
     unlisted_outages,
-    [*_ALL_NAMES, *(column for column in SPAN if column.head)],
+    [ALIAS, *_OF_PEER_OUTAGE, *(column for column in SPAN if column.head)],
+    is_dated=True,
 )
 PEERS = Table(
     "peers",
     "peer",
-    [*PEER_STATE, _CHANNEL_COUNT, *PEER_DESCRIPTION],
+    [*PEER_STATE, *PEER_DESCRIPTION, _CHANNEL_COUNT],
     _peers,
     2,
     shown=[ALIAS, *PEER_STATE, _CHANNEL_COUNT, _TRANSPORT],
@@ -370,11 +413,12 @@ BLIND_SPANS = Table(
     "blind span",
     [
         Column("start", lambda row: row.blind.start, "START"),
-        Column("end", lambda row: row.blind.end, "END"),
+        Column("end", lambda row: row.blind.end, "END", unknown="lasts"),
         Column("duration_seconds", lambda row: row.blind.duration, "BLIND"),
         Column("of", lambda row: row.blind.of, "OF"),
         Column("cause", lambda row: row.blind.cause, "CAUSE"),
         Column("peers", lambda row: row.blind.peers, "PEERS"),
     ],
     _blind_spans,
+    is_dated=True,
 )
