@@ -7,6 +7,7 @@ import re
 
 from .checks import quoted
 
+_UTC = datetime.timezone.utc
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)"
     r"(?:[T ]([01]\d|2[0-3]):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:\d\d)?)?",
@@ -33,6 +34,14 @@ def parse_moment(text: str) -> datetime.datetime:
     time = f"{hour or '00'}:{minute or '00'}:{second or '00'}.{fraction.ljust(6, '0')}"
     try:
         moment = datetime.datetime.fromisoformat(f"{date}T{time}{offset.replace('Z', '+00:00')}")
-        return moment.astimezone(datetime.timezone.utc)
+        return moment.astimezone(_UTC) if offset else _from_local(moment)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"bad time {quoted(text)}: {error}") from None
+
+
+def _from_local(moment: datetime.datetime) -> datetime.datetime:
+    # Not by astimezone(), which takes an hour too many off a time that summer leaves out: in
+    # some zones that is the first of a day. Without the fraction, which a float would round.
+    seconds = int(moment.replace(microsecond=0).timestamp())
+    utc = datetime.datetime.fromtimestamp(seconds, _UTC)
+    return utc + datetime.timedelta(microseconds=moment.microsecond)

@@ -58,6 +58,7 @@ def known_part(
     known = all_known_from(channel, history, begin)
     if known is not None:
         start, begin = timeline.date(known), known[0]
+        end = max(end, start)  # blind time may lie between
     return KnownPart(start, end, begin, over, known is None and known_end is None)
 
 

@@ -163,7 +163,7 @@ class Queries:
     ) -> list[PeerOutage]:
         """The kept outages of each peer, of all its channels, open and closed."""
         of_peers: dict[PeerLog, list[Channel]] = {}
-        for channel in sorted([*self._closed.values(), *self._in_order], key=_opened):
+        for channel in sorted([*self._in_order, *self._closed.values()], key=_opened):
             self._trim_changes_of(channel, now)
             of_peers.setdefault(channel.log, []).append(channel)
         return [

@@ -24,7 +24,7 @@ from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table
 from ..terminal.zones import Zone
 from ..wire import OutPoint, Vertex
-from .tables import ALIAS, SHORT_ID, Column, Row, Table
+from .tables import ALIAS, SHORT_ID, Column, Row, Table, counted
 
 _SHORTER = {"channel_point": SHORT_ID, "peer": ALIAS}
 Date = Callable[[datetime.datetime], str]
@@ -55,7 +55,7 @@ def _text(column: Column, value: object, now: datetime.datetime, date: Date | No
         return "now" if value >= now else f"{duration(now - value)} ago"
     if isinstance(value, float):
         return percentage(value)
-    return one_width(" ".join(value) if isinstance(value, tuple) else str(value))
+    return one_width(counted(value) if isinstance(value, list) else str(value))
 
 
 def json_cell(column: Column, row: Row) -> object:
@@ -71,7 +71,7 @@ def json_cell(column: Column, row: Row) -> object:
 def csv_cell(column: Column, row: Row) -> object:
     """As in JSON; text is escaped as for a person, and what a spreadsheet computes is quoted."""
     value = json_cell(column, row)
-    if isinstance(value, tuple):
+    if isinstance(value, list):
         value = " ".join(value)
     if not isinstance(value, str):
         return value

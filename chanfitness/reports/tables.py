@@ -161,9 +161,14 @@ def _marked(row: Row) -> str:
     return "{}*" if row.is_partial else "{}"
 
 
-def _first_name(names: Sequence[str]) -> str:
-    first, *others = (short_point(name) for name in names)
+def counted(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    first, *others = names
     return f"{first} +{len(others)}" if others else first
+
+
+def _short_names(names: Sequence[str]) -> str:
+    return counted([short_point(name) for name in names])
 
 
 def _unseen(unseen: bool) -> str:
@@ -258,7 +263,9 @@ PEER_STATE = (
 PEER_DESCRIPTION = (ALIAS, _TRANSPORT)
 _OF_PEER_OUTAGE = (
     NAMES[1]._replace(get=lambda row: row.outage.peer),
-    Column("channels", lambda row: row.outage.channels, "CHANNELS", _first_name, cut=cut_end),
+    Column(
+        "channels", lambda row: list(row.outage.channels), "CHANNELS", _short_names, cut=cut_end
+    ),
 )
 _CHANNEL_COUNT = Column("channels", lambda row: len(row.peer.channels), "CHANNELS")
 _CLOSE = (
