@@ -43,6 +43,7 @@ from ..terminal.zones import Zone
 from ..web.serving import services
 from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
+from .collection import no_garbage_collection
 from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
@@ -141,6 +142,12 @@ def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Ite
 
 
 def _show(options: argparse.Namespace) -> None:
+    with no_garbage_collection():
+        printed = _shown(options).limited(options.limit)
+    _print(printed._replace(since=options.since, until=options.until), options)
+
+
+def _shown(options: argparse.Namespace) -> Report:
     table = _VIEWS[options.view]
     overview = load_database(
         options.path,
@@ -154,8 +161,7 @@ def _show(options: argparse.Namespace) -> None:
     if options.name is not None:
         with _bad_values_named():
             overview = restricted(overview, find(options.name, overview))
-    printed = report(table, overview, SystemClock().now()).limited(options.limit)
-    _print(printed._replace(since=options.since, until=options.until), options)
+    return report(table, overview, SystemClock().now())
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -61,8 +61,6 @@ class PeerOutage(NamedTuple):
     @property
     def duration(self) -> datetime.timedelta:
         """The offline time that was seen, of any of the channels."""
-        if len(self.parts) == 1:
-            return sum((until - begin for begin, until in self.parts[0].seen), _ZERO)
         duration = over = _ZERO
         for begin, until in sorted(span for part in self.parts for span in part.seen):
             duration += max(until - max(begin, over), _ZERO)
@@ -148,6 +146,9 @@ def _seen(
     """What lies between two positions and in no gap of a channel."""
     if begin >= end:
         return ()
-    edges = [begin, *(edge for gap in channel.absent_within(begin, end) for edge in gap), end]
+    gaps = channel.absent_within(begin, end)
+    if not gaps:
+        return ((begin, end),)  # the same, and quicker
+    edges = [begin, *(edge for gap in gaps for edge in gap), end]
     spans = zip(edges[::2], edges[1::2], strict=True)
     return tuple((left, right) for left, right in spans if left < right)

@@ -204,10 +204,13 @@ class Report(NamedTuple):
     # Dates.
 
     def _date(self, moment: datetime.datetime) -> str:
-        """A date of the heading."""
+        """A date of the heading; names the zone, if that of the snapshot's date does not."""
         if not self.is_local:
             return format_time(moment)
-        return f"{self.zone.text(moment, seconds=True)} {self.zone.name(moment)}"
+        as_of = self.overview.as_of
+        is_named = moment != as_of and self.zone.is_one([moment, as_of])
+        date = self.zone.text(moment, seconds=True)
+        return date if is_named else f"{date} {self.zone.name(moment)}"
 
     def _dates(self) -> list[datetime.datetime]:
         """The dates in the cells, and that of the snapshot."""

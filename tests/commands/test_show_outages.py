@@ -255,6 +255,5 @@ def test_on_a_terminal_the_zone_of_outages_is_in_the_heading(database: str) -> N
     heading, *_ = on_a_terminal(database, "--outages", "--from", "2026-01-02", "--to", "2026-01-03")
     assert " as of 2026-01-11 01:00:00 CET (UTC+01:00), " in heading
     assert heading.endswith(
-        " ago, from 2026-01-02 00:00:00 CET (UTC+01:00), until 2026-01-03 00:00:00 CET (UTC+01:00);"
-        " times are local"
+        " ago, from 2026-01-02 00:00:00, until 2026-01-03 00:00:00; times are local"
     )

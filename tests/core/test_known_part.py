@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chanfitness import ChannelHistory, OutPoint
@@ -48,6 +48,7 @@ def unit_at(date: datetime) -> int:
 
 @settings(max_examples=length(200, 20_000))
 @given(HAPPENS, ASKED)
+@example([TURN, SEE, TURN, SEE, NOTHING], (0.0, 0.4))  # to blind time, after which it is back
 def test_figures_between_two_moments_are_sums_over_that_time(
     happens: list[int], asked: tuple[float, float]
 ) -> None:
