@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from .. import __version__
 from ..alerts.messages import KINDS
 from ..checks import quoted
+from ..moments import parse_moment
 from ..periods import OWN_OUTAGE, parse_own_outage, parse_period
-from ..recording.format import parse_time
 
 _OF_A_WINDOW = ("channels", "outages", "peers")
+_OF_MOMENTS = ("blind", "channels", "outages")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,6 +34,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         options.refuse("--advice does not go with a NAME: it compares all channels")
     if options.command == "show" and options.by:
         _check_by(options)
+    if options.command == "show" and (options.since or options.until):
+        _check_moments(options)
     return options
 
 
@@ -44,6 +47,18 @@ def _check_by(options: argparse.Namespace) -> None:
         options.refuse(f"--by does not go with --{options.view}")
     if options.limit is not None:
         options.refuse("--by does not go with --limit: it is of all hours of the week")
+    if options.since or options.until:
+        options.refuse("--by does not go with --from and --to, but with --window")
+
+
+def _check_moments(options: argparse.Namespace) -> None:
+    """Exit unless ``--from`` and ``--to`` go with the rest."""
+    if options.window:
+        options.refuse("--window is the time before the last moment: it has no --from or --to")
+    if options.view not in _OF_MOMENTS:
+        options.refuse(f"--from and --to do not go with --{options.view}")
+    if options.since and options.until and options.until <= options.since:
+        options.refuse("--to is not later than --from (a date is its first moment)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,9 +91,10 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--at",
-        type=_time,
+        type=_moment,
         metavar="TIME",
-        help="as of this moment instead, like 2026-11-22T11:20:00Z; later lines are not read",
+        help="as of this moment instead, like 2026-11-22T11:20 (local time, unless with a Z or an"
+        " offset) or 2026-11-22; later lines are not read",
     )
     command.add_argument("--db", metavar="PATH", help="go on from this database, and fill it")
     _add_own_outage(command)
@@ -92,6 +108,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     _add_alert_command(command)
     _add_alert_without(command)
     _add_limit(command)
+    _add_utc(command)
     _add_formats(command, ["json", "csv"])
     _set_command(command, "replay")
 
@@ -116,17 +133,23 @@ def _add_show(command: argparse.ArgumentParser) -> None:
         choices=["hour"],
         help="of NAME: its time offline in each hour of the week, in local time",
     )
+    for name, target, what in (
+        ("from", "since", "from this moment on only, like 2026-11-22T11:20 or 2026-11-22"),
+        ("to", "until", "until this moment only; local time, unless with a Z or an offset"),
+    ):
+        command.add_argument(f"--{name}", dest=target, type=_moment, metavar="TIME", help=what)
     views = command.add_mutually_exclusive_group()
     for view, what in (
         ("advice", "the channels that stand out by how little they could be used"),
         ("blind", "the times in which channels were not seen, and why"),
         ("closed", "the channels that closed, with their final figures"),
-        ("outages", "each outage of each channel"),
+        ("outages", "each outage of each peer, the newest first"),
         ("peers", "the peers, offline ones first, and whether they get better or worse"),
     ):
         views.add_argument(f"--{view}", dest="view", action="store_const", const=view, help=what)
     _add_limit(command)
     _add_full(command)
+    _add_utc(command)
     _add_formats(command, ["json", "csv"])
     command.set_defaults(view="channels")
     _set_command(command, "show")
@@ -284,6 +307,10 @@ def _add_full(command: argparse.ArgumentParser) -> None:
     command.add_argument("--full", action="store_true", help="print keys and names whole")
 
 
+def _add_utc(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--utc", action="store_true", help="times in UTC, not local ones")
+
+
 def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None:
     formats = command.add_mutually_exclusive_group()
     for name in names:
@@ -297,9 +324,9 @@ def _add_formats(command: argparse.ArgumentParser, names: Sequence[str]) -> None
     command.set_defaults(format="text")
 
 
-def _time(text: str) -> datetime.datetime:
+def _moment(text: str) -> datetime.datetime:
     try:
-        return parse_time(text)
+        return parse_moment(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -31,7 +31,7 @@ from ..recording.replay import replay
 from ..reports.advice import ADVICE
 from ..reports.event_lines import Lines
 from ..reports.formats import Report, report
-from ..reports.loading import load_windows
+from ..reports.loading import Database
 from ..reports.naming import find, restricted
 from ..reports.tables import BLIND_SPANS, CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
 from ..storage.reading import back_up
@@ -41,9 +41,11 @@ from ..terminal.colours import has_colours
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
+from ..terminal.zones import Zone
 from ..web.serving import services
 from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
+from .collection import no_garbage_collection
 from .one_peer import MakeScreen, Screen, hours_of, screen_of
 from .watch import Closing, Node, View, watch
 
@@ -101,9 +103,13 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def _print(printed: Report, form: str) -> None:
+def _print(printed: Report, options: argparse.Namespace) -> None:
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    text = printed._replace(colour=has_colours(sys.stdout)).render(form, columns)
+    zone = Zone(datetime.timezone.utc if options.utc else None)
+    is_local = columns is not None and not options.utc
+    text = printed._replace(
+        full=options.full, zone=zone, is_local=is_local, colour=has_colours(sys.stdout)
+    ).render(options.format, columns)
     encoding = sys.stdout.encoding or "utf-8"  # which may not have an alias's characters
     print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
@@ -129,8 +135,7 @@ def _replay(options: argparse.Namespace) -> None:
             observer=observer,
             **outage_settings(options.own_outage),
         )
-    printed = report(TOTALS, overview)._replace(full=options.full)
-    _print(printed.limited(options.limit), options.format)
+    _print(report(TOTALS, overview).limited(options.limit), options)
     _check_saved(storage)
 
 
@@ -160,12 +165,23 @@ def _show(options: argparse.Namespace) -> None:
             screen = make_screen(options, SystemClock().now(), columns)
         _print_screen(screen)
         return
+    with no_garbage_collection():
+        printed = _shown(options).limited(options.limit)
+    _print(printed._replace(since=options.since, until=options.until), options)
+
+
+def _shown(options: argparse.Namespace) -> Report:
     table = _VIEWS[options.view]
-    overview, *further = load_windows(
+    database = Database(
         options.path,
-        [options.window, *table.windows],
+        closed=table in (CLOSED, OUTAGES) or options.name is not None,
+    )
+    overview = database.between(
+        options.window,
+        since=options.since,
+        until=options.until,
         histories=table in (ADVICE, CHANNELS, OUTAGES, PEERS),
-        closed=table is CLOSED or options.name is not None,
+        outages=table is OUTAGES,
     )
     if options.name is not None:
         with _bad_values_named():
@@ -173,8 +189,7 @@ def _show(options: argparse.Namespace) -> None:
         if table is PEERS:  # the figures of a peer are those of all its channels
             named = named._replace(channel_point=None)
         overview = restricted(overview, named)
-    printed = report(table, overview, SystemClock().now(), further)._replace(full=options.full)
-    _print(printed.limited(options.limit), options.format)
+    return report(table, overview, SystemClock().now(), database.over(table.windows))
 
 
 def _screen_of(options: argparse.Namespace) -> MakeScreen | None:
@@ -182,6 +197,7 @@ def _screen_of(options: argparse.Namespace) -> MakeScreen | None:
     if options.by is not None:
         return hours_of
     is_of_one = options.name is not None and options.view == "channels"
+    is_of_one &= options.since is None and options.until is None
     return screen_of if is_of_one and options.format == "text" else None
 
 

@@ -31,7 +31,7 @@ def screen_of(options: argparse.Namespace, now: datetime.datetime, columns: int 
     asked = windows(options.window)
     named, loaded = _load(options, [*asked.values()])
     overviews = dict(zip(asked, loaded, strict=True))
-    look = Look(now, columns, full=options.full, limit=options.limit)
+    look = Look(now, columns, full=options.full, limit=options.limit, zone=_zone(options))
     return lambda plain: one_peer(overviews, named, look._replace(plain=plain))
 
 
@@ -42,13 +42,20 @@ def hours_of(options: argparse.Namespace, now: datetime.datetime, columns: int |
     if history is None:
         why = "its history was not kept" if overview.channels else "it has no open channel"
         raise ChanFitnessError(f"the outages of {named} are not known: {why}")
-    week = week_of(history, overview.peers[0], overview.blind_spans)
+    zone = _zone(options)
+    week = week_of(history, overview.peers[0], overview.blind_spans, zone)
     if options.format == "text":
-        return lambda plain: week_grid(week, overview, named, Look(now, columns, plain))
+        look = Look(now, columns, zone=zone)
+        return lambda plain: week_grid(week, overview, named, look._replace(plain=plain))
     table = table_of(week.hours)
     return lambda plain: Report(table, overview, table.rows(overview), now).render(
         options.format, columns
     )
+
+
+def _zone(options: argparse.Namespace) -> datetime.tzinfo | None:
+    """That of all dates; None: that of this machine."""
+    return datetime.timezone.utc if options.utc else None
 
 
 def _load(options: argparse.Namespace, asked: Sequence[Window]) -> tuple[Named, list[Overview]]:

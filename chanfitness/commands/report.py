@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ..clock import SystemClock
 from ..errors import ChanFitnessError
 from ..reports.loading import load_windows
 from ..web.figures import page_figures, windows
 from ..web.page import page_html
+from .collection import no_garbage_collection
 
 
 def report_page(options: argparse.Namespace) -> None:
     """Write the page to the file that was asked for, or to standard output."""
     if options.output is not None and _are_one_file(options.path, options.output):
         raise ChanFitnessError(f"the page would replace the database, {options.path}")
-    with _no_garbage_collection():
+    with no_garbage_collection():
         asked = windows(options.since)
         loaded = load_windows(options.path, list(asked.values()), closed=False)
         overviews = dict(zip(asked, loaded, strict=True))
@@ -36,13 +34,3 @@ def report_page(options: argparse.Namespace) -> None:
 
 def _are_one_file(path: str, other: str) -> bool:
     return os.path.exists(other) and os.path.exists(path) and os.path.samefile(path, other)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Outages are very many small objects without cycles, among which looking takes long."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

@@ -37,7 +37,6 @@ class Accounts(Queries):
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings) -> None:
         super().__init__(timeline, retention)
-        self._closed: dict[OutPoint, Channel] = {}  # that may come back, in order of closing
         self._remembered: dict[Vertex, PeerLog] = {}  # offline, for such channels alone
         self._went_unseen: dict[PeerLog, None] = {}  # offline for sure with the next resume
         self._unsaved_changes: UnsavedChanges | None = None

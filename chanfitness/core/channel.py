@@ -362,3 +362,8 @@ class Channel:
     @property
     def is_absent(self) -> bool:
         return self._left is not None
+
+    @property
+    def left(self) -> datetime.timedelta | None:
+        """The position from which it is absent; None: it is there."""
+        return None if self._left is None else self._left[0]

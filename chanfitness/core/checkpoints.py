@@ -85,10 +85,19 @@ class Checkpoints:
         """The uptime until the checkpoint at ``position``."""
         return self._all[self._index(position)].uptime
 
-    def outages(self, start: datetime.timedelta) -> tuple[int, datetime.timedelta | None]:
-        """How many outages from ``start`` on were thinned, and how long the longest was."""
-        since = self._all[self._index(start // MICROSECOND) :]
-        count = self._outages - since[0].outages if since else 0
+    def outages(
+        self, start: datetime.timedelta, end: datetime.timedelta | None = None
+    ) -> tuple[int, datetime.timedelta | None]:
+        """How many outages from ``start`` on were thinned, and how long the longest was.
+
+        ``end``: where a checkpoint is, or later; None: now.
+        """
+        begin, stop = self._index(start // MICROSECOND), len(self._all)
+        if end is not None:
+            stop = self._index(end // MICROSECOND)
+        until = self._all[stop].outages if stop < len(self._all) else self._outages
+        count = until - self._all[begin].outages if begin < stop else 0
+        since = self._all[begin:stop]
         return count, max(each.longest for each in since) * MICROSECOND if count else None
 
     def rows(self, uptime: int) -> list[CheckpointRow]:

@@ -243,9 +243,14 @@ class History:
         since, until = (each // MICROSECOND for each in (start, end))
         return (self._uptime_until(until, until) - self._uptime_until(since, since)) * MICROSECOND
 
-    def thinned(self, start: datetime.timedelta) -> tuple[int, datetime.timedelta | None]:
-        """How many outages from ``start`` on were thinned, and how long the longest was."""
-        return self._checkpoints.outages(start)
+    def thinned(
+        self, start: datetime.timedelta, end: datetime.timedelta | None = None
+    ) -> tuple[int, datetime.timedelta | None]:
+        """How many outages between two positions were thinned, and how long the longest was.
+
+        ``end``: one from which sums are known; None: now.
+        """
+        return self._checkpoints.outages(start, end)
 
     def begun(self, position: datetime.timedelta) -> int:
         """How many kept outages began before ``position``."""
@@ -257,14 +262,23 @@ class History:
         changes = bisect_right(self._positions, position // MICROSECOND, self._first) - self._first
         return max(changes - self._was_online(self._first), 0) // 2
 
-    def outages(self, start: datetime.timedelta) -> Iterator[tuple[Instant, Instant | None]]:
-        """When the peer went and came back, of all kept outages that end after ``start``."""
+    def outages(
+        self, start: datetime.timedelta, end: datetime.timedelta | None = None
+    ) -> Iterator[tuple[Instant, Instant | None]]:
+        """When the peer went and came back, of all kept outages that end after ``start``.
+
+        Those that begin at ``end`` or later are left out, and a return that is later than that.
+        """
         positions, segments = self._positions, self._segments
         last = self._last_change(start // MICROSECOND)
-        for gone in range(last + self._was_online(last), len(positions), 2):
+        stop = kept = len(positions)
+        if end is not None:
+            stop = bisect_left(positions, end // MICROSECOND, self._first)
+            kept = bisect_right(positions, end // MICROSECOND, self._first)
+        for gone in range(last + self._was_online(last), stop, 2):
             begun = positions[gone] * MICROSECOND, segments[gone]
             back = gone + 1
-            if back < len(positions):
+            if back < kept:
                 yield begun, (positions[back] * MICROSECOND, segments[back])
             else:
                 yield begun, None

@@ -11,9 +11,9 @@ import datetime
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..clock import before
 from .channel import Channel
 from .history import History
+from .known_part import known_part, outages_known_from
 from .saved_state import MICROSECOND
 from .timeline import Instant, Timeline
 
@@ -24,8 +24,8 @@ _new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
 class Outage(NamedTuple):
     """One outage of a peer, as far as it lies in the window that was asked for.
 
-    ``end`` is None while it lasts. ``duration`` is the offline time that was
-    seen: blind time in it is left out.
+    ``end`` is None while it lasts, or if it lasted at the end of what was asked for.
+    ``duration`` is the offline time that was seen: blind time in it is left out.
     """
 
     start: datetime.datetime
@@ -41,7 +41,7 @@ class ChannelHistory(NamedTuple):
     to ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` is
     zero or more all the same.) ``start`` is the channel's opening or the window's
     beginning, whichever is later, if ``complete``; else the first moment after it from
-    which figures are known.
+    which figures are known. So is ``end``, if that was to be in the past.
 
     ``unusable``: the part of ``uptime`` in which the channel was inactive, and
     ``unusable_spans`` when that was, as far as its changes are kept. ``knows_unusable``:
@@ -107,47 +107,65 @@ class ChannelHistory(NamedTuple):
 
 
 def channel_history(
-    timeline: Timeline, now: Instant, channel: Channel, window: datetime.timedelta | None
+    timeline: Timeline,
+    now: Instant,
+    channel: Channel,
+    window: datetime.timedelta | None,
+    until: datetime.datetime | None = None,
 ) -> ChannelHistory:
-    """Outages and sums of one channel as of ``now``, which is where the timeline is."""
+    """Outages and sums of one channel as of ``now``, which is where the timeline is.
+
+    ``until``: a date at which they end instead. Those of a channel that closed end with it.
+    """
     history = channel.log.history
     assert history is not None
-    at, _ = now
-    end, date = timeline.latest_date(), timeline.dates()
-    start, position = _asked_for(timeline, channel, window, end)
-    known = _all_known_from(channel, history, position)
-    if known is not None:
-        start, position = timeline.date(known), known[0]
-    lifetime = at - position
-    uptime = history.uptime(position, at)
-    for left, back in channel.absent_within(position, at):
-        lifetime -= back - left
-        uptime -= history.uptime(left, back)
+    date = timeline.dates()
+    start, end, begin, over, complete = known_part(timeline, now, channel, window, until)
+    lifetime, uptime = _sums(channel, history, begin, over)
     outages = [
         _new_tuple(Outage, (date(gone), None if back is None else date(back), seen))
-        for gone, back, seen in _seen_outages(channel, history, position, at)
+        for gone, back, seen in _seen_outages(channel, history, begin, over)
     ]
     first_began = None
     if outages and outages[0].start < start:
         first_began = outages[0].start
         outages[0] = outages[0]._replace(start=start)
+    spans = [
+        Outage(max(date(begun), start), None if back is None else date(back), seen)
+        for begun, back, seen in _unusable_spans(channel, history, begin, over)
+    ]
     return ChannelHistory(
         start,
         end,
         lifetime,
         uptime,
         max(end - start - lifetime, _ZERO),  # less where a date is beyond all dates
-        tuple(outages),
-        known is None,
-        *history.thinned(position),
+        _lasting_at(end, outages),
+        complete,
+        *history.thinned(begin, over),
         first_began,
-        _unusable(channel, position, at, uptime),
-        tuple(
-            Outage(max(date(begun), start), end and date(end), seen)
-            for begun, end, seen in _unusable_spans(channel, history, position, at)
-        ),
-        channel.activity_from is None or channel.activity_from <= position,
+        _unusable(channel, history, begin, over, now[0]),
+        _lasting_at(end, spans),
+        channel.activity_from is None or channel.activity_from <= begin,
     )
+
+
+def _sums(
+    channel: Channel, history: History, begin: datetime.timedelta, over: datetime.timedelta
+) -> tuple[datetime.timedelta, datetime.timedelta]:
+    """Lifetime and uptime between two positions from which they are known."""
+    lifetime, uptime = over - begin, history.uptime(begin, over)
+    for left, back in channel.absent_within(begin, over):
+        lifetime -= back - left
+        uptime -= history.uptime(left, back)
+    return lifetime, uptime
+
+
+def _lasting_at(end: datetime.datetime, spans: list[Outage]) -> tuple[Outage, ...]:
+    """The spans, in order; the last one has no end if that is after ``end``."""
+    if spans and spans[-1].end is not None and spans[-1].end > end:
+        spans[-1] = spans[-1]._replace(end=None)
+    return tuple(spans)
 
 
 def outage_count(channel: Channel, now: Instant) -> int:
@@ -155,7 +173,7 @@ def outage_count(channel: Channel, now: Instant) -> int:
     history = channel.log.history
     assert history is not None
     start, (end, _) = channel.opened[0], now
-    known = _known_from(channel, history, start)
+    known = outages_known_from(channel, history, start)
     if known is not None:
         start = known[0]
     if start == end:
@@ -169,60 +187,20 @@ def outage_count(channel: Channel, now: Instant) -> int:
     return count
 
 
-def _asked_for(
-    timeline: Timeline,
-    channel: Channel,
-    window: datetime.timedelta | None,
-    end: datetime.datetime,
-) -> tuple[datetime.datetime, datetime.timedelta]:
-    """The date and the position at which a channel's history is to start."""
-    start, position = timeline.date(channel.opened), channel.opened[0]
-    if window is not None:
-        begun = before(end, window)
-        if begun >= start:
-            return begun, max(position, timeline.locate(begun))
-    return start, position
-
-
-def _known_from(channel: Channel, history: History, position: datetime.timedelta) -> Instant | None:
-    """From when on figures are known, if not from ``position`` itself.
-
-    A checkpoint cannot tell what of its sums lay in a gap of the channel.
-    """
-    kept, _ = history.instant(0)
-    if position >= kept:
-        return None
-    gaps = channel.absent_within(position, kept)
-    known = history.known_from(gaps[-1][1] if gaps else position)
-    return None if known[0] == position else known
-
-
-def _all_known_from(
-    channel: Channel, history: History, position: datetime.timedelta
-) -> Instant | None:
-    """The same, of both the peer's changes and the channel's activity."""
-    known = _known_from(channel, history, position)
-    while channel.activity is not None:
-        later = channel.activity.unknown_until(known[0] if known else position)
-        if later is None:
-            break
-        known = _known_from(channel, history, later[0]) or later
-    return known
-
-
 def _unusable(
     channel: Channel,
-    start: datetime.timedelta,
-    end: datetime.timedelta,
-    uptime: datetime.timedelta,
+    history: History,
+    begin: datetime.timedelta,
+    over: datetime.timedelta,
+    now: datetime.timedelta,
 ) -> datetime.timedelta:
-    """How much of its ``uptime`` between two positions was in inactive time; ``end`` is now."""
+    """How much uptime there was in inactive time between two positions."""
     if channel.activity is None:
         return _ZERO
-    until = channel.uptime(end)
-    inactive = channel.activity.inactive
-    unusable = inactive(end, until) - inactive(start, until - uptime)
-    return min(max(unusable * MICROSECOND, _ZERO), uptime)  # a damaged database may say more
+    inactive, (_, uptime) = channel.activity.inactive, _sums(channel, history, begin, over)
+    until = channel.uptime(now) - _sums(channel, history, over, now)[1]
+    unusable = (inactive(over, until) - inactive(begin, until - uptime)) * MICROSECOND
+    return min(max(unusable, _ZERO), uptime)  # a damaged database may say more
 
 
 def _unusable_spans(
@@ -233,11 +211,11 @@ def _unusable_spans(
     As far as the changes of both are kept.
     """
     first = history.instant(0)
-    start = max(start, first[0])
-    for inactive, active in channel.activity.outages(start) if channel.activity else ():
+    start, until = max(start, first[0]), end + MICROSECOND  # also a going at the end
+    for inactive, active in channel.activity.outages(start, end) if channel.activity else ():
         since = max(inactive, first)
         begun: Instant | None = since
-        for gone, back in history.outages(max(since[0], start) - MICROSECOND):
+        for gone, back in history.outages(max(since[0], start) - MICROSECOND, until):
             if active is not None and gone >= active:
                 break
             if begun is not None and gone > begun:
@@ -256,6 +234,8 @@ def _seen(
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
     """A span between two positions, with the time that was seen of it, if there was any."""
     begin, until = max(begun[0], start), end if over is None else over[0]
+    if begin >= until:
+        return
     seen = until - begin
     for left, returned in channel.absent_within(begin, until):
         seen -= returned - left
@@ -279,7 +259,7 @@ def _seen_outages(
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
     """Each kept outage between two positions, with the offline time that was seen of it."""
     has_gaps = bool(channel.absent_within(start, end))
-    for gone, back in history.outages(start):
+    for gone, back in history.outages(start, end):
         if has_gaps:
             yield from _seen(channel, gone, back, start, end)
         else:  # the same, and quicker

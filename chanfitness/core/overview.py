@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 from typing import NamedTuple
 
+from ..clock import before
 from ..wire import Vertex
 from .blind_spans import BlindSpan
 from .channel import ChannelInfo
 from .history_window import ChannelHistory
+from .peer_outages import PeerOutage
 from .peerlog import PeerInfo
 
 
@@ -63,7 +65,10 @@ class Overview(NamedTuple):
     ``transports``: those of peers with a channel, and whether each can be reached, which
     False says in a transport outage until the first return.
     ``blind_spans``: in order of time; empty if they were not loaded.
-    ``window``: that which was asked for. ``seen_until``: until when the store saw its
+    ``window``: that which was asked for. ``until``: the date at which it ends, if that is before
+    ``as_of``. ``closed_histories``: of each of ``closed``, as of ``channels``; None for one
+    whose peer's changes are not kept. ``peer_outages``: those of each peer in the window.
+    ``seen_until``: until when the store saw its
     node; None if it never did.
     """
 
@@ -79,6 +84,19 @@ class Overview(NamedTuple):
     seen_until: datetime.datetime | None = None
     blind_spans: tuple[BlindSpan, ...] = ()
     transports: tuple[tuple[str, bool], ...] = ()
+    until: datetime.datetime | None = None
+    closed_histories: tuple[ChannelHistory | None, ...] = ()
+    peer_outages: tuple[PeerOutage, ...] = ()
+
+    @property
+    def is_of_window(self) -> bool:
+        """Whether less than all time was asked for."""
+        return self.window is not None or self.until is not None
+
+    @property
+    def since(self) -> datetime.datetime | None:
+        """When the window begins; None: no window was asked for."""
+        return None if self.window is None else before(self.as_of, self.window)
 
     @property
     def state(self) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from .history import History
 from .history_window import ChannelHistory, channel_history, outage_count
 from .overview import Overview
 from .own_outage import OutageDetector
+from .peer_outages import PeerOutage, peer_outages
 from .peerlog import PeerInfo, PeerLog
 from .return_grace import ReturnGrace
 from .sight_waits import SightWaits, Wait
@@ -30,6 +31,9 @@ from .timeline import Instant, Timeline
 from .transport_outage import Transports
 from .transport_spans import TransportSpans
 from .windows import Window, over_windows
+
+Closed = tuple[str, datetime.datetime]
+"""A closed channel, by the text of its channel point and when it closed."""
 
 
 class RetentionSettings(NamedTuple):
@@ -57,6 +61,7 @@ class Queries:
         self._peers: dict[Vertex, PeerLog] = {}
         self._channels: dict[OutPoint, Channel] = {}  # those that are open
         self._in_order: dict[Channel, None] = {}  # the same, in order of opening
+        self._closed: dict[OutPoint, Channel] = {}  # that may come back, in order of closing
         self.sight = SightWaits(timeline)
         timeline.concerned = lambda: len(self._with_channels())
         self._transport_spans = TransportSpans()
@@ -128,16 +133,50 @@ class Queries:
             (each, transports is None or not transports.is_lost(each)) for each in sorted(known)
         )
 
-    def channel_history(self, now: Instant, point: OutPoint, window: Window) -> ChannelHistory:
-        """Outages and sums of one channel, over its life or the window before now."""
+    def channel_history(
+        self,
+        now: Instant,
+        point: OutPoint,
+        window: Window,
+        until: datetime.datetime | None = None,
+    ) -> ChannelHistory:
+        """Outages and sums of one channel, over its life or the window before now.
+
+        ``until``: a date at which they end instead.
+        """
         if self._retention.history is None:
             raise HistoryDisabledError("no history is kept: see Config(history=...)")
-        channel = self._channel(point, None)
-        assert channel.log.history is not None
-        self._trim(channel.log.history, now)
-        if channel.activity is not None:
-            self._trim(channel.activity, now)
-        return channel_history(self._timeline, now, channel, window)
+        return self._history(now, self._channel(point, None), window, until)
+
+    def closed_histories(
+        self, now: Instant, window: Window, until: datetime.datetime | None = None
+    ) -> dict[Closed, ChannelHistory]:
+        """The same of the closed channels that may come back, as far as their history is kept."""
+        return {
+            (str(channel.point), channel.closing.date): self._history(now, channel, window, until)
+            for channel in self._closed.values()
+            if channel.closing is not None and _ends_in_kept_time(channel)
+        }
+
+    def list_outages(
+        self, now: Instant, window: Window, until: datetime.datetime | None = None
+    ) -> list[PeerOutage]:
+        """The kept outages of each peer, of all its channels, open and closed."""
+        of_peers: dict[PeerLog, list[Channel]] = {}
+        for channel in sorted([*self._in_order, *self._closed.values()], key=_opened):
+            self._trim_changes_of(channel, now)
+            of_peers.setdefault(channel.log, []).append(channel)
+        return [
+            outage
+            for channels in of_peers.values()
+            for outage in peer_outages(self._timeline, now, channels, window, until)
+        ]
+
+    def _history(
+        self, now: Instant, channel: Channel, window: Window, until: datetime.datetime | None
+    ) -> ChannelHistory:
+        self._trim_changes_of(channel, now)
+        return channel_history(self._timeline, now, channel, window, until)
 
     def list_blind(self, now: Instant) -> tuple[BlindSpan, ...]:
         """The spans of blind time, in order."""
@@ -191,6 +230,13 @@ class Queries:
             log.transport,
         )
 
+    def _trim_changes_of(self, channel: Channel, now: Instant) -> None:
+        """Let the histories of a channel and its peer keep no more than they should."""
+        assert channel.log.history is not None
+        self._trim(channel.log.history, now)
+        if channel.activity is not None:
+            self._trim(channel.activity, now)
+
     def _trim(self, history: History, now: Instant) -> None:
         """Let a history keep no more than it should, as of now."""
         period = self._retention.history
@@ -205,3 +251,12 @@ class Queries:
             lambda instant: self._timeline.ago(instant, now) >= period,
             self._timeline.date,
         )
+
+
+def _ends_in_kept_time(channel: Channel) -> bool:
+    history, left = channel.log.history, channel.left
+    return history is not None and left is not None and left >= history.instant(0)[0]
+
+
+def _opened(channel: Channel) -> Instant:
+    return channel.opened

@@ -28,10 +28,21 @@ def over_windows(
     longest_first = sorted(set(windows), key=_length, reverse=True)
     found = [_over_each(longest_first, info.channel_point, history) for info in overview.channels]
     made = {
-        window: _over(window, overview, [each[number] for each in found])
+        window: _over(window, None, overview, [each[number] for each in found])
         for number, window in enumerate(longest_first)
     }
     return [made[window] for window in windows]
+
+
+def over_window(
+    window: Window,
+    until: datetime.datetime | None,
+    overview: Overview,
+    history: Callable[[OutPoint], ChannelHistory | None],
+) -> Overview:
+    """The snapshot over a window that ends at a date before now; None: now."""
+    histories = [history(info.channel_point) for info in overview.channels]
+    return _over(window, until, overview, histories)
 
 
 def _length(window: Window) -> tuple[bool, Window]:
@@ -59,12 +70,14 @@ def _is_within(history: ChannelHistory, window: datetime.timedelta) -> bool:
 
 
 def _over(
-    window: Window, overview: Overview, histories: Sequence[ChannelHistory | None]
+    window: Window,
+    until: datetime.datetime | None,
+    overview: Overview,
+    histories: Sequence[ChannelHistory | None],
 ) -> Overview:
     """The snapshot over a window."""
-    if window is not None:
-        overview = _with_sums_of(histories, overview)._replace(window=window)
-    return overview._replace(histories=tuple(histories))
+    overview = overview._replace(window=window, until=until, histories=tuple(histories))
+    return _with_sums_of(histories, overview) if overview.is_of_window else overview
 
 
 def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:

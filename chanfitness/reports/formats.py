@@ -13,7 +13,8 @@ import datetime
 import io
 import json
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ..checks import printable
@@ -21,29 +22,40 @@ from ..core.overview import Overview
 from ..recording.format import format_time
 from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table
+from ..terminal.zones import Zone
 from ..wire import OutPoint, Vertex
-from .tables import ALIAS, SHORT_ID, Column, Row, Table
+from .tables import ALIAS, SHORT_ID, Column, Row, Table, counted
 
 _SHORTER = {"channel_point": SHORT_ID, "peer": ALIAS}
+Date = Callable[[datetime.datetime], str]
+"""How a person reads a date."""
+
 _FORMULAS = ("=", "+", "-", "@")  # a tab or a carriage return may begin one, but is escaped
 
 
-def text_cell(column: Column, row: Row, now: datetime.datetime) -> str:
-    """What a person reads: periods in two units, dates as time since, shares in percent."""
+def text_cell(column: Column, row: Row, now: datetime.datetime, date: Date | None = None) -> str:
+    """What a person reads: periods in two units, shares in percent, dates as time since.
+
+    ``date``: how dates are read instead.
+    """
     value = column.get(row)
-    return "-" if value is None else column.frame(row).format(_text(column, value, now))
+    if value is None:
+        return column.unknown
+    return column.frame(row).format(_text(column, value, now, date))
 
 
-def _text(column: Column, value: object, now: datetime.datetime) -> str:
+def _text(column: Column, value: object, now: datetime.datetime, date: Date | None) -> str:
     if column.text is not None:
         return one_width(column.text(value))
     if isinstance(value, datetime.timedelta):
         return duration(value)
     if isinstance(value, datetime.datetime):
+        if date is not None:
+            return date(value)
         return "now" if value >= now else f"{duration(now - value)} ago"
     if isinstance(value, float):
         return percentage(value)
-    return one_width(str(value))
+    return one_width(counted(value) if isinstance(value, list) else str(value))
 
 
 def json_cell(column: Column, row: Row) -> object:
@@ -59,6 +71,8 @@ def json_cell(column: Column, row: Row) -> object:
 def csv_cell(column: Column, row: Row) -> object:
     """As in JSON; text is escaped as for a person, and what a spreadsheet computes is quoted."""
     value = json_cell(column, row)
+    if isinstance(value, list):
+        value = " ".join(value)
     if not isinstance(value, str):
         return value
     text = printable(value)
@@ -70,12 +84,17 @@ def json_object(columns: Iterable[Column], row: Row) -> dict[str, object]:
     return {column.name: json_cell(column, row) for column in columns}
 
 
+_LOCAL = Zone()
+
+
 class Report(NamedTuple):
     """Rows of a table, as of the moment of a snapshot.
 
     ``now``: the present, if that is later. ``more``: how many rows are left out at the end.
     ``full``: whether names are whole in text. ``further``: the snapshots over the table's
-    ``windows``. ``colour``: whether text is coloured.
+    ``windows``. ``colour``: whether text is coloured. ``zone``: that of dates in text.
+    ``is_local``: whether the heading's are of it, too, and not as programs read them.
+    ``since``, ``until``: the moments that were asked for.
     """
 
     table: Table
@@ -86,6 +105,10 @@ class Report(NamedTuple):
     full: bool = False
     further: Sequence[Overview] = ()
     colour: bool = False
+    zone: Zone = _LOCAL
+    is_local: bool = False
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
 
     def limited(self, count: int | None) -> Report:
         """The first ``count`` rows of it; None: all."""
@@ -118,8 +141,8 @@ class Report(NamedTuple):
         """The heads and the rows as lines for a terminal of so many columns, or None."""
         names = self._names()
         columns = [*names, *self.table.text_columns[self.table.names :]]
-        now = self.now or self.overview.as_of
-        rows = [[text_cell(column, row, now) for column in columns] for row in self.rows]
+        now, date = self.now or self.overview.as_of, self._cell_date()
+        rows = [[text_cell(column, row, now, date) for column in columns] for row in self.rows]
         heads = [column.head for column in columns]
         spare = [number for number, name in enumerate(names) if self._is_spare(name)]
         return table(
@@ -160,7 +183,8 @@ class Report(NamedTuple):
     def _text(self, width: int | None) -> str:
         count = len(self.rows) + self.more
         noun = self.table.noun + ("s" if count != 1 else "")
-        heading = f"{count} {noun} as of {format_time(self.overview.as_of)}{self._warning()}"
+        heading = f"{count} {noun} as of {self._date(self.overview.as_of)}{self._warning()}"
+        heading += self._window() + self._zone_of_cells()
         lines = self.text_table(width) if self.rows else []
         skipped = [f"... and {self.more} more"] if self.more else []
         notes = [*skipped, *self.table.notes(self.overview, *self.further)]
@@ -182,7 +206,48 @@ class Report(NamedTuple):
         seen = self.overview.seen_until
         if seen is None:
             return f"{age}; its node was never seen"
-        return f"{age}; its node was not seen then, but until {format_time(seen)}"
+        return f"{age}; its node was not seen then, but until {self._date(seen)}"
+
+    def _window(self) -> str:
+        """From when until when, if moments were asked for."""
+        begin = "" if self.since is None else f", from {self._date(self.since)}"
+        return begin if self.until is None else f"{begin}, until {self._date(self.until)}"
+
+    # Dates.
+
+    def _date(self, moment: datetime.datetime) -> str:
+        """A date of the heading; names the zone, if that of the snapshot's date does not."""
+        if not self.is_local:
+            return format_time(moment)
+        as_of = self.overview.as_of
+        is_named = moment != as_of and self.zone.is_one([moment, as_of])
+        date = self.zone.text(moment, seconds=True)
+        return date if is_named else f"{date} {self.zone.name(moment)}"
+
+    def _dates(self) -> list[datetime.datetime]:
+        """The dates in the cells, and that of the snapshot."""
+        cells = (column.get(row) for row in self.rows for column in self.table.text_columns)
+        dates = [cell for cell in cells if isinstance(cell, datetime.datetime)]
+        return [*dates, self.overview.as_of]
+
+    def _cell_date(self) -> Date | None:
+        """How dates in cells are read; None: as the time since."""
+        if not self.table.is_dated:
+            return None
+        if self.zone.is_one(self._dates()):
+            return partial(self.zone.text, seconds=True)
+        return lambda moment: f"{self.zone.text(moment, seconds=True)}{self.zone.offset(moment)}"
+
+    def _zone_of_cells(self) -> str:
+        """Which zone the dates in cells are of."""
+        if not (self.table.is_dated and self.rows):
+            return ""
+        if not self.zone.is_one(self._dates()):
+            return "; times are local, with their offset from UTC"
+        name = self.zone.name(self.overview.as_of)
+        if name == "UTC":
+            return "; times are UTC"
+        return "; times are local" if self.is_local else f"; times are local, {name}"
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:

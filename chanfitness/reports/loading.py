@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 from ..checks import require
+from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory
 from ..core.overview import ClosedChannel, Overview
 from ..core.queries import RetentionSettings
 from ..core.restore import as_of_the_heartbeat
 from ..core.saved_state import MICROSECOND, ClosedRow, int_to_date
-from ..core.windows import Window, over_windows
-from ..errors import StorageError
+from ..core.windows import Window, over_window, over_windows
+from ..errors import ChanFitnessError, StorageError
+from ..recording.format import format_time
 from ..storage.sqlite import read, typed_errors
 from ..wire import OutPoint, Vertex
 
@@ -23,33 +27,26 @@ _KEEP_ALL = RetentionSettings(
 
 
 def load_database(
-    path: str,
-    window: Window = None,
-    *,
-    histories: bool = True,
-    closed: bool = True,
+    path: str, window: Window = None, *, closed: bool = True, **what: Any
 ) -> Overview:
     """Load what a database remembers, as of its last heartbeat; also while a store writes it.
 
     Args:
         path: The file, which is left as it is.
-        window: How much time before the heartbeat the figures of open channels are
-            of; None: all. A channel whose peer's changes were not kept has those of all.
-        histories: Whether to load the history of each open channel. A window needs it.
+        window: As for :meth:`Database.between`, and so is ``what``.
         closed: Whether to load the channels that closed.
 
     Raises:
         StorageError: The file cannot be used, or nothing was saved in it.
+        ChanFitnessError: ``since`` is not before the heartbeat.
     """
-    (overview,) = load_windows(path, [window], histories=histories, closed=closed)
-    return overview
+    return Database(path, closed=closed).between(window, **what)
 
 
 def load_windows(
     path: str,
     windows: Sequence[Window],
     *,
-    histories: bool = True,
     closed: bool = True,
     only: Callable[[Overview], Overview] = lambda overview: overview,
 ) -> list[Overview]:
@@ -57,28 +54,121 @@ def load_windows(
 
     ``only``: what of the snapshot is wanted, so that no other history is computed.
     """
-    saved, closed_rows = read(path)
-    if saved is None:
-        raise StorageError(f"{path}: nothing was saved yet")
-    with typed_errors(path):
-        ledger, now = as_of_the_heartbeat(saved, _KEEP_ALL)
-        overview = ledger.overview(now)._replace(
-            outages=None,  # some are of peers without history
-            blind_spans=ledger.list_blind(now),
+    database = Database(path, closed=closed)
+    return database.over(windows, only(database.overview))  # what only() raises is not of the file
+
+
+class Database:
+    """The accounts in a database, as of its heartbeat, and the ``overview`` without histories.
+
+    ``closed``: whether to load the channels that closed. Raises ``StorageError`` if the file
+    cannot be used, or nothing was saved in it.
+    """
+
+    def __init__(self, path: str, *, closed: bool = True) -> None:
+        self._path = path
+        saved, rows = read(path)
+        if saved is None:
+            raise StorageError(f"{path}: nothing was saved yet")
+        with typed_errors(path):
+            self._ledger, self._now = as_of_the_heartbeat(saved, _KEEP_ALL)
+            self.overview = self._ledger.overview(self._now)._replace(
+                outages=None,  # some are of peers without history
+                blind_spans=self._ledger.list_blind(self._now),
+                closed=tuple(closed_channels(rows)) if closed else (),
+            )
+        self._kept = {row.key for row in saved.histories}
+        self._peers = {info.channel_point: info.peer for info in self.overview.channels}
+
+    def history(
+        self, point: OutPoint, window: Window, until: datetime.datetime | None = None
+    ) -> ChannelHistory | None:
+        """That of an open channel; None if its peer's changes were not kept."""
+        if not self._is_kept(self._peers[point]):
+            return None
+        return self._ledger.channel_history(self._now, point, window, until)
+
+    def over(self, windows: Sequence[Window], overview: Overview | None = None) -> list[Overview]:
+        """The overview, or what is left of it, over each of some windows."""
+        with typed_errors(self._path):
+            return over_windows(windows, overview or self.overview, self.history)
+
+    def between(
+        self,
+        window: Window = None,
+        *,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+        histories: bool = True,
+        outages: bool = False,
+    ) -> Overview:
+        """The overview over one window.
+
+        Args:
+            window: How much time before the heartbeat the figures of open channels are
+                of; None: all. A channel whose peer's changes were not kept has those of all.
+            since: The date from which on they are of, instead. Blind spans are those of that time.
+            until: The date until which they are of; None: the heartbeat.
+            histories: Whether to load the history of each channel. A window needs it.
+            outages: Whether to load the outages of each peer.
+
+        Raises ``ChanFitnessError`` if ``since`` is not before the heartbeat.
+        """
+        as_of = self.overview.as_of
+        if since is not None:
+            if since >= as_of:
+                raise ChanFitnessError(
+                    f"{self._path} remembers nothing from {format_time(since)} on: its last moment"
+                    f" is {format_time(as_of)}"
+                )
+            window = as_of - since
+        if until is not None and until >= as_of:
+            until = None
+        with typed_errors(self._path):
+            return self._between(window, until, histories=histories, outages=outages)
+
+    def _between(
+        self,
+        window: Window,
+        until: datetime.datetime | None,
+        *,
+        histories: bool,
+        outages: bool,
+    ) -> Overview:
+        overview = self.overview._replace(window=window, until=until)
+        overview = overview._replace(blind_spans=_within(overview))
+        if histories:
+            of_channel = partial(self.history, window=window, until=until)
+            overview = over_window(window, until, overview, of_channel)
+            overview = overview._replace(closed_histories=self._closed_histories(overview))
+        if outages:
+            found = self._ledger.list_outages(self._now, window, until)
+            kept = (outage for outage in found if self._is_kept(outage.peer))
+            overview = overview._replace(peer_outages=tuple(kept))
+        return overview
+
+    def _closed_histories(self, overview: Overview) -> tuple[ChannelHistory | None, ...]:
+        if not overview.closed:
+            return ()
+        known = self._ledger.closed_histories(self._now, overview.window, overview.until)
+        return tuple(
+            known.get((each.channel_point, each.closed)) if self._is_kept(each.peer) else None
+            for each in overview.closed
         )
-        if closed:
-            overview = overview._replace(closed=tuple(closed_channels(closed_rows)))
-    overview = only(overview)  # what it raises says nothing of the file
-    if not histories:
-        return [overview]
-    with typed_errors(path):
-        kept = {row.key for row in saved.histories}
-        peers = {info.channel_point: bytes(info.peer) for info in overview.channels}
 
-        def history(point: OutPoint, window: Window) -> ChannelHistory | None:
-            return ledger.channel_history(now, point, window) if peers[point] in kept else None
+    def _is_kept(self, peer: Vertex) -> bool:
+        return bytes(peer) in self._kept
 
-        return over_windows(windows, overview, history)
+
+def _within(overview: Overview) -> tuple[BlindSpan, ...]:
+    """The blind spans of a snapshot, as far as they overlap its window."""
+    since, until = overview.since, overview.until
+    return tuple(
+        span
+        for span in overview.blind_spans
+        if (until is None or span.start < until)
+        and (since is None or span.end is None or span.end > since)
+    )
 
 
 def closed_channels(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..checks import QUOTED_CHARACTERS, printable
 from ..core.overview import ClosedChannel, Overview
+from ..core.peer_outages import PeerOutage
 from ..errors import ChanFitnessError
 from ..terminal.cells import one_width
 from ..terminal.formatting import short_alias, short_key, short_point
@@ -159,14 +160,31 @@ def restricted(overview: Overview, named: Named) -> Overview:
         for number, info in enumerate(overview.channels)
         if _is_meant(named, str(info.channel_point), info.peer)
     ]
+    kept_closed = [
+        number for number, channel in enumerate(overview.closed) if _is_closed(named, channel)
+    ]
     outages, histories = overview.outages, overview.histories
     return overview._replace(
         channels=tuple(overview.channels[number] for number in kept),
         outages=None if outages is None else tuple(outages[number] for number in kept),
         histories=None if histories is None else tuple(histories[number] for number in kept),
         peers=tuple(info for info in overview.peers if info.peer == named.peer),
-        closed=tuple(each for each in overview.closed if _is_closed(named, each)),
+        closed=tuple(overview.closed[number] for number in kept_closed),
+        closed_histories=tuple(overview.closed_histories[number] for number in kept_closed)
+        if overview.closed_histories
+        else (),
+        peer_outages=tuple(_outages(named, overview.peer_outages)),
     )
+
+
+def _outages(named: Named, outages: Iterable[PeerOutage]) -> Iterator[PeerOutage]:
+    """Those of the peer, or what of them concerned the channel."""
+    for outage in outages:
+        if outage.peer == named.peer:
+            point = named.channel_point
+            concerned = outage if point is None else outage.of(point)
+            if concerned is not None:
+                yield concerned
 
 
 def _is_closed(named: Named, channel: ClosedChannel) -> bool:

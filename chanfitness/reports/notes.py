@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ..core.history_window import ChannelHistory
 from ..core.overview import Overview
+from ..wire import Vertex
 
 _UNKNOWN_USABLE = (
     "- in USABLE: an older version watched, which did not see whether a channel can be used"
@@ -21,9 +25,12 @@ def partial_rows(overview: Overview, *further: Overview) -> list[str]:
         history is None or history.complete for each in (histories, *of_windows) for history in each
     ):
         notes.append(
-            "* not of all that time: what was before is not known (--json says since when)"
+            "* not of just that time: older changes are known by the day (--json says from when"
+            " until when)"
+            if overview.until is not None
+            else "* not of all that time: what was before is not known (--json says since when)"
         )
-    if overview.window is not None and None in histories:
+    if overview.is_of_window and None in histories:
         notes.append("* of all time where OUTAGES has no figure: that history was not kept")
     return notes
 
@@ -40,12 +47,29 @@ def unknown_usable_of_closed(overview: Overview) -> list[str]:
 
 
 def unlisted_outages(overview: Overview) -> list[str]:
-    """How many outages are not listed, as far as that is known."""
-    histories = [each for each in overview.histories or () if each is not None]
-    count = sum(history.thinned_outages for history in histories)
+    """How many outages of peers are not listed, as far as that is known."""
+    thinned: dict[Vertex, int] = {}
+    is_complete = is_kept = True
+    for peer, history in _histories(overview):
+        if history is None:
+            is_kept = False
+        else:
+            thinned[peer] = max(thinned.get(peer, 0), history.thinned_outages)
+            is_complete = is_complete and history.complete
+    count = sum(thinned.values())
     notes = [f"... and {count} before them, each of which is not kept"] if count else []
-    if not all(history.complete for history in histories):
+    if not is_complete:
         notes.append("... and those from before a history begins, which are not known")
-    if None in (overview.histories or ()):
+    if not is_kept:
         notes.append("... and those of channels whose history was not kept")
     return notes
+
+
+def _histories(overview: Overview) -> Iterator[tuple[Vertex, ChannelHistory | None]]:
+    """Those of all channels that lived in the window, if they were loaded, by their peers."""
+    for info, history in zip(overview.channels, overview.histories or (), strict=False):
+        yield info.peer, history
+    since, until = overview.since, overview.until
+    for closed, history in zip(overview.closed, overview.closed_histories, strict=False):
+        if (since is None or closed.closed > since) and (until is None or closed.opened < until):
+            yield closed.peer, history

@@ -35,6 +35,7 @@ from ..core.blind_spans import BlindSpan
 from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory, Outage
 from ..core.overview import ClosedChannel, Overview
+from ..core.peer_outages import PeerOutage
 from ..core.peerlog import PeerInfo
 from ..core.windows import Window
 from ..terminal.cells import cut_end
@@ -80,7 +81,7 @@ class Row(NamedTuple):
     channel: ChannelInfo | ClosedChannel | ChannelHistory | None = None
     peer: PeerInfo | None = None
     history: ChannelHistory | None = None
-    outage: Outage | None = None
+    outage: Outage | PeerOutage | None = None
     counted_outages: int | None = None
     last_seen: datetime.datetime | None = None
     offline_for: datetime.timedelta | None = None
@@ -109,6 +110,8 @@ class Row(NamedTuple):
         """The alias of the peer, as of now or when the channel closed."""
         if self.peer is not None:
             return self.peer.alias
+        if isinstance(self.outage, PeerOutage):
+            return self.outage.alias
         return self.channel.alias if isinstance(self.channel, ClosedChannel) else None
 
     @property
@@ -131,12 +134,19 @@ class Row(NamedTuple):
     @property
     def is_cut(self) -> bool:
         """Whether the outage began before what was asked for."""
+        if isinstance(self.outage, PeerOutage):
+            return self.outage.cut
         history = self.history
         return (
             history is not None
             and history.first_outage_began is not None
             and self.outage is history.outages[0]
         )
+
+    @property
+    def is_cut_at_the_end(self) -> bool:
+        """Whether the outage lasted when what was asked for ended."""
+        return isinstance(self.outage, PeerOutage) and self.outage.cut_end
 
 
 class Column(NamedTuple):
@@ -148,7 +158,7 @@ class Column(NamedTuple):
     (see :mod:`chanfitness.reports.formats`). ``frame``: what a person reads around a value
     that is known, as a format. ``cut``: cuts a name where a terminal is narrow; None: it is
     not cut. ``colour``: that of the row's value on a terminal (see
-    :mod:`chanfitness.terminal.colours`).
+    :mod:`chanfitness.terminal.colours`). ``unknown``: what a person reads if there is no value.
     """
 
     name: str
@@ -158,6 +168,7 @@ class Column(NamedTuple):
     frame: Callable[[Any], str] = lambda row: "{}"
     cut: Cut | None = None
     colour: Callable[[Any, Any], str] = lambda row, value: ""
+    unknown: str = "-"
 
     def whole(self) -> Column:
         """The same name, not cut."""
@@ -171,7 +182,8 @@ class Table(NamedTuple):
     those of a snapshot. ``shown``: the columns of text, in its order; empty: those that have a
     head. The first ``names`` of them name what a row is about. ``notes``: what a person has
     to know of the figures of a snapshot besides. ``windows``: over which snapshots are wanted
-    beside the one that was asked for; rows and notes are made of them all.
+    beside the one that was asked for; rows and notes are made of them all. ``is_dated``: whether
+    a person reads dates as such, not as the time since.
     """
 
     kind: str
@@ -182,6 +194,7 @@ class Table(NamedTuple):
     notes: Callable[..., list[str]] = lambda overview: []
     shown: Sequence[Column] = ()
     windows: Sequence[Window] = ()
+    is_dated: bool = False
 
     @property
     def text_columns(self) -> Sequence[Column]:
@@ -225,6 +238,16 @@ def _of_state(_: Row, state: object) -> str:
 
 def _of_peer_state(row: Row, _: object) -> str:
     return "" if row.peer is None or row.peer.online else RED
+
+
+def counted(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    first, *others = names
+    return f"{first} +{len(others)}" if others else first
+
+
+def _short_names(names: Sequence[str]) -> str:
+    return counted([short_point(name) for name in names])
 
 
 def _unseen(unseen: bool) -> str:
@@ -285,6 +308,7 @@ _LONGEST = Column(
 _FLAPS = Column("flap_count", lambda row: row.flaps, "FLAPS", frame=_marked_sum)
 _LAST_SEEN = Column("last_seen", lambda row: row.last_seen, "LAST SEEN", colour=_of_peer_state)
 _SINCE = Column("since", lambda row: row.history and row.history.start)
+_UNTIL = Column("until", lambda row: row.history and row.history.end)
 _TRANSPORT = Column("transport", lambda row: row.peer.transport, "TRANSPORT")
 
 SUMS = (
@@ -319,7 +343,13 @@ SPAN = (
         "START",
         frame=lambda row: "before {}" if row.is_cut else "{}",
     ),
-    Column("end", lambda row: row.outage.end, "END"),
+    Column(
+        "end",
+        lambda row: row.outage.end,
+        "END",
+        frame=lambda row: "after {}" if row.is_cut_at_the_end else "{}",
+        unknown="lasts",
+    ),
     Column("duration_seconds", lambda row: row.outage.duration, "OFFLINE"),
     Column("cut", lambda row: row.is_cut),
 )
@@ -355,6 +385,12 @@ def _recent_share(number: int) -> Column:
 
 RECENT_SHARES = tuple(map(_recent_share, range(len(RECENT))))
 TREND = Column("trend", lambda row: row.trend, "TREND", points)
+_OF_PEER_OUTAGE = (
+    NAMES[1]._replace(get=lambda row: row.outage.peer),
+    Column(
+        "channels", lambda row: list(row.outage.channels), "CHANNELS", _short_names, cut=cut_end
+    ),
+)
 _CHANNEL_COUNT = Column("channels", lambda row: len(row.peer.channels), "CHANNELS")
 _CLOSE = (
     Column("closed", lambda row: row.channel.closed, "CLOSED"),
@@ -377,7 +413,7 @@ def _channels(overview: Overview) -> list[Row]:
             counted_outages=outages,
             last_seen=_last_seen(peers[info.peer], overview),
             offline_for=_offline_for(peers[info.peer], overview),
-            is_of_window=overview.window is not None,
+            is_of_window=overview.is_of_window,
         )
         for info, history, outages in zip(
             overview.channels,
@@ -385,8 +421,15 @@ def _channels(overview: Overview) -> list[Row]:
             overview.outages or unknown,
             strict=True,
         )
+        if not _is_later(history, overview)
     ]
     return sorted(rows, key=_badness)
+
+
+def _is_later(history: ChannelHistory | None, overview: Overview) -> bool:
+    """Whether a channel opened after the time that is asked for."""
+    until = overview.until
+    return history is not None and history.complete and until is not None and history.start >= until
 
 
 def _last_seen(peer: PeerInfo, overview: Overview) -> datetime.datetime | None:
@@ -406,13 +449,12 @@ def _badness(row: Row) -> tuple[object, ...]:
 
 
 def _outages(overview: Overview) -> list[Row]:
-    """Those of the worst channel first, in order of time."""
-    return [
-        row._replace(outage=outage)
-        for row in _channels(overview)
-        if row.history is not None
-        for outage in row.history.outages
-    ]
+    """The newest first; those that last to the end of what is asked for are the newest."""
+
+    def age(outage: PeerOutage) -> tuple[bool, datetime.datetime]:
+        return outage.end in (None, overview.until), outage.start
+
+    return [Row(outage=each) for each in sorted(overview.peer_outages, key=age, reverse=True)]
 
 
 def _peers(overview: Overview, *further: Overview) -> list[Row]:
@@ -481,6 +523,7 @@ CHANNELS = TOTALS._replace(
         _FLAPS,
         _LAST_SEEN,
         *_DESCRIPTION,
+        _UNTIL,
     ],
     notes=lambda overview: partial_rows(overview) + unknown_usable(overview),
     shown=[*_ALL_NAMES, *SUMS, _USABLE, _OUTAGES, _LONGEST, _FLAPS, _LAST_SEEN],
@@ -497,11 +540,18 @@ LIVE_SHORT = LIVE._replace(shown=[SHORT_STATE if c is LIVE_STATE else c for c in
 OUTAGES = Table(
     "outages",
     "outage",
-    [*NAMES, *SPAN, _SINCE, COMPLETE, OUTAGE_COUNT, ALIAS, SHORT_ID],
+    [
+        _OF_PEER_OUTAGE[0],
+        ALIAS,
+        _OF_PEER_OUTAGE[1],
+        *SPAN,
+        Column("cut_end", lambda row: row.is_cut_at_the_end),
+    ],
     _outages,
-    len(_ALL_NAMES),
+    3,
     unlisted_outages,
-    [*_ALL_NAMES, *(column for column in SPAN if column.head)],
+    [ALIAS, *_OF_PEER_OUTAGE, *(column for column in SPAN if column.head)],
+    is_dated=True,
 )
 PEERS = Table(
     "peers",
@@ -557,11 +607,12 @@ BLIND_SPANS = Table(
     "blind span",
     [
         Column("start", lambda row: row.blind.start, "START"),
-        Column("end", lambda row: row.blind.end, "END"),
+        Column("end", lambda row: row.blind.end, "END", unknown="lasts"),
         Column("duration_seconds", lambda row: row.blind.duration, "BLIND"),
         Column("of", lambda row: row.blind.of, "OF"),
         Column("cause", lambda row: row.blind.cause, "CAUSE"),
         Column("peers", lambda row: row.blind.peers, "PEERS"),
     ],
     _blind_spans,
+    is_dated=True,
 )

@@ -1,4 +1,4 @@
-"""Local time: dates as a person reads them, and the ticks of an axis at local midnights."""
+"""The ticks of an axis, at local midnights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..clock import shifted
+from ..terminal.zones import Zone
 from .bands import Axis
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
@@ -21,48 +21,8 @@ class Tick(NamedTuple):
     label: str = ""
 
 
-class LocalTime:
-    """The time of a zone; None: that of this machine."""
-
-    def __init__(self, zone: datetime.tzinfo | None = None) -> None:
-        self._zone = zone
-
-    def at(self, moment: datetime.datetime) -> datetime.datetime:
-        """The local date of a moment, or that in UTC where dates end."""
-        try:
-            return moment.astimezone(self._zone)
-        except (OverflowError, ValueError):
-            return moment
-
-    def text(self, moment: datetime.datetime, *, seconds: bool = False) -> str:
-        """Date and time."""
-        return f"{self.at(moment):%Y-%m-%d %H:%M{':%S' if seconds else ''}}"
-
-    def name(self, moment: datetime.datetime) -> str:
-        """The zone as of a moment: ``CET (UTC+01:00)``, or ``UTC``."""
-        local = self.at(moment)
-        offset = f"{local:%z}"
-        utc = f"UTC{offset[:3]}:{offset[3:5]}" if local.utcoffset() else "UTC"
-        name = local.tzname()
-        return utc if name in (None, utc, "UTC") or not name.isalpha() else f"{name} ({utc})"
-
-    def span(self, start: datetime.datetime, end: datetime.datetime | None) -> str:
-        """From when to when; the second date only if it is another."""
-        begin = self.text(start, seconds=True)
-        if end is None:
-            return f"since {begin}{self._offset(start)}"
-        until = self.text(end, seconds=True)
-        if until[:10] == begin[:10]:
-            until = until[11:]
-        return f"{begin}{self._offset(start, end)} to {until}{self._offset(end, start)}"
-
-    def _offset(self, moment: datetime.datetime, other: datetime.datetime | None = None) -> str:
-        """The zone's name, if it says which hour is meant: near a change, or if the two differ."""
-        nearby = [moment, other or moment, shifted(moment, -_HOUR), shifted(moment, _HOUR)]
-        offsets = {self.at(each).utcoffset() for each in nearby}
-        return f" {self.at(moment).tzname()}" if len(offsets) > 1 else ""
-
-    # Ticks.
+class LocalTime(Zone):
+    """The time of a zone, with the ticks of an axis; None: that of this machine."""
 
     def ticks(self, axis: Axis) -> list[Tick]:
         """The lines of an axis: local hours, midnights, months or years, few of them labelled."""

@@ -219,11 +219,6 @@ def test_outages_that_are_not_listed_are_told(path: Path, node: FakeNode) -> Non
         "... and 5 before them, each of which is not kept",
         "... and those from before a history begins, which are not known",
     ]
-    opened = format_time(now - 10 * DAY)
-    for row in rows_shown(str(path), "--outages"):
-        assert (row["since"], row["complete"], row["outage_count"]) == (opened, True, 10)
-    for row in rows_shown(str(path), "--outages", "--window", "7d"):
-        assert (row["complete"], row["outage_count"]) == (False, 7)
 
 
 def test_figures_of_all_time_are_marked_where_a_window_was_asked_for(
@@ -262,11 +257,11 @@ def test_an_outage_that_began_before_the_window_is_shown_so(path: Path, node: Fa
         node.advance(hours=1)
         node.peer_offline(channel.peer)
         node.advance(hours=1)
-    cut, whole = rows_shown(str(path), "--outages", "--window", "1d")
+    whole, cut = rows_shown(str(path), "--outages", "--window", "1d")
     assert (cut["cut"], whole["cut"]) == (True, False)
     assert cut["start"] == format_time(node.clock.now() - DAY)
     assert cut["duration_seconds"] == 22 * 3600
-    _, _, first, second = show(path, node.clock.now(), "--outages", "--window", "1d")
-    assert "before 1d 0h ago" in first
-    assert "before" not in second
+    _, _, newest, oldest = show(path, node.clock.now(), "--outages", "--window", "1d", "--utc")
+    assert f"  before {node.clock.now() - DAY:%Y-%m-%d %H:%M:%S}  " in oldest
+    assert "before" not in newest
     assert [row["cut"] for row in rows_shown(str(path), "--outages")] == [False, False]

@@ -185,7 +185,7 @@ def test_a_period_is_named_for_its_unit_and_is_read_in_it(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.close_channel(a_day(node)[0])
-    loaded = load_database(str(path))
+    loaded = load_database(str(path), outages=True)
     for table in TABLES:
         rows = table.rows(loaded)
         assert rows

@@ -135,7 +135,7 @@ def answers(path: Path, stored: Stored) -> Figures | None:
         node.open_channel(channel.peer, channel.channel_point)
     before = files_at(path)
     with suppress(StorageError):
-        overview = load_database(str(path), HOUR)
+        overview = load_database(str(path), HOUR, outages=True)
         for table in (CHANNELS, OUTAGES, PEERS, CLOSED):
             assert report(table, overview).render("text", None)
     try:

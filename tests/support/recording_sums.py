@@ -6,14 +6,14 @@ shows is summed by walking the segments that it is about.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
 from chanfitness.recording.format import format_time, parse_time
 
-ZERO = timedelta(0)
+ZERO, LAST = timedelta(0), datetime.max.replace(tzinfo=timezone.utc)
 
 Record = dict[str, Any]
 """A line of a recording."""
@@ -46,6 +46,7 @@ class Life:
         self.peer = peer
         self.opened = opened
         self.listed = True
+        self.closed: datetime | None = None  # or found missing
         self.segments: list[Segment] = []
 
     def sums(self, start: datetime) -> tuple[timedelta, timedelta]:
@@ -73,6 +74,51 @@ class Life:
             if not run[0].up
         ]
         return [outage for outage in found if outage[2]]
+
+
+class Down(NamedTuple):
+    """A peer's outage as one channel of it saw it."""
+
+    start: datetime
+    end: datetime
+    peer: str
+    point: str
+    seen: frozenset[tuple[datetime, datetime]]
+
+
+def _down(point: str, life: Life, begin: datetime) -> Iterator[Down]:
+    """The outages of a channel, none of which lasts longer than the channel is there."""
+    for start, end, _ in life.outages(begin):
+        over = min(filter(None, [end, life.closed]), default=LAST)
+        seen = frozenset(
+            (max(each.start, begin), each.end)
+            for each in life.segments
+            if each.after(begin) and not each.up and start < each.end <= over
+        )
+        yield Down(start, over, life.peer, point, seen)
+
+
+def _overlapping(spans: Iterable[Down]) -> Iterator[list[Down]]:
+    """The spans, in order of start, with those together that overlap."""
+    found: list[Down] = []
+    for span in spans:
+        if found and span.start > max(each.end for each in found):
+            yield found
+            found = []
+        found.append(span)
+    yield found
+
+
+def _merged(spans: Sequence[Down]) -> Row:
+    seen = frozenset[tuple[datetime, datetime]]().union(*(each.seen for each in spans))
+    last = max(each.end for each in spans)
+    return {
+        "peer": spans[0].peer,
+        "channels": sorted(each.point for each in spans),
+        "start": format_time(spans[0].start),
+        "end": None if last == LAST else format_time(last),
+        "duration_seconds": sum((until - begin for begin, until in seen), ZERO).total_seconds(),
+    }
 
 
 class Watcher:
@@ -107,8 +153,9 @@ class Watcher:
         elif event == "channel_opened":
             self._open(record, parse_time(record["at"]))
         elif event == "channel_closed":
-            point = record["channel_point"]
-            self.closed.append((point, self.lives.pop(point), parse_time(record["at"])))
+            point, at = record["channel_point"], parse_time(record["at"])
+            self.lives[point].closed = at
+            self.closed.append((point, self.lives.pop(point), at))
         elif (record["peer"] in self.online) is not (event == "peer_online"):
             self.online ^= {record["peer"]}
             self.flaps[record["peer"]] = self.flaps.get(record["peer"], 0) + 1
@@ -119,7 +166,9 @@ class Watcher:
         self.online = set(record["online_peers"])
         listed = {each["channel_point"] for each in record["open_channels"]}
         for point, life in self.lives.items():
-            life.listed = point in listed
+            if life.listed is not (point in listed):
+                life.listed = point in listed
+                life.closed = None if life.listed else parse_time(record["at"])
         for channel in record["open_channels"]:
             if channel["channel_point"] not in self.lives:
                 self._open(channel, parse_time(record["at"]))
@@ -162,16 +211,19 @@ class Watcher:
         return in_order(rows)
 
     def outages(self, end: datetime, window: timedelta | None) -> list[Row]:
+        """Those of each peer, of all its channels, open and closed."""
+        lives = [*self.lives.items(), *((point, life) for point, life, _ in self.closed)]
+        spans = [
+            span
+            for point, life in lives
+            for span in _down(
+                point, life, life.opened if window is None else max(life.opened, end - window)
+            )
+        ]
         return in_order(
-            {
-                "channel_point": point,
-                "peer": life.peer,
-                "start": format_time(gone),
-                "end": None if back is None else format_time(back),
-                "duration_seconds": seen.total_seconds(),
-            }
-            for point, life, start in self._open_lives(end, window)
-            for gone, back, seen in life.outages(start)
+            _merged(overlapping)
+            for peer in {each.peer for each in spans}
+            for overlapping in _overlapping(sorted(each for each in spans if each.peer == peer))
         )
 
     def closed_channels(self) -> list[Row]:
