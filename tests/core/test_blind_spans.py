@@ -280,3 +280,15 @@ def test_a_clock_that_is_set_right_leaves_no_gap_between_two_causes() -> None:
     spans = timeline.blind_spans()
     assert sum((span.duration for span in spans), ZERO) == timeline.blind(timeline.instant())
     assert (spans[-1].cause, spans[-1].end) == ("own outage", None)
+
+
+def test_a_cause_that_is_told_again_goes_on() -> None:
+    clock = ManualClock(START)
+    timeline = Timeline(Reading(clock.now(), ZERO))
+    timeline.pause(timeline.instant())
+    for _ in range(2):
+        clock.advance(MINUTE)
+        timeline.advance(Reading(clock.now(), clock.now() - START))
+        timeline.blame("own outage")
+    (span,) = timeline.blind_spans()
+    assert (span.cause, span.duration) == ("own outage", 2 * MINUTE)
