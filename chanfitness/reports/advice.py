@@ -16,10 +16,7 @@ from typing import NamedTuple
 from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory
 from ..core.overview import Overview
-from .event_lines import counted
-from .notes import partial_rows, unknown_usable
-from .peers import RECENT, WEEK, trend
-from .tables import (
+from .columns import (
     ALIAS,
     CAPACITY,
     NAMES,
@@ -29,10 +26,11 @@ from .tables import (
     SUMS,
     TREND,
     USABLE_SUMS,
-    Column,
-    Row,
-    Table,
 )
+from .event_lines import counted
+from .notes import partial_rows, unknown_usable
+from .peers import RECENT, WEEK, trend
+from .rows import Column, Row, Table
 
 LEAST_SEEN = datetime.timedelta(days=28)
 """A channel that was seen for less time is left out."""

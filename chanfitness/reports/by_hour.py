@@ -15,8 +15,8 @@ from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory
 from ..core.peerlog import PeerInfo
 from .local_dates import Zone, local
+from .rows import Column, Table
 from .seen_parts import Part, concerning, merged, seen_parts, without
-from .tables import Column, Table
 
 HOURS_A_DAY, DAYS = 24, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HOUR, _MICROSECOND = datetime.timedelta(hours=1), datetime.timedelta(microseconds=1)

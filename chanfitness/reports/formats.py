@@ -24,7 +24,8 @@ from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table
 from ..terminal.zones import Zone
 from ..wire import OutPoint, Vertex
-from .tables import ALIAS, SHORT_ID, Column, Row, Table, counted
+from .columns import ALIAS, SHORT_ID, counted
+from .rows import Column, Row, Table
 
 _SHORTER = {"channel_point": SHORT_ID, "peer": ALIAS}
 Date = Callable[[datetime.datetime], str]

@@ -14,9 +14,10 @@ from ..core.overview import Overview
 from ..events import ChannelDescribedEvent, PeerDescribedEvent
 from ..terminal.formatting import cut, cut_point, duration
 from ..terminal.nonblocking_output import NonblockingOutput
+from .columns import LIVE_STATE
 from .event_lines import FINISH_TIMEOUT, counted, parts_of
 from .formats import Report, report, text_cell
-from .tables import LIVE, LIVE_SHORT, LIVE_STATE
+from .tables import LIVE, LIVE_SHORT
 
 with extra("cli"):
     from rich.console import Console, ConsoleDimensions

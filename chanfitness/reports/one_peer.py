@@ -13,11 +13,13 @@ from ..core.peerlog import PeerInfo
 from ..terminal.cells import one_width, padded
 from ..terminal.formatting import duration, percentage, points, short_alias, short_key, table
 from .character_band import BLOCKS, PLAIN, axis_text, band_text, legend
+from .columns import NAMES, SHORT_ID
 from .formats import report, text_cell
 from .local_dates import Zone, date_text, minute_text, zone_name
 from .naming import Named
 from .peer_ranges import Range, band_of, range_of_band, ranges, trend_of
-from .tables import CHANNELS, CLOSED, NAMES, SHORT_ID, Column
+from .rows import Column
+from .tables import CHANNELS, CLOSED
 
 _NEWEST = 10  # outages
 _COLUMNS = 80  # where there is no terminal

@@ -17,8 +17,8 @@ from ..core.overview import Overview
 from ..core.peerlog import PeerInfo
 from .character_band import Band
 from .peers import RECENT, opening_dates, trend, usable_ratio
+from .rows import SHORTEST_UNUSABLE
 from .seen_parts import Part, concerning, merged, seen_parts
-from .tables import SHORTEST_UNUSABLE
 
 WINDOWS = {f"{window.days}d": window for window in RECENT}
 ALL = "all"

@@ -25,7 +25,8 @@ from chanfitness.checks import printable
 from chanfitness.commands.main import main
 from chanfitness.core.overview import ClosedChannel, Overview
 from chanfitness.reports.formats import report
-from chanfitness.reports.tables import CLOSED, LIVE, PEERS, Column
+from chanfitness.reports.rows import Column
+from chanfitness.reports.tables import CLOSED, LIVE, PEERS
 from chanfitness.testing import FakeNode
 
 from ..support.lengths import length

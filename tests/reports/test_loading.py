@@ -21,7 +21,8 @@ from chanfitness.recording.replay import replay
 from chanfitness.reports.advice import ADVICE
 from chanfitness.reports.formats import report
 from chanfitness.reports.loading import load_database, load_windows
-from chanfitness.reports.tables import CHANNELS, CLOSED, LIVE, OUTAGES, PEERS, TOTALS, Table
+from chanfitness.reports.rows import Table
+from chanfitness.reports.tables import CHANNELS, CLOSED, LIVE, OUTAGES, PEERS, TOTALS
 from chanfitness.testing import FakeNode
 
 from ..support.paths import DATA

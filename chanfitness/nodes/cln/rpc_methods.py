@@ -12,24 +12,23 @@ from ...core.overview import ClosedChannel, Overview
 from ...errors import ChannelNotFoundError, PeerNotFoundError
 from ...periods import parse_period
 from ...recording.format import format_time
-from ...reports.formats import json_object, report
-from ...reports.loading import closed_channels
-from ...reports.naming import Named, matching, named_in, only, restricted, shown
-from ...reports.tables import (
+from ...reports.columns import (
     ALIAS,
     BLIND,
     COMPLETE,
     OUTAGE_COUNT,
     PEER_DESCRIPTION,
     PEER_STATE,
-    RUNNING,
     SHORT_ID,
-    SHORTEST_UNUSABLE,
     SPAN,
     SUMS,
     USABLE_SUMS,
-    Row,
 )
+from ...reports.formats import json_object, report
+from ...reports.loading import closed_channels
+from ...reports.naming import Named, matching, named_in, only, restricted, shown
+from ...reports.rows import SHORTEST_UNUSABLE, Row
+from ...reports.tables import RUNNING
 from ...store import ChannelEventStore
 from .watcher import Watcher
 
