@@ -95,7 +95,7 @@ class Overview(NamedTuple):
 
     @property
     def since(self) -> datetime.datetime | None:
-        """When the window begins; None: no window was asked for."""
+        """When the window begins, or None if none was asked for."""
         return None if self.window is None else before(self.as_of, self.window)
 
     @property
