@@ -13,40 +13,34 @@ import argparse
 import datetime
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from ..checks import printable
-from ..clock import SystemClock
 from ..errors import ChanFitnessError
 from ..periods import KEPT, outage_settings
 from ..recording.files import lines_of
 from ..recording.recorder import Recorder
 from ..recording.replay import replay
-from ..reports.advice import ADVICE
 from ..reports.event_lines import Lines
-from ..reports.formats import Report, report
-from ..reports.loading import Database
-from ..reports.naming import find, restricted
-from ..reports.tables import BLIND_SPANS, CHANNELS, CLOSED, OUTAGES, PEERS, TOTALS
+from ..reports.formats import report
+from ..reports.tables import TOTALS
 from ..storage.reading import back_up
 from ..storage.sqlite import SqliteStorage
 from ..store import ChannelEventStore
-from ..terminal.colours import has_colours
 from ..terminal.interruptible_input import CHUNK, InterruptibleInput
 from ..terminal.nonblocking_output import NonblockingOutput
 from ..terminal.wakeup import InterruptedBySignalError, Signals
-from ..terminal.zones import Zone
 from ..web.serving import services
 from .alerts import alerts_of, replayed_alerts, send_samples
 from .arguments import parse
-from .collection import no_garbage_collection
-from .one_peer import MakeScreen, Screen, hours_of, screen_of
+from .bad_values import bad_values_named
+from .printing import print_report
+from .show import show
 from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
@@ -103,21 +97,10 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
-def _print(printed: Report, options: argparse.Namespace) -> None:
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    zone = Zone(datetime.timezone.utc if options.utc else None)
-    is_local = columns is not None and not options.utc
-    text = printed._replace(
-        full=options.full, zone=zone, is_local=is_local, colour=has_colours(sys.stdout)
-    ).render(options.format, columns)
-    encoding = sys.stdout.encoding or "utf-8"  # which may not have an alias's characters
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-
-
 def _replay(options: argparse.Namespace) -> None:
     # Written once, at the end: what breaks off leaves the database as it was.
     storage = _storage(options, flush_interval=datetime.timedelta.max, lock_timeout=_LOCK_TIMEOUT)
-    with _bad_values_named():
+    with bad_values_named():
         observer = replayed_alerts(options)
     signals = Signals()
     with ExitStack() as at_end:
@@ -135,7 +118,7 @@ def _replay(options: argparse.Namespace) -> None:
             observer=observer,
             **outage_settings(options.own_outage),
         )
-    _print(report(TOTALS, overview).limited(options.limit), options)
+    print_report(report(TOTALS, overview).limited(options.limit), options)
     _check_saved(storage)
 
 
@@ -145,60 +128,6 @@ def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Ite
     at_end.callback(raw.clear_progress)
     name = "<stdin>" if path == "-" else path
     return lines_of(raw, name, CHUNK), name
-
-
-def _print_screen(screen: Screen) -> None:
-    """Print a screen, in ASCII alone if standard output cannot take its characters."""
-    text, encoding = screen(False), sys.stdout.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = screen(True).encode(encoding, "backslashreplace").decode(encoding)
-    print(text, flush=True)
-
-
-def _show(options: argparse.Namespace) -> None:
-    make_screen = _screen_of(options)
-    if make_screen is not None:
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        with _bad_values_named():
-            screen = make_screen(options, SystemClock().now(), columns)
-        _print_screen(screen)
-        return
-    with no_garbage_collection():
-        printed = _shown(options).limited(options.limit)
-    _print(printed._replace(since=options.since, until=options.until), options)
-
-
-def _shown(options: argparse.Namespace) -> Report:
-    table = _VIEWS[options.view]
-    database = Database(
-        options.path,
-        closed=table in (CLOSED, OUTAGES) or options.name is not None,
-    )
-    overview = database.between(
-        options.window,
-        since=options.since,
-        until=options.until,
-        histories=table in (ADVICE, CHANNELS, OUTAGES, PEERS),
-        outages=table is OUTAGES,
-    )
-    if options.name is not None:
-        with _bad_values_named():
-            named = find(options.name, overview)
-        if table is PEERS:  # the figures of a peer are those of all its channels
-            named = named._replace(channel_point=None)
-        overview = restricted(overview, named)
-    return report(table, overview, SystemClock().now(), database.over(table.windows))
-
-
-def _screen_of(options: argparse.Namespace) -> MakeScreen | None:
-    """What makes the screen of one peer that is asked for; None: a table is."""
-    if options.by is not None:
-        return hours_of
-    is_of_one = options.name is not None and options.view == "channels"
-    is_of_one &= options.since is None and options.until is None
-    return screen_of if is_of_one and options.format == "text" else None
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -226,7 +155,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
         endings.append(signal.SIGHUP)
     with Signals(endings) as signals, ExitStack() as at_end:
         storage, recorder = _storage(options), None
-        with _bad_values_named():
+        with bad_values_named():
             alerts = alerts_of(options, storage)
             if options.record is not None:
                 recorder = at_end.enter_context(Recorder(options.record))
@@ -253,7 +182,7 @@ def _are_one_file(path: str, other: str) -> bool:
 
 
 def _storage(options: argparse.Namespace, **settings: Any) -> SqliteStorage | None:
-    with _bad_values_named():
+    with bad_values_named():
         return None if options.db is None else SqliteStorage(options.db, **settings)
 
 
@@ -267,7 +196,7 @@ def _check_saved(storage: SqliteStorage | None) -> None:
 
 
 def _send_samples(options: argparse.Namespace) -> None:
-    with _bad_values_named():  # without Signals: Ctrl-C is to end a command that is waited for
+    with bad_values_named():  # without Signals: Ctrl-C is to end a command that is waited for
         send_samples(options)
 
 
@@ -290,7 +219,7 @@ def _services(options: argparse.Namespace) -> Callable[[ChannelEventStore], Clos
     """What begins to serve all that is asked for."""
     if options.allow_host and options.prometheus is None and options.web is None:
         raise ChanFitnessError("--allow-host is of no use without --prometheus or --web")
-    with _bad_values_named():
+    with bad_values_named():
         wanted = services(
             options.prometheus,
             options.web,
@@ -309,31 +238,11 @@ def _services(options: argparse.Namespace) -> Callable[[ChannelEventStore], Clos
     return serve
 
 
-@contextmanager
-def _bad_values_named() -> Iterator[None]:
-    """Take a ``ValueError`` for what it is here: an option that cannot be used."""
-    try:
-        yield
-    except ChanFitnessError:
-        raise
-    except ValueError as error:
-        raise ChanFitnessError(str(error)) from None
-
-
-_VIEWS = {
-    "advice": ADVICE,
-    "blind": BLIND_SPANS,
-    "channels": CHANNELS,
-    "closed": CLOSED,
-    "outages": OUTAGES,
-    "peers": PEERS,
-}
-
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "alerts test": _send_samples,
     "backup": _backup,
     "replay": _replay,
     "report": _report,
-    "show": _show,
+    "show": show,
     "watch lnd": _watch_lnd,
 }

@@ -16,9 +16,8 @@ from ..reports.naming import Named, find, restricted
 from ..reports.one_peer import Look, one_peer
 from ..reports.peer_ranges import ranges, windows
 from ..reports.week_grid import week_grid
+from .printing import Screen
 
-Screen = Callable[[bool], str]
-"""Makes the text of a screen; True: in ASCII alone."""
 MakeScreen = Callable[[argparse.Namespace, datetime.datetime, int | None], Screen]
 """Loads what a screen is made of: takes the options, the present, and the terminal's columns."""
 

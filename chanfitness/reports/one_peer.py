@@ -293,7 +293,9 @@ def _closed_channel(channel: ClosedChannel, look: Look) -> list[str]:
         title(channel.alias, named, look),
         *_facts(facts, look),
         "",
-        *look.wrapped("These are its final figures; --outages lists its outages, as far as they are kept."),
+        *look.wrapped(
+            "These are its final figures; --outages lists its outages, as far as they are kept."
+        ),
     ]
 
 

@@ -386,7 +386,9 @@ def test_a_channel_that_closed_has_its_final_figures(path: Path) -> None:
     assert told["seen for"].startswith("4h 0m since ")
     assert told["state"].startswith("closed on ")
     assert told["state"].endswith(" (3h 0m ago)")
-    assert lines[-1] == "These are its final figures; --outages lists its outages, as far as they are kept."
+    assert lines[-1] == (
+        "These are its final figures; --outages lists its outages, as far as they are kept."
+    )
 
 
 def closed(text: str) -> ClosedChannel:

@@ -1,0 +1,43 @@
+"""Printing of tables and screens to standard output, as wide as the terminal behind it."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import shutil
+import sys
+from collections.abc import Callable
+
+from ..reports.formats import Report
+from ..terminal.colours import has_colours
+from ..terminal.zones import Zone
+
+Screen = Callable[[bool], str]
+"""Makes the text of a screen; True: in ASCII alone."""
+
+
+def terminal_columns() -> int | None:
+    """How wide the terminal is; None: standard output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def print_report(printed: Report, options: argparse.Namespace) -> None:
+    """Print a table as the options of its command say."""
+    columns = terminal_columns()
+    zone = Zone(datetime.timezone.utc if options.utc else None)
+    is_local = columns is not None and not options.utc
+    text = printed._replace(
+        full=options.full, zone=zone, is_local=is_local, colour=has_colours(sys.stdout)
+    ).render(options.format, columns)
+    encoding = sys.stdout.encoding or "utf-8"  # which may not have an alias's characters
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def print_screen(screen: Screen) -> None:
+    """Print a screen, in ASCII alone if standard output cannot take its characters."""
+    text, encoding = screen(False), sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = screen(True).encode(encoding, "backslashreplace").decode(encoding)
+    print(text, flush=True)
