@@ -15,7 +15,7 @@ run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
 
 test: $(VENV)/testable
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Side by side: all on one Python, and the random threads on each Python at hand. What
 # each of them prints is shown when it has ended.

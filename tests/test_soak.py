@@ -195,7 +195,7 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
         kept, days, size = 30, 365, (1000, 2000, Rates())
     else:
         rates = Rates(life=20 * DAY, cut=DAY / 8, own_outage=5 * DAY, channel=DAY, splice=DAY)
-        kept, days, size = 5, 40, (20, 40, rates)
+        kept, days, size = 5, 60, (20, 40, rates)
     simulation = Simulation(SEED, *size, kept * DAY)
     soak = Soak(tmp_path / "fitness.db", simulation, timedelta(days=kept))
     try:
