@@ -210,7 +210,7 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
     record_property("starts", soak.starts)
     record_property("channels closed", soak.closed)
     for each in soak.sizes:
-        record_property(f"after {each.now // DAY} days", each)
+        record_property(f"after {each.now // DAY} days", str(each))
     with replayable(SEED):
         check_that_it_stays_as_large(soak.sizes, kept * DAY)
 

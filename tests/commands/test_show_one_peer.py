@@ -165,6 +165,7 @@ def test_a_person_gets_a_grid(path: str) -> None:
         ([], "--by hour needs a NAME"),
         (["other", "--peers"], "--by does not go with --peers"),
         (["other", "--limit", "3"], "--by does not go with --limit"),
+        (["other", "--from", "2026-01-01"], "--by does not go with --from and --to"),
         (["other", "--by", "day"], "invalid choice: 'day'"),
     ],
 )

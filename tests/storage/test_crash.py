@@ -236,7 +236,7 @@ def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
     record_property("kills", node.rounds)
     record_property("flaps", sum(node.flaps.values()))
     record_property("channels closed", len(node.closed))
-    record_property("lost at most", timedelta(microseconds=max(node.lost)))
+    record_property("lost at most", str(timedelta(microseconds=max(node.lost))))
 
 
 def test_killed_while_the_disk_is_full_it_goes_on_with_what_was_stored(small_disk: Disk) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-Record = Callable[[str, object], None]
+Record = Callable[[str, int | str], None]
 """What notes a figure of a long test, which is said at the end: ``record_property``."""
 
 STRESS = os.environ.get("CHANFITNESS_STRESS") == "1"
