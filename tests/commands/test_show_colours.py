@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from ..support.made_up_peers import DAY, HOSTILE, MadeUpPeer, make_database
 from ..support.paths import DATA
-from ..support.terminal import TIMEOUT, Terminal, run, start
+from ..support.terminal import TIMEOUT, Terminal, run, start, without_ages
 from ..support.terminal_screen import colours, uncoloured
 
 RED, YELLOW = "31", "33"
@@ -69,11 +67,6 @@ def test_a_channel_of_a_peer_that_is_offline_shows_it_in_when_it_was_seen(databa
     assert poor.endswith(" ago")
 
 
-def ageless(text: str) -> str:
-    """The text without how long ago things were: an hour may be over between two commands."""
-    return re.sub(r" *[0-9]+d [0-9]+h ago", " ago", text)
-
-
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_colours_change_nothing_else(
@@ -83,7 +76,7 @@ def test_colours_change_nothing_else(
     monkeypatch.setenv("NO_COLOR", "1")
     plain = on_a_terminal("show", database, *view, columns=columns)
     assert "\x1b" not in plain
-    assert ageless(uncoloured(printed)) == ageless(plain)
+    assert without_ages(uncoloured(printed)) == without_ages(plain)
 
 
 def test_replay_has_them_too() -> None:

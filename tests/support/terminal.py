@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -90,3 +91,8 @@ def start(arguments: Sequence[str], terminal: Terminal) -> subprocess.Popen[byte
         stderr=terminal.theirs,
         env={name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")},
     )
+
+
+def without_ages(text: str) -> str:
+    """The text without how long ago things were: an hour may be over between two commands."""
+    return re.sub(r" *[0-9]+d [0-9]+h ago", " ago", text)
