@@ -49,7 +49,7 @@
       if (!document.hidden) {
         await ask();
         answered = new Date();
-        tell("It follows what happens.");
+        tell("Updates by itself.");
       }
     } catch {
       tell(`No answer since ${answered.toLocaleTimeString()}: what is shown may be old.`);

@@ -73,7 +73,7 @@ def shown(browser: Browser, server: Server, **how: object) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     url = f"http://127.0.0.1:{server.port}/"
     page.goto(url)
-    expect(page.locator("#live")).to_have_text("It follows what happens.", timeout=SOON)
+    expect(page.locator("#live")).to_have_text("Updates by itself.", timeout=SOON)
     yield page
     assert (complaints, asked) == ([], {url})
     context.close()
@@ -133,7 +133,7 @@ def test_without_a_script_a_link_shows_how_it_is_now(
     node.peer_offline(channels[0].peer)
 
     def has_changed() -> bool:
-        page.get_by_text("Show how it is now").click()
+        page.get_by_text("Refresh").click()
         return "2 of 3 peers online" in page.locator(".facts").inner_text()
 
     while not has_changed():  # the store is asked once a second
@@ -145,7 +145,7 @@ def test_it_says_when_nobody_answers(browser: Browser, server: Server) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{server.port}/")
-    expect(page.locator("#live")).to_have_text("It follows what happens.", timeout=SOON)
+    expect(page.locator("#live")).to_have_text("Updates by itself.", timeout=SOON)
     close(server)
     expect(page.locator("#live")).to_contain_text("No answer since", timeout=SOON)
     context.close()
