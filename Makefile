@@ -14,8 +14,11 @@ RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
 
+# A file of tests stays in one process; two of these have no core idle while a test waits.
+IN_TWO = -n 2 --dist loadfile
+
 test: $(VENV)/testable
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(IN_TWO)
 
 # Side by side: all on one Python, and the random threads on each Python at hand. What
 # each of them prints is shown when it has ended.
@@ -50,7 +53,7 @@ coverage: $(COVERED:%=covered-%) $(VENV)/testable
 	$(BIN)/python -m coverage report
 
 covered-%: .venv-%/testable uncovered
-	.venv-$*/bin/python -m coverage run -m pytest
+	.venv-$*/bin/python -m coverage run -m pytest $(IN_TWO)
 
 uncovered:
 	rm -f .coverage .coverage.*
@@ -90,7 +93,7 @@ wheel-test: $(VENV)/testable
 	mkdir .venv-wheel/outside
 	tar -xf dist/*.tar.gz -C .venv-wheel/outside --strip-components=1
 	rm -r .venv-wheel/outside/chanfitness*
-	cd .venv-wheel/outside && ../bin/python -m pytest $(OF_A_WHEEL)
+	cd .venv-wheel/outside && ../bin/python -m pytest $(IN_TWO) $(OF_A_WHEEL)
 
 # A real one for the tests, which skip what needs it where there is none.
 prometheus:
