@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 
 from ..clock import SystemClock
+from ..core.overview import Overview
 from ..reports.advice import ADVICE
 from ..reports.formats import Report, report
 from ..reports.loading import Database
 from ..reports.naming import find, restricted
+from ..reports.rows import Table
 from ..reports.tables import BLIND_SPANS, CHANNELS, CLOSED, OUTAGES, PEERS
 from .bad_values import bad_values_named
 from .collection import no_garbage_collection
@@ -44,20 +46,28 @@ def _shown(options: argparse.Namespace) -> Report:
         options.path,
         closed=table in (CLOSED, OUTAGES) or options.name is not None,
     )
-    overview = database.between(
-        options.window,
-        since=options.since,
-        until=options.until,
-        histories=table in (ADVICE, CHANNELS, OUTAGES, PEERS),
-        outages=table is OUTAGES,
-    )
+    overview, *further = _loaded(database, table, options)
     if options.name is not None:
         with bad_values_named():
             named = find(options.name, overview)
         if table is PEERS:  # the figures of a peer are those of all its channels
             named = named._replace(channel_point=None)
         overview = restricted(overview, named)
-    return report(table, overview, SystemClock().now(), database.over(table.windows))
+    return report(table, overview, SystemClock().now(), further)
+
+
+def _loaded(database: Database, table: Table, options: argparse.Namespace) -> list[Overview]:
+    """The snapshot that is asked for, and those over the table's windows."""
+    if table.windows:
+        return database.over([options.window, *table.windows])
+    overview = database.between(
+        options.window,
+        since=options.since,
+        until=options.until,
+        histories=table in (CHANNELS, OUTAGES),
+        outages=table is OUTAGES,
+    )
+    return [overview]
 
 
 def _screen_of(options: argparse.Namespace) -> MakeScreen | None:
