@@ -144,7 +144,7 @@ def channel_history(
         complete,
         *history.thinned(begin, over),
         first_began,
-        _unusable(channel, history, begin, over, now[0]),
+        _unusable(channel, (begin, over), now[0], uptime),
         _lasting_at(end, spans),
         channel.activity_from is None or channel.activity_from <= begin,
     )
@@ -189,16 +189,16 @@ def outage_count(channel: Channel, now: Instant) -> int:
 
 def _unusable(
     channel: Channel,
-    history: History,
-    begin: datetime.timedelta,
-    over: datetime.timedelta,
+    between: tuple[datetime.timedelta, datetime.timedelta],
     now: datetime.timedelta,
+    uptime: datetime.timedelta,
 ) -> datetime.timedelta:
-    """How much uptime there was in inactive time between two positions."""
+    """How much of its ``uptime`` between two positions was in inactive time."""
     if channel.activity is None:
         return _ZERO
-    inactive, (_, uptime) = channel.activity.inactive, _sums(channel, history, begin, over)
-    until = channel.uptime(now) - _sums(channel, history, over, now)[1]
+    assert channel.log.history is not None
+    inactive, (begin, over) = channel.activity.inactive, between
+    until = channel.uptime(now) - _sums(channel, channel.log.history, over, now)[1]
     unusable = (inactive(over, until) - inactive(begin, until - uptime)) * MICROSECOND
     return min(max(unusable, _ZERO), uptime)  # a damaged database may say more
 
