@@ -77,14 +77,16 @@ def applications(
     """What is served, by path. For one thread."""
     site = _Site(store, title, clock)
     return {
-        "/": site.page,
-        "/api/channels": site.channels,
-        HEALTH: site.health,
+        "/": _if_it_answers(site.page),
+        "/api/channels": _if_it_answers(site.channels),
+        HEALTH: _if_it_answers(site.health),
         "/metrics": metrics(store),
     }
 
 
 class _Site:
+    """The applications, each of which raises ``ChanFitnessError`` if the store does not answer."""
+
     def __init__(
         self, store: ChannelEventStore, title: str | None, clock: Callable[[], float]
     ) -> None:
@@ -98,10 +100,7 @@ class _Site:
 
     def page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The page, or, to who has it already, that it is still the same."""
-        try:
-            overviews = self._snapshots.latest()
-        except ChanFitnessError as error:
-            return _unavailable(error, start_response)
+        overviews = self._snapshots.latest()
         if overviews is not self._shown and (self._shown is None or self._clock() >= self._until):
             self._make_page(overviews)
         headers = [*_HEADERS, ("ETag", self._tag)]
@@ -122,23 +121,25 @@ class _Site:
 
     def channels(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The JSON of ``chanfitness show``, as of now."""
-        try:
-            overview = self._snapshots.latest(of_now=True)[ALL]
-        except ChanFitnessError as error:
-            return _unavailable(error, start_response)
+        overview = self._snapshots.latest(of_now=True)[ALL]
         start_response("200 OK", [("Content-Type", "application/json")])
         return [report(CHANNELS, overview, SystemClock().now()).render("json", None).encode()]
 
     def health(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Whether the store answers."""
-        try:
-            self._snapshots.latest()
-        except ChanFitnessError as error:
-            return _unavailable(error, start_response)
+        self._snapshots.latest()
         start_response("200 OK", [("Content-Type", _PLAIN)])
         return [b"ok\n"]
 
 
-def _unavailable(error: ChanFitnessError, start_response: StartResponse) -> Iterable[bytes]:
-    start_response("503 Service Unavailable", [("Content-Type", _PLAIN)])
-    return [f"{error}\n".encode()]
+def _if_it_answers(application: WSGIApplication) -> WSGIApplication:
+    """The application, or why the store does not answer."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return application(environ, start_response)
+        except ChanFitnessError as error:
+            start_response("503 Service Unavailable", [("Content-Type", _PLAIN)])
+            return [f"{error}\n".encode()]
+
+    return answer
