@@ -58,14 +58,14 @@ def _of_peer_state(row: Row, _: object) -> str:
     return "" if row.peer is None or row.peer.online else RED
 
 
-def counted(names: Sequence[str]) -> str:
+def first_and_more(names: Sequence[str]) -> str:
     """The first of some names, and how many more there are."""
     first, *others = names
     return f"{first} +{len(others)}" if others else first
 
 
 def _short_names(names: Sequence[str]) -> str:
-    return counted([short_point(name) for name in names])
+    return first_and_more([short_point(name) for name in names])
 
 
 def _unseen(unseen: bool) -> str:

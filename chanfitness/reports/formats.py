@@ -24,7 +24,8 @@ from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table
 from ..terminal.zones import Zone
 from ..wire import OutPoint, Vertex
-from .columns import ALIAS, SHORT_ID, counted
+from .columns import ALIAS, SHORT_ID, first_and_more
+from .notes import not_seen
 from .rows import Column, Row, Table
 
 _SHORTER = {"channel_point": SHORT_ID, "peer": ALIAS}
@@ -56,7 +57,7 @@ def _text(column: Column, value: object, now: datetime.datetime, date: Date | No
         return "now" if value >= now else f"{duration(now - value)} ago"
     if isinstance(value, float):
         return percentage(value)
-    return one_width(counted(value) if isinstance(value, list) else str(value))
+    return one_width(first_and_more(value) if isinstance(value, list) else str(value))
 
 
 def json_cell(column: Column, row: Row) -> object:
@@ -201,13 +202,7 @@ class Report(NamedTuple):
         """How old a snapshot of the past is, and whether its node was seen."""
         if self.now is None:
             return ""
-        age = f", {duration(self._age())} ago"
-        if self.overview.sees:
-            return age
-        seen = self.overview.seen_until
-        if seen is None:
-            return f"{age}; its node was never seen"
-        return f"{age}; its node was not seen then, but until {self._date(seen)}"
+        return f", {duration(self._age())} ago{not_seen(self.overview, self._date)}"
 
     def _window(self) -> str:
         """From when until when, if moments were asked for."""

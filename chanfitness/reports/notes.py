@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Callable, Iterator
 
 from ..core.history_window import ChannelHistory
 from ..core.overview import Overview
@@ -11,6 +12,15 @@ from ..wire import Vertex
 _UNKNOWN_USABLE = (
     "- in USABLE: an older version watched, which did not see whether a channel can be used"
 )
+
+
+def not_seen(overview: Overview, date: Callable[[datetime.datetime], str]) -> str:
+    """Behind the date of a snapshot: that its node was not seen then; "" if it was."""
+    if overview.sees:
+        return ""
+    if overview.seen_until is None:
+        return "; its node was never seen"
+    return f"; its node was not seen then, but until {date(overview.seen_until)}"
 
 
 def partial_rows(overview: Overview, *further: Overview) -> list[str]:

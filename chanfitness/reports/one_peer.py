@@ -17,6 +17,7 @@ from .columns import NAMES, SHORT_ID
 from .formats import report, text_cell
 from .local_dates import Zone, date_text, minute_text, zone_name
 from .naming import Named
+from .notes import not_seen
 from .peer_ranges import Range, band_of, range_of_band, ranges, trend_of
 from .rows import Column
 from .tables import CHANNELS, CLOSED
@@ -40,10 +41,14 @@ class Look(NamedTuple):
     limit: int | None = None
     zone: Zone = None
 
+    def date(self, moment: datetime.datetime) -> str:
+        """A local date, with its zone."""
+        return date_text(moment, self.zone)
+
     def ago(self, moment: datetime.datetime) -> str:
-        """A local date, and how long ago that is."""
+        """The same, and how long ago that is."""
         past = f" ({duration(self.now - moment)} ago)" if moment < self.now else ""
-        return f"{date_text(moment, self.zone)}{past}"
+        return f"{self.date(moment)}{past}"
 
     def wrapped(self, text: str, head: str = "") -> list[str]:
         """A text in lines that fit, the first behind ``head``, the others below it."""
@@ -149,18 +154,12 @@ def _seen_for(whole: Range, look: Look) -> str:
     if history is None:
         return lived
     blind = f", and blind for {duration(history.blind)}" if history.blind else ""
-    return f"{lived} since {date_text(history.start, look.zone)}{blind}"
+    return f"{lived} since {look.date(history.start)}{blind}"
 
 
 def as_of_text(overview: Overview, look: Look) -> str:
     """When the figures are of, how old they are, and whether the node was seen then."""
-    text = look.ago(overview.as_of)
-    if overview.sees:
-        return text
-    seen = overview.seen_until
-    if seen is None:
-        return f"{text}; its node was never seen"
-    return f"{text}; its node was not seen then, but until {date_text(seen, look.zone)}"
+    return look.ago(overview.as_of) + not_seen(overview, look.date)
 
 
 # Figures of ranges, side by side.
@@ -244,8 +243,8 @@ def _outages(history: ChannelHistory | None, look: Look) -> list[str]:
     rows = [["OFFLINE FROM", "TO", "FOR"]]
     for outage in newest:
         cut = outage is history.outages[0] and history.first_outage_began is not None
-        end = "now" if outage.end is None else date_text(outage.end, look.zone)
-        begin = f"{'before ' if cut else ''}{date_text(outage.start, look.zone)}"
+        end = "now" if outage.end is None else look.date(outage.end)
+        begin = f"{'before ' if cut else ''}{look.date(outage.start)}"
         rows.append([begin, end, duration(outage.duration)])
     more = history.outage_count - len(newest)
     unlisted = history.thinned_outages
@@ -285,7 +284,7 @@ def _closed_channel(channel: ClosedChannel, look: Look) -> list[str]:
         *_names(named),
         ("short id", ascii_text(channel.short_channel_id or "-")),
         ("state", f"closed on {look.ago(channel.closed)}{unseen}"),
-        ("seen for", f"{duration(channel.lifetime)} since {date_text(channel.opened, look.zone)}"),
+        ("seen for", f"{duration(channel.lifetime)} since {look.date(channel.opened)}"),
         ("online", percentage(channel.uptime_ratio)),
         ("usable", percentage(channel.usable_ratio)),
     ]

@@ -121,13 +121,13 @@ def _peer(
     overview: Overview,
 ) -> Row:
     if figures is None:
-        return Row(peer=info, is_of_window=overview.window is not None)
+        return Row(peer=info, is_of_window=overview.is_of_window)
     (first, history), *_ = figures.channels
     return Row(
         peer=info,
         history=history,
         counted_outages=outages.get(first.channel_point),
-        is_of_window=overview.window is not None,
+        is_of_window=overview.is_of_window,
         channels=[channel for channel, _ in figures.channels],
         recent=figures.recent,
         trend=figures.trend,
