@@ -16,7 +16,7 @@ from ..reports.naming import Named, find, restricted
 from ..reports.one_peer import Look, one_peer
 from ..reports.peer_ranges import ranges, windows
 from ..reports.week_grid import week_grid
-from .printing import Screen
+from .printing import Screen, zone_of
 
 MakeScreen = Callable[[argparse.Namespace, datetime.datetime, int | None], Screen]
 """Loads what a screen is made of: takes the options, the present, and the terminal's columns."""
@@ -30,7 +30,7 @@ def screen_of(options: argparse.Namespace, now: datetime.datetime, columns: int 
     asked = windows(options.window)
     named, loaded = _load(options, [*asked.values()])
     overviews = dict(zip(asked, loaded, strict=True))
-    look = Look(now, columns, full=options.full, limit=options.limit, zone=_zone(options))
+    look = Look(now, columns, full=options.full, limit=options.limit, zone=zone_of(options))
     return lambda plain: one_peer(overviews, named, look._replace(plain=plain))
 
 
@@ -41,7 +41,7 @@ def hours_of(options: argparse.Namespace, now: datetime.datetime, columns: int |
     if history is None:
         why = "its history was not kept" if overview.channels else "it has no open channel"
         raise ChanFitnessError(f"the outages of {named} are not known: {why}")
-    zone = _zone(options)
+    zone = zone_of(options)
     week = week_of(history, overview.peers[0], overview.blind_spans, zone)
     if options.format == "text":
         look = Look(now, columns, zone=zone)
@@ -50,11 +50,6 @@ def hours_of(options: argparse.Namespace, now: datetime.datetime, columns: int |
     return lambda plain: Report(table, overview, table.rows(overview), now).render(
         options.format, columns
     )
-
-
-def _zone(options: argparse.Namespace) -> datetime.tzinfo | None:
-    """That of all dates; None: that of this machine."""
-    return datetime.timezone.utc if options.utc else None
 
 
 def _load(options: argparse.Namespace, asked: Sequence[Window]) -> tuple[Named, list[Overview]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..reports.formats import Report
 from ..terminal.colours import has_colours
-from ..terminal.zones import Zone
+from ..terminal.zones import LOCAL, Zone
 
 Screen = Callable[[bool], str]
 """Makes the text of a screen; True: in ASCII alone."""
@@ -21,10 +21,15 @@ def terminal_columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def zone_of(options: argparse.Namespace) -> Zone:
+    """That of all dates in text."""
+    return Zone(datetime.timezone.utc) if options.utc else LOCAL
+
+
 def print_report(printed: Report, options: argparse.Namespace) -> None:
     """Print a table as the options of its command say."""
     columns = terminal_columns()
-    zone = Zone(datetime.timezone.utc if options.utc else None)
+    zone = zone_of(options)
     is_local = columns is not None and not options.utc
     text = printed._replace(
         full=options.full, zone=zone, is_local=is_local, colour=has_colours(sys.stdout)

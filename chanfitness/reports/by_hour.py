@@ -14,7 +14,7 @@ from ..clock import shifted
 from ..core.blind_spans import BlindSpan
 from ..core.history_window import ChannelHistory
 from ..core.peerlog import PeerInfo
-from .local_dates import Zone, local
+from ..terminal.zones import LOCAL, Zone
 from .rows import Column, Table
 from .seen_parts import Part, concerning, merged, seen_parts, without
 
@@ -80,7 +80,7 @@ class Week(NamedTuple):
 
 
 def week_of(
-    history: ChannelHistory, info: PeerInfo, blind: Iterable[BlindSpan], zone: Zone = None
+    history: ChannelHistory, info: PeerInfo, blind: Iterable[BlindSpan], zone: Zone = LOCAL
 ) -> Week:
     """The week of a peer; ``history``: that of its channel which opened first.
 
@@ -104,7 +104,7 @@ def week_of(
 
 
 def by_hour(
-    parts: Iterable[Part], now: datetime.datetime, zone: Zone = None
+    parts: Iterable[Part], now: datetime.datetime, zone: Zone = LOCAL
 ) -> list[datetime.timedelta]:
     """How much was seen of parts in each hour of the local week; the sum is exact."""
     sums = [_ZERO] * (HOURS_A_DAY * len(DAYS))
@@ -125,24 +125,24 @@ def _hours(
 
     An offset from UTC may be any, and change at any moment.
     """
-    at = local(begin, zone)
+    at = zone.at(begin)
     while begin < end:
         past = datetime.timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
         over = min(shifted(begin, _HOUR - past), end)
-        following = local(over, zone)
+        following = zone.at(over)
         if following.utcoffset() != at.utcoffset():
             over = _change(begin, over, zone)
-            following = local(over, zone)
+            following = zone.at(over)
         yield over, at.weekday() * HOURS_A_DAY + at.hour
         begin, at = over, following
 
 
 def _change(begin: datetime.datetime, end: datetime.datetime, zone: Zone) -> datetime.datetime:
     """The moment after ``begin``, ``end`` at the latest, from which another offset holds."""
-    offset = local(begin, zone).utcoffset()
+    offset = zone.at(begin).utcoffset()
     while end - begin > _MICROSECOND:
         middle = begin + (end - begin) / 2
-        if local(middle, zone).utcoffset() == offset:
+        if zone.at(middle).utcoffset() == offset:
             begin = middle
         else:
             end = middle

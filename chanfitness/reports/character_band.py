@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..clock import shifted
-from .local_dates import Zone, local, zone_name
+from ..terminal.zones import LOCAL, Zone
 from .seen_parts import Part
 
 _ZERO, _MICROSECOND = datetime.timedelta(0), datetime.timedelta(microseconds=1)
@@ -168,9 +168,9 @@ _UNITS = (
 )
 
 
-def axis_text(band: Band, cells: int, zone: Zone = None) -> str:
+def axis_text(band: Band, cells: int, zone: Zone = LOCAL) -> str:
     """Local dates under a band, each behind a bar at the cell in which it begins, and the zone."""
-    name = zone_name(band.end, zone)
+    name = zone.short_name(band.end)
     room = cells - len(name) - 1
     text = ""
     for cell, label in _ticks(band, cells, zone):
@@ -181,11 +181,11 @@ def axis_text(band: Band, cells: int, zone: Zone = None) -> str:
 
 def _ticks(band: Band, cells: int, zone: Zone) -> Iterator[tuple[int, str]]:
     """The cells in which a unit of local time begins, and what it is called."""
-    begin, end = local(shifted(band.begin, -_MICROSECOND), zone), local(band.end, zone)
+    begin, end = zone.at(shifted(band.begin, -_MICROSECOND)), zone.at(band.end)
     unit = next(each for each in _UNITS if _fits(each.number(end) - each.number(begin), cells))
     last = unit.number(begin)
     for cell, edge in enumerate(band.edges(cells)[1:]):
-        number = unit.number(local(edge - _MICROSECOND, zone))
+        number = unit.number(zone.at(edge - _MICROSECOND))
         if number > last:  # an hour that is there twice has one tick
             yield cell, unit.label(number)
             last = number

@@ -22,7 +22,7 @@ from ..core.overview import Overview
 from ..recording.format import format_time
 from ..terminal.cells import one_width
 from ..terminal.formatting import duration, percentage, table
-from ..terminal.zones import Zone
+from ..terminal.zones import LOCAL, Zone
 from ..wire import OutPoint, Vertex
 from .columns import ALIAS, SHORT_ID, first_and_more
 from .notes import not_seen
@@ -86,9 +86,6 @@ def json_object(columns: Iterable[Column], row: Row) -> dict[str, object]:
     return {column.name: json_cell(column, row) for column in columns}
 
 
-_LOCAL = Zone()
-
-
 class Report(NamedTuple):
     """Rows of a table, as of the moment of a snapshot.
 
@@ -107,7 +104,7 @@ class Report(NamedTuple):
     full: bool = False
     further: Sequence[Overview] = ()
     colour: bool = False
-    zone: Zone = _LOCAL
+    zone: Zone = LOCAL
     is_local: bool = False
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None

@@ -12,10 +12,10 @@ from ..core.overview import ClosedChannel, Overview
 from ..core.peerlog import PeerInfo
 from ..terminal.cells import one_width, padded
 from ..terminal.formatting import duration, percentage, points, short_alias, short_key, table
+from ..terminal.zones import LOCAL, Zone
 from .character_band import BLOCKS, PLAIN, axis_text, band_text, legend
 from .columns import NAMES, SHORT_ID
 from .formats import report, text_cell
-from .local_dates import Zone, date_text, minute_text, zone_name
 from .naming import Named
 from .notes import not_seen
 from .peer_ranges import Range, band_of, range_of_band, ranges, trend_of
@@ -39,11 +39,11 @@ class Look(NamedTuple):
     plain: bool = False
     full: bool = False
     limit: int | None = None
-    zone: Zone = None
+    zone: Zone = LOCAL
 
     def date(self, moment: datetime.datetime) -> str:
         """A local date, with its zone."""
-        return date_text(moment, self.zone)
+        return self.zone.dated(moment)
 
     def ago(self, moment: datetime.datetime) -> str:
         """The same, and how long ago that is."""
@@ -262,11 +262,11 @@ def _band(shown: Range, info: PeerInfo, look: Look) -> list[str]:
         return []
     band = band_of(shown, shown.history, info)
     cells, glyphs = look.columns or _COLUMNS, PLAIN if look.plain else BLOCKS
-    begin, end = (minute_text(each, look.zone) for each in (band.begin, band.end))
+    begin, end = (look.zone.minute(each) for each in (band.begin, band.end))
     cell = duration((band.end - band.begin) / cells)
     return [
         "",
-        *look.wrapped(f"{begin} to {end} {zone_name(band.end, look.zone)}, {cell} a character"),
+        *look.wrapped(f"{begin} to {end} {look.zone.short_name(band.end)}, {cell} a character"),
         band_text(band, cells, glyphs).rstrip(),
         axis_text(band, cells, look.zone),
         legend(cells, glyphs),

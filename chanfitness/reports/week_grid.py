@@ -8,7 +8,6 @@ from ..core.overview import Overview
 from ..terminal.formatting import duration
 from .by_hour import DAYS, HOURS_A_DAY, Hour, Share, Week
 from .character_band import BLOCKS, PLAIN, Glyphs
-from .local_dates import minute_text, zone_name
 from .naming import Named
 from .one_peer import Look, as_of_text, title
 
@@ -22,8 +21,8 @@ _LEAST = 0.0001  # a smaller share than a hundredth of a percent
 def week_grid(week: Week, overview: Overview, named: Named, look: Look) -> str:
     """The screen: the grid, the sums of some hours, and the worst hours in words."""
     (info,) = overview.peers
-    zone = zone_name(week.end, look.zone)
-    begin, end = (minute_text(each, look.zone) for each in (week.begin, week.end))
+    zone = look.zone.short_name(week.end)
+    begin, end = (look.zone.minute(each) for each in (week.begin, week.end))
     glyphs = (PLAIN if look.plain else BLOCKS)._replace(none=".")
     return "\n".join(
         [

@@ -27,6 +27,17 @@ class Zone:
         """Date and time."""
         return f"{self.at(moment):%Y-%m-%d %H:%M{':%S' if seconds else ''}}"
 
+    def dated(self, moment: datetime.datetime) -> str:
+        """Date, time and zone: ``2026-10-25 02:30:00 CEST``."""
+        return f"{self._naive(moment).isoformat(' ', 'seconds')} {self.short_name(moment)}"
+
+    def minute(self, moment: datetime.datetime) -> str:
+        """Date and time to the minute, without the zone."""
+        return self._naive(moment).isoformat(" ", "minutes")
+
+    def _naive(self, moment: datetime.datetime) -> datetime.datetime:
+        return self.at(moment).replace(tzinfo=None)
+
     def offset(self, moment: datetime.datetime) -> str:
         """The offset from UTC: ``+01:00``."""
         offset = f"{self.at(moment):%z}"
@@ -38,6 +49,11 @@ class Zone:
         utc = f"UTC{self.offset(moment)}" if local.utcoffset() else "UTC"
         name = local.tzname()
         return utc if name in (None, utc, "UTC") or not name.isalpha() else f"{name} ({utc})"
+
+    def short_name(self, moment: datetime.datetime) -> str:
+        """What the zone is called as of a moment: ``CET``, or ``UTC+05:45`` if it has no name."""
+        name = self.at(moment).tzname()
+        return name if name and name.isalpha() else f"UTC{self.offset(moment)}"
 
     def is_one(self, moments: Iterable[datetime.datetime]) -> bool:
         """Whether the offset is the same at all of these."""
@@ -57,3 +73,7 @@ class Zone:
         """The zone's name, if it says which hour is meant: near a change, or if the two differ."""
         nearby = [moment, other or moment, shifted(moment, -_HOUR), shifted(moment, _HOUR)]
         return "" if self.is_one(nearby) else f" {self.at(moment).tzname()}"
+
+
+LOCAL = Zone()
+"""That of this machine."""

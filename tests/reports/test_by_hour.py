@@ -15,6 +15,7 @@ from chanfitness.core.overview import Overview
 from chanfitness.core.peerlog import PeerInfo
 from chanfitness.reports.by_hour import Hour, Share, Week, week_of
 from chanfitness.reports.loading import load_database
+from chanfitness.terminal.zones import Zone
 
 from ..support.made_up_peers import (
     DAY,
@@ -137,7 +138,7 @@ def info(*, online: bool = True, since: datetime = START) -> PeerInfo:
 
 
 def week_in_utc(of: ChannelHistory, peer: PeerInfo, *blind: BlindSpan) -> Week:
-    return week_of(of, peer, blind, timezone.utc)
+    return week_of(of, peer, blind, Zone(timezone.utc))
 
 
 def test_a_peer_was_seen_while_it_was_offline_though_its_transport_was_lost() -> None:

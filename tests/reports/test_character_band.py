@@ -17,8 +17,8 @@ from chanfitness.reports.character_band import (
     band_text,
     legend,
 )
-from chanfitness.reports.local_dates import date_text, minute_text, zone_name
 from chanfitness.reports.seen_parts import Part
+from chanfitness.terminal.zones import LOCAL, Zone
 
 from ..support.time_zones import BERLIN, KATHMANDU, UTC, machine_in
 
@@ -189,7 +189,7 @@ def test_where_dates_end_there_is_an_axis_all_the_same() -> None:
         for zone in (BERLIN, KATHMANDU):
             with machine_in(zone):
                 assert axis_text(Band(begin, end, begin), 80).strip()
-                assert date_text(begin)
+                assert LOCAL.dated(begin)
 
 
 # Local dates.
@@ -198,10 +198,10 @@ def test_where_dates_end_there_is_an_axis_all_the_same() -> None:
 def test_a_date_has_its_zone() -> None:
     summer = datetime(2026, 7, 1, 12, 0, 5, 7, tzinfo=timezone.utc)
     with machine_in(BERLIN):
-        assert date_text(summer) == "2026-07-01 14:00:05 CEST"
-        assert minute_text(summer) == "2026-07-01 14:00"
-        assert zone_name(START) == "CET"
-        assert date_text(summer, timezone.utc) == "2026-07-01 12:00:05 UTC"
+        assert LOCAL.dated(summer) == "2026-07-01 14:00:05 CEST"
+        assert LOCAL.minute(summer) == "2026-07-01 14:00"
+        assert LOCAL.short_name(START) == "CET"
+        assert Zone(timezone.utc).dated(summer) == "2026-07-01 12:00:05 UTC"
     with machine_in(KATHMANDU):
-        assert date_text(summer) == "2026-07-01 17:45:05 UTC+05:45"
-    assert date_text(FIRST_DATE, timezone.utc) == "0001-01-01 00:00:00 UTC"
+        assert LOCAL.dated(summer) == "2026-07-01 17:45:05 UTC+05:45"
+    assert Zone(timezone.utc).dated(FIRST_DATE) == "0001-01-01 00:00:00 UTC"

@@ -14,6 +14,7 @@ from chanfitness.reports.loading import load_windows
 from chanfitness.reports.naming import Named, find, restricted
 from chanfitness.reports.one_peer import Look, one_peer
 from chanfitness.reports.peer_ranges import ranges, trend_of, windows
+from chanfitness.terminal.zones import Zone
 from chanfitness.testing import FakeNode
 from chanfitness.web.figures import page_figures
 
@@ -65,7 +66,7 @@ def loaded(path: Path, name: str, window: timedelta | None = None) -> tuple[Over
 def screen(path: Path, name: str, window: timedelta | None = None, **how: Any) -> list[str]:
     overviews, named = loaded(path, name, window)
     now = overviews[list(overviews)[-1]].as_of + 2 * HOUR
-    return one_peer(overviews, named, Look(now, zone=UTC)._replace(**how)).split("\n")
+    return one_peer(overviews, named, Look(now, zone=Zone(UTC))._replace(**how)).split("\n")
 
 
 def facts(lines: list[str]) -> dict[str, str]:
@@ -122,7 +123,7 @@ def test_it_says_if_its_node_was_not_seen(path: Path) -> None:
         name: each._replace(seen_until=None) for name, each in loaded(path, "02000000")[0].items()
     }
     named = Named(info.peer, None, None, ())
-    assert "its node was never seen" in one_peer(never, named, Look(START, zone=UTC))
+    assert "its node was never seen" in one_peer(never, named, Look(START, zone=Zone(UTC)))
 
 
 # Figures of ranges.
@@ -400,7 +401,7 @@ def closed(text: str) -> ClosedChannel:
 def test_one_that_was_found_missing_is_said_so() -> None:
     overview = Overview(START, True, HOUR, (), None, (), (), (closed("point"),))
     named = Named(ALICE, None, "point", ("point",))
-    lines = one_peer({"all": overview}, named, Look(START + HOUR, zone=UTC)).split("\n")
+    lines = one_peer({"all": overview}, named, Look(START + HOUR, zone=Zone(UTC))).split("\n")
     assert facts(lines)["state"].endswith("; it was found missing, no event told of it")
     assert facts(lines)["usable"] == "-"
 
@@ -447,7 +448,7 @@ def test_so_are_those_of_closed_channels(text: str, columns: int | None) -> None
     overview = Overview(START, True, HOUR, (), None, (), (), (closed(text),))
     for point in (text, None):
         named = Named(ALICE, text, point, (text,))
-        look = Look(START + HOUR, columns, zone=UTC)
+        look = Look(START + HOUR, columns, zone=Zone(UTC))
         lines = one_peer({"all": overview}, named, look).split("\n")
         assert all(line.isprintable() for line in lines)
         assert columns is None or max(map(cell_len, lines)) <= columns

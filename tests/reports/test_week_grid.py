@@ -13,6 +13,7 @@ from chanfitness.reports.by_hour import Hour, Share, Week
 from chanfitness.reports.naming import Named
 from chanfitness.reports.one_peer import Look
 from chanfitness.reports.week_grid import week_grid
+from chanfitness.terminal.zones import Zone
 
 from ..support.made_up_peers import DAY, HOSTILE, HOUR
 from ..support.values import ALICE, START
@@ -31,7 +32,7 @@ def week(offline: dict[tuple[int, int], timedelta], seen: timedelta = 4 * HOUR) 
 def grid(of: Week, alias: str | None = "ACINQ", **how: object) -> list[str]:
     info = PeerInfo(ALICE, True, START, 0, None, (), alias)
     overview = Overview(END, True, ZERO, (), None, (info,))
-    look = Look(END + HOUR, zone=timezone.utc)._replace(**how)  # type: ignore[arg-type]
+    look = Look(END + HOUR, zone=Zone(timezone.utc))._replace(**how)  # type: ignore[arg-type]
     return week_grid(of, overview, Named(ALICE, alias, None, ()), look).split("\n")
 
 
