@@ -131,7 +131,7 @@ class _Watch:
         self._starter: threading.Thread | None = None
         self._has_started = False  # or has failed to, for this reason:
         self._refusal: BaseException | None = None
-        self._early: list[tuple[object, datetime.datetime]] | None = []  # events, until then
+        self._early: list[tuple[object, datetime.datetime]] | None = []  # events before the start
         self._sees = False
         self._latest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
         self._recording_fails = False

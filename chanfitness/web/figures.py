@@ -28,13 +28,13 @@ from ..reports.peers import (
     trends,
     usable_ratio,
 )
+from ..reports.rows import SHORTEST_UNUSABLE
 from ..terminal.formatting import cut, cut_point
 from ..wire import Vertex
 
 WINDOWS = dict(zip(("24h", "7d", "30d"), RECENT, strict=True))
 ALL = "all"
 _RECENT = "7d"  # which the trend compares with the time before
-_NOTABLE = datetime.timedelta(seconds=1)  # each reconnect has some milliseconds of unusable time
 _LEAST_AXIS = datetime.timedelta(minutes=1)
 
 
@@ -49,7 +49,7 @@ class ChannelFigures(NamedTuple):
     def unusable(self) -> list[Outage]:
         """Its spans of unusable time of a second or more."""
         spans = () if self.history is None else self.history.unusable_spans
-        return [span for span in spans if span.duration >= _NOTABLE]
+        return [span for span in spans if span.duration >= SHORTEST_UNUSABLE]
 
 
 class PeerFigures(NamedTuple):
