@@ -4,7 +4,7 @@ and ``peernotifier`` do.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 
 from .checks import require
 from .events import (
@@ -18,9 +18,21 @@ from .events import (
 from .subscribe import Client, Server
 from .wire import OutPoint, Vertex
 
-# Without the check of a time of its own, of which there is none here.
-_online = functools.partial(tuple.__new__, PeerOnlineEvent)
-_offline = functools.partial(tuple.__new__, PeerOfflineEvent)
+_MANY = 4096  # peers whose events are kept
+
+
+class _Events(dict[Vertex, object]):
+    """The event of each peer, without a time of its own: made once, since it never changes."""
+
+    def __init__(self, make: Callable[[Vertex], object]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, peer: Vertex) -> object:
+        if len(self) >= _MANY:
+            self.clear()
+        event = self[peer] = self._make(peer)
+        return event
 
 
 class ChannelNotifier(Server[object]):
@@ -62,17 +74,22 @@ class PeerNotifier(Server[object]):
     ``stop()``; ``send_update(event)`` takes an event with a time of its own.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._online = _Events(PeerOnlineEvent)
+        self._offline = _Events(PeerOfflineEvent)
+
     def notify_peer_online(self, peer: Vertex) -> None:
         """``peer`` is online now."""
         if type(peer) is not Vertex:
             require(peer, Vertex)
-        self.send_update(_online((peer, None)))
+        self.send_update(self._online[peer])
 
     def notify_peer_offline(self, peer: Vertex) -> None:
         """``peer`` is offline now."""
         if type(peer) is not Vertex:
             require(peer, Vertex)
-        self.send_update(_offline((peer, None)))
+        self.send_update(self._offline[peer])
 
     def subscribe_peer_events(self) -> Client[object]:
         """A subscription, as ``Config(subscribe_peer_events=...)`` wants it."""

@@ -18,6 +18,7 @@ from chanfitness import (
     PeerOfflineEvent,
     PeerOnlineEvent,
     ShuttingDownError,
+    Vertex,
 )
 from chanfitness.subscribe import ENDED, Client, Server
 
@@ -41,6 +42,19 @@ def shut_down(updates: Any, immediate: bool = False) -> None:
 @pytest.fixture
 def server() -> Server[object]:
     return Server()
+
+
+def test_an_event_of_a_peer_is_made_once_and_of_a_few_thousand_peers_kept() -> None:
+    notifier = PeerNotifier()
+    client = notifier.subscribe_peer_events()
+    peers = [Vertex(b"\x02" + number.to_bytes(32, "big")) for number in range(5_000)]
+    for peer in [ALICE, ALICE, *peers, ALICE]:
+        notifier.notify_peer_online(peer)
+        notifier.notify_peer_offline(peer)
+    first, again, *others, last = drain(client)[::2]
+    assert again is first
+    assert last is not first
+    assert [first, *others, last] == [PeerOnlineEvent(peer) for peer in [ALICE, *peers, ALICE]]
 
 
 # Clients that refuse, queues that are shut down

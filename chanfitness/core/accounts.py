@@ -8,7 +8,6 @@ final figures are saved. Pure: the timeline is given.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
 
 from ..checks import require
 from ..clock import before
@@ -155,17 +154,13 @@ class Accounts(Queries):
 
     # What may have to be undone, and who is awaited.
 
-    def _note(self, record: Callable[[], Opened | Closed | Said]) -> None:
+    def _note(self, record: Opened | Closed | Said) -> None:
         """Something happens to a channel: where anything is undecided, it may have to be undone."""
-        if self._detector is None or self._transports is None:
-            return
-        undecided = [
-            each for each in (self._detector, *self._transports.detectors) if each.has_begun
-        ]
-        if undecided:
-            noted = record()
-            for detector in undecided:
-                detector.note(noted)
+        assert self._detector is not None
+        assert self._transports is not None
+        for detector in (self._detector, *self._transports.detectors):
+            if detector.has_begun:
+                detector.note(record)
 
     def _nothing_is_undecided(self) -> None:
         """All that happened until now was as it seemed."""
@@ -185,10 +180,9 @@ class Accounts(Queries):
 
     def _grace_of(self, log: PeerLog) -> ReturnGrace | None:
         """In which grace a peer is awaited, if it is."""
-        for grace in self._graces:
-            if log in grace.awaited:
-                return grace
-        return None
+        if self._grace is None and self._transports is None:
+            return None
+        return next((grace for grace in self._graces if log in grace.awaited), None)
 
     def _do_not_await(self, log: PeerLog) -> None:
         """A peer is not known any more."""
@@ -219,7 +213,8 @@ class Accounts(Queries):
 
     def _close(self, channel: Channel, now: Instant, *, unseen: bool = False) -> None:
         """A channel closes; where that is stored, it may come back."""
-        self._note(lambda: Closed(now, channel, channel.state()))
+        if self._detector is not None:
+            self._note(Closed(now, channel, channel.state()))
         if channel.closing is None:
             self._remove(channel)
         else:

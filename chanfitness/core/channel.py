@@ -22,6 +22,7 @@ from .activity import Activity
 from .peerlog import PeerLog
 from .saved_state import (
     MICROSECOND,
+    NO_GAPS,
     ChannelRow,
     HistoryRows,
     date_to_int,
@@ -346,8 +347,9 @@ class Channel:
             channel._left = row.left * MICROSECOND, row.uptime_left * MICROSECOND
         if row.closed is not None:
             channel.closing = Closing(int_to_date(row.closed), bool(row.closed_unseen))
-        gaps = json.loads(row.gaps)
-        channel.gaps = tuple((left * MICROSECOND, back * MICROSECOND) for left, back in gaps)
+        if row.gaps != NO_GAPS:
+            gaps = json.loads(row.gaps)
+            channel.gaps = tuple((left * MICROSECOND, back * MICROSECOND) for left, back in gaps)
         channel.active = None if row.active is None else bool(row.active)
         channel._unusable = row.unusable * MICROSECOND
         if row.mark is not None:

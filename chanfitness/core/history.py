@@ -291,10 +291,10 @@ class History:
         begin = first if anew or self._saved is None else max(self._saved, first)
         self._saved = end
         new = slice(begin - self._cut, end - self._cut)
-        changes = list(zip(*(column[new] for column in self._columns()), strict=True))
+        columns = [column[new] for column in self._columns()]
         until = self._positions[self._first], self._measures()[self._first]
         checkpoints = self._checkpoints.rows(self._uptime(*until))
-        return HistoryRows(key, anew, first, begin, changes, online, checkpoints)
+        return HistoryRows(key, anew, first, begin, columns, online, checkpoints)
 
     @classmethod
     def of_rows(cls, rows: HistoryRows) -> Self:
@@ -302,13 +302,13 @@ class History:
 
         Older versions kept outages of no length; without them it is to be saved anew.
         """
-        history = cls._begun(rows.changes[0], rows.online)
+        history = cls._begun([column[0] for column in rows.columns], rows.online)
         history._checkpoints = Checkpoints.of_rows(rows.checkpoints)
-        for column, cells in zip(history._columns(), zip(*rows.changes, strict=True), strict=True):
+        for column, cells in zip(history._columns(), rows.columns, strict=True):
             column[:] = array(column.typecode, cells)
         history._marks = _marks(history._measures(), history._was_online(0))
         history._cut = rows.first
-        history._saved = rows.first + len(rows.changes)
+        history._saved = rows.first + len(rows.columns[0])
         gone = int(history._was_online(0))
         if any(map(eq, history._positions[gone + 1 :: 2], history._positions[gone::2])):
             history._leave_out_no_outages()

@@ -55,7 +55,7 @@ class Ledger(Saving):
                 transports.seen(log)
             return
         is_return = False
-        if self._graces:
+        if (self._grace is not None or transports is not None) and self._graces:
             self._hold_ends([log], now)
             is_return = self._returns(log, now)
         self._online += 1
@@ -107,7 +107,7 @@ class Ledger(Saving):
             else:
                 logger.error("channel %s with %s is open already, with %s", point, peer, known.peer)
             return
-        channel, state = self._returning(point, peer), None
+        channel, state = self._returning(point, peer) if self._closed else None, None
         log, was_offline = self._peers.get(peer), None
         if log is None:
             log = self._meet(peer, now)
@@ -126,7 +126,8 @@ class Ledger(Saving):
             begun = log.is_online or is_awaited
             log.history = History(opened, begun)
         self._touch(log, channel)
-        self._note(lambda: Opened(now, channel, state, begun, was_offline))
+        if self._detector is not None:
+            self._note(Opened(now, channel, state, begun, was_offline))
 
     def close_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
         """A channel closes and is forgotten, or kept in case it comes back.
@@ -186,7 +187,8 @@ class Ledger(Saving):
             self._set_active(channel, active, now)
 
     def _set_active(self, channel: Channel, active: bool, now: Instant) -> None:
-        self._note(lambda: Said(now, channel, channel.state(), active))
+        if self._detector is not None:
+            self._note(Said(now, channel, channel.state(), active))
         if channel.set_active(active, self._opening(now)) and channel.activity is not None:
             self._trim(channel.activity, now)
         self._touch_in_place(channel)
@@ -396,9 +398,11 @@ class Ledger(Saving):
                 known.remove(point)  # a second time would be a repeat
             else:
                 self._open(point, peer, now, opened)
-            channel, active = self._channels[point], activity(listed)
-            if channel.peer == peer and active not in (None, channel.active):
-                self._set_active(channel, active, now)
+            active = activity(listed)
+            if active is not None:
+                channel = self._channels[point]
+                if channel.peer == peer and channel.active is not active:
+                    self._set_active(channel, active, now)
         self._wait_for_channels_alone(now)
 
     def _leave_all_but(self, wanted: dict[OutPoint, Vertex], now: Instant) -> None:

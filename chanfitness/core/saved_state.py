@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from .blind_spans import CAUSES
 
-_position, _segment = itemgetter(0), itemgetter(1)
+NO_GAPS = "[]"  # of most channels, which need not be parsed
+_position = itemgetter(0)
 MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -102,18 +103,24 @@ class CheckpointRow(NamedTuple):
 class HistoryRows(NamedTuple):
     """A peer's kept changes from number ``begin`` on; ``first`` is the oldest that is kept.
 
-    Or a channel's, of its activity: then ``key`` is its channel point, and a change has the
-    uptime until then as well. ``anew``: nothing that was saved before counts. ``online``:
-    the state after the last change. ``checkpoints``: all there are.
+    ``columns``: the positions of the changes, and their segments. Or those of a channel's
+    activity: then ``key`` is its channel point, and a third column has the uptime until each
+    change. ``anew``: nothing that was saved before counts. ``online``: the state after the
+    last change. ``checkpoints``: all there are.
     """
 
     key: bytes | str
     anew: bool
     first: int
     begin: int
-    changes: Sequence[tuple[int, ...]]
+    columns: Sequence[Sequence[int]]
     online: bool
     checkpoints: Sequence[CheckpointRow]
+
+    @property
+    def changes(self) -> list[tuple[int, ...]]:
+        """The same, a row a change."""
+        return list(zip(*self.columns, strict=True))
 
 
 class CauseRow(NamedTuple):
@@ -239,7 +246,7 @@ def check(saved: Saved) -> None:
     histories = [*saved.histories, *saved.activities]
     for history in histories:
         numbers.append(history.first)
-        numbers += chain.from_iterable(history.changes)
+        numbers += chain.from_iterable(history.columns)
         numbers += chain.from_iterable(history.checkpoints)
     if not set(map(type, numbers)) <= {int}:
         raise ValueError("a number that is not whole")
@@ -272,24 +279,27 @@ def check(saved: Saved) -> None:
     instants += [(0, row.stretch) for row in saved.causes]
     instants += [instant for row in saved.outages for instant in row.instants()]
     instants += [(row.activity_from or 0, 0) for row in saved.channels]
-    for history in histories:
-        instants += [(position, segment) for position, segment, *_ in history.changes]
-        instants += [(row.position, row.stretch) for row in history.checkpoints]
-    if not saved.anchors or not _within(instants, end, segments):
-        raise ValueError("a moment that the store has not seen")
-    orders = [[position for _, position, _ in saved.anchors]]
-    orders += [list(map(_position, history.changes)) for history in histories]
-    orders += [[0, *(uptime for _, _, uptime in each.changes), end] for each in saved.activities]
+    instants += [(row.position, row.stretch) for each in histories for row in each.checkpoints]
+    positions, used = map(list, zip(*instants, strict=True))
+    orders: list[Sequence[int]] = [[position for _, position, _ in saved.anchors]]
     orders += [_moments_of(row.gaps, end) for row in saved.channels]
     orders += [list(map(_position, row.instants())) for row in saved.outages]
-    if any(order != sorted(order) for order in orders):
+    for history in histories:  # of millions of changes: so no loop of our own over these
+        at, segment, *uptimes = history.columns or ((), ())
+        positions += at
+        used += segment
+        orders += [at, *([0, *each, end] for each in uptimes)]
+    in_time = min(positions) >= 0 and max(positions) <= end
+    if not (saved.anchors and in_time and segments.issuperset(used)):
+        raise ValueError("a moment that the store has not seen")
+    if any(list(order) != sorted(order) for order in orders):
         raise ValueError("moments that are not in order")
 
 
 def _add_up(history: HistoryRows) -> bool:
     """Whether sums may be of the time from each checkpoint to the next, and to the first change."""
     uptime = outages = 0
-    until = history.changes[0][0] if history.changes else 0
+    until = history.columns[0][0] if history.columns else 0
     for row in reversed(history.checkpoints):
         up, gone, length = row.uptime - uptime, row.outages - outages, until - row.position
         if not (0 <= up <= length and 0 <= row.longest <= length - up and gone >= 0):
@@ -300,6 +310,8 @@ def _add_up(history: HistoryRows) -> bool:
 
 def _moments_of(gaps: str, end: int) -> list[int]:
     """The positions in a channel's gaps, which must lie on the timeline."""
+    if gaps == NO_GAPS:
+        return []
     try:
         moments = [moment for left, back in json.loads(gaps) for moment in (left, back)]
     except (TypeError, RecursionError) as error:
@@ -307,10 +319,3 @@ def _moments_of(gaps: str, end: int) -> list[int]:
     if not all(type(moment) is int and 0 <= moment <= end for moment in moments):
         raise ValueError("a gap that the store has not seen")
     return moments
-
-
-def _within(instants: Sequence[tuple[int, int]], end: int, segments: set[int]) -> bool:
-    """Whether all of them lie on the timeline. Of millions: so no loop of our own."""
-    positions = list(map(_position, instants))
-    in_time = min(positions) >= 0 and max(positions) <= end
-    return in_time and segments.issuperset(map(_segment, instants))

@@ -154,8 +154,9 @@ def _load_histories(database: sqlite3.Connection, tables: _Changes) -> Iterator[
             f" WHERE {owner} = ? ORDER BY number",
             (number,),
         )
+        columns = list(zip(*changes, strict=True))
         rows = typed_rows(CheckpointRow, checkpoints)
-        yield HistoryRows(key, False, first, first, changes, bool(online), rows)
+        yield HistoryRows(key, False, first, first, columns, bool(online), rows)
 
 
 def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
@@ -263,7 +264,7 @@ def _save_history(database: sqlite3.Connection, tables: _Changes, history: Histo
         f"DELETE FROM {tables.changes} WHERE {owner} = ? AND (number < ? OR number >= ?)",
         (number, first, history.begin),
     )
-    changes = enumerate(history.changes, history.begin)
+    changes = enumerate(zip(*history.columns, strict=True), history.begin)
     rows = ((number, each, *change) for each, change in changes)
     while chunk := [*islice(rows, _ROWS_AT_ONCE)]:
         places = ", ".join([f"({', '.join('?' * len(chunk[0]))})"] * len(chunk))
@@ -277,7 +278,7 @@ def _save_history(database: sqlite3.Connection, tables: _Changes, history: Histo
         [(number, each, *row) for each, row in enumerate(history.checkpoints)],
     )
     database.execute(f"DELETE FROM {tables.histories} WHERE {owner} = ?", (number,))
-    if not history.anew or history.changes:
+    if not history.anew or any(history.columns):
         database.execute(
             f"INSERT INTO {tables.histories} VALUES (?, ?, ?)",
             (number, history.first, history.online),

@@ -29,11 +29,15 @@ _SEGMENTS = range(2**32)
 
 Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow, CauseRow, OutageRow)
 
+_TYPES = {
+    kind: [get_args(hint) or (hint,) for hint in get_type_hints(kind).values()]
+    for kind in (PeerRow, ChannelRow, ClosedRow, CheckpointRow, CauseRow, OutageRow)
+}
+
 
 def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
     """Rows of that kind, each cell of which has its column's type."""
-    types = [get_args(hint) or (hint,) for hint in get_type_hints(kind).values()]
-    typed = []
+    types, typed = _TYPES[kind], []
     for cells in rows:
         for name, cell, allowed in zip(kind._fields, cells, types, strict=True):
             if type(cell) not in allowed or (type(cell) is int and cell not in _NUMBERS):
@@ -69,7 +73,7 @@ def check_saved(saved: Saved) -> None:
         if {channel.active, channel.private} - {None, 0, 1}:
             raise ValueError("a channel that is neither active nor inactive")
     for history in [*saved.histories, *saved.activities]:
-        if not history.changes or history.first not in _NUMBERS:
+        if not history.columns or history.first not in _NUMBERS:
             raise ValueError("a history without its changes")
     if saved.position not in _NUMBERS:
         raise ValueError(f"a position of {saved.position}")

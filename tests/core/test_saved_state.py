@@ -11,13 +11,13 @@ from chanfitness.core.saved_state import CheckpointRow, HistoryRows, PeerRow, Sa
 from ..support.values import ALICE
 
 PEER = PeerRow(bytes(ALICE), 5, None, 10, 0, 1, 10, 0)
-HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0), (10, 0)], True, [])
+HISTORY = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 10), (0, 0)], True, [])
 SAVED = Saved(2_000, 20, [(0, 0, 1_000)], [PEER], [], [HISTORY])
 
 
 ONE = CheckpointRow(2, 0, 4, 2, 1)
 TWO = CheckpointRow(6, 0, 2, 1, 2)
-THINNED = HISTORY._replace(changes=[(10, 0)], checkpoints=[ONE, TWO])
+THINNED = HISTORY._replace(columns=[(10,), (0,)], checkpoints=[ONE, TWO])
 
 
 def test_what_was_saved_is_taken() -> None:
@@ -34,8 +34,8 @@ def test_what_was_saved_is_taken() -> None:
         ({"anchors": [(0, 10, 1_000), (1, 0, 1_000)]}, "not in order"),
         ({"peers": [PEER._replace(since_stretch=2)]}, "has not seen"),
         ({"peers": [PEER._replace(online_since=-1)]}, "has not seen"),
-        ({"histories": [HISTORY._replace(changes=[(10, 0), (0, 0)])]}, "not in order"),
-        ({"histories": [HISTORY._replace(changes=[(0, 9)])]}, "has not seen"),
+        ({"histories": [HISTORY._replace(columns=[(10, 0), (0, 0)])]}, "not in order"),
+        ({"histories": [HISTORY._replace(columns=[(0,), (9,)])]}, "has not seen"),
         ({"histories": [THINNED._replace(checkpoints=[TWO, ONE])]}, "do not add up"),
         *(
             ({"histories": [THINNED._replace(checkpoints=[ONE._replace(**changed), TWO])]}, reason)

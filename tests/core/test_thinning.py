@@ -63,7 +63,8 @@ class Kept:
     def restart(self) -> None:
         self.save()
         changes = [self.changes[number] for number in sorted(self.changes)]
-        self.history = History.of_rows(self.rows._replace(changes=changes, begin=self.rows.first))
+        columns = list(zip(*changes, strict=True))
+        self.history = History.of_rows(self.rows._replace(columns=columns, begin=self.rows.first))
 
 
 class Change(NamedTuple):
@@ -188,8 +189,8 @@ def test_what_is_told_is_exact_and_does_not_depend_on_when_it_was_thinned(
 
 
 def test_an_outage_of_no_length_is_none_also_if_an_older_version_kept_it() -> None:
-    changes = [(0, 0), (5, 0), (5, 0), (8, 0), (9, 0)]
-    history = History.of_rows(HistoryRows(b"", False, 3, 3, changes, True, []))
+    columns = [(0, 5, 5, 8, 9), (0, 0, 0, 0, 0)]
+    history = History.of_rows(HistoryRows(b"", False, 3, 3, columns, True, []))
     assert len(history) == 3
     assert list(history.outages(ZERO)) == [((8 * MICROSECOND, 0), (9 * MICROSECOND, 0))]
     rows = history.flush(b"", everything=False, end=history.count)

@@ -251,7 +251,7 @@ def test_a_segment_that_no_store_numbered_is_refused(number: int) -> None:
 
 def test_a_history_of_a_peer_that_is_not_there_is_refused() -> None:
     """Where pages are damaged, a peer's row and SQLite's index of it need not agree."""
-    history = HistoryRows(bytes(ALICE), False, 0, 0, [(0, 0)], True, [])
+    history = HistoryRows(bytes(ALICE), False, 0, 0, [(0,), (0,)], True, [])
     with pytest.raises(ValueError, match="an unknown peer"):
         check_saved(Saved(1_000, 20, [(0, 0, 1_000)], [], [], [history]))
 
