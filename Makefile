@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 
-.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs wheel-test prometheus browser clean
+.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs man wheel-test prometheus browser clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -75,9 +75,20 @@ types: $(VENV)/lintable $(VENV)/testable
 bench: $(VENV)/plottable
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# The pages in docs, with the reference of all public names; no warning is let pass.
+# The pages in docs, with the reference of all public names and options; a warning fails it.
 docs: $(VENV)/documentable
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/build
+	@echo "the pages: file://$(CURDIR)/docs/build/index.html"
+
+# A man page, and completion for two shells, of the parser that the command uses.
+PARSER = chanfitness.commands.arguments
+man: $(VENV)/documentable
+	mkdir -p docs/build
+	$(BIN)/argparse-manpage --module $(PARSER) --function make_parser --prog chanfitness \
+		--project-name chanfitness --manual-title chanfitness --output docs/build/chanfitness.1
+	$(BIN)/shtab --shell=bash $(PARSER).make_parser > docs/build/chanfitness.bash
+	$(BIN)/shtab --shell=zsh $(PARSER).make_parser > docs/build/_chanfitness
+	@echo "docs/build: chanfitness.1, chanfitness.bash, _chanfitness"
 
 # Tests that find whatever a wheel may lack: commands, data files, entry points, extras.
 OF_A_WHEEL = tests/commands tests/web tests/nodes/cln/test_plugin.py tests/test_exporter.py \

@@ -1,4 +1,4 @@
-"""What a store needs of its surroundings."""
+"""Settings of a store, and the protocol of its subscriptions."""
 
 from __future__ import annotations
 
@@ -18,90 +18,100 @@ from .wire import Vertex
 
 
 class Subscription(Protocol):
-    """A source of events: a queue to read, and how to end it.
-
-    ``updates`` may be any ``queue.Queue``, bounded or not, empty or not; the
-    store is its only reader. ``cancel()`` is called once, on the loop's thread
-    (or in ``start()``, if that fails); what it raises is logged.
-    """
+    """A source of events: a queue, and a method that ends the subscription."""
 
     @property
     def updates(self) -> queue.Queue[Any]:
-        """The queue that the store reads."""
+        """Any ``queue.Queue``, bounded or not, of which the store is the only reader."""
 
     def cancel(self) -> object:
-        """End the subscription."""
+        """End the subscription. Called once, on the loop's thread, or by a failed ``start()``.
+
+        What it raises is logged.
+        """
 
 
 class NotYetKnown(enum.Enum):
-    """What ``get_open_channels`` returns in place of a snapshot."""
+    """The type of ``NOT_YET_KNOWN``."""
 
     NOT_YET_KNOWN = "not yet known"
 
 
 NOT_YET_KNOWN: Final = NotYetKnown.NOT_YET_KNOWN
-"""What ``get_open_channels`` returns while its node cannot be asked."""
+"""Returned by ``get_open_channels`` while its node cannot be asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What a store needs of its surroundings, as lnd's ``chanfitness.Config``.
+    """The settings of a store, as lnd's ``chanfitness.Config``. All are keywords.
 
-    ``subscribe_channel_events``, ``subscribe_peer_events``: called by
-    ``start()``; each returns a :class:`Subscription`. Either stream may carry
-    any event, and both may be one queue.
-
-    ``get_open_channels``: called by ``start()``, once, after both; returns the
-    channels that are open, or ``NOT_YET_KNOWN``: then the store starts blind,
-    with what it remembers, until a ``MonitoringResumedEvent``.
-
-    ``is_peer_online``: asked by ``start()``, on the caller's thread, for each
-    peer with an open channel. Without it a peer counts as offline until its
-    first online event, as in lnd.
-
-    ``clock``: read in every thread that puts or asks; see :class:`~chanfitness.clock.Clock`.
-
-    ``history``: for how long a peer's changes of state are kept, or None, and
-    then ``get_history`` raises; ``history_limit``: how many of a peer at most, of older
-    ones a checkpoint a day. Totals are exact for ever, whatever is kept.
-
-    ``flap_factor``, ``flap_period``: after a period without a flap a peer's flap
-    count is multiplied by the factor; as in lnd.
-
-    ``storage``: where state outlives the process, or None.
-
-    ``own_outage``: if three or more peers are online and all go offline within
-    this period, with no online event between, it was this node's own network, and
-    is blind time from the first of them to the next online event. A peer that was seen to
-    reconnect and goes again within the period is none of the three. If all of one transport
-    do so and a peer of another one is online, it was this node's way to that transport, and is
-    blind for the channels of those peers alone. None: never.
-
-    ``return_grace``: coming back takes time. A peer with a channel that is not online when
-    the source sees again, also after an own outage, and was online when it was last seen
-    or never was seen, is awaited: its channels are blind until it is online. That ends when
-    no awaited peer came back for this period, and after a minute at most: then those that
-    are awaited were offline all the while. None: nobody is awaited.
-
-    ``on_event``: called on the loop's thread with each event once it was handled,
-    and its time (UTC); after it, with what the store found out from it: a
-    ``TransportLostEvent`` or ``TransportBackEvent``. It must not block; an ``Exception``
-    that it raises is logged.
+    Raises:
+        TypeError: An argument has the wrong type: a callable that is none, a clock without
+            ``now()``, a ``storage`` that is no ``SqliteStorage``, a ``flap_factor`` that is no
+            number.
+        ValueError: A period is negative, ``flap_period`` is zero, ``flap_factor`` is not
+            within 0 and 1, or ``history_limit`` is not a whole number of 1 or more.
     """
 
     subscribe_channel_events: Callable[[], Subscription]
+    """Called by ``start()``; returns a :class:`Subscription`.
+
+    It may carry events of any kind, and may be the same as that of
+    ``subscribe_peer_events``.
+    """
     subscribe_peer_events: Callable[[], Subscription]
+    """Likewise, called after ``subscribe_channel_events``."""
     get_open_channels: Callable[[], Iterable[OpenChannel] | NotYetKnown]
+    """Called once by ``start()``, after both subscriptions; returns the open channels.
+
+    If it returns ``NOT_YET_KNOWN``, the store starts blind, with what it remembers, until a
+    ``MonitoringResumedEvent``.
+    """
     is_peer_online: Callable[[Vertex], bool] | None = None
+    """Called by ``start()``, on its thread, for each peer with an open channel.
+
+    None: a peer counts as offline until its first online event, as in lnd.
+    """
     clock: Clock = field(default_factory=SystemClock)
+    """Read in each thread that puts an event or asks; see :class:`~chanfitness.clock.Clock`."""
     history: datetime.timedelta | None = None
+    """How long a peer's changes of state are kept.
+
+    With None ``get_history`` raises. Totals are exact for ever, whatever is kept.
+    """
     history_limit: int = 10_000
+    """How many changes of a peer are kept one by one; of older ones a checkpoint a day is."""
     flap_factor: float = FACTOR
+    """A peer's flap count is multiplied by this for each ``flap_period`` without a flap.
+
+    The default is lnd's.
+    """
     flap_period: datetime.timedelta = PERIOD
+    """See ``flap_factor``; more than zero. The default is lnd's."""
     storage: SqliteStorage | None = None
+    """The database in which state outlives the process, or None."""
     own_outage: datetime.timedelta | None = None
+    """The period within which all peers must go to make it this node's own outage.
+
+    At least three peers must have been online, with no online event in between. Time is then
+    blind from the first offline event to the next online event. The same holds for the peers
+    of one transport while a peer of another one is online: then it is blind for their
+    channels alone. None: never.
+    """
     return_grace: datetime.timedelta | None = None
+    """How long peers are awaited after this node was not seen, or after its own outage.
+
+    A peer is awaited if it has a channel, is not online, and was online when last seen, or
+    never was seen. Its channels are blind until it is online. The grace ends when no awaited
+    peer came back for this period, and after a minute at most: whoever is missing then was
+    offline all the while. None: nobody is awaited.
+    """
     on_event: OnEvent | None = None
+    """Called on the loop's thread with each event that was handled, and its time (UTC).
+
+    What the store found out from that event comes after it: a ``TransportLostEvent`` or
+    ``TransportBackEvent``. It must not block. An ``Exception`` that it raises is logged.
+    """
 
     def __post_init__(self) -> None:
         for name in ("subscribe_channel_events", "subscribe_peer_events", "get_open_channels"):
@@ -132,7 +142,11 @@ class Config:
 
 
 def checked_updates(subscription: object) -> queue.Queue[Any]:
-    """The queue of a subscription; ``TypeError`` for an object that is none."""
+    """Return the queue of a subscription.
+
+    Raises:
+        TypeError: The object is no subscription.
+    """
     updates = getattr(subscription, "updates", None)
     if updates is None or not callable(getattr(subscription, "cancel", None)):
         raise TypeError(
@@ -143,7 +157,11 @@ def checked_updates(subscription: object) -> queue.Queue[Any]:
 
 
 def checked_channels(snapshot: Iterable[OpenChannel]) -> list[OpenChannel]:
-    """The channels of a snapshot; ``TypeError`` for one that is no pair."""
+    """Return the channels of a snapshot.
+
+    Raises:
+        TypeError: One of them is no pair of a channel point and a peer.
+    """
     channels = list(snapshot)
     for channel in channels:
         if not isinstance(channel, tuple) or len(channel) != 2:

@@ -1,11 +1,10 @@
 """The channel event store, as lnd's ``chanfitness.ChannelEventStore``.
 
-It subscribes to what happens to channels and to their peers, and answers how
-long each channel has been known (its *lifetime*) and how much of that time its
-peer was online (its *uptime*).
+It subscribes to events of channels and of their peers. It answers how long each channel
+has been known (its *lifetime*) and how much of that time its peer was online (its *uptime*).
 
-What it promises stands, numbered, above the loop's code in
-:mod:`chanfitness.core.loop`. Here is the life cycle, and how the loop is asked.
+:mod:`chanfitness.core.loop` lists its promises, numbered. This module has the life cycle of
+a store, and its questions to the loop.
 """
 
 from __future__ import annotations
@@ -60,12 +59,15 @@ _NEW, _STARTING, _RUNNING, _STOPPED = "new", "starting", "running", "stopped"
 
 
 class ChannelEventStore:
-    """Knows how long each channel was open, and for how much of it its peer was up.
+    """Knows the lifetime and the uptime of each channel, as lnd's ``ChannelEventStore``.
 
-    All methods are safe from any thread. Use it as a context manager, or call
-    ``start()`` and ``stop()``. Its one thread is a daemon thread, so a script
-    that forgets ``stop()`` still exits. A store is not carried over ``fork``:
-    in the child every question and ``start()`` raise ``ShuttingDownError``.
+    Use it as a context manager, or call ``start()`` and ``stop()``. All methods are safe from
+    any thread. Its one thread is a daemon thread, so a script that forgets ``stop()`` still
+    exits. A store does not survive ``fork``: in the child ``start()`` and all questions raise
+    ``ShuttingDownError``.
+
+    Args:
+        config: Its settings.
     """
 
     def __init__(self, config: Config) -> None:
@@ -80,17 +82,24 @@ class ChannelEventStore:
     # Starting and stopping.
 
     def start(self) -> None:
-        """Subscribe, add the channels that are open, then start the thread.
+        """Subscribe, take the snapshot of open channels, then start the thread.
 
-        Raises ``AlreadyStartedError`` while starting or running,
-        ``ShuttingDownError`` after ``stop()`` or if that is called meanwhile,
-        ``TypeError`` for a subscription whose ``updates`` is no ``queue.Queue``,
-        ``ValueError`` for one that another store watches or for a naive clock,
-        ``StorageError`` for a database that cannot be used, ``ChanFitnessError`` if
-        gevent or eventlet has replaced threads and queues,
-        and whatever the callables of the config raise. After any failure, an interrupt
-        among them, what was subscribed is cancelled, and unless the store was stopped
-        ``start()`` may be called again.
+        After any failure, an interrupt among them, all subscriptions are cancelled.
+        ``start()`` may then be called again, unless the store was stopped.
+
+        Raises:
+            AlreadyStartedError: The store is starting or running.
+            ShuttingDownError: ``stop()`` was called, before or meanwhile.
+            StorageError: The database cannot be used. One of these says why:
+                ``StorageInUseError`` (another store writes it), ``StorageCorruptError`` (it is
+                damaged, or no database of ours), ``StorageVersionError`` (a newer version
+                wrote it), ``StorageUnwritableError`` (no permission, or the disk is full).
+            NodeError: The node refuses us for good; of the sources in ``chanfitness.nodes``.
+            ChanFitnessError: gevent or eventlet has replaced threads and queues.
+            TypeError: ``updates`` of a subscription is no ``queue.Queue``, or the snapshot
+                holds something that is no channel.
+            ValueError: Another store watches the queue, or the clock returns naive times.
+            Exception: Anything that a callable of the config raises.
         """
         session = Session(reader(self._config.clock))
         try:
@@ -189,13 +198,13 @@ class ChannelEventStore:
                 self._state = _NEW
 
     def stop(self) -> None:
-        """Handle what was put before, then end. Final; never raises.
+        """Handle everything that was put before, then end for good. Never raises.
 
-        Also before ``start()``, during it, twice, and by many threads at once;
-        each call returns when the loop has ended, except on the loop's own
-        thread or the storage's writer (in a log handler, say), while ``start()`` calls
-        what the config gave, and in a signal's handler that interrupts ``start()``, another
-        call of it, or an update that is being sent: there it returns at once.
+        It may be called before ``start()``, during it, twice, and by many threads at once.
+        Each call returns when the loop has ended. It returns at once where waiting would be
+        for itself: on the loop's thread, on the storage's writer (in a log handler, say), in
+        a callable of the config, and in a signal handler that interrupts ``start()``,
+        ``stop()`` or an update that is being sent.
         """
         with self._lock:
             self._state, session = _STOPPED, self._session
@@ -226,41 +235,47 @@ class ChannelEventStore:
     def get_chan_info(
         self, channel_point: OutPoint, peer: Vertex | None = None, *, timeout: float | None = None
     ) -> ChannelInfo:
-        """Lifetime and uptime of one channel, with ``peer`` or with anyone, as of now.
+        """Return the lifetime and uptime of one channel, as of now.
 
-        ``timeout``: seconds of real time to wait at most; 0 never waits, None
-        waits for as long as it takes.
+        Args:
+            channel_point: The channel.
+            peer: Its peer; None: whoever it is.
+            timeout: Seconds of real time to wait at most; 0: do not wait; None: for as long
+                as it takes.
 
-        Raises ``PeerNotFoundError`` for a peer that has no open channel and is
-        not online, ``ChannelNotFoundError`` for a channel that is not open with
-        this peer, ``RequestTimeoutError``, ``NotStartedError`` before ``start()``
-        has returned, and ``ShuttingDownError`` after ``stop()``.
+        Raises:
+            PeerNotFoundError: The peer has no open channel and is not online.
+            ChannelNotFoundError: The channel is not open with this peer.
+            RequestTimeoutError: No answer came within ``timeout``.
+            NotStartedError: ``start()`` has not returned yet.
+            ShuttingDownError: The store has stopped.
+            ValueError: ``timeout`` is negative.
         """
         return self._ask(timeout, Ledger.channel_info, channel_point, peer)
 
     def list_channels(self, *, timeout: float | None = None) -> list[ChannelInfo]:
-        """Every open channel as of one instant, in order of opening.
+        """Return every open channel as of one instant, in order of opening.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """
         return self._ask(timeout, Ledger.list_channels)
 
     def get_peer_info(self, peer: Vertex, *, timeout: float | None = None) -> PeerInfo:
-        """State, flaps and channels of one peer, as of now.
+        """Return the state, flaps and channels of one peer, as of now.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """
         return self._ask(timeout, Ledger.peer_info, peer)
 
     def list_peers(self, *, timeout: float | None = None) -> list[PeerInfo]:
-        """Every peer that is online or has a channel, as of one instant.
+        """Return every peer that is online or has a channel, as of one instant.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """
         return self._ask(timeout, Ledger.list_peers)
 
     def get_overview(self, *, timeout: float | None = None) -> Overview:
-        """All channels and all peers as of one instant, and whether the store sees.
+        """Return all channels and peers as of one instant, and whether the store sees.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """
@@ -273,7 +288,7 @@ class ChannelEventStore:
         unless: Overview | None = None,
         timeout: float | None = None,
     ) -> list[Overview]:
-        """The overview over each of some windows before one instant, with its histories.
+        """Return an overview, with histories, of each of some windows before one instant.
 
         Args:
             windows: In any order; None: all that is known.
@@ -281,8 +296,10 @@ class ChannelEventStore:
                 answer is an empty list, and costs no history.
             timeout: As for :meth:`get_chan_info`.
 
-        Raises ``HistoryDisabledError`` unless ``Config(history=...)`` says how long to keep
-        it, ``ValueError`` for a negative window; other errors as for :meth:`get_chan_info`.
+        Raises:
+            HistoryDisabledError: ``Config(history=...)`` is None.
+            ValueError: A window is negative.
+            ChanFitnessError: As for :meth:`get_chan_info`.
         """
         for window in windows:
             require_period("window", window, "days")
@@ -295,25 +312,31 @@ class ChannelEventStore:
         window: datetime.timedelta | None = None,
         timeout: float | None = None,
     ) -> ChannelHistory:
-        """Outages and sums of one channel, of the ``window`` before now or of its life.
+        """Return the outages and sums of one channel.
 
-        Raises ``HistoryDisabledError`` unless ``Config(history=...)`` says how
-        long to keep it, ``ValueError`` for a negative window; ``timeout`` and
-        other errors as for :meth:`get_chan_info`.
+        Args:
+            channel_point: The channel.
+            window: The time before now that is asked for; None: the channel's life.
+            timeout: As for :meth:`get_chan_info`.
+
+        Raises:
+            HistoryDisabledError: ``Config(history=...)`` is None.
+            ValueError: The window is negative.
+            ChanFitnessError: As for :meth:`get_chan_info`.
         """
         require_period("window", window, "days")
         return self._ask(timeout, Ledger.channel_history, channel_point, window)
 
     def list_blind(self, *, timeout: float | None = None) -> tuple[BlindSpan, ...]:
-        """The spans of time in which channels were not seen, and why; in order.
+        """Return the blind times and their causes, in order.
 
-        They are kept as long as history is. What was blind of all adds up to
+        They are kept as long as history is. Those of all channels add up to
         ``Overview.blind``. ``timeout`` and errors as for :meth:`get_chan_info`.
         """
         return self._ask(timeout, Ledger.list_blind)
 
     def wait_until_seeing(self, timeout: float | None = None) -> None:
-        """Return when the store sees its node: at once, or when blind time is over.
+        """Wait until the store sees its node; return at once if it does.
 
         ``timeout`` and errors as for :meth:`get_chan_info`.
         """

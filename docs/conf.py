@@ -1,9 +1,18 @@
 """How Sphinx builds these pages: ``make docs``."""
 
+from chanfitness import __version__
+
 project = "chanfitness"
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+release = __version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinxarg.ext"]
 exclude_patterns = ["build"]
-html_theme = "alabaster"
+html_theme = "furo"
+html_title = "chanfitness"
+html_copy_source = False
+html_show_copyright = False
+html_show_sphinx = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True

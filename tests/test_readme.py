@@ -1,11 +1,10 @@
-"""What the README shows is what runs."""
+"""The examples of the README and of the pages in docs run."""
 
 from __future__ import annotations
 
+import configparser
 import itertools
 import re
-import shlex
-import textwrap
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -17,6 +16,7 @@ from chanfitness.commands.arguments import parse
 from chanfitness.commands.main import main
 
 from .support.cln_messages import channel_id, channels, entry, peers
+from .support.documents import DOCUMENTS, README, blocks, shell_lines, typed
 from .support.fake_lightningd import RpcServer
 from .support.fake_lnd import METHODS, FakeLnd
 from .support.lnd_nodes import make_lnddir
@@ -24,31 +24,18 @@ from .support.paths import ROOT
 from .support.plugin_process import plugin_here
 from .support.values import ALICE, CHANNEL_1
 
-README = (ROOT / "README.rst").read_text()
-
-
-def blocks(language: str, document: str) -> list[str]:
-    pattern = rf"^\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)"
-    return [textwrap.dedent(block) for block in re.findall(pattern, document, re.MULTILINE)]
-
-
-def shell_lines(document: str) -> list[list[str]]:
-    """What is to be typed, word by word, of the blocks that are for a shell."""
-    literal = re.findall(r"^[^.\n].*::\n\n((?:    .*\n|\n)+)", document, re.MULTILINE)
-    lines = "".join(literal).replace("\\\n", "").splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
-
-
-DOCUMENTS = [README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.rst")))]
-CODE = [code for document in DOCUMENTS for code in blocks("python", document)]
-SESSIONS = [session for document in DOCUMENTS for session in blocks("console", document)]
-SHELL = [words for document in DOCUMENTS for words in shell_lines(document)]
+CODE = {name: code for name, text in DOCUMENTS.items() if (code := blocks("python", text))}
+SESSIONS = dict.fromkeys(
+    session for text in DOCUMENTS.values() for session in blocks("console", text)
+)
+SHELL = [words for text in DOCUMENTS.values() for words in shell_lines(text)]
+SHELL += [words for session in SESSIONS for words, _ in typed(session) if words[0] != "chanfitness"]
 RECORDING = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a reader is: in a folder with a recording, or in a checkout."""
+    """A folder with a recording and the path of a checkout's sample, to which a test changes."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recording.jsonl").write_bytes(RECORDING.read_bytes())
     (tmp_path / "chanfitness" / "recording" / "samples").mkdir(parents=True)
@@ -60,65 +47,87 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def lnd() -> Iterator[FakeLnd]:
-    """With a channel."""
+    """A fake lnd with a channel."""
     with FakeLnd() as lnd:
         lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
         yield lnd
 
 
-@pytest.mark.parametrize("code", CODE)
-def test_each_example_runs(
-    code: str,
+@pytest.mark.parametrize("name", CODE)
+def test_the_examples_of_a_document_run(
+    name: str,
     lnd: FakeLnd,
     folder: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """One after the other, as a reader types them."""
     monkeypatch.setenv("LNCLI_RPCSERVER", lnd.rpcserver)
     monkeypatch.setenv("LNCLI_LNDDIR", str(make_lnddir(folder)))
     names: dict[str, object] = {}
-    exec(compile(code, "README.rst", "exec"), names)
-    tests = [value for name, value in names.items() if name.startswith("test_")]
-    for test in tests:
-        assert callable(test)
-        test()
-    assert tests or capsys.readouterr().out
+    for code in CODE[name]:
+        exec(compile(code, name, "exec"), names)
+        tests = [names.pop(each) for each in list(names) if each.startswith("test_")]
+        for test in tests:
+            assert callable(test)
+            test()
+        assert tests or capsys.readouterr().out or "class " in code
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-def test_each_command_prints_what_the_readme_says(
+def test_a_command_prints_what_the_text_says(
     session: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command, _, output = session.partition("\n")
-    prompt, program, *arguments = shlex.split(command)
-    assert (prompt, program) == ("$", "chanfitness")
-    if arguments[0] == "watch":
-        assert parse(arguments).command == "watch lnd"  # which has a test of its own
-        return
-    if arguments[0] in ("show", "report"):
-        assert main(["replay", "recording.jsonl", "--db", arguments[1]]) == 0
-        capsys.readouterr()
-    assert main(arguments) == 0
-    if arguments[0] == "report":
-        assert "<title>" in Path(arguments[-1]).read_text()
-        return
-    printed = capsys.readouterr().out.strip()
-    assert printed == output.strip() if output.strip() else printed
+    for (program, *arguments), output in typed(session):
+        if program != "chanfitness":
+            continue
+        options = parse(arguments)
+        if options.command.startswith("watch"):  # they have tests of their own
+            continue
+        if options.command in ("show", "report", "backup"):
+            assert main(["replay", "recording.jsonl", "--db", options.path]) == 0
+            capsys.readouterr()
+        assert main(arguments) == 0
+        if options.command == "report":
+            assert "<title>" in Path(options.output).read_text()
+        elif options.command == "backup":
+            assert Path(options.target).read_bytes()
+        else:
+            printed = capsys.readouterr().out.strip()
+            assert printed == output if output else printed
 
 
 def lines_for(program: str) -> list[list[str]]:
     return [arguments for name, *arguments in SHELL if name == program]
 
 
-def test_each_target_of_make_is_there() -> None:
+def test_each_target_of_make_exists() -> None:
     (declared,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     shown = set(itertools.chain(*lines_for("make")))
-    assert shown == {"run", "test", "stress", "bench", "docs"}
+    assert shown == {"run", "test", "stress", "bench", "docs", "man"}
     assert shown <= set(declared.split())
 
 
+def extras() -> set[str]:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    return set(config["options.extras_require"])
+
+
+def test_pip_installs_the_checkout_with_extras_that_exist() -> None:
+    """The project is not named: what is printed works in a checkout."""
+    shown = lines_for("pip")
+    assert shown
+    for install, what in shown:
+        assert install == "install"
+        if what != "shtab":  # which makes the completion
+            match = re.fullmatch(r"\.(?:\[(.+)\])?", what)
+            assert match, what
+            assert set((match[1] or "lnd").split(",")) <= extras()
+
+
 def test_each_question_to_the_plugin_is_answered(tmp_path: Path) -> None:
-    """Of a node that has the peer and the channel which are shown."""
+    """The node has the peer and the channel of the examples."""
     questions = lines_for("lightning-cli")
     (peer,) = (Vertex.parse(words[1]) for words in questions if "peer" in words[0])
     (short_id,) = (words[1] for words in questions if "history" in words[0])
@@ -132,24 +141,23 @@ def test_each_question_to_the_plugin_is_answered(tmp_path: Path) -> None:
     assert history["channel_point"] == str(CHANNEL_1)
 
 
-def test_the_macaroon_is_for_what_is_called() -> None:
+def test_the_macaroon_permits_the_calls_that_are_made() -> None:
     ((command, _, *permissions),) = lines_for("lncli")
     assert command == "bakemacaroon"
     assert sorted(permissions) == sorted(f"uri:/lnrpc.Lightning/{method}" for method in METHODS)
 
 
-def test_nothing_that_is_shown_is_left_out() -> None:
-    """Each block is a program, a command, or a few lines for a shell."""
-    assert {words[0] for words in SHELL} == {"make", "lightning-cli", "lncli"}
-    kinds = {kind for each in DOCUMENTS for kind in re.findall(r"code-block:: (\w+)", each)}
-    assert kinds <= {"python", "console"}
-    assert len(CODE) >= 6
-    assert len(SESSIONS) >= 4
+def test_each_block_is_of_a_kind_that_is_checked() -> None:
+    checked = {"make", "lightning-cli", "lncli", "pip"}
+    known = {"python3", ".", "lightningd", "shtab"}
+    assert {words[0] for words in SHELL} == checked | known
+    kinds = {
+        kind for each in DOCUMENTS.values() for kind in re.findall(r"code-block:: (\w+)", each)
+    }
+    assert kinds == {"python", "console"}
 
 
-def test_the_test_of_the_tester_is_short() -> None:
-    (example,) = [
-        code for code in blocks("python", README) if "def test_" in code and "FakeNode" in code
-    ]
+def test_the_test_in_the_readme_is_short() -> None:
+    (example,) = [code for code in CODE[README.name] if "def test_" in code and "FakeNode" in code]
     body = example[example.index("with FakeNode") :].strip().splitlines()
     assert len(body) - 1 == 5

@@ -22,7 +22,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
     ``refuse`` is what exits: with the usage of that command, and a reason.
     """
-    parser = _parser()
+    parser = make_parser()
     options, rest = parser.parse_known_args(argv)
     if options.command == "show" and options.name is None and rest and rest[0][:1] != "-":
         options.name = rest.pop(0)  # Python before 3.12.7 leaves it over behind an option
@@ -61,7 +61,8 @@ def _check_moments(options: argparse.Namespace) -> None:
         options.refuse("--to is not later than --from (a date is its first moment)")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser, of which the command reference and the completion are made."""
     parser = argparse.ArgumentParser(
         prog="chanfitness",
         description="How long was each Lightning channel known, and how much of that was its"
