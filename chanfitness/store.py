@@ -239,7 +239,7 @@ class ChannelEventStore:
 
         Args:
             channel_point: The channel.
-            peer: Its peer; None: whoever it is.
+            peer: Its peer; None: any peer.
             timeout: Seconds of real time to wait at most; 0: do not wait; None: for as long
                 as it takes.
 
@@ -288,7 +288,7 @@ class ChannelEventStore:
         unless: Overview | None = None,
         timeout: float | None = None,
     ) -> list[Overview]:
-        """Return an overview, with histories, of each of some windows before one instant.
+        """Return one overview for each window, with histories, all as of one instant.
 
         Args:
             windows: In any order; None: all that is known.
