@@ -1,1 +1,1 @@
-"""Figures for people and programs: tables, JSON, CSV, event lines, the live table."""
+"""Reports for people and programs: tables, JSON, CSV, event lines, the live table."""

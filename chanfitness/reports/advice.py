@@ -1,10 +1,11 @@
-"""Channels that stand out: evidence for a person who thinks of closing one, never an order.
+"""Outlier detection: channels whose availability is unusually low for this node.
 
-A channel *stands out* if its share is below the *limit*: the lower quartile of the shares of
-all channels that were seen for 28 days at least, less 1.5 times the range between their
-quartiles (Tukey's lower fence). The share is that in which a channel could be used, or that in
-which its peer was online where the former is not known; so are LAST 7D, that of the last seven
-days, and TREND, which is that less the share of the time before. Pure.
+A channel *stands out* if its share is below Tukey's lower fence, the *limit*: the lower
+quartile, minus 1.5 times the interquartile range, of the shares of all channels seen for at
+least 28 days. A channel's share is its share usable, or its peer's share online if the share
+usable is unknown. LAST 7D is this share over the last seven days, TREND the difference between
+it and the share before. The table is evidence for a person who considers closing a channel; it
+recommends nothing. Pure functions.
 """
 
 from __future__ import annotations
@@ -33,15 +34,17 @@ from .peers import RECENT, WEEK, trend
 from .rows import Column, Row, Table
 
 LEAST_SEEN = datetime.timedelta(days=28)
-"""A channel that was seen for less time is left out."""
+"""Channels seen for less time are left out."""
 LEAST_CHANNELS = 4
-"""With fewer channels to compare, none stands out."""
+"""Minimum number of channels to compare."""
 
 
 class Comparison(NamedTuple):
     """The channels that were seen for long enough.
 
-    ``numbers``: their places in the snapshot. ``limit``: see above; None: they are too few.
+    Attributes:
+        numbers: Their indices in the snapshot.
+        limit: Tukey's lower fence; None if there are too few channels.
     """
 
     numbers: list[int]
@@ -49,7 +52,7 @@ class Comparison(NamedTuple):
 
 
 def compare(overview: Overview) -> Comparison:
-    """The limit for the channels of a snapshot of all time."""
+    """Return the channels to compare and their limit, from a snapshot over all time."""
     channels = overview.channels
     numbers = [number for number, info in enumerate(channels) if info.lifetime >= LEAST_SEEN]
     if len(numbers) < LEAST_CHANNELS:
@@ -60,7 +63,7 @@ def compare(overview: Overview) -> Comparison:
 
 
 def _share(info: ChannelInfo) -> float:
-    """That which is compared, of a channel that was seen."""
+    """Return the share that is compared; the lifetime must not be zero."""
     return _good_time(info) / info.lifetime
 
 
@@ -69,7 +72,7 @@ def _good_time(info: ChannelInfo) -> datetime.timedelta:
 
 
 def outlying(overview: Overview, *further: Overview) -> list[Row]:
-    """The channels that stand out, the worst first; ``further``: see ``ADVICE``."""
+    """Return the channels that stand out, worst first; ``further``: see ``ADVICE``."""
     numbers, limit = compare(overview)
     if limit is None:
         return []
@@ -104,9 +107,9 @@ def _recent_share(row: Row) -> float | None:
 
 
 def back_within(history: ChannelHistory) -> datetime.timedelta | None:
-    """How long nine of ten of its outages were at most; None: there were not two that are over.
+    """Return the 90th percentile of the durations of the ended outages that are kept.
 
-    Of those that are kept one by one.
+    None if there are fewer than two.
     """
     ended = [outage.duration.total_seconds() for outage in history.outages if outage.end]
     if len(ended) < 2:
@@ -116,7 +119,7 @@ def back_within(history: ChannelHistory) -> datetime.timedelta | None:
 
 
 def notes(overview: Overview, *further: Overview) -> list[str]:
-    """How to read the rows, and which channels are not among them."""
+    """Return notes on how to read the rows, and on the channels left out."""
     (numbers, limit), rows = compare(overview), outlying(overview)
     told = [*_verdict(len(numbers), limit, rows), *_left_out(len(overview.channels) - len(numbers))]
     return told + partial_rows(overview, *further) + unknown_usable(overview) if rows else told
@@ -179,4 +182,4 @@ ADVICE = Table(
     [ALIAS, SHORT_ID, *NAMES, _STATE, SUMS[0], *_SHARES, *_SEEN, CAPACITY],
     (WEEK,),
 )
-"""Of a snapshot of all time, and that of the last seven days."""
+"""Made from a snapshot over all time and one over the last seven days."""

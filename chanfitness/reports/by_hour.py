@@ -1,7 +1,7 @@
-"""Offline time by hour of the week: was it worse at weekends, at night?
+"""Histogram of offline time by hour of the week, to compare nights and weekends with the rest.
 
-The hours are those of local time, from Monday 00:00 on. A day of 23 hours has one that is
-not seen, a day of 25 one that is seen twice. Pure.
+Hours are local time, beginning with Monday 00:00. Where clocks change, a day of 23 hours skips
+an hour, and a day of 25 counts one twice. Pure functions.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _ZERO = datetime.timedelta(0)
 
 
 class Share(NamedTuple):
-    """How much of some time was seen, and in how much of that the peer was offline."""
+    """The seen time, and the part of it in which the peer was offline."""
 
     seen: datetime.timedelta
     offline: datetime.timedelta
 
     @property
     def ratio(self) -> float | None:
-        """``offline / seen``; None if it was never seen."""
+        """``offline / seen``; None if no time was seen."""
         return self.offline / self.seen if self.seen else None
 
 
@@ -44,20 +44,24 @@ class Hour(NamedTuple):
 
     @property
     def is_weekend(self) -> bool:
-        """Whether it is of a Saturday or Sunday."""
+        """Whether the hour is on a Saturday or Sunday."""
         return self.weekday >= 5
 
     @property
     def is_night(self) -> bool:
-        """Whether it is before six o'clock."""
+        """Whether the hour is before six o'clock."""
         return self.hour < 6
 
 
 class Week(NamedTuple):
-    """The hours of a week, from Monday 00:00 on.
+    """The hours of the week, beginning with Monday 00:00.
 
-    ``begin`` to ``end``: the time that was looked at. ``is_partial``: whether outages from
-    before ``begin``, which belong to what was asked for, are not kept one by one.
+    Attributes:
+        begin: Start of the time that the sums cover.
+        end: End of the time that the sums cover.
+        hours: All 168 hours.
+        is_partial: Whether part of the history before ``begin`` is missing, because its outages
+            are no longer kept one by one.
     """
 
     begin: datetime.datetime
@@ -66,7 +70,7 @@ class Week(NamedTuple):
     is_partial: bool = False
 
     def share(self, of: Callable[[Hour], bool] = lambda hour: True) -> Share:
-        """That of some of its hours, together."""
+        """Return the sum of the hours for which ``of`` is true."""
         shares = [hour.share for hour in self.hours if of(hour)]
         return Share(
             sum((each.seen for each in shares), _ZERO),
@@ -74,7 +78,7 @@ class Week(NamedTuple):
         )
 
     def worst(self, count: int) -> list[Hour]:
-        """The hours of the largest shares offline, without those that have none."""
+        """Return the ``count`` hours with the largest shares offline, without those at zero."""
         hours = [hour for hour in self.hours if hour.share.offline]
         return sorted(hours, key=lambda hour: -(hour.share.ratio or 0))[:count]
 
@@ -82,10 +86,10 @@ class Week(NamedTuple):
 def week_of(
     history: ChannelHistory, info: PeerInfo, blind: Iterable[BlindSpan], zone: Zone = LOCAL
 ) -> Week:
-    """The week of a peer; ``history``: that of its channel which opened first.
+    """Return the week of a peer; ``history``: of the peer's oldest channel.
 
-    Time before the first outage that is kept is left out if others were before it: they
-    would be missing.
+    If the oldest outages are no longer kept, the time before the first kept one is left out:
+    it would look as if the peer had been online.
     """
     now, spans = history.end, concerning(blind, info.transport)
     begin = history.start
@@ -106,7 +110,7 @@ def week_of(
 def by_hour(
     parts: Iterable[Part], now: datetime.datetime, zone: Zone = LOCAL
 ) -> list[datetime.timedelta]:
-    """How much was seen of parts in each hour of the local week; the sum is exact."""
+    """Return the seen time of parts in each hour of the local week; the sum is exact."""
     sums = [_ZERO] * (HOURS_A_DAY * len(DAYS))
     for begin, end, seen in parts:
         until = end or now
@@ -121,9 +125,9 @@ def by_hour(
 def _hours(
     begin: datetime.datetime, end: datetime.datetime, zone: Zone
 ) -> Iterator[tuple[datetime.datetime, int]]:
-    """When each local hour ends within a span, and which of the week it is.
+    """Yield the end of each local hour within a span, and its index in the week.
 
-    An offset from UTC may be any, and change at any moment.
+    A zone's offset from UTC may have any value and change at any instant.
     """
     at = zone.at(begin)
     while begin < end:
@@ -138,7 +142,7 @@ def _hours(
 
 
 def _change(begin: datetime.datetime, end: datetime.datetime, zone: Zone) -> datetime.datetime:
-    """The moment after ``begin``, ``end`` at the latest, from which another offset holds."""
+    """Return the instant in (``begin``, ``end``] at which the UTC offset changes, by bisection."""
     offset = zone.at(begin).utcoffset()
     while end - begin > _MICROSECOND:
         middle = begin + (end - begin) / 2
@@ -150,7 +154,7 @@ def _change(begin: datetime.datetime, end: datetime.datetime, zone: Zone) -> dat
 
 
 def table_of(hours: Sequence[Any]) -> Table:
-    """The table of hours, for programs."""
+    """Return the table of hours, for programs."""
     return Table("hours", "hour", _COLUMNS, lambda _: list(hours))
 
 

@@ -1,8 +1,8 @@
-"""Bands of characters: when a peer was offline, not usable or not seen, on a line of text.
+"""Timelines as a line of text: when a peer was offline, unusable or not seen.
 
-A band is a row of cells, each a span of time of equal length. A cell shows offline time
-however short it was, else unusable time, else blind time if that is half of the cell at
-least; so each state has a shape of its own. Pure.
+A *band* is a row of cells (characters) that each cover the same length of time. A cell shows
+any offline time, however short; else unusable time; else blind time if that fills at least half
+of the cell. Each state has its own character. Pure functions.
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from .seen_parts import Part
 
 _ZERO, _MICROSECOND = datetime.timedelta(0), datetime.timedelta(microseconds=1)
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-_LABEL = 11  # cells between two ticks of an axis, at least
+_LABEL = 11  # the least number of cells between two ticks of an axis
 
 
 class Glyphs(NamedTuple):
-    """The characters of bands.
+    """The characters of a band.
 
-    ``heights``: of shares, the last of which is the whole. ``none``: no share. ``scale``: some
-    of the heights, for a legend.
+    Attributes:
+        none: Never offline.
+        heights: Offline, by rising share; the last one is for all of the time.
+        unusable: Online, but not usable.
+        blind: Not seen.
+        scale: An excerpt of the heights, for the legend.
     """
 
     none: str
@@ -36,7 +40,7 @@ class Glyphs(NamedTuple):
     scale: str
 
     def height(self, part: datetime.timedelta, whole: datetime.timedelta) -> str:
-        """The share of a time that is not empty: only the whole of it has the last height."""
+        """Return the character for ``part`` of ``whole``, which must not be zero."""
         if not part:
             return self.none
         if part >= whole:
@@ -47,11 +51,20 @@ class Glyphs(NamedTuple):
 
 BLOCKS = Glyphs("\u00b7", "▁▂▃▄▅▆▇█", "~", "░", "▁█")
 PLAIN = Glyphs(".", "123456789#", "~", "?", "1-9#")
-"""For an output that has ASCII alone."""
+"""For outputs limited to ASCII."""
 
 
 class Band(NamedTuple):
-    """What a band shows, from ``begin`` to ``end``, which is later; ``known``: from when on."""
+    """The contents of a band.
+
+    Attributes:
+        begin: Start of the band.
+        end: End of the band, after ``begin``.
+        known: The instant before which nothing is known.
+        offline: The spans of offline time.
+        unusable: The spans of unusable time.
+        blind: The blind spans.
+    """
 
     begin: datetime.datetime
     end: datetime.datetime
@@ -61,13 +74,13 @@ class Band(NamedTuple):
     blind: Sequence[Part] = ()
 
     def edges(self, cells: int) -> list[datetime.datetime]:
-        """Where each of so many cells begins, and the last one ends."""
+        """Return the start of each of ``cells`` cells, and the end of the last one."""
         length = self.end - self.begin
         return [self.begin + length * number // cells for number in range(cells + 1)]
 
 
 def band_text(band: Band, cells: int, glyphs: Glyphs) -> str:
-    """The band in so many cells; those from before it was known are blank."""
+    """Return the band as ``cells`` characters; cells before ``known`` are blank."""
     edges = band.edges(cells)
     sums = [covered(parts, edges) for parts in (band.offline, band.unusable, band.blind)]
     return "".join(
@@ -83,7 +96,7 @@ def _cell(
     sums: Sequence[datetime.timedelta],
     glyphs: Glyphs,
 ) -> str:
-    """A cell of this length, of which ``begin`` to ``end`` is known."""
+    """Return the character of a cell that is known from ``begin`` to ``end``."""
     offline, unusable, blind = sums
     if begin >= end:
         return " "
@@ -95,9 +108,9 @@ def _cell(
 
 
 def covered(parts: Iterable[Part], edges: Sequence[datetime.datetime]) -> list[datetime.timedelta]:
-    """How much was seen of parts between each two edges.
+    """Return the seen time of parts between each two edges.
 
-    A part of which only some was seen counts everywhere by the same share.
+    Where only some of a part was seen, its seen time is spread evenly over it.
     """
     sums = [_ZERO] * (len(edges) - 1)
     for begin, end, seen in parts:
@@ -111,7 +124,7 @@ def covered(parts: Iterable[Part], edges: Sequence[datetime.datetime]) -> list[d
 
 
 def legend(cells: int, glyphs: Glyphs) -> str:
-    """What the characters mean, in one line, which is short if there are few cells."""
+    """Return the longest legend that fits in ``cells``, else the shortest."""
     none, heights, unusable, blind, scale = glyphs
     short = f"{none} online {scale} offline {unusable} unusable {blind} blind"
     longer = (
@@ -126,7 +139,12 @@ def legend(cells: int, glyphs: Glyphs) -> str:
 
 
 class _Unit(NamedTuple):
-    """A unit of local time: the number of the one that a date is in, and how that is called."""
+    """A unit of local time.
+
+    Attributes:
+        number: Returns the number of the unit that contains a date.
+        label: Returns the label of the unit with that number.
+    """
 
     number: Callable[[datetime.datetime], int]
     label: Callable[[int], str]
@@ -144,7 +162,7 @@ def _minutes(count: int) -> _Unit:
 
 
 def _days(count: int) -> _Unit:
-    """The first day of all was a Monday."""
+    # Ordinal 1 is a Monday, so that weeks begin on Mondays.
     return _Unit(lambda at: (at.toordinal() - 1) // count, lambda number: _day(number * count + 1))
 
 
@@ -169,7 +187,7 @@ _UNITS = (
 
 
 def axis_text(band: Band, cells: int, zone: Zone = LOCAL) -> str:
-    """Local dates under a band, each behind a bar at the cell in which it begins, and the zone."""
+    """Return the axis below a band: local dates, each after a ``|`` at its cell, and the zone."""
     name = zone.short_name(band.end)
     room = cells - len(name) - 1
     text = ""
@@ -180,13 +198,13 @@ def axis_text(band: Band, cells: int, zone: Zone = LOCAL) -> str:
 
 
 def _ticks(band: Band, cells: int, zone: Zone) -> Iterator[tuple[int, str]]:
-    """The cells in which a unit of local time begins, and what it is called."""
+    """Yield the index of each cell in which a unit of local time begins, and the unit's label."""
     begin, end = zone.at(shifted(band.begin, -_MICROSECOND)), zone.at(band.end)
     unit = next(each for each in _UNITS if _fits(each.number(end) - each.number(begin), cells))
     last = unit.number(begin)
     for cell, edge in enumerate(band.edges(cells)[1:]):
         number = unit.number(zone.at(edge - _MICROSECOND))
-        if number > last:  # an hour that is there twice has one tick
+        if number > last:  # an hour repeated by a clock change has one tick
             yield cell, unit.label(number)
             last = number
 

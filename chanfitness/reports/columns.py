@@ -1,4 +1,4 @@
-"""Columns that tables share: each is one figure, with its head, its name in JSON and its text."""
+"""Column definitions shared by the tables: value, JSON name, heading and text of each figure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _first_unit(state: str | datetime.timedelta) -> str:
 
 
 def _live_frame(private: str, offline: str) -> Callable[[Row], str]:
-    """What the live table has before the state of a private channel, and of an offline peer."""
+    """Return the frame that prefixes states of private channels and of offline peers."""
 
     def frame(row: Row) -> str:
         state = "{}" if row.offline_for is None else offline + "{}"
@@ -59,7 +59,7 @@ def _of_peer_state(row: Row, _: object) -> str:
 
 
 def first_and_more(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
+    """Return the first name, and the number of further ones as ``+2``."""
     first, *others = names
     return f"{first} +{len(others)}" if others else first
 
@@ -71,8 +71,6 @@ def _short_names(names: Sequence[str]) -> str:
 def _unseen(unseen: bool) -> str:
     return "unseen" if unseen else ""
 
-
-# The columns that tables share.
 
 ALIAS = Column("alias", lambda row: row.alias, "ALIAS", short_alias, cut=cut_end)
 SHORT_ID = Column("short_channel_id", lambda row: row.channel.short_channel_id, "SHORT ID")
@@ -190,7 +188,7 @@ PEER_FIGURES = (
 
 
 def _recent_share(number: int) -> Column:
-    """The share online of one of ``RECENT``."""
+    """Return the column of the share online over one of ``RECENT``."""
     days = f"{RECENT[number].days}d"
     return Column(
         f"uptime_ratio_{days}",

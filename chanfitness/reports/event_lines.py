@@ -1,4 +1,4 @@
-"""Events as lines: text for a person, or the JSON lines of a recording."""
+"""Renderer of events as text or JSON lines."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from ..recording.recorder import RecordingEncoder
 from ..terminal.nonblocking_output import NonblockingOutput
 
 FINISH_TIMEOUT = 0.3
-"""Seconds for which the end waits for a reader that does not read."""
+"""Seconds to wait at the end for a reader that has stalled."""
 
 
 def parts_of(event: object) -> list[str]:
-    """What an event says beside its time: what happened, to whom, to which channel."""
+    """Return the columns of an event's line without its time: kind, peer, channel, details."""
     if isinstance(event, FOUND):
         lost = isinstance(event, TransportLostEvent)
         since = f"{event.transport} since {format_time(event.at)}"
@@ -42,12 +42,12 @@ def parts_of(event: object) -> list[str]:
     if isinstance(event, ChannelMovedEvent):
         names.append(f"-> {event.new_channel_point}")
     elif isinstance(event, (PeerDescribedEvent, ChannelDescribedEvent)):
-        names += _told(fields)
+        names += _described(fields)
     return [what, *(printable(name) for name in names)]
 
 
-def _told(description: dict[str, object]) -> list[str]:
-    """What a description tells."""
+def _described(description: dict[str, object]) -> list[str]:
+    """Return the known fields of a description as text."""
     return [
         f"{name.replace('_', ' ')} {value}"
         for name, value in description.items()
@@ -56,19 +56,19 @@ def _told(description: dict[str, object]) -> list[str]:
 
 
 def counted(count: int, what: str) -> str:
-    """``1 channel``, ``2 channels``."""
+    """Return a count with its noun: ``1 channel``, ``2 channels``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 class Lines:
-    """Prints a line for each event, as soon as the reader of ``output`` takes it.
+    """Prints a line for each event without blocking.
 
-    With ``json`` they are those of a recording, and together are one. Lines that the
-    reader left for too long are left out (see ``NonblockingOutput``): text says so in
-    their place; in a recording it is blind time, and ``errors`` says how many.
+    With ``json`` the lines form a valid recording. If the reader of ``output`` falls too far
+    behind, lines are dropped (see ``NonblockingOutput``). Text has a notice in their place; a
+    recording has blind time there, and the number of lines is printed to ``errors``.
     """
 
-    interval: float | None = None  # it shows events alone
+    interval: float | None = None  # never redrawn
 
     def __init__(
         self, output: NonblockingOutput, errors: NonblockingOutput, *, json: bool = False
@@ -82,7 +82,7 @@ class Lines:
             output.notice = partial(self._blind_time, self._encoder)
 
     def event(self, event: object, at: datetime.datetime) -> None:
-        """Print what happened ``at`` (UTC)."""
+        """Print an event that happened ``at`` (UTC)."""
         if self._encoder is None:
             what, *rest = parts_of(event)
             self.output.write("  ".join([format_time(at), f"{what:<18}", *rest]).rstrip() + "\n")
@@ -90,16 +90,17 @@ class Lines:
         if isinstance(event, FOUND):
             return
         self._state.apply(event, at)
-        if self.output.full and self._state.last is not None:  # which begins with a snapshot
+        # A recording begins with a snapshot, so the first event is never dropped.
+        if self.output.full and self._state.last is not None:
             self.output.leave_out(1)
         else:
             self.output.write(b"".join(self._encoder.lines(event, at)).decode())
 
     def _blind_time(self, encoder: RecordingEncoder, count: int) -> str:
-        """The lines that end the recording where it broke off, and begin it again."""
+        """Return the lines that pause the recording at its last line and resume it now."""
         self._print_error(
-            f"chanfitness: {counted(count, 'line')} left out of the output, whose reader did not"
-            " keep up: blind time in it"
+            f"chanfitness: {counted(count, 'line')} left out of the output, because its reader"
+            " did not keep up: the recording has blind time there"
         )
         now = self._state.last
         assert now is not None
@@ -110,7 +111,7 @@ class Lines:
         return b"".join(lines).decode()
 
     def message(self, text: str, at: datetime.datetime) -> None:
-        """Print what was logged, to standard error."""
+        """Print a log message to standard error."""
         self._print_error(text)
 
     def _print_error(self, text: str) -> None:
@@ -118,9 +119,9 @@ class Lines:
             self._errors.write(f"{printable(line)}\n")
 
     def show(self, overview: Overview) -> None:
-        """Not needed here."""
+        """Do nothing: only the live table shows figures."""
 
     def close(self, saved: str) -> None:
-        """Print what is left, but do not wait for readers that do not read."""
+        """Flush the outputs, waiting at most ``FINISH_TIMEOUT`` for each."""
         for output in self.outputs:
             output.finish(FINISH_TIMEOUT)

@@ -1,9 +1,9 @@
-"""Formats of a table: text, JSON and CSV.
+"""Table formatters: text, JSON and CSV.
 
-Each format has one function through which every cell goes (:func:`text_cell`,
-:func:`json_cell`, :func:`csv_cell`). Some cells are text that a stranger chose, or that a
-damaged database holds: what these functions return can neither command a terminal nor
-be a formula of a spreadsheet.
+Every cell passes through one function of its format (:func:`text_cell`, :func:`json_cell`,
+:func:`csv_cell`). Some cells hold untrusted text: an alias that a stranger chose, or the content
+of a damaged database. Text and CSV are escaped, so that no cell can control a terminal or be a
+spreadsheet formula.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from .rows import Column, Row, Table
 
 _SHORTER = {"channel_point": SHORT_ID, "peer": ALIAS}
 Date = Callable[[datetime.datetime], str]
-"""How a person reads a date."""
+"""Formats a date for a person."""
 
-_FORMULAS = ("=", "+", "-", "@")  # a tab or a carriage return may begin one, but is escaped
+_FORMULAS = ("=", "+", "-", "@")  # tabs and carriage returns, which begin one too, are escaped
 
 
 def text_cell(column: Column, row: Row, now: datetime.datetime, date: Date | None = None) -> str:
-    """What a person reads: periods in two units, shares in percent, dates as time since.
+    """Return a cell for a person: periods in two units, shares in percent, dates as an age.
 
-    ``date``: how dates are read instead.
+    ``date`` formats dates instead.
     """
     value = column.get(row)
     if value is None:
@@ -61,7 +61,7 @@ def _text(column: Column, value: object, now: datetime.datetime, date: Date | No
 
 
 def json_cell(column: Column, row: Row) -> object:
-    """What a program reads: periods in seconds, dates as in recordings, names as text."""
+    """Return a cell for JSON: periods in seconds, dates as in recordings, names as text."""
     value = column.get(row)
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
@@ -71,7 +71,7 @@ def json_cell(column: Column, row: Row) -> object:
 
 
 def csv_cell(column: Column, row: Row) -> object:
-    """As in JSON; text is escaped as for a person, and what a spreadsheet computes is quoted."""
+    """Return a cell for CSV: as in JSON, but text is escaped, and formulas are quoted."""
     value = json_cell(column, row)
     if isinstance(value, list):
         value = " ".join(value)
@@ -82,18 +82,26 @@ def csv_cell(column: Column, row: Row) -> object:
 
 
 def json_object(columns: Iterable[Column], row: Row) -> dict[str, object]:
-    """The object that JSON makes of a row."""
+    """Return a row as a JSON object."""
     return {column.name: json_cell(column, row) for column in columns}
 
 
 class Report(NamedTuple):
-    """Rows of a table, as of the moment of a snapshot.
+    """A table filled from a snapshot, ready to be rendered.
 
-    ``now``: the present, if that is later. ``more``: how many rows are left out at the end.
-    ``full``: whether names are whole in text. ``further``: the snapshots over the table's
-    ``windows``. ``colour``: whether text is coloured. ``zone``: that of dates in text.
-    ``is_local``: whether the heading's are of it, too, and not as programs read them.
-    ``since``, ``until``: the moments that were asked for.
+    Attributes:
+        table: The table.
+        overview: The snapshot.
+        rows: The rows to show.
+        now: The present, if the snapshot is of the past.
+        more: The number of rows left out at the end.
+        full: Whether text has whole names.
+        further: The snapshots over the table's ``windows``.
+        colour: Whether text is coloured.
+        zone: Time zone of dates in text.
+        is_local: Whether the heading has dates of that zone too, instead of ISO dates in UTC.
+        since: The requested start, if any.
+        until: The requested end, if any.
     """
 
     table: Table
@@ -110,23 +118,23 @@ class Report(NamedTuple):
     until: datetime.datetime | None = None
 
     def limited(self, count: int | None) -> Report:
-        """The first ``count`` rows of it; None: all."""
+        """Return the report with its first ``count`` rows; None: all."""
         rows = self.rows[:count]
         return self._replace(rows=rows, more=len(self.rows) - len(rows))
 
     def render(self, form: str, width: int | None) -> str:
-        """As "json", "csv" or "text" (for a terminal of so many columns, or None)."""
+        """Return it as "json", "csv" or "text"; ``width``: columns of the terminal, if any."""
         if form == "json":
             return json.dumps(self.as_object(), indent=2)
         return self._csv() if form == "csv" else self._text(width)
 
     def as_object(self) -> dict[str, object]:
-        """The object that JSON is made of."""
+        """Return the report as a JSON object."""
         objects = [json_object(self.table.columns, row) for row in self.rows]
         return {**self._circumstances(), "more": self.more, self.table.kind: objects}
 
     def _circumstances(self) -> dict[str, object]:
-        """When the rows are so; of a snapshot of the past, how old that is and if all was seen."""
+        """Return the snapshot's date; if it is of the past, also its age and whether it sees."""
         as_of: dict[str, object] = {"as_of": format_time(self.overview.as_of)}
         if self.now is None:
             return as_of
@@ -137,7 +145,7 @@ class Report(NamedTuple):
         }
 
     def text_table(self, width: int | None) -> list[str]:
-        """The heads and the rows as lines for a terminal of so many columns, or None."""
+        """Return heads and rows as lines; ``width``: columns of the terminal, if any."""
         names = self._names()
         columns = [*names, *self.table.text_columns[self.table.names :]]
         now, date = self.now or self.overview.as_of, self._cell_date()
@@ -149,20 +157,20 @@ class Report(NamedTuple):
         )
 
     def _colours(self, columns: Sequence[Column]) -> list[list[str]] | None:
-        """That of each cell; the heads have none."""
+        """Return the colour of each cell; heads have none."""
         if not self.colour:
             return None
         rows = ([column.colour(row, column.get(row)) for column in columns] for row in self.rows)
         return [[""] * len(columns), *rows]
 
     def _names(self) -> list[Column]:
-        """The columns of names, but those that no row has; the last one names each."""
+        """Return the name columns, without those empty in every row; the last one never is."""
         names = self.table.text_columns[: self.table.names]
         given = [name for name in names[:-1] if any(name.get(row) for row in self.rows)]
         return [name.whole() if self.full else name for name in [*given, names[-1]]]
 
     def _is_spare(self, name: Column) -> bool:
-        """Whether a shorter name tells rows apart just as well."""
+        """Whether a shorter name distinguishes the rows as well."""
         shorter = _SHORTER.get(name.name)
         if shorter is None or not all(shorter.get(row) for row in self.rows):
             return False
@@ -191,25 +199,25 @@ class Report(NamedTuple):
         return "\n".join([*_wrapped(heading, width), *lines, *below])
 
     def _age(self) -> datetime.timedelta:
-        """How old the snapshot is."""
+        """Return the age of the snapshot."""
         now = self.now or self.overview.as_of
         return max(now - self.overview.as_of, datetime.timedelta(0))
 
     def _warning(self) -> str:
-        """How old a snapshot of the past is, and whether its node was seen."""
+        """Return the age of a snapshot of the past, and whether its node was seen."""
         if self.now is None:
             return ""
         return f", {duration(self._age())} ago{not_seen(self.overview, self._date)}"
 
     def _window(self) -> str:
-        """From when until when, if moments were asked for."""
+        """Return the requested start and end, if any, as text."""
         begin = "" if self.since is None else f", from {self._date(self.since)}"
         return begin if self.until is None else f"{begin}, until {self._date(self.until)}"
 
     # Dates.
 
     def _date(self, moment: datetime.datetime) -> str:
-        """A date of the heading; names the zone, if that of the snapshot's date does not."""
+        """Return a date of the heading, with its zone unless the snapshot's date names it."""
         if not self.is_local:
             return format_time(moment)
         as_of = self.overview.as_of
@@ -218,13 +226,13 @@ class Report(NamedTuple):
         return date if is_named else f"{date} {self.zone.name(moment)}"
 
     def _dates(self) -> list[datetime.datetime]:
-        """The dates in the cells, and that of the snapshot."""
+        """Return the dates in the cells, and the snapshot's date."""
         cells = (column.get(row) for row in self.rows for column in self.table.text_columns)
         dates = [cell for cell in cells if isinstance(cell, datetime.datetime)]
         return [*dates, self.overview.as_of]
 
     def _cell_date(self) -> Date | None:
-        """How dates in cells are read; None: as the time since."""
+        """Return the formatter of dates in cells; None: dates are shown as ages."""
         if not self.table.is_dated:
             return None
         if self.zone.is_one(self._dates()):
@@ -232,7 +240,7 @@ class Report(NamedTuple):
         return lambda moment: f"{self.zone.text(moment, seconds=True)}{self.zone.offset(moment)}"
 
     def _zone_of_cells(self) -> str:
-        """Which zone the dates in cells are of."""
+        """Return the part of the heading that names the zone of dates in cells."""
         if not (self.table.is_dated and self.rows):
             return ""
         if not self.zone.is_one(self._dates()):
@@ -244,7 +252,7 @@ class Report(NamedTuple):
 
 
 def _wrapped(text: str, width: int | None) -> list[str]:
-    """A sentence in lines of so many columns, cut between words."""
+    """Wrap a sentence to ``width`` columns, between words."""
     return [text] if width is None else textwrap.wrap(text, width, break_long_words=False)
 
 
@@ -254,9 +262,13 @@ def report(
     now: datetime.datetime | None = None,
     further: Sequence[Overview] = (),
 ) -> Report:
-    """The rows of a table, of a snapshot, wherever that is from.
+    """Return a report of a table.
 
-    ``now``: the present, from which the ages of what a database remembers count. ``further``:
-    the snapshots over the table's ``windows``; without them, what they tell is not known.
+    Args:
+        table: The table.
+        overview: The snapshot, of a running store, a database or a recording.
+        now: The present, from which ages count; None: the snapshot's date.
+        further: The snapshots over the table's ``windows``; figures over missing ones are
+            unknown.
     """
     return Report(table, overview, table.rows(overview, *further), now, further=further)

@@ -1,4 +1,4 @@
-"""The live table: how each channel stands, and what happened last, on a terminal."""
+"""Live table: a full-screen terminal view of all channels and the latest events."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ with extra("cli"):
     from rich.screen import Screen
     from rich.text import Text
 
-_NEWEST = 5  # so many of what happened last are shown where channels could fill the terminal
-_KEPT = 200  # so many are kept for where they do not: a terminal has no more lines
-_MESSAGES = 20  # so many are printed again when the table is gone
-_SMALLEST = 12  # a name has so many characters, however narrow the terminal is
+_NEWEST = 5  # events shown where channels could fill the terminal
+_KEPT = 200  # events kept to fill the terminal where channels do not: no terminal has more lines
+_MESSAGES = 20  # log messages printed again after the table is closed
+_SMALLEST = 12  # characters of a name, however narrow the terminal
 _GAP = 2
 _COLOURS = {"online": "green", "offline": "red", "inactive": "yellow"}
 
 
 class LiveTable:
-    """Fills the terminal behind ``output`` with the table, until it is closed.
+    """Draws the table on the terminal behind ``output`` until it is closed.
 
-    ``size`` tells how large that terminal is; it may change at any time.
+    ``size`` returns the terminal's size, which may change at any time.
     """
 
-    interval: float | None = 1.0  # uptimes grow
+    interval: float | None = 1.0  # seconds between redraws: uptimes grow
 
     def __init__(
         self,
@@ -54,24 +54,24 @@ class LiveTable:
         self._newest: deque[_Entry] = deque(maxlen=_KEPT)
         self._messages: deque[str] = deque(maxlen=_MESSAGES)
         self._blind_before: datetime.timedelta | None = None
-        self._began: datetime.datetime  # the first picture
-        self._last: Overview | None = None  # that was drawn
-        self._standing: list[Text] = []  # of that picture, all but what happened last
+        self._began: datetime.datetime  # date of the first picture
+        self._last: Overview | None = None  # the last snapshot drawn
+        self._upper: list[Text] = []  # the last picture without its events
 
     def event(self, event: object, at: datetime.datetime) -> None:
-        """Have what happened ``at`` (UTC) in the next picture; descriptions are in its table."""
+        """Show an event of ``at`` (UTC) in the next picture; the table shows descriptions."""
         if isinstance(event, (PeerDescribedEvent, ChannelDescribedEvent)):
             return
         self._newest.append(_Entry(at, parts_of(event)))
 
     def message(self, text: str, at: datetime.datetime) -> None:
-        """Have what was logged ``at`` (UTC) in the next picture, and afterwards on the terminal."""
+        """Show a log message of ``at`` (UTC) in the next picture, and on closing."""
         lines = [printable(line) for line in text.splitlines()]
         self._messages += lines
         self._newest.append(_Entry(at, lines[:1]))
 
     def show(self, overview: Overview) -> None:
-        """Draw a picture, unless the last one is not on the terminal yet."""
+        """Draw a picture, unless the last one is still being written."""
         if self._output.pending:
             return
         columns, lines = self._size()
@@ -80,33 +80,33 @@ class LiveTable:
             self._began = overview.as_of
             self._console.set_alt_screen(True)
             self._console.show_cursor(False)
-        self._last, self._standing = overview, self._standing_of(overview, columns, lines)
-        room = lines - len(self._standing) - 1
+        self._last, self._upper = overview, self._upper_part(overview, columns, lines)
+        room = lines - len(self._upper) - 1
         newest = _newest_lines(self._newest, overview.as_of, columns, room)
-        picture = [*self._standing, Text(), *newest] if newest else self._standing
+        picture = [*self._upper, Text(), *newest] if newest else self._upper
         for line in picture:
             line.no_wrap, line.overflow = True, "crop"
         self._console.control(Control.home())
         self._console.print(Screen(*picture), end="")
 
     def close(self, saved: str) -> None:
-        """Leave the last table on the terminal, a line that sums up, and what was logged.
+        """Leave the last table, a summary line and the log messages on the terminal.
 
-        ``saved``: where all of it was saved.
+        ``saved``: the part of the summary that says where the figures were saved.
         """
         if self._last is not None:
             self._console.show_cursor(True)
             self._console.set_alt_screen(False)
             watched = duration(self._last.as_of - self._began)
             channels = counted(len(self._last.channels), "channel")
-            lines = [line.plain.rstrip() for line in self._standing]
+            lines = [line.plain.rstrip() for line in self._upper]
             lines.append(f"watched {watched}, {channels}, {printable(saved)}")
             self._output.write("".join(f"{line}\n" for line in lines))
         self._output.finish(FINISH_TIMEOUT)
         self._errors.write("".join(f"{message}\n" for message in self._messages))
         self._errors.finish(FINISH_TIMEOUT)
 
-    def _standing_of(self, overview: Overview, columns: int, lines: int) -> list[Text]:
+    def _upper_part(self, overview: Overview, columns: int, lines: int) -> list[Text]:
         live = _fitting(overview, columns, lines)
         summary = textwrap.wrap(_summary(live), max(columns, 1), break_long_words=False)
         room = max(lines - 1 - len(summary), 0)
@@ -134,17 +134,17 @@ class LiveTable:
 
 
 class _Entry(NamedTuple):
-    """Something that happened: when (UTC), what, and names that may be cut."""
+    """An event or a log message: its time (UTC), its kind, and names that may be cut."""
 
     at: datetime.datetime
     parts: list[str]
 
     def time(self, now: datetime.datetime) -> str:
-        """When it was; on another day than now, with the date."""
+        """Return its time of day; on another day than ``now``, its date and minute."""
         return f"{self.at:%H:%M:%S}" if self.at.date() == now.date() else f"{self.at:%m-%d %H:%M}"
 
     def line(self, time: str, columns: int) -> str:
-        """It in so many columns, as far as names can be cut."""
+        """Return it as a line, with names cut to fit in ``columns`` if they can be."""
         what, *names = self.parts
         if not names:
             return f"{time}  {what}"
@@ -156,7 +156,7 @@ class _Entry(NamedTuple):
 def _newest_lines(
     entries: Iterable[_Entry], now: datetime.datetime, columns: int, room: int
 ) -> list[Text]:
-    """The newest entries, as many as so many lines have room for."""
+    """Return the newest entries, at most ``room`` lines."""
     newest = deque(entries, maxlen=max(room, 0))
     times = [entry.time(now) for entry in newest]
     width = max(map(len, times), default=0)
@@ -167,7 +167,7 @@ def _newest_lines(
 
 
 def _fitting(overview: Overview, columns: int, lines: int) -> Report:
-    """The table; with short states where a row takes fewer lines with them."""
+    """Return the table, with short states if a row takes fewer lines with them."""
     whole = report(LIVE, overview)
     short = whole._replace(table=LIVE_SHORT)
     of_whole, of_short = (_height(each.limited(lines), columns) for each in (whole, short))
@@ -175,7 +175,7 @@ def _fitting(overview: Overview, columns: int, lines: int) -> Report:
 
 
 def _height(live: Report, columns: int) -> int:
-    """How many lines a row takes."""
+    """Return the number of lines a row takes."""
     return len(live.text_table(columns)) // (1 + len(live.rows))
 
 
@@ -196,7 +196,7 @@ def _summary(live: Report) -> str:
 
 
 def _table(live: Report, columns: int, room: int) -> list[Text]:
-    """The heads and the first channels, as many as so many lines have room for."""
+    """Return the heads and the first channels, at most ``room`` lines."""
     sees, now = live.overview.sees, live.overview.as_of
     (column,) = (each for each in live.table.text_columns if each.name == LIVE_STATE.name)
     candidates = live.limited(room)
@@ -215,7 +215,7 @@ def _table(live: Report, columns: int, room: int) -> list[Text]:
 
 
 def _colour(lines: Sequence[Text], state: str, colour: str) -> None:
-    """Colour the state, which stands behind the names, that may say the same."""
+    """Colour the last occurrence of the state: names before it may contain the same text."""
     line = next(line for line in reversed(lines) if state in line.plain)
     begin = line.plain.rindex(state)
     line.stylize(colour, begin, begin + len(state))

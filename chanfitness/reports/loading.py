@@ -1,4 +1,4 @@
-"""Loader of a database's figures, as the snapshot that a running store answers with."""
+"""Loader of a database's figures, into the snapshot type of a running store."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ _KEEP_ALL = RetentionSettings(
 def load_database(
     path: str, window: Window = None, *, closed: bool = True, **what: Any
 ) -> Overview:
-    """Load what a database remembers, as of its last heartbeat; also while a store writes it.
+    """Load the figures of a database, as of its last heartbeat; a store may be writing it.
 
     Args:
-        path: The file, which is left as it is.
-        window: As for :meth:`Database.between`, and so is ``what``.
-        closed: Whether to load the channels that closed.
+        path: The file, which is only read.
+        window: As for :meth:`Database.between`.
+        closed: Whether to load closed channels.
+        **what: Passed to :meth:`Database.between`.
+
+    Returns:
+        The snapshot.
 
     Raises:
         StorageError: The file cannot be used, or nothing was saved in it.
@@ -50,19 +54,36 @@ def load_windows(
     closed: bool = True,
     only: Callable[[Overview], Overview] = lambda overview: overview,
 ) -> list[Overview]:
-    """As :func:`load_database` over each of some windows; it is read once.
+    """Load the figures of a database over several windows, reading the file once.
 
-    ``only``: what of the snapshot is wanted, so that no other history is computed.
+    Args:
+        path: The file, which is only read.
+        windows: The windows.
+        closed: Whether to load closed channels.
+        only: Restricts the snapshot, so that only the histories of its rest are computed.
+
+    Returns:
+        A snapshot for each window.
+
+    Raises:
+        StorageError: The file cannot be used, or nothing was saved in it.
     """
     database = Database(path, closed=closed)
-    return database.over(windows, only(database.overview))  # what only() raises is not of the file
+    return database.over(windows, only(database.overview))
 
 
 class Database:
-    """The accounts in a database, as of its heartbeat, and the ``overview`` without histories.
+    """The accounts in a database, as of its last heartbeat.
 
-    ``closed``: whether to load the channels that closed. Raises ``StorageError`` if the file
-    cannot be used, or nothing was saved in it.
+    Args:
+        path: The file, which is only read.
+        closed: Whether to load closed channels.
+
+    Attributes:
+        overview: The snapshot without histories.
+
+    Raises:
+        StorageError: The file cannot be used, or nothing was saved in it.
     """
 
     def __init__(self, path: str, *, closed: bool = True) -> None:
@@ -73,7 +94,7 @@ class Database:
         with typed_errors(path):
             self._ledger, self._now = as_of_the_heartbeat(saved, _KEEP_ALL)
             self.overview = self._ledger.overview(self._now)._replace(
-                outages=None,  # some are of peers without history
+                outages=None,  # peers without history would have counts too
                 blind_spans=self._ledger.list_blind(self._now),
                 closed=tuple(closed_channels(rows)) if closed else (),
             )
@@ -83,13 +104,13 @@ class Database:
     def history(
         self, point: OutPoint, window: Window, until: datetime.datetime | None = None
     ) -> ChannelHistory | None:
-        """That of an open channel; None if its peer's changes were not kept."""
+        """Return the history of an open channel; None if its peer's changes were not kept."""
         if not self._is_kept(self._peers[point]):
             return None
         return self._ledger.channel_history(self._now, point, window, until)
 
     def over(self, windows: Sequence[Window], overview: Overview | None = None) -> list[Overview]:
-        """The overview, or what is left of it, over each of some windows."""
+        """Return ``overview`` (by default the whole one) over each window."""
         with typed_errors(self._path):
             return over_windows(windows, overview or self.overview, self.history)
 
@@ -102,24 +123,26 @@ class Database:
         histories: bool = True,
         outages: bool = False,
     ) -> Overview:
-        """The overview over one window.
+        """Return the overview over one window.
 
         Args:
-            window: How much time before the heartbeat the figures of open channels are
-                of; None: all. A channel whose peer's changes were not kept has those of all.
-            since: The date from which on they are of, instead. Blind spans are those of that time.
-            until: The date until which they are of; None: the heartbeat.
+            window: Length of the time before the heartbeat that the figures of open channels
+                and the blind spans cover; None: all time. Channels whose peers' changes were not
+                kept have figures over all time.
+            since: Start of that time, instead of ``window``.
+            until: End of that time; None: the heartbeat.
             histories: Whether to load the history of each channel. A window needs it.
             outages: Whether to load the outages of each peer.
 
-        Raises ``ChanFitnessError`` if ``since`` is not before the heartbeat.
+        Raises:
+            ChanFitnessError: ``since`` is not before the heartbeat.
         """
         as_of = self.overview.as_of
         if since is not None:
             if since >= as_of:
                 raise ChanFitnessError(
-                    f"{self._path} remembers nothing from {format_time(since)} on: its last moment"
-                    f" is {format_time(as_of)}"
+                    f"{self._path} remembers nothing from {format_time(since)} on: it ends at"
+                    f" {format_time(as_of)}"
                 )
             window = as_of - since
         if until is not None and until >= as_of:
@@ -161,7 +184,7 @@ class Database:
 
 
 def _within(overview: Overview) -> tuple[BlindSpan, ...]:
-    """The blind spans of a snapshot, as far as they overlap its window."""
+    """Return the blind spans of a snapshot that overlap its window."""
     since, until = overview.since, overview.until
     return tuple(
         span
@@ -172,7 +195,7 @@ def _within(overview: Overview) -> tuple[BlindSpan, ...]:
 
 
 def closed_channels(rows: Iterable[ClosedRow]) -> Iterator[ClosedChannel]:
-    """The closed channels of these rows of a database."""
+    """Yield the closed channels of rows of a database."""
     for row in rows:
         require(row.channel_point, str)
         yield ClosedChannel(

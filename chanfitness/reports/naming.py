@@ -1,10 +1,9 @@
 """Lookup of peers and channels by name: alias, short channel id, key, channel point.
 
-An *id* is unique: a public key, a channel point, a short channel id (also one that the
-channel had before), or another that its node calls it. An *alias* is any text that a peer
-chose, so an id goes before it, and it may mean several peers. The beginning of a name will
-do if it is the beginning of no other, four characters of an id at least; so will a name as
-tables show it, with ``...`` for what is cut.
+An *id* is unique: a public key, a channel point, a present or former short channel id, or
+another identifier that the node uses. An *alias* is any text that a peer chose: several peers
+may have the same, and ids take precedence over it. An unambiguous prefix of a name is enough (of
+an id, at least four characters), as is a name cut as in tables, with ``...``.
 """
 
 from __future__ import annotations
@@ -21,17 +20,20 @@ from ..terminal.cells import one_width
 from ..terminal.formatting import short_alias, short_key, short_point
 from ..wire import OutPoint, Vertex
 
-_LEAST = 4  # so many characters of an id do
+_LEAST = 4  # characters in a prefix of an id
 _MAXIMUM_SHOWN = 10
 _CUT = "..."
 
 
 class Named(NamedTuple):
-    """A peer, or one channel of it, with all its names.
+    """A peer, or one of its channels, with all its names.
 
-    ``channel_point``: the text of the channel's; None: the peer itself is meant. ``ids``:
-    in lower case, a channel's present short channel id first, if it has one. ``others``:
-    more ids, of which a beginning will do if it is that of nothing else.
+    Attributes:
+        peer: The peer's key.
+        alias: The peer's alias.
+        channel_point: The channel's, as text; None: this is the peer itself.
+        ids: Ids in lower case, a channel's present short channel id first, if it has one.
+        others: Further ids; their prefixes count only where nothing else matches.
     """
 
     peer: Vertex
@@ -41,7 +43,7 @@ class Named(NamedTuple):
     others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """As a candidate: the alias, the short channel id, the key or channel point, cut."""
+        """Return the alias, a channel's short channel id, and the key or channel point, cut."""
         alias = short_alias(self.alias or "")
         if self.channel_point is None:
             return f"{alias} {short_key(str(self.peer))}"
@@ -50,17 +52,17 @@ class Named(NamedTuple):
 
 
 class UnknownNameError(ChanFitnessError):
-    """Nothing has that name."""
+    """No peer or channel has that name."""
 
 
 class AmbiguousNameError(ValueError):
-    """Several peers or channels have that name, or one that begins so."""
+    """Several peers or channels match that name."""
 
 
 def named_in(overview: Overview, others: Mapping[str, OutPoint] | None = None) -> list[Named]:
-    """All peers and channels of a snapshot.
+    """Return all peers and channels of a snapshot.
 
-    ``others``: other names of channels, in lower case, and the channel that each leads to.
+    ``others``: further ids of channels, in lower case.
     """
     further: dict[str, list[str]] = {}
     for name, point in (others or {}).items():
@@ -87,53 +89,53 @@ def named_in(overview: Overview, others: Mapping[str, OutPoint] | None = None) -
 
 
 def matching(name: str, known: Iterable[Named]) -> list[Named]:
-    """All that ``name`` may mean; an alias means its peer."""
+    """Return all candidates for ``name``; an alias matches its peer, not its channels."""
     folded, known = _folded(name), list(known)
     exact = [each for each in known if folded in each.ids or folded in each.others]
     if exact:
         return exact
-    begun = [each for each in known if _is_begun(each.ids, folded)]
+    begun = [each for each in known if _is_prefix(folded, each.ids)]
     peers = [each for each in known if each.channel_point is None and each.alias]
     called = [each for each in peers if folded in _aliases(each)]
     if not called:
         called = [each for each in peers if any(_is_cut(a, folded) for a in _aliases(each))]
     found = [*called, *(each for each in begun if each not in called)]
-    return found or [each for each in known if _is_begun(each.others, folded)]
+    return found or [each for each in known if _is_prefix(folded, each.others)]
 
 
 def _folded(text: str) -> str:
-    """``text`` with what a person does not tell apart made the same."""
+    """Return ``text`` in a normal form: no case, and composed characters."""
     return unicodedata.normalize("NFC", text.casefold())
 
 
 def _aliases(named: Named) -> Iterator[str]:
-    """What the alias is, and how it is shown."""
+    """Yield the alias, and the alias as tables show it."""
     assert named.alias
     yield _folded(named.alias)
     yield _folded(one_width(named.alias))
 
 
-def _is_begun(ids: Iterable[str], name: str) -> bool:
+def _is_prefix(name: str, ids: Iterable[str]) -> bool:
     return len(name) >= _LEAST and any(_is_cut(each, name) for each in ids)
 
 
 def _is_cut(whole: str, name: str) -> bool:
-    """Whether ``name`` is the beginning, or the beginning and the end."""
+    """Whether ``name`` is a prefix of ``whole``, or a prefix and a suffix around ``...``."""
     begin, _, end = name.partition(_CUT)
     return whole.startswith(begin) and whole.endswith(end)
 
 
 def shown(name: str) -> str:
-    """A name that was asked for as messages show it."""
+    """Return a requested name, escaped and cut for messages."""
     return printable(name[:QUOTED_CHARACTERS])
 
 
 def only(name: str, candidates: Iterable[Named]) -> Named:
-    """The one candidate.
+    """Return the only candidate.
 
     Raises:
-        UnknownNameError: There is none.
-        AmbiguousNameError: There are more, which it lists.
+        UnknownNameError: There are no candidates.
+        AmbiguousNameError: There are several; the message lists them.
     """
     found = list(candidates)
     if len(found) == 1:
@@ -149,12 +151,12 @@ def only(name: str, candidates: Iterable[Named]) -> Named:
 
 
 def find(name: str, overview: Overview) -> Named:
-    """The one peer or channel of a snapshot that ``name`` means; raises as :func:`only`."""
+    """Return the peer or channel of a snapshot with that name; raises as :func:`only`."""
     return only(name, matching(name, named_in(overview)))
 
 
 def restricted(overview: Overview, named: Named) -> Overview:
-    """The snapshot of one peer, or of one channel and its peer, alone."""
+    """Return the snapshot restricted to one peer, or to one channel and its peer."""
     kept = [
         number
         for number, info in enumerate(overview.channels)
@@ -178,7 +180,7 @@ def restricted(overview: Overview, named: Named) -> Overview:
 
 
 def _outages(named: Named, outages: Iterable[PeerOutage]) -> Iterator[PeerOutage]:
-    """Those of the peer, or what of them concerned the channel."""
+    """Yield the outages of the peer, or their parts that concern the channel."""
     for outage in outages:
         if outage.peer == named.peer:
             point = named.channel_point

@@ -1,4 +1,4 @@
-"""All that is known of one peer or channel, on a screen of text. Pure."""
+"""Detail screen of one peer or channel, as text. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ from .peer_ranges import Range, band_of, range_of_band, ranges, trend_of
 from .rows import Column
 from .tables import CHANNELS, CLOSED
 
-_NEWEST = 10  # outages
-_COLUMNS = 80  # where there is no terminal
+_NEWEST = 10  # outages listed by default
+_COLUMNS = 80  # width of the band without a terminal
 
 
 class Look(NamedTuple):
-    """How a screen looks.
+    """Display options of a screen.
 
-    ``now``: from which ages count. ``columns``: of the terminal; None: there is none.
-    ``plain``: in ASCII alone. ``full``: with whole names. ``limit``: how many outages are
-    listed. ``zone``: of all dates.
+    Attributes:
+        now: The present, from which ages count.
+        columns: Width of the terminal; None without one.
+        plain: Whether to use ASCII only.
+        full: Whether to show whole names.
+        limit: Maximum number of outages listed; None: the default.
+        zone: Time zone of all dates.
     """
 
     now: datetime.datetime
@@ -42,16 +46,16 @@ class Look(NamedTuple):
     zone: Zone = LOCAL
 
     def date(self, moment: datetime.datetime) -> str:
-        """A local date, with its zone."""
+        """Return a local date with its zone."""
         return self.zone.dated(moment)
 
     def ago(self, moment: datetime.datetime) -> str:
-        """The same, and how long ago that is."""
+        """Return a local date with its zone and its age."""
         past = f" ({duration(self.now - moment)} ago)" if moment < self.now else ""
         return f"{self.date(moment)}{past}"
 
     def wrapped(self, text: str, head: str = "") -> list[str]:
-        """A text in lines that fit, the first behind ``head``, the others below it."""
+        """Wrap a text, with ``head`` before its first line and the others indented as far."""
         if self.columns is None:
             return [head + text]
         return textwrap.wrap(
@@ -59,13 +63,13 @@ class Look(NamedTuple):
         )
 
     def alias(self, alias: str | None) -> str:
-        """An alias that is safe to print; "-" for none."""
+        """Return an alias that is safe to print; "-" for none."""
         text = one_width(alias or "")
         return short_alias(ascii_text(text) if self.plain else text)
 
 
 def ascii_text(text: str) -> str:
-    """What is to be ASCII but may be any text, as in a damaged database: one cell a character."""
+    """Escape text that should be ASCII but may not be, as in a damaged database."""
     return one_width(text).encode("ascii", "backslashreplace").decode()
 
 
@@ -73,9 +77,9 @@ def ascii_text(text: str) -> str:
 
 
 def one_peer(overviews: Mapping[str, Overview], named: Named, look: Look) -> str:
-    """The screen of a peer, or channel.
+    """Return the screen of a peer or channel.
 
-    ``overviews``: snapshots that are restricted to it, one over each of the windows of
+    ``overviews``: snapshots restricted to it, one over each of the windows of
     :func:`~chanfitness.reports.peer_ranges.windows`.
     """
     *_, whole = overviews.values()
@@ -91,7 +95,7 @@ def _with_channels(found: Sequence[Range], named: Named, look: Look) -> list[str
     (info,) = whole.overview.peers
     notes = [note for each in found for note in CHANNELS.notes(each.overview)]
     if len(whole.channels) > 1:
-        notes.append("usable is that of its channel which could be used least")
+        notes.append("usable is the lowest of its channels")
     return [
         title(info.alias, named, look),
         *_facts([*_names(named), *_state(info, look), *_life(whole, look)], look),
@@ -99,7 +103,7 @@ def _with_channels(found: Sequence[Range], named: Named, look: Look) -> list[str
         *_figures(found, look),
         "",
         *_channels(whole.overview, look),
-        *_closed_besides(whole.overview, look),
+        *_closed_count(whole.overview, look),
         "",
         *_outages(whole.history, look),
         *_band(range_of_band(found), info, look),
@@ -109,7 +113,7 @@ def _with_channels(found: Sequence[Range], named: Named, look: Look) -> list[str
 
 
 def title(alias: str | None, named: Named, look: Look) -> str:
-    """The alias, or the key, cut, of a peer that has none."""
+    """Return the alias of a peer, or its key, cut, if it has none."""
     shown = look.alias(alias)
     return short_key(str(named.peer)) if shown == "-" else shown
 
@@ -118,7 +122,7 @@ Facts = Sequence[tuple[str, str]]
 
 
 def _facts(facts: Facts, look: Look) -> list[str]:
-    """Names and values, the values below each other."""
+    """Return lines of names and values, with the values aligned."""
     room = max(len(name) for name, _ in facts) + 2
     return [line for name, value in facts for line in look.wrapped(value, padded(name, room))]
 
@@ -138,7 +142,7 @@ def _state(info: PeerInfo, look: Look) -> Facts:
 
 
 def _life(whole: Range, look: Look) -> Facts:
-    """``whole``: of all time, or of the window that was asked for."""
+    """Return the facts of a channel's life; ``whole``: all time or the requested window."""
     (row,) = (row for row in CHANNELS.rows(whole.overview) if row.channel == whole.first)
     flaps = text_cell(_OF_CHANNELS["flap_count"], row, look.now)
     return [
@@ -158,7 +162,7 @@ def _seen_for(whole: Range, look: Look) -> str:
 
 
 def as_of_text(overview: Overview, look: Look) -> str:
-    """When the figures are of, how old they are, and whether the node was seen then."""
+    """Return the snapshot's date and age, and whether its node was seen then."""
     return look.ago(overview.as_of) + not_seen(overview, look.date)
 
 
@@ -215,7 +219,7 @@ _NUMBERS = (
 
 
 def _channels(overview: Overview, look: Look) -> list[str]:
-    """Its channels, one a line, the worst first."""
+    """Return a table of the peer's channels, worst first."""
     rows = CHANNELS.rows(overview)
     point = NAMES[0].whole() if look.full else NAMES[0]
     names = [SHORT_ID, point] if any(SHORT_ID.get(row) for row in rows) else [point]
@@ -225,7 +229,7 @@ def _channels(overview: Overview, look: Look) -> list[str]:
     return table([heads, *cells], look.columns, [name.cut for name in names])
 
 
-def _closed_besides(overview: Overview, look: Look) -> list[str]:
+def _closed_count(overview: Overview, look: Look) -> list[str]:
     count = len(overview.closed)
     return look.wrapped(f"... and {count} that closed: see --closed") if count else []
 
@@ -234,9 +238,9 @@ def _closed_besides(overview: Overview, look: Look) -> list[str]:
 
 
 def _outages(history: ChannelHistory | None, look: Look) -> list[str]:
-    """The newest outages, one a line."""
+    """Return a table of the newest outages."""
     if history is None:
-        return look.wrapped("Its outages are not known: that history was not kept.")
+        return look.wrapped("Its outages are not known: its history was not kept.")
     if not history.outage_count:
         return ["No outages."]
     newest = history.outages[::-1][: _NEWEST if look.limit is None else look.limit]
@@ -248,8 +252,8 @@ def _outages(history: ChannelHistory | None, look: Look) -> list[str]:
         rows.append([begin, end, duration(outage.duration)])
     more = history.outage_count - len(newest)
     unlisted = history.thinned_outages
-    kept = f", {unlisted} of which are not kept one by one" if unlisted else ""
-    left_out = look.wrapped(f"... and {more} before them{kept}") if more else []
+    kept = f" ({unlisted} not kept one by one)" if unlisted else ""
+    left_out = look.wrapped(f"... and {more} older ones{kept}") if more else []
     return [*table(rows, look.columns, [None]), *left_out]
 
 
@@ -257,7 +261,7 @@ def _outages(history: ChannelHistory | None, look: Look) -> list[str]:
 
 
 def _band(shown: Range, info: PeerInfo, look: Look) -> list[str]:
-    """Its band, below what that shows, and an axis and a legend."""
+    """Return the band with its dates above it, and its axis and legend below."""
     if shown.history is None:
         return []
     band = band_of(shown, shown.history, info)
@@ -266,20 +270,20 @@ def _band(shown: Range, info: PeerInfo, look: Look) -> list[str]:
     cell = duration((band.end - band.begin) / cells)
     return [
         "",
-        *look.wrapped(f"{begin} to {end} {look.zone.short_name(band.end)}, {cell} a character"),
+        *look.wrapped(f"{begin} to {end} {look.zone.short_name(band.end)}, {cell} per character"),
         band_text(band, cells, glyphs).rstrip(),
         axis_text(band, cells, look.zone),
         legend(cells, glyphs),
     ]
 
 
-# What is not open.
+# Closed channels, and peers without an open one.
 
 
 def _closed_channel(channel: ClosedChannel, look: Look) -> list[str]:
-    """The final figures of a channel."""
+    """Return the screen of a closed channel."""
     named = Named(channel.peer, channel.alias, channel.channel_point, ())
-    unseen = "; it was found missing, no event told of it" if channel.closed_unseen else ""
+    unseen = "; it was found missing, without an event" if channel.closed_unseen else ""
     facts = [
         *_names(named),
         ("short id", ascii_text(channel.short_channel_id or "-")),
@@ -293,21 +297,22 @@ def _closed_channel(channel: ClosedChannel, look: Look) -> list[str]:
         *_facts(facts, look),
         "",
         *look.wrapped(
-            "These are its final figures; --outages lists its outages, as far as they are kept."
+            "These are its final figures; --outages lists its outages, if they are still kept."
         ),
     ]
 
 
 def _without_channels(overview: Overview, named: Named, look: Look) -> list[str]:
-    """A peer of which no channel is open."""
+    """Return the screen of a peer without open channels."""
     states = [_state(info, look) for info in overview.peers]
     facts = [*_names(named), *(fact for state in states for fact in state)]
-    unnamed = tuple(each._replace(alias=None) for each in overview.closed)  # as the title is
+    # The title has the alias already.
+    unnamed = tuple(each._replace(alias=None) for each in overview.closed)
     closed = report(CLOSED, overview._replace(closed=unnamed), look.now)._replace(full=look.full)
     return [
         title(named.alias, named, look),
         *_facts([*facts, ("as of", as_of_text(overview, look))], look),
         "",
-        *look.wrapped("No channel of it is open. Those that closed:"),
+        *look.wrapped("It has no open channels. Its closed channels:"),
         *closed.text_table(look.columns),
     ]

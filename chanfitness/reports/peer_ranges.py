@@ -1,7 +1,7 @@
-"""Figures of one peer, or channel, over ranges of time, and what its band shows.
+"""Figures and band of one peer or channel over several time ranges.
 
-Pure. The rules are those of :mod:`chanfitness.reports.peers`; here a channel may stand for
-itself alone, and then all figures are its own.
+Peers follow the rules of :mod:`chanfitness.reports.peers`; a single channel has figures of its
+own. Pure functions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ZERO = datetime.timedelta(0)
 
 
 def windows(window: datetime.timedelta | None) -> dict[str, datetime.timedelta | None]:
-    """The window of each range of figures by its name; that which was asked for is the last."""
+    """Return the windows of the figures by name, with the requested one last."""
     if window is None:
         return {**WINDOWS, ALL: None}
     shorter = {name: each for name, each in WINDOWS.items() if each < window}
@@ -44,7 +44,7 @@ def _period(window: datetime.timedelta) -> str:
 
 
 class Range(NamedTuple):
-    """One range of the figures of a peer; ``channels``: the first to open first."""
+    """The figures of a peer over one time range; ``channels``: oldest first."""
 
     name: str
     overview: Overview
@@ -52,12 +52,12 @@ class Range(NamedTuple):
 
     @property
     def first(self) -> ChannelInfo:
-        """With the peer's sums."""
+        """The oldest channel, whose sums are the peer's."""
         return self.channels[0][0]
 
     @property
     def history(self) -> ChannelHistory | None:
-        """The peer's; None if it was not kept."""
+        """The peer's history; None if it was not kept."""
         return self.channels[0][1]
 
     @property
@@ -67,13 +67,13 @@ class Range(NamedTuple):
 
     @property
     def is_partial(self) -> bool:
-        """Whether the figures are not of just the time that was asked for."""
+        """Whether the figures do not cover exactly the requested time."""
         history = self.history
         return self.overview.window is not None if history is None else not history.complete
 
 
 def ranges(overviews: Mapping[str, Overview]) -> list[Range]:
-    """The figures of snapshots of one peer, or channel, over each of :func:`windows`."""
+    """Return the figures of one peer's or channel's snapshots over each of :func:`windows`."""
     *_, whole = overviews.values()
     opened = opening_dates(whole)
     order = sorted(
@@ -91,7 +91,7 @@ def _histories(overview: Overview) -> Sequence[ChannelHistory | None]:
 
 
 def trend_of(found: Sequence[Range]) -> float | None:
-    """The trend of the last of these ranges; None: not known."""
+    """Return the trend of the last of these ranges; None if it is unknown."""
     recent = {each.name: each.first for each in found[:-1]}.get(_RECENT)
     return None if recent is None else trend(found[-1].first, recent)
 
@@ -100,7 +100,7 @@ def trend_of(found: Sequence[Range]) -> float | None:
 
 
 def range_of_band(found: Sequence[Range]) -> Range:
-    """All time if that is short enough, or the window that was asked for."""
+    """Return the requested window; without one, all time, but at most 30 days."""
     whole, history = found[-1], found[-1].history
     if whole.overview.window is None and history is not None:
         shorter = {each.name: each for each in found}[_OF_BAND]
@@ -110,7 +110,7 @@ def range_of_band(found: Sequence[Range]) -> Range:
 
 
 def band_of(shown: Range, history: ChannelHistory, info: PeerInfo) -> Band:
-    """What the band of a peer shows; it is unusable where any of its channels is."""
+    """Return the band of a peer, which is unusable where any of its channels is."""
     overview = shown.overview
     now, window = overview.as_of, overview.window
     begin = history.start if window is None else before(now, window)
@@ -127,7 +127,7 @@ def band_of(shown: Range, history: ChannelHistory, info: PeerInfo) -> Band:
 
 
 def _thinned(history: ChannelHistory) -> list[Part]:
-    """The time offline of which is not known when it was, within the time in which it was."""
+    """Return thinned offline time, whose exact dates are lost, as one part."""
     listed = sum((outage.duration for outage in history.outages), _ZERO)
     unlisted = history.lifetime - history.uptime - listed
     until = history.outages[0].start if history.outages else history.end

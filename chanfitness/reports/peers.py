@@ -1,8 +1,8 @@
-"""Figures of peers, made of those of their channels.
+"""Aggregation of channels' figures by peer.
 
-Pure. All channels of a peer share its outages, each clipped to its life. So a peer's share
-online, its outages and its trend are those of its channel that opened first; its share usable
-is the lowest of its channels.
+All channels of a peer share its outages, clipped to their lifetimes. A peer's share online,
+outages and trend are therefore those of its oldest channel; its share usable is the lowest of
+its channels. Pure functions.
 """
 
 from __future__ import annotations
@@ -21,21 +21,24 @@ from ..wire import OutPoint, Vertex
 
 DAY = datetime.timedelta(days=1)
 WEEK = 7 * DAY
-"""The trend is this time against the time before."""
+"""The recent time that the trend compares with the time before."""
 RECENT = (DAY, WEEK, 30 * DAY)
 """The windows whose shares online stand side by side."""
 
 Pair = tuple[ChannelInfo, ChannelHistory | None]
-"""A channel and its history; None: it was not kept, or not loaded."""
+"""A channel and its history; None if the history was not kept or not loaded."""
 Channels = Mapping[Vertex, Sequence[Pair]]
-"""Each peer's channels, the first to open first."""
+"""Each peer's channels, oldest first."""
 
 
 class PeerFigures(NamedTuple):
     """One peer's figures.
 
-    ``channels``: the first to open first. ``recent``: the first one's history over each of
-    ``RECENT``; None: it was not kept, or not loaded. ``trend``: see :func:`trend`.
+    Attributes:
+        channels: The peer's channels, oldest first.
+        recent: History of the oldest channel over each of ``RECENT``; None where it was not kept
+            or not loaded.
+        trend: See :func:`trend`.
     """
 
     channels: Sequence[Pair] = ()
@@ -44,12 +47,12 @@ class PeerFigures(NamedTuple):
 
 
 def peer_figures(overview: Overview, further: Sequence[Overview]) -> dict[Vertex, PeerFigures]:
-    """The figures of each peer that has a channel.
+    """Return the figures of each peer that has a channel.
 
     Args:
-        overview: Over the window that was asked for.
-        further: The snapshots over each of ``RECENT``, and that of all time; those that are
-            not there leave their figures unknown.
+        overview: The snapshot over the requested window.
+        further: Snapshots over each of ``RECENT`` and over all time; figures over missing ones
+            are unknown.
     """
     by_window = {each.window: each for each in further}
     opened = opening_dates(by_window.get(None, overview))
@@ -67,7 +70,7 @@ def peer_figures(overview: Overview, further: Sequence[Overview]) -> dict[Vertex
 
 
 def opening_dates(whole: Overview) -> dict[OutPoint, datetime.datetime]:
-    """When each channel was known first, as far as is known, of a snapshot of all time."""
+    """Return the earliest known date of each channel, from a snapshot over all time."""
     return {
         info.channel_point: before(whole.as_of, info.lifetime) if history is None else history.start
         for info, history in _pairs(whole)
@@ -75,7 +78,7 @@ def opening_dates(whole: Overview) -> dict[OutPoint, datetime.datetime]:
 
 
 def channels_by_peer(overview: Overview, opened: Mapping[OutPoint, datetime.datetime]) -> Channels:
-    """Each peer's channels; ``opened``: those of :func:`opening_dates`."""
+    """Return each peer's channels, sorted by the dates of :func:`opening_dates`."""
     channels: dict[Vertex, list[Pair]] = defaultdict(list)
     for pair in sorted(_pairs(overview), key=lambda pair: opened[pair[0].channel_point]):
         channels[pair[0].peer].append(pair)
@@ -88,24 +91,24 @@ def _pairs(overview: Overview) -> Iterator[Pair]:
 
 
 def online_ratio(channels: Sequence[ChannelInfo]) -> float | None:
-    """The share of its time in which the peer of these was online; the first opened first."""
+    """Return the share online of a peer with these channels, oldest first."""
     return channels[0].uptime_ratio if channels else None
 
 
 def usable_ratio(channels: Sequence[ChannelInfo]) -> float | None:
-    """The lowest share usable of these; None: none is known."""
+    """Return the lowest share usable of the channels; None if all are unknown."""
     ratios = (each.usable_ratio for each in channels)
     return min((each for each in ratios if each is not None), default=None)
 
 
 def badness(channels: Sequence[ChannelInfo]) -> tuple[object, ...]:
-    """The place of the peer of these in the order of peers, the worst first."""
+    """Return the sort key, worst first, of a peer with these channels."""
     online, usable = online_ratio(channels), usable_ratio(channels)
     return online is None, online, usable is None, usable
 
 
 def trends(whole: Channels, recent: Channels) -> dict[Vertex, float]:
-    """The trend of each peer, as far as it is known."""
+    """Return the trend of each peer whose trend is known."""
     found = {peer: trend(whole[peer][0][0], of_peer[0][0]) for peer, of_peer in recent.items()}
     return {peer: change for peer, change in found.items() if change is not None}
 
@@ -115,14 +118,14 @@ def trend(
     recent: ChannelInfo,
     good_time: Callable[[ChannelInfo], datetime.timedelta] = attrgetter("uptime"),
 ) -> float | None:
-    """A channel's share online in recent time, less that of the time before.
+    """Return a channel's share online in recent time, minus its share in the time before.
 
-    None if one of these times was not seen, or is not known.
+    None if one of the two times was not seen.
 
     Args:
-        whole: The channel, with its sums of all time.
-        recent: The same, with those of recent time.
-        good_time: The time whose share it is, if that is not the uptime.
+        whole: The channel, with sums over all time.
+        recent: The channel, with sums over recent time.
+        good_time: Returns the time to compare; by default the uptime.
     """
     lifetime = whole.lifetime - recent.lifetime
     if not recent.lifetime or not lifetime:
@@ -132,10 +135,10 @@ def trend(
 
 
 def change_count(history: ChannelHistory) -> int:
-    """How often the peer's state changed after the history's start.
+    """Return the number of times the peer's state changed within the history.
 
-    Each outage has two ends. Two of these need no change in it: that of an outage which began
-    before, or with which the channel began, and that of one which lasts.
+    Each outage is two changes, except that an outage at the history's start has no beginning
+    within it, and one that lasts has no end.
     """
     count = 2 * history.outage_count
     if history.outages and not history.thinned_outages:

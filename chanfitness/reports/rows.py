@@ -1,4 +1,4 @@
-"""Row, column, table: the types that tables are made of."""
+"""Data types of tables: row, column and table."""
 
 from __future__ import annotations
 
@@ -22,19 +22,26 @@ from .peers import (
 )
 
 SHORTEST_UNUSABLE = datetime.timedelta(seconds=1)
-"""Shorter spans are not shown: each reconnect has some milliseconds before it is active."""
+"""Shorter spans are not shown: after each reconnect a channel is inactive for milliseconds."""
 
 
 class Row(NamedTuple):
-    """All that a line of a table can tell; None: it is not about that, or it is not known.
+    """The data of one line of a table; None where it does not apply or is unknown.
 
-    ``counted_outages``: how many the channel's peer had. ``last_seen``: when the peer was
-    seen online last, which may be the moment of the snapshot. ``offline_for``: for how long the
-    channel's peer has been offline; None: it is online. ``is_of_window``: whether the sums of
-    ``channel`` are to be those of a window's ``history``. ``channels``: the peer's,
-    the first to open first. ``recent`` and ``trend``: see
-    :class:`~chanfitness.reports.peers.PeerFigures`. ``limit``: the share that the channel's is
-    below.
+    Attributes:
+        channel: The channel.
+        peer: The peer, or the channel's peer.
+        history: History of the channel, or of the peer's oldest channel.
+        outage: The outage.
+        counted_outages: Number of outages of the channel's peer.
+        last_seen: When the peer was last seen online, at most the snapshot's date.
+        offline_for: For how long the channel's peer has been offline; None if it is online.
+        is_of_window: Whether sums should cover a window.
+        blind: The blind span.
+        channels: The peer's channels, oldest first.
+        recent: See :class:`~chanfitness.reports.peers.PeerFigures`.
+        trend: See :func:`~chanfitness.reports.peers.trend`.
+        limit: The limit that the channel's share is below.
     """
 
     channel: ChannelInfo | ClosedChannel | ChannelHistory | None = None
@@ -53,12 +60,12 @@ class Row(NamedTuple):
 
     @property
     def outages(self) -> int | None:
-        """How many outages there were; None if that is not known."""
+        """The number of outages; None if it is unknown."""
         return self.counted_outages if self.history is None else self.history.outage_count
 
     @property
     def flaps(self) -> int | None:
-        """How often the peer's state changed: in a window, or in all as lnd counts it."""
+        """The number of changes of the peer's state in the window; without one, as lnd counts."""
         if self.is_of_window:
             return None if self.history is None else change_count(self.history)
         assert self.peer is not None
@@ -66,7 +73,7 @@ class Row(NamedTuple):
 
     @property
     def alias(self) -> str | None:
-        """The alias of the peer, as of now or when the channel closed."""
+        """The peer's present alias, or its alias when the channel closed."""
         if self.peer is not None:
             return self.peer.alias
         if isinstance(self.outage, PeerOutage):
@@ -75,7 +82,7 @@ class Row(NamedTuple):
 
     @property
     def state(self) -> str:
-        """That of the peer, and of the channel if that is what the peer is online for."""
+        """The peer's state, or "inactive" if the peer is online but the channel is inactive."""
         assert self.peer is not None
         is_inactive = isinstance(self.channel, ChannelInfo) and self.channel.active is False
         return "inactive" if self.peer.online and is_inactive else state_text(self.peer.online)
@@ -87,12 +94,12 @@ class Row(NamedTuple):
 
     @property
     def is_partial(self) -> bool:
-        """Whether the figures are not of just the time that was asked for."""
+        """Whether the figures do not cover exactly the requested time."""
         return self.is_of_window if self.history is None else not self.history.complete
 
     @property
     def is_cut(self) -> bool:
-        """Whether the outage began before what was asked for."""
+        """Whether the outage began before the requested time."""
         if isinstance(self.outage, PeerOutage):
             return self.outage.cut
         history = self.history
@@ -104,24 +111,29 @@ class Row(NamedTuple):
 
     @property
     def is_cut_at_the_end(self) -> bool:
-        """Whether the outage lasted when what was asked for ended."""
+        """Whether the outage lasted beyond the requested time."""
         return isinstance(self.outage, PeerOutage) and self.outage.cut_end
 
 
 class Column(NamedTuple):
     """One figure of each row.
 
-    ``name``: in JSON and CSV; a period's ends in ``_seconds``. ``get``: its value;
-    None: not known. ``head``: in text; a column without one is for programs alone.
-    ``text``: how a person reads a value that is known; None: as its type is read
-    (see :mod:`chanfitness.reports.formats`). ``frame``: what a person reads around a value
-    that is known, as a format. ``cut``: cuts a name where a terminal is narrow; None: it is
-    not cut. ``colour``: that of the row's value on a terminal (see
-    :mod:`chanfitness.terminal.colours`). ``unknown``: what a person reads if there is no value.
+    Attributes:
+        name: Name in JSON and CSV; periods end in ``_seconds``.
+        get: Returns the value, or None if it is unknown. Called only with rows that have the
+            column's subject.
+        head: Heading in text; columns without one are for programs only.
+        text: Formats a known value for a person; None: by its type (see
+            :mod:`chanfitness.reports.formats`).
+        frame: Returns the format string around a known value in text.
+        cut: Cuts a name for a narrow terminal; None: it is never cut.
+        colour: Returns the colour of the value on a terminal (see
+            :mod:`chanfitness.terminal.colours`).
+        unknown: Text for an unknown value.
     """
 
     name: str
-    get: Callable[[Any], object]  # a column is only asked of rows that have its subject
+    get: Callable[[Any], object]
     head: str = ""
     text: Callable[[Any], str] | None = None
     frame: Callable[[Any], str] = lambda row: "{}"
@@ -130,19 +142,23 @@ class Column(NamedTuple):
     unknown: str = "-"
 
     def whole(self) -> Column:
-        """The same name, not cut."""
+        """Return the same column with values that are never cut."""
         return self._replace(text=None, cut=None)
 
 
 class Table(NamedTuple):
-    """A kind of rows and their columns.
+    """A kind of table.
 
-    ``kind``: what JSON calls the rows. ``noun``: what a person calls one. ``rows``:
-    those of a snapshot. ``shown``: the columns of text, in its order; empty: those that have a
-    head. The first ``names`` of them name what a row is about. ``notes``: what a person has
-    to know of the figures of a snapshot besides. ``windows``: over which snapshots are wanted
-    beside the one that was asked for; rows and notes are made of them all. ``is_dated``: whether
-    a person reads dates as such, not as the time since.
+    Attributes:
+        kind: Key of the rows in JSON.
+        noun: Name of one row in text.
+        columns: Columns of JSON and CSV.
+        rows: Returns the rows of a snapshot and of those over ``windows``.
+        names: Number of columns, at the beginning of those in text, that name the row's subject.
+        notes: Returns the footnotes of the same snapshots.
+        shown: Columns of text; empty: the ``columns`` that have a head.
+        windows: Windows of the further snapshots needed, besides the requested one.
+        is_dated: Whether text has dates, instead of ages.
     """
 
     kind: str
@@ -157,10 +173,10 @@ class Table(NamedTuple):
 
     @property
     def text_columns(self) -> Sequence[Column]:
-        """The columns that a person gets."""
+        """The columns of text."""
         return self.shown or [column for column in self.columns if column.head]
 
 
 def state_text(online: bool) -> str:
-    """The state of a peer, in a word."""
+    """Return the state of a peer as a word."""
     return "online" if online else "offline"

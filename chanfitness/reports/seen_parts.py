@@ -1,4 +1,4 @@
-"""Seen parts of spans of time: outages and lives, without the blind spans in them."""
+"""Interval arithmetic: outages and lifetimes without the blind spans in them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ..core.blind_spans import ALL, BlindSpan
 _ZERO = datetime.timedelta(0)
 
 Part = tuple[datetime.datetime, datetime.datetime | None, datetime.timedelta]
-"""From when to when (None: it lasts), and how much of that was seen."""
+"""A span of time: its start, its end (None: it lasts), and how much of it was seen."""
 
 
 def concerning(blind: Iterable[BlindSpan], transport: str | None) -> list[BlindSpan]:
-    """The blind spans of all, and of peers that are reached by ``transport``."""
+    """Return the blind spans of all peers and of those reached by ``transport``."""
     return [span for span in blind if span.of in (ALL, transport)]
 
 
 def seen_parts(
     spans: Iterable[Part], blind: Sequence[BlindSpan], now: datetime.datetime
 ) -> list[Part]:
-    """The spans of time, each without the blind spans in it.
+    """Return the spans without the blind spans in them.
 
-    Not every peer of a transport was blind while that was lost. So of each span those blind
-    spans are left out, all or only those of all, which make up what was not seen of it; if
-    neither do, it stays as it is.
+    While a transport was lost, not every peer of it was blind. From each span, therefore, either
+    all blind spans or only those of all peers are cut out, whichever leaves its seen time. If
+    neither does, the span is left whole.
     """
     if not blind:
         return list(spans)
@@ -42,12 +42,12 @@ def seen_parts(
 
 
 def sum_seen(parts: Iterable[Part]) -> datetime.timedelta:
-    """How much was seen of parts, together."""
+    """Return the total seen time of parts."""
     return sum((seen for _, _, seen in parts), _ZERO)
 
 
 def without(span: Part, blind: Sequence[BlindSpan], now: datetime.datetime) -> Iterator[Part]:
-    """The parts of a span between blind spans; only the last of them may have no end."""
+    """Yield the parts of a span between blind spans; only the last part may have no end."""
     begin, end, _ = span
     for each in blind:
         over = each.end or now
@@ -61,7 +61,7 @@ def without(span: Part, blind: Sequence[BlindSpan], now: datetime.datetime) -> I
 
 
 def merged(parts: Iterable[Part], now: datetime.datetime) -> list[Part]:
-    """The time that any of some parts covers, as parts that neither overlap nor touch."""
+    """Return the union of parts, as parts that neither overlap nor touch."""
     found: list[tuple[datetime.datetime, datetime.datetime]] = []
     for begin, end in sorted((begin, end or now) for begin, end, _ in parts):
         if found and begin <= found[-1][1]:

@@ -1,28 +1,28 @@
-"""Tables of figures: their columns, their rows, and the order of both.
+"""Table definitions: the columns and rows of each table, in order.
 
-Each table (of ``show``, of ``replay``, the live one), in each format, is made of these
-columns. Their heads in text:
+All tables (of ``show``, of ``replay``, the live one), in all formats, share these columns. Their
+heads in text:
 
-- ALIAS: the name that the peer gives itself; any text, and nobody's alone.
+- ALIAS: the name that the peer gives itself; any text, and not unique.
 - SHORT ID: the channel's short channel id.
-- LIFETIME: for how long the channel was seen, blind time left out.
-- UPTIME: for how much of its lifetime the channel's peer was online.
-- ONLINE: the uptime's share of the lifetime, in percent.
-- USABLE: the share in which the channel could be used, too; "-" if that is not known.
-- STATE: whether the peer is online now; of a channel, "inactive" if the peer is online and
-  the channel cannot be used, as when its close has begun. The live table says for how long the
-  peer has been offline, and marks private channels.
-- FLAPS: how often the peer's state changed. Of a window, how often it did within it; else of
-  all time, old changes counting less, as in lnd.
-- 1D, 7D, 30D: the peer's share online of that time before the snapshot.
-- TREND: its share online of the last seven days less that of the time before, in percentage
-  points.
+- LIFETIME: how long the channel was seen, without blind time.
+- UPTIME: how much of the lifetime the channel's peer was online.
+- ONLINE: uptime as a share of the lifetime, in percent.
+- USABLE: usable time as a share of the lifetime, in percent; "-" if it is unknown.
+- STATE: whether the peer is online now; "inactive" if the peer is online but the channel cannot
+  be used, for example because it is closing. The live table adds for how long the peer has been
+  offline, and marks private channels.
+- FLAPS: the number of changes of the peer's state within the window; without a window, of all
+  time, with older changes weighing less, as in lnd.
+- 1D, 7D, 30D: the peer's share online in that time before the snapshot.
+- TREND: the peer's share online in the last seven days minus its share in the time before, in
+  percentage points.
 - TRANSPORT: how this node reaches the peer.
-- NOTE: "unseen" of a channel that was found missing, and no event told that it closed.
+- NOTE: "unseen" if the channel was found missing without a close event.
 
-Programs get all of them; a person gets the names first, with keys cut, and the columns
-that have a head. A column for a new figure is one :class:`Column`, in each list in which it
-is to be. A peer's shares are those of :mod:`chanfitness.reports.peers`.
+JSON and CSV have all columns; text has the names first, with keys cut, and the columns with a
+head. To add a figure, define a :class:`Column` and add it to the lists of its tables. Peers'
+figures follow :mod:`chanfitness.reports.peers`.
 """
 
 from __future__ import annotations
@@ -46,11 +46,9 @@ from .peers import (
 )
 from .rows import Column, Row, Table
 
-# The rows of each table, in its order.
-
 
 def _channels(overview: Overview) -> list[Row]:
-    """The worst first: by the share online, those that never lived last."""
+    """Return the channels, the lowest share online first, those without a lifetime last."""
     peers = {info.peer: info for info in overview.peers}
     unknown = (None,) * len(overview.channels)
     rows = [
@@ -75,7 +73,7 @@ def _channels(overview: Overview) -> list[Row]:
 
 
 def _is_later(history: ChannelHistory | None, overview: Overview) -> bool:
-    """Whether a channel opened after the time that is asked for."""
+    """Whether a channel opened after the requested time."""
     until = overview.until
     return history is not None and history.complete and until is not None and history.start >= until
 
@@ -97,7 +95,7 @@ def _badness(row: Row) -> tuple[object, ...]:
 
 
 def _outages(overview: Overview) -> list[Row]:
-    """The newest first; those that last to the end of what is asked for are the newest."""
+    """Return the outages, newest first; those that last come before all others."""
 
     def age(outage: PeerOutage) -> tuple[bool, datetime.datetime]:
         return outage.end in (None, overview.until), outage.start
@@ -106,7 +104,7 @@ def _outages(overview: Overview) -> list[Row]:
 
 
 def _peers(overview: Overview, *further: Overview) -> list[Row]:
-    """The offline ones first, and the worst of each; those without a channel last."""
+    """Return the peers: offline before online, worst first, those without a channel last."""
     figures = peer_figures(overview, further)
     points = [info.channel_point for info in overview.channels]
     outages = dict(zip(points, overview.outages or (), strict=False))
@@ -140,12 +138,12 @@ def _peer_badness(row: Row) -> tuple[object, ...]:
 
 
 def _closed(overview: Overview) -> list[Row]:
-    """In order of closing."""
+    """Return the closed channels in order of closing."""
     return [Row(channel) for channel in overview.closed]
 
 
 def _blind_spans(overview: Overview) -> list[Row]:
-    """In order of time."""
+    """Return the blind spans in order of time."""
     return [Row(blind=span) for span in overview.blind_spans]
 
 
@@ -158,7 +156,7 @@ TOTALS = Table(
     unknown_usable,
     [*columns.ALL_NAMES, *columns.SUMS, columns.USABLE],
 )
-"""Of a recording."""
+"""Channels of a recording."""
 CHANNELS = TOTALS._replace(
     columns=[
         *columns.NAMES,
@@ -194,7 +192,7 @@ RUNNING = TOTALS._replace(
         columns.COMPLETE,
     ],
 )
-"""Of a running store, over all time: with the state of each channel's peer, and since when."""
+"""Channels of a running store, over all time, with the state of each channel's peer."""
 LIVE = TOTALS._replace(
     shown=[
         *columns.ALL_NAMES,
@@ -209,7 +207,7 @@ LIVE = TOTALS._replace(
 LIVE_SHORT = LIVE._replace(
     shown=[columns.SHORT_STATE if c is columns.LIVE_STATE else c for c in LIVE.shown]
 )
-"""The same with states in fewer cells: ``off 3h``, and ``p`` of a private channel."""
+"""``LIVE`` with shorter states: ``off 3h``, and ``p`` for a private channel."""
 OUTAGES = Table(
     "outages",
     "outage",

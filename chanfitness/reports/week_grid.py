@@ -1,4 +1,4 @@
-"""A week as a grid of text: a line a weekday, a character an hour of it. Pure."""
+"""Text grid of a week: a line per weekday, a character per hour. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .one_peer import Look, as_of_text, title
 _WORST = 3
 _RULER = "0     6     12    18"
 _MARGIN = " " * 5
-_UNKNOWN = "Outages before that time are not kept one by one, and are not in these figures."
-_LEAST = 0.0001  # a smaller share than a hundredth of a percent
+_UNKNOWN = "Earlier outages are not kept one by one, and are not in these figures."
+_LEAST = 0.0001  # a hundredth of a percent, the smallest share shown as a number
 
 
 def week_grid(week: Week, overview: Overview, named: Named, look: Look) -> str:
-    """The screen: the grid, the sums of some hours, and the worst hours in words."""
+    """Return the screen: the grid, sums by time of day and week, and the worst hours."""
     (info,) = overview.peers
     zone = look.zone.short_name(week.end)
     begin, end = (look.zone.minute(each) for each in (week.begin, week.end))
@@ -56,7 +56,7 @@ def _cell(share: Share, glyphs: Glyphs) -> str:
 
 
 def _percentage(share: Share) -> str:
-    """Cut off, so that only what was offline all the time shows 100.00%."""
+    """Format a share, rounded down so that only continuous offline time shows 100.00%."""
     ratio = share.ratio
     if ratio is None:
         return "-"
@@ -88,7 +88,7 @@ def _worst(week: Week) -> Iterator[str]:
 
 
 def _words(hour: Hour) -> str:
-    """``Sat 03:00-04:00: offline 41 %``."""
+    """Return an hour in words: ``Sat 03:00-04:00: offline 41 %``."""
     percent = int(round(100 * (hour.share.ratio or 0), 6))
     name = f"{DAYS[hour.weekday]} {hour.hour:02}:00-{hour.hour + 1:02}:00"
     return f"{name}: offline {percent or 'less than 1'} %"

@@ -77,7 +77,7 @@ def test_every_view_says_if_its_node_was_not_seen(view: str, path: Path, node: F
         node.advance(hours=1)
     as_of, now = format_time(node.clock.now()), node.clock.now() + HOUR
     options = view.split()
-    told = f"{as_of}, 1h 0m ago; its node was not seen then, but until {seen_until}"
+    told = f"{as_of}, 1h 0m ago; its node was last seen at {seen_until}"
     assert heading(path, now, *options) == told
     with freeze_time(now):
         assert answer_of("show", str(path), *options)["sees"] is False
@@ -102,7 +102,7 @@ def test_it_was_seen_in_the_run_before(path: Path, node: FakeNode) -> None:
         node.advance(hours=5)
         with watching(node, path, get_open_channels=lambda: NOT_YET_KNOWN):
             node.advance(hours=1)
-    assert heading(path, node.clock.now()).endswith(f"not seen then, but until {seen_until}")
+    assert heading(path, node.clock.now()).endswith(f"last seen at {seen_until}")
 
 
 def test_ages_count_from_the_present(path: Path, node: FakeNode) -> None:
@@ -181,7 +181,7 @@ def test_a_window_that_begins_in_thinned_time_begins_at_the_next_checkpoint_and_
         "1h 0m*",
         "14*",
     ]
-    assert note == "* not of all that time: what was before is not known (--json says since when)"
+    assert note == "* not all of that time: earlier history is not known (--json has its start)"
 
 
 def test_totals_are_exact_where_outages_are_not_all_known(path: Path, node: FakeNode) -> None:
@@ -213,11 +213,11 @@ def test_outages_that_are_not_listed_are_told(path: Path, node: FakeNode) -> Non
     now = node.clock.now()
     lines = show(path, now, "--outages")
     assert lines[0].startswith("2 outages as of ")
-    assert lines[4:] == ["... and 8 before them, each of which is not kept"]
+    assert lines[4:] == ["... and 8 older ones, not kept one by one"]
     assert show(path, now, "--outages", "--window", "1d")[3:] == []
     assert show(path, now, "--outages", "--window", "7d")[4:] == [
-        "... and 5 before them, each of which is not kept",
-        "... and those from before a history begins, which are not known",
+        "... and 5 older ones, not kept one by one",
+        "... and unknown ones from before a history begins",
     ]
 
 
@@ -236,7 +236,7 @@ def test_figures_of_all_time_are_marked_where_a_window_was_asked_for(
         "95.41%*",
         "95.41%*",
     ]
-    assert note == "* of all time where OUTAGES has no figure: that history was not kept"
+    assert note == "* over all time where OUTAGES has no figure: no history was kept"
     assert shown_row(path)["complete"] is True
     assert not any("*" in each for each in show(path, node.clock.now()))
     heading, unlisted = show(path, node.clock.now(), "--outages")

@@ -126,7 +126,7 @@ def test_in_thinned_time_figures_are_of_known_days_and_say_so(path: Path) -> Non
     assert row["until"] == format_time(begun + 5.5 * DAY)
     assert (row["lifetime_seconds"], row["uptime_seconds"]) == (72 * 3600, 69 * 3600)
     *_, note = printed_by("show", str(path), *options).splitlines()
-    assert note.startswith("* not of just that time: ")
+    assert note.startswith("* not exactly that time: ")
 
 
 # Blind spans.
@@ -193,8 +193,7 @@ def test_a_moment_after_the_last_one_is_none_to_begin_with(
     begin = moment(LENGTH + after)
     assert main(["show", database, "--from", begin]) == 2
     assert capsys.readouterr().err == (
-        f"chanfitness: {database} remembers nothing from {begin} on: its last moment is"
-        f" {moment(LENGTH)}\n"
+        f"chanfitness: {database} remembers nothing from {begin} on: it ends at {moment(LENGTH)}\n"
     )
 
 

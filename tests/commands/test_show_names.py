@@ -182,7 +182,9 @@ def test_what_an_older_version_watched_is_not_called_usable(known: Known) -> Non
     with closing(sqlite3.connect(known.path)) as database:
         as_version_3(database)
         database.commit()
-    note = "- in USABLE: an older version watched, which did not see whether a channel can be used"
+    note = (
+        "- in USABLE: recorded by an older version, which did not track whether channels are usable"
+    )
     for view in ("", "--closed", "--peers"):
         assert {row["usable_ratio"] for row in known.rows(*view.split())} == {None}
         *lines, last = printed_by("show", known.path, *view.split()).splitlines()

@@ -46,7 +46,7 @@ def test_the_screen_is_of_one_peer_in_local_time(path: str) -> None:
     assert "2026-10-25 02:30:00 CEST  2026-10-25 03:00:00 CET  1h 30m" in lines
     bands = [line for line in lines if line.startswith(("▃", "█", "▂", "▁", "▅", "▄"))]
     assert [len(band) for band in bands] == [80]
-    assert "2026-10-25 02:00 to 2026-11-08 01:00 CET, 4h 12m a character" in lines
+    assert "2026-10-25 02:00 to 2026-11-08 01:00 CET, 4h 12m per character" in lines
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
@@ -86,7 +86,7 @@ def test_a_closed_channel_is_shown_by_its_name(tmp_path: Path, capsys: Printed) 
     lines = printed_by("show", str(file), "7x7x7").splitlines()
     assert f"channel   {channel.channel_point}" in lines
     assert "online    100.00%" in lines
-    assert "No channel of it is open. Those that closed:" in printed_by(
+    assert "It has no open channels. Its closed channels:" in printed_by(
         "show", str(file), str(channel.peer)
     )
     assert main(["show", str(file), "7x7x7", "--by", "hour"]) == 2

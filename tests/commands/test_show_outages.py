@@ -182,7 +182,7 @@ def test_outages_that_are_not_listed_count_once_for_a_peer(path: Path) -> None:
             node.advance(hours=1)
             node.peer_online(first.peer)
     *_, note = printed_by("show", str(path), "--outages").splitlines()
-    assert note == "... and 8 before them, each of which is not kept"
+    assert note == "... and 8 older ones, not kept one by one"
     assert len(outage_rows(str(path))) == 2
 
 

@@ -1,4 +1,4 @@
-"""Channels that stand out, of made-up peers of known habits."""
+"""Outlier detection, on databases of made-up peers with known outages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def away(alias: str, *lengths: timedelta, opened: timedelta = 0 * DAY) -> MadeUpPeer:
-    """A peer that was away so long each time, ten days after it came, and five days apart."""
+    """A peer with outages of these lengths, the first after ten days, the others 5 days apart."""
     spans: list[Span] = []
     begin = opened + 10 * DAY
     for length in lengths:
@@ -43,7 +43,7 @@ def away(alias: str, *lengths: timedelta, opened: timedelta = 0 * DAY) -> MadeUp
 
 
 def regular() -> list[MadeUpPeer]:
-    """Five whose shares are 100 %, 98 %, 96 %, 94 % and 92 %."""
+    """Five peers with shares of 100 %, 98 %, 96 %, 94 % and 92 %."""
     return [away(f"{days} days", days * DAY) if days else away("never") for days in range(5)]
 
 
@@ -55,11 +55,11 @@ def text(path: Path) -> list[str]:
     return printed_by("show", str(path), "--advice").splitlines()
 
 
-# Who stands out.
+# Which channels stand out.
 
 
-def test_what_is_below_the_fence_stands_out(path: Path) -> None:
-    """Of 60, 92, 94, 96, 98 and 100 %: quartiles 92.5 and 97.5 %, limit 92.5 - 1.5 * 5 = 85 %."""
+def test_a_share_below_the_fence_stands_out(path: Path) -> None:
+    """60, 92, 94, 96, 98 and 100 %: quartiles 92.5 and 97.5 %, limit 92.5 - 1.5 * 5 = 85 %."""
     make_database(path, [away("bad", 20 * DAY), *regular()], LENGTH)
     (row,) = advised(path)
     assert (row["alias"], row["online"], row["lifetime_seconds"]) == ("bad", True, 50 * 86400)
@@ -67,8 +67,8 @@ def test_what_is_below_the_fence_stands_out(path: Path) -> None:
     assert row["limit_ratio"] == pytest.approx(0.85)
 
 
-def test_the_worst_comes_first_and_what_is_at_the_fence_does_not_stand_out(path: Path) -> None:
-    """Of 40, 60, 90, 90, 92, 94, 96, 98, 100, 100 %: quartiles 90 and 97.5 %, limit 78.75 %."""
+def test_the_worst_comes_first_and_a_share_at_the_fence_does_not_stand_out(path: Path) -> None:
+    """40, 60, 90, 90, 92, 94, 96, 98, 100, 100 %: quartiles 90 and 97.5 %, limit 78.75 %."""
     peers = [away("60", 20 * DAY), away("40", 30 * DAY), *[away("90", 5 * DAY)] * 2, *regular()]
     make_database(path, [*peers, away("never")], LENGTH)
     rows = advised(path)
@@ -76,14 +76,14 @@ def test_the_worst_comes_first_and_what_is_at_the_fence_does_not_stand_out(path:
     assert rows[0]["limit_ratio"] == pytest.approx(0.7875)
 
 
-def test_equals_do_not_stand_out(path: Path) -> None:
+def test_equal_channels_do_not_stand_out(path: Path) -> None:
     make_database(path, [away("same", 2 * DAY)] * 5, LENGTH)
     heading, verdict = text(path)
     assert heading.startswith("0 outlying channels as of ")
     assert verdict == "5 channels were seen for 28 days or more, and none of them stands out."
 
 
-def test_a_channel_that_could_not_be_used_stands_out_though_its_peer_was_online(
+def test_an_unusable_channel_of_an_online_peer_stands_out(
     path: Path,
 ) -> None:
     useless = MadeUpPeer("useless", unusable=[(10 * DAY, 29 * DAY), (48 * DAY, 49 * DAY)])
@@ -96,7 +96,7 @@ def test_a_channel_that_could_not_be_used_stands_out_though_its_peer_was_online(
         assert row[name] is None
 
 
-def test_where_usable_time_is_not_known_the_time_online_is_compared(path: Path) -> None:
+def test_time_online_is_compared_if_usable_time_is_unknown(path: Path) -> None:
     useless = MadeUpPeer("useless", unusable=[(10 * DAY, 30 * DAY)])
     make_database(path, [useless, away("bad", 21 * DAY), *regular()], LENGTH)
     loaded, week = load_windows(str(path), [None, *ADVICE.windows])
@@ -106,10 +106,10 @@ def test_where_usable_time_is_not_known_the_time_online_is_compared(path: Path) 
     assert isinstance(rows, list)
     assert [(row["alias"], row["usable_ratio"]) for row in rows] == [("bad", None)]
     assert [row["recent_ratio"] for row in rows] == [1]
-    assert "- in USABLE: an older version watched" in told.render("text", None)
+    assert "- in USABLE: recorded by an older version" in told.render("text", None)
 
 
-# Who is compared.
+# Which channels are compared.
 
 
 def test_channels_seen_for_less_than_28_days_are_left_out(path: Path) -> None:
@@ -121,7 +121,7 @@ def test_channels_seen_for_less_than_28_days_are_left_out(path: Path) -> None:
     assert text(path)[-1] == "2 channels were seen for less than 28 days and are left out"
 
 
-def test_blind_time_is_not_seen(path: Path) -> None:
+def test_blind_time_does_not_count_as_seen(path: Path) -> None:
     peers = [away("27 days", 10 * DAY, opened=22 * DAY), *regular()]
     make_database(path, peers, LENGTH, blind=[(46 * DAY, 47 * DAY)])
     assert advised(path) == []
@@ -129,7 +129,7 @@ def test_blind_time_is_not_seen(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "were"), [(3, "3 channels were"), (1, "1 channel was")])
-def test_of_too_few_nothing_can_be_told(count: int, were: str, path: Path) -> None:
+def test_too_few_channels_are_not_compared(count: int, were: str, path: Path) -> None:
     peers = [away("bad", 30 * DAY), away("never"), away("never"), away("never")]
     make_database(path, peers[:count], LENGTH)
     assert advised(path) == []
@@ -139,7 +139,7 @@ def test_of_too_few_nothing_can_be_told(count: int, were: str, path: Path) -> No
     assert [row["alias"] for row in advised(path.with_suffix(".2"))] == ["bad"]
 
 
-def test_it_compares_all_channels_or_none(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_advice_takes_no_name_of_a_channel(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["show", str(path), "bad", "--advice"])
     assert "--advice does not go with a NAME: it compares all" in capsys.readouterr().err
@@ -148,8 +148,8 @@ def test_it_compares_all_channels_or_none(path: Path, capsys: pytest.CaptureFixt
 # The evidence.
 
 
-def test_the_evidence_is_how_it_was_and_how_it_is(path: Path) -> None:
-    """Gone since day 48, after 9 outages: of 1 to 9 hours. Nine of ten were 8.2 h at most."""
+def test_a_row_has_past_figures_and_the_present_state(path: Path) -> None:
+    """Ten ended outages, nine of them of 1 to 9 hours; gone since day 48."""
     spans = [(day * DAY, day * DAY + day * HOUR) for day in range(1, 10)]
     bad = MadeUpPeer("bad", offline=[*spans, (20 * DAY, 40 * DAY), (48 * DAY, 60 * DAY)])
     make_database(path, [bad, *regular()], LENGTH)
@@ -159,19 +159,19 @@ def test_the_evidence_is_how_it_was_and_how_it_is(path: Path) -> None:
     assert row["gone_since"] == format_time(START + 48 * DAY)
     assert row["uptime_ratio"] == pytest.approx(1 - offline / LENGTH)
     assert row["mean_outage_seconds"] == pytest.approx(offline.total_seconds() / 11)
-    # Ten that are over, in order; the 90th percentile lies a tenth after the ninth.
+    # The 90th percentile of ten ended outages lies a tenth after the ninth.
     assert row["back_within_seconds"] == pytest.approx((9 + 0.1 * (480 - 9)) * 3600)
     assert row["recent_ratio"] == pytest.approx(5 / 7)
     assert row["trend"] == pytest.approx(5 / 7 - (1 - (offline - 2 * DAY) / (43 * DAY)))
 
 
-def test_one_outage_says_nothing_of_what_is_usual(path: Path) -> None:
+def test_one_outage_is_too_few_for_a_percentile(path: Path) -> None:
     make_database(path, [away("bad", 20 * DAY), *regular()], LENGTH)
     (row,) = advised(path)
     assert (row["mean_outage_seconds"], row["back_within_seconds"]) == (20 * 86400, None)
 
 
-def test_a_history_that_was_not_kept_leaves_the_shares_of_all_time(path: Path) -> None:
+def test_without_a_history_shares_cover_all_time(path: Path) -> None:
     node = FakeNode()
     bad, *_ = (node.open_channel(node.new_peer(online=True)) for _ in range(4))
     with watching(node, path, history=None):
@@ -184,7 +184,7 @@ def test_a_history_that_was_not_kept_leaves_the_shares_of_all_time(path: Path) -
         assert row[name] is None
 
 
-def test_a_person_is_told_that_it_is_no_order_and_that_a_close_would_be_forced(path: Path) -> None:
+def test_notes_say_that_the_user_decides_and_that_a_close_would_be_forced(path: Path) -> None:
     gone = MadeUpPeer("gone", offline=[(30 * DAY, 60 * DAY)])
     make_database(path, [gone, *regular()], LENGTH)
     heading, heads, line, verdict, forced = text(path)
@@ -196,12 +196,12 @@ def test_a_person_is_told_that_it_is_no_order_and_that_a_close_would_be_forced(p
     assert forced == FORCED
 
 
-def test_nothing_is_said_of_a_forced_close_if_all_are_online(path: Path) -> None:
+def test_no_note_on_forced_closes_if_all_are_online(path: Path) -> None:
     make_database(path, [away("bad", 20 * DAY), *regular()], LENGTH)
     assert text(path)[-1].endswith(NOT_AN_ORDER)
 
 
-def test_programs_get_the_same_as_json_and_csv(path: Path) -> None:
+def test_json_and_csv_have_the_same_figures(path: Path) -> None:
     make_database(path, [away("bad", 20 * DAY), *regular()], LENGTH)
     (in_json,) = advised(path)
     (in_csv,) = csv.DictReader(io.StringIO(printed_by("show", str(path), "--advice", "--csv")))
@@ -215,7 +215,7 @@ def test_programs_get_the_same_as_json_and_csv(path: Path) -> None:
     }
 
 
-def test_a_capacity_is_read_by_its_thousands() -> None:
+def test_capacities_have_thousands_separators() -> None:
     (column,) = [each for each in ADVICE.columns if each.name == "capacity"]
     assert column.text is not None
     assert column.text(16_777_215) == "16,777,215 sat"

@@ -1,4 +1,4 @@
-"""Offline time by hour of the week, beside a count of every minute."""
+"""Offline time by hour of the week, compared with a count of every minute."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def to_the_minute(spans: list[Span]) -> list[Span]:
 def every_minute(
     start: datetime, seen: Span, offline: list[Span], blind: list[Span]
 ) -> dict[tuple[int, int], tuple[int, int]]:
-    """The minutes seen and offline of each hour of the week, each looked up by the system."""
+    """The minutes seen and offline in each hour of the week; the system tells each one's hour."""
     sums: Counter[tuple[int, int]] = Counter()
     away: Counter[tuple[int, int]] = Counter()
     for number in range(seen[0] // MINUTE, seen[1] // MINUTE):
@@ -80,7 +80,7 @@ def week(overview: Overview) -> Week:
 @pytest.mark.parametrize("zone", [BERLIN, KATHMANDU, LORD_HOWE, MADE_UP, UTC])
 @pytest.mark.parametrize("start", [AUTUMN, SPRING])
 @pytest.mark.parametrize("window", [None, 9 * DAY + 5 * HOUR])
-def test_each_hour_is_as_a_count_of_every_minute_has_it(
+def test_each_hour_agrees_with_a_count_of_every_minute(
     zone: str, start: datetime, window: timedelta | None, tmp_path: Path
 ) -> None:
     offline = to_the_minute(list(peer_with_habits(7, 60, LENGTH, 2 * HOUR).offline))
@@ -103,7 +103,7 @@ def test_each_hour_is_as_a_count_of_every_minute_has_it(
     assert not found.is_partial
 
 
-def test_an_hour_that_is_there_twice_counts_twice_and_one_that_is_not_is_not_seen(
+def test_a_repeated_hour_counts_twice_and_a_skipped_one_not_at_all(
     tmp_path: Path,
 ) -> None:
     start = datetime(2026, 10, 24, 22, 0, tzinfo=timezone.utc)
@@ -123,7 +123,7 @@ def test_an_hour_that_is_there_twice_counts_twice_and_one_that_is_not_is_not_see
     assert of_spring[6, 1] == of_spring[6, 3] == (60, 0)
 
 
-# Histories of which not all is known.
+# Partial histories.
 
 
 NOW = START + 10 * DAY  # a Sunday
@@ -141,14 +141,14 @@ def week_in_utc(of: ChannelHistory, peer: PeerInfo, *blind: BlindSpan) -> Week:
     return week_of(of, peer, blind, Zone(timezone.utc))
 
 
-def test_a_peer_was_seen_while_it_was_offline_though_its_transport_was_lost() -> None:
+def test_an_outage_seen_while_its_transport_was_lost_counts_as_seen() -> None:
     outage = Outage(START, START + 4 * HOUR, 4 * HOUR)
     lost = BlindSpan(START + HOUR, START + 2 * HOUR, HOUR, "tor", "transport outage", 3)
     found = week_in_utc(history(10 * DAY, 10 * DAY - 4 * HOUR, outage), info(), lost)
     assert found.share() == Share(10 * DAY, 4 * HOUR)
 
 
-def test_blind_time_that_is_not_explained_is_spread_over_the_outage() -> None:
+def test_unexplained_blind_time_is_spread_over_the_outage() -> None:
     outage = Outage(START, START + 4 * HOUR, 3 * HOUR)
     found = week_in_utc(history(10 * DAY - HOUR, 10 * DAY - 4 * HOUR, outage), info())
     thursday = [hour.share.offline for hour in found.hours if hour.weekday == 3]
@@ -156,15 +156,15 @@ def test_blind_time_that_is_not_explained_is_spread_over_the_outage() -> None:
     assert found.share().offline == 3 * HOUR
 
 
-def test_time_before_the_outages_that_are_kept_is_left_out() -> None:
-    """A day offline in all: three hours are listed, of the others is not known when."""
+def test_time_before_the_first_kept_outage_is_left_out() -> None:
+    """Of a day offline, three hours are listed; when the others were is unknown."""
     outage = Outage(START + 8 * DAY, START + 8 * DAY + 3 * HOUR, 3 * HOUR)
     found = week_in_utc(history(10 * DAY, 9 * DAY, outage), info())
     assert (found.begin, found.is_partial) == (START + 8 * DAY, True)
     assert found.share() == Share(2 * DAY, 3 * HOUR)
 
 
-def test_if_none_is_kept_it_was_online_since_it_came() -> None:
+def test_without_kept_outages_the_week_begins_at_the_last_return() -> None:
     found = week_in_utc(history(10 * DAY, 9 * DAY), info(since=START + 7 * DAY))
     assert found.share() == Share(3 * DAY, ZERO)
     assert week_in_utc(history(10 * DAY, 9 * DAY), info(since=START - DAY)).begin == START
@@ -175,7 +175,7 @@ def test_a_history_that_begins_late_is_partial() -> None:
     assert (found.begin, found.is_partial) == (START, True)
 
 
-def test_the_worst_hours_are_those_of_the_largest_share() -> None:
+def test_the_worst_hours_have_the_largest_shares_offline() -> None:
     shares = {(5, 3): (10, 4), (5, 4): (100, 30), (0, 0): (1, 0), (1, 1): (5, 5), (2, 2): (9, 2)}
     hours = [
         Hour(*hour, Share(seen * HOUR, offline * HOUR)) for hour, (seen, offline) in shares.items()

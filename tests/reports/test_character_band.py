@@ -1,4 +1,4 @@
-"""Bands of characters, each cell a span of time, and the axis under them."""
+"""Bands of characters, their legend and their axis."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def band(hours: float, **shown: Sequence[Part]) -> Band:
 
 
 def drawn(of: Band, cells: int = 10) -> tuple[str, str]:
-    """In blocks, and in ASCII."""
+    """The band in blocks and in ASCII."""
     return band_text(of, cells, BLOCKS), band_text(of, cells, PLAIN)
 
 
-# Cells, of an hour each.
+# Cells of an hour.
 
 
-def test_a_peer_that_was_always_online_is_a_thin_line() -> None:
+def test_a_peer_always_online_is_a_thin_line() -> None:
     assert drawn(band(10)) == ("\u00b7" * 10, "." * 10)
 
 
-def test_offline_time_is_as_high_as_its_share_of_a_cell() -> None:
+def test_the_height_is_the_share_of_the_cell_offline() -> None:
     offline = [part(number, number + number / 8) for number in range(1, 9)]
     assert drawn(band(10, offline=offline)) == (
         "\u00b7▁▂▃▄▅▆▇█\u00b7",
@@ -56,28 +56,28 @@ def test_offline_time_is_as_high_as_its_share_of_a_cell() -> None:
 
 
 @pytest.mark.parametrize("edge", [3, 3.999999])
-def test_the_shortest_offline_time_shows(edge: float) -> None:
+def test_the_shortest_offline_time_is_visible(edge: float) -> None:
     begin = START + edge * HOUR
     shown = band(10, offline=[(begin, begin + MICROSECOND, MICROSECOND)])
     assert drawn(shown) == ("\u00b7\u00b7\u00b7▁" + "\u00b7" * 6, "...1......")
 
 
-def test_only_a_cell_that_was_offline_from_end_to_end_is_full() -> None:
+def test_only_a_cell_offline_throughout_is_full() -> None:
     nearly = (START + 4 * HOUR + MICROSECOND, START + 6 * HOUR, 2 * HOUR - MICROSECOND)
     assert drawn(band(10, offline=[nearly]))[0][4:7] == "▇█\u00b7"
     in_parts = [part(4, 4.3), part(4.3, 5)]
     assert drawn(band(10, offline=in_parts))[0][4:6] == "█\u00b7"
 
 
-def test_an_outage_that_lasts_goes_to_the_end() -> None:
+def test_an_outage_that_lasts_reaches_the_end() -> None:
     assert drawn(band(10, offline=[(START + 8 * HOUR, None, 2 * HOUR)]))[1] == "........##"
 
 
-def test_what_was_seen_of_a_part_counts_everywhere_by_the_same_share() -> None:
+def test_the_seen_time_of_a_part_is_spread_evenly() -> None:
     assert drawn(band(10, offline=[part(2, 6, 2)]))[0] == "\u00b7\u00b7▄▄▄▄\u00b7\u00b7\u00b7\u00b7"
 
 
-def test_offline_goes_before_unusable_and_that_before_blind() -> None:
+def test_offline_overrides_unusable_which_overrides_blind() -> None:
     shown = band(
         10,
         offline=[part(1, 1.1)],
@@ -91,12 +91,12 @@ def test_blind_time_may_begin_before_the_band() -> None:
     assert drawn(band(10, blind=[part(-5, 2)]))[1] == "??........"
 
 
-def test_time_before_it_was_known_is_blank() -> None:
+def test_time_before_the_first_known_instant_is_blank() -> None:
     shown = band(10)._replace(known=START + 2.5 * HOUR, blind=[part(2.5, 2.8)])
     assert drawn(shown)[1] == "  ?......."
 
 
-def test_cells_are_of_equal_length_and_together_the_band() -> None:
+def test_cells_divide_the_band_equally() -> None:
     edges = band(10).edges(7)
     assert (edges[0], edges[-1], len(edges)) == (START, START + 10 * HOUR, 8)
     lengths = {end - begin for begin, end in pairwise(edges)}
@@ -106,7 +106,7 @@ def test_cells_are_of_equal_length_and_together_the_band() -> None:
 # The legend.
 
 
-def test_the_legend_is_a_line_that_fits() -> None:
+def test_the_legend_fits_on_a_line() -> None:
     for glyphs in (BLOCKS, PLAIN):
         lines = [legend(cells, glyphs) for cells in (40, 80, 200)]
         assert [len(line) <= cells for line, cells in zip(lines, (40, 80, 200), strict=True)]
@@ -124,7 +124,7 @@ def axis(length: timedelta, cells: int, zone: str = UTC, begin: datetime = START
         return axis_text(Band(begin, begin + length, begin), cells)
 
 
-def test_dates_stand_where_local_days_begin() -> None:
+def test_dates_are_where_local_days_begin() -> None:
     line = axis(10 * DAY, 80)
     assert (
         line == "|2 Mar          |4 Mar          |6 Mar          |8 Mar          |10 Mar      UTC"
@@ -160,13 +160,13 @@ def test_an_axis_has_as_many_dates_as_fit(length: timedelta, labels: list[str]) 
 
 
 @pytest.mark.parametrize("cells", [12, 40, 41, 79, 200])
-def test_an_axis_fits_as_many_cells_as_there_are(cells: int) -> None:
+def test_an_axis_is_never_longer_than_its_cells(cells: int) -> None:
     for days in (1, 3, 30, 400):
         for zone in (UTC, BERLIN, KATHMANDU):
             assert len(axis(days * DAY, cells, zone)) == cells
 
 
-def test_days_of_23_and_25_hours_are_as_long_as_they_are() -> None:
+def test_days_of_23_and_25_hours_have_their_true_length() -> None:
     begin = datetime(2026, 10, 24, 10, tzinfo=timezone.utc)
     line = axis(48 * HOUR, 48, BERLIN, begin)
     assert (line.index("|25 Oct"), line.index("|26 Oct")) == (12, 37)
@@ -176,7 +176,7 @@ def test_days_of_23_and_25_hours_are_as_long_as_they_are() -> None:
     assert (line.index("|29 Mar"), line.index("|30 Mar")) == (13, 36)
 
 
-def test_an_hour_that_is_there_twice_has_one_tick() -> None:
+def test_a_repeated_hour_has_one_tick() -> None:
     begin = datetime(2026, 10, 24, 22, 30, tzinfo=timezone.utc)
     line = axis(5 * HOUR, 60, BERLIN, begin)
     places = [line.index(f"|{hour}") for hour in ("01:00", "02:00", "03:00")]
@@ -184,7 +184,7 @@ def test_an_hour_that_is_there_twice_has_one_tick() -> None:
     assert line.count("|") == 3
 
 
-def test_where_dates_end_there_is_an_axis_all_the_same() -> None:
+def test_the_axis_works_at_the_last_dates() -> None:
     for begin, end in ((FIRST_DATE, FIRST_DATE + DAY), (LAST_DATE - DAY, LAST_DATE)):
         for zone in (BERLIN, KATHMANDU):
             with machine_in(zone):

@@ -1,4 +1,4 @@
-"""Events as lines of a recording, for a reader that stalls."""
+"""Event lines, as text and as a recording for a reader that stalls."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ SNAPSHOT = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
 
 
 class Stalling:
-    """Lines of a recording for a reader that reads when a test says so."""
+    """Lines of a recording for a reader that reads only on request."""
 
     def __init__(self) -> None:
         self.output, self.errors = Pipe(), Pipe()
         self.stream = NonblockingOutput(self.output.writer)
         self.lines = Lines(self.stream, NonblockingOutput(self.errors.writer), json=True)
         self.now = START
-        self._reading = Call(self.output.read_all)  # of what the stream was told to write
+        self._reading = Call(self.output.read_all)
 
     def happen(self, *events: object) -> None:
-        """Each event a second after the one before."""
+        """Put events, a second apart."""
         for event in events:
             self.now += SECOND
             self.lines.event(event, self.now)
 
     def stall(self) -> None:
-        """So much happens that the next lines are left out, which is nothing for the figures."""
+        """Fill the output with flaps of strangers, so that further lines are dropped."""
         number = 0
         while not self.stream.full:
             self.happen(*flap(1000 + number % 9))
             number += 1
 
     def read(self) -> None:
-        """Read all that there is."""
+        """Read all pending output."""
         while self.stream.pending:
             _, ready, _ = select.select([], [self.stream], [], WAIT)
             assert ready
@@ -74,7 +74,7 @@ class Stalling:
         assert not self.stream.full
 
     def end(self) -> tuple[list[bytes], str]:
-        """All that was written: the lines, and as errors."""
+        """Return all lines written, and all errors."""
         for output in self.lines.outputs:
             output.finish(WAIT)
         return self._reading.result().encode().splitlines(keepends=True), self.errors.read_all()
@@ -110,7 +110,7 @@ def stalling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stalling]:
         ),
     ],
 )
-def test_what_a_line_of_text_says(event: object, parts: list[str]) -> None:
+def test_each_event_has_its_text(event: object, parts: list[str]) -> None:
     assert parts_of(event) == parts
 
 
@@ -118,7 +118,7 @@ def events_of(lines: list[bytes]) -> list[object]:
     return [line.event for line in read(lines, "stdout")]
 
 
-def test_what_was_left_out_is_blind_time_in_a_recording(stalling: Stalling) -> None:
+def test_dropped_lines_are_blind_time_in_a_recording(stalling: Stalling) -> None:
     stalling.happen(SNAPSHOT)
     stalling.stall()
     seen = stalling.now - START - SECOND
@@ -141,12 +141,12 @@ def test_what_was_left_out_is_blind_time_in_a_recording(stalling: Stalling) -> N
         seen + SECOND,
     )
     assert errors == (
-        "chanfitness: 2 lines left out of the output, whose reader did not keep up:"
-        " blind time in it\n"
+        "chanfitness: 2 lines left out of the output, because its reader did not keep up:"
+        " the recording has blind time there\n"
     )
 
 
-def test_a_stop_that_was_left_out_is_told_and_nothing_is_made_up(stalling: Stalling) -> None:
+def test_a_dropped_pause_is_written_later_without_a_resume(stalling: Stalling) -> None:
     stalling.happen(SNAPSHOT)
     stalling.stall()
     stalling.happen(MonitoringPausedEvent())
@@ -156,12 +156,12 @@ def test_a_stop_that_was_left_out_is_told_and_nothing_is_made_up(stalling: Stall
     assert events_of(lines)[-2:] == [MonitoringPausedEvent(), SNAPSHOT]
 
 
-def test_a_start_that_was_left_out_is_made_up_for(stalling: Stalling) -> None:
+def test_a_dropped_snapshot_is_written_later(stalling: Stalling) -> None:
     stalling.happen(SNAPSHOT)
     stalling.stall()
     stalling.read()
     stalling.happen(MonitoringPausedEvent())
-    while not stalling.stream.full:  # what comes while nothing is seen has a line if it moved
+    while not stalling.stream.full:  # while paused, only moves have lines
         stalling.happen(ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE))
     stalling.happen(MonitoringResumedEvent([OpenChannel(CHANNEL_2, BOB)], [BOB]))
     stalling.read()
@@ -171,7 +171,7 @@ def test_a_start_that_was_left_out_is_made_up_for(stalling: Stalling) -> None:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_whatever_happens_the_lines_are_a_recording_that_ends_as_it_is(
+def test_random_events_give_a_valid_recording_with_the_final_state(
     seed: int, stalling: Stalling
 ) -> None:
     draw = random.Random(seed)
@@ -191,7 +191,7 @@ def test_whatever_happens_the_lines_are_a_recording_that_ends_as_it_is(
 
 
 class Node:
-    """A node to which anything happens."""
+    """A node with random events."""
 
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
@@ -261,7 +261,7 @@ class Node:
         return point, peer
 
 
-def test_what_a_store_found_out_is_shown_as_text_and_in_no_recording() -> None:
+def test_transport_events_are_shown_as_text_and_never_recorded() -> None:
     found = [TransportLostEvent("tor", 3, START), TransportBackEvent("tor", START + HOUR)]
     for json in (False, True):
         output, errors = Pipe(), Pipe()

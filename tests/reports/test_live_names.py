@@ -1,4 +1,4 @@
-"""Names in the live table: which there are, and that they do no harm."""
+"""Names in the live table: which are shown, and how hostile ones are escaped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["coloured", "looking"]
 
 
 def described(*aliases: str | None, active: bool | None = True) -> Overview:
-    """A channel with a peer for each alias, each of which is online."""
+    """A snapshot with a channel and an online peer for each alias."""
     known = overview(len(aliases))
     return known._replace(
         channels=tuple(
@@ -30,22 +30,20 @@ def described(*aliases: str | None, active: bool | None = True) -> Overview:
     )
 
 
-def test_names_come_first_and_no_key_where_they_tell_all_apart(looking: Looking) -> None:
+def test_names_come_first_and_distinct_aliases_need_no_keys(looking: Looking) -> None:
     picture = looking.picture(described("Alice", "Bob", "a name that is too long"))
     assert " ".join(picture[2].split()).startswith("ALIAS SHORT ID STATE")
     assert [line.split("  ")[0] for line in picture[3:6]] == ["Alice", "Bob", "a name that i..."]
 
 
 @pytest.mark.parametrize("aliases", [["Twin", "Twin"], ["Twin", None], ["Twin", ""]])
-def test_peers_that_an_alias_does_not_tell_apart_have_their_keys(
-    looking: Looking, aliases: list[str | None]
-) -> None:
+def test_ambiguous_aliases_are_shown_with_keys(looking: Looking, aliases: list[str | None]) -> None:
     picture = looking.picture(described(*aliases))
     assert " ".join(picture[2].split()) == "ALIAS SHORT ID CHANNEL POINT PEER"
     assert [picture[line].split()[-1] for line in (4, 6)] == ["02000000...0001", "02000000...0002"]
 
 
-def test_a_channel_that_cannot_be_used_is_inactive_while_its_peer_is_online(
+def test_an_unusable_channel_of_an_online_peer_is_inactive(
     looking: Looking,
 ) -> None:
     inactive = described("online", "Bob", active=False)

@@ -1,4 +1,4 @@
-"""States in the live table: since when a peer is offline, and marks of its channel."""
+"""States in the live table: time offline, and marks of private and inactive channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AGES = [
 def one(
     *, age: timedelta | None = None, active: bool | None = None, private: bool | None = None
 ) -> Overview:
-    """One channel, whose peer went offline so long ago, or is online."""
+    """A snapshot of one channel, whose peer went offline ``age`` ago, or is online."""
     known = overview(1)
     (channel,), (peer,) = known.channels, known.peers
     since = START if age is None else known.as_of - age
@@ -37,7 +37,7 @@ def one(
 
 
 def state(looking: Looking, known: Overview) -> str:
-    """What stands between the names and the lifetime."""
+    """The text between the names and the lifetime."""
     (row,) = (line for line in looking.picture(known) if line.startswith("0000"))
     _, _, state, *_ = re.split("  +", row)
     return state
@@ -49,7 +49,7 @@ def wide() -> Looking:
 
 
 @pytest.mark.parametrize(("age", "whole", "short"), AGES)
-def test_a_peer_that_is_offline_has_been_so_for_so_long(
+def test_an_offline_peer_has_the_time_it_has_been_offline(
     age: timedelta, whole: str, short: str, wide: Looking, looking: Looking
 ) -> None:
     with wide.output, wide.errors:
@@ -68,17 +68,17 @@ def test_a_peer_that_is_offline_has_been_so_for_so_long(
         (one(active=True), "online", "online"),
     ],
 )
-def test_a_private_and_an_inactive_channel_are_marked(
+def test_private_and_inactive_channels_are_marked(
     known: Overview, whole: str, short: str, wide: Looking
 ) -> None:
     with wide.output, wide.errors:
         assert state(wide, known) == whole
-    narrow = Looking(82, 24)  # the least that an inactive private channel needs
+    narrow = Looking(82, 24)  # the least width for an inactive private channel
     with narrow.output, narrow.errors:
         assert state(narrow, known) == short
 
 
-def test_the_summary_counts_private_channels_and_says_what_the_short_mark_means(
+def test_the_summary_counts_private_channels_and_explains_the_mark(
     wide: Looking, looking: Looking
 ) -> None:
     private = one(private=True, age=timedelta(hours=2))
@@ -101,8 +101,8 @@ def test_the_whole_state_is_coloured(wide: Looking) -> None:
     assert colours(text, "private, offline 2h 0m") == {"31"}
 
 
-def test_short_states_are_for_where_they_save_lines(looking: Looking) -> None:
-    """At 40 columns a row is three lines with either."""
+def test_short_states_are_used_only_to_save_lines(looking: Looking) -> None:
+    """At 40 columns a row takes three lines with long or short states."""
     looking.columns = 40
     picture = looking.picture(one(age=timedelta(hours=3)))
     assert picture[5].split()[:3] == ["USABLE", "OUTAGES", "FLAPS"]

@@ -1,4 +1,4 @@
-"""The live table: what is on the terminal."""
+"""The live table, as it appears on the terminal."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ def test_channels_without_a_lifetime_come_last(looking: Looking) -> None:
     assert [line.split()[-3] for line in picture[3:6]] == ["66.66%", "-", "-"]
 
 
-def test_without_history_outages_are_not_known(looking: Looking) -> None:
+def test_without_history_outages_are_unknown(looking: Looking) -> None:
     picture = looking.picture(overview(1)._replace(outages=None))
     assert picture[3].split()[2:] == ["online", "1h", "0m", "100.00%", "100.00%", "-", "0"]
 
 
-def test_no_channel_at_all(looking: Looking) -> None:
+def test_a_table_without_channels(looking: Looking) -> None:
     picture = looking.picture(overview(0))
     assert picture[1] == "0 channels, 0 of them online; blind for 0.0s in all"
     assert picture[3:] == [""] * 21
 
 
-def test_what_a_store_says_can_be_shown(looking: Looking) -> None:
+def test_the_overview_of_a_store_can_be_shown(looking: Looking) -> None:
     with FakeNode(history=timedelta(days=90)) as node:
         channel = node.open_channel(node.new_peer(online=True))
         node.advance(hours=3)
@@ -104,7 +104,7 @@ def test_in_200_columns_names_are_no_longer_than_they_need_to_be(count: int) -> 
     assert picture[4].split()[:2] == ["00000000...0002:2", "02000000...0002"]
 
 
-def test_the_height_decides_how_many_channels_fit(looking: Looking) -> None:
+def test_the_height_limits_the_number_of_channels(looking: Looking) -> None:
     looking.table.event(PeerOnlineEvent(ALICE), START)
     picture = looking.picture(overview(300))
     assert len(picture) == 24
@@ -112,7 +112,7 @@ def test_the_height_decides_how_many_channels_fit(looking: Looking) -> None:
     assert picture[-1].startswith("00:00:00  peer online         0200")
 
 
-def test_as_many_as_just_fit_are_shown(looking: Looking) -> None:
+def test_channels_fill_the_terminal_exactly(looking: Looking) -> None:
     picture = looking.picture(overview(21))
     assert picture[-1].split()[5] == "100.00%"
 
@@ -138,7 +138,7 @@ def test_a_terminal_may_change_its_size(looking: Looking) -> None:
     assert [max(map(len, picture)) for picture in drawn] == [80, 91, 57]
 
 
-def test_the_size_is_that_of_the_terminal() -> None:
+def test_the_size_is_read_from_the_terminal() -> None:
     ours, theirs = os.openpty()
     with Pipe() as errors:
         table = LiveTable(NonblockingOutput(theirs), NonblockingOutput(errors.writer))
@@ -170,7 +170,7 @@ def test_in_40_columns_each_figure_is_whole() -> None:
 # Seeing, and blind time.
 
 
-def test_what_is_seen_is_said(looking: Looking) -> None:
+def test_the_heading_says_that_it_watches(looking: Looking) -> None:
     picture = looking.picture(overview(3, blind=timedelta(minutes=2)))
     assert picture[:2] == [
         "2026-01-01 01:00:00 UTC  watching",
@@ -178,8 +178,8 @@ def test_what_is_seen_is_said(looking: Looking) -> None:
     ]
 
 
-def test_since_when_nothing_is_seen_is_said(looking: Looking) -> None:
-    """Also if that is known only afterwards, as of an outage of one's own."""
+def test_the_heading_says_since_when_it_is_blind(looking: Looking) -> None:
+    """Also if it is known only afterwards, as for an own outage."""
     looking.show(overview(1, blind=timedelta(minutes=2)))
     looking.show(overview(1, blind=timedelta(minutes=3), sees=False))
     looking.show(overview(1, blind=timedelta(minutes=9), sees=False))
@@ -193,19 +193,19 @@ def test_since_when_nothing_is_seen_is_said(looking: Looking) -> None:
     assert colours(text, "online") == {"32", "2;32"}
 
 
-def test_while_nothing_is_seen_nobody_is_counted_as_online(looking: Looking) -> None:
+def test_while_blind_no_channel_counts_as_online(looking: Looking) -> None:
     blind = overview(3, blind=timedelta(minutes=7), sees=False)
     assert looking.picture(blind)[1] == "3 channels; blind for 7m 0s in all"
 
 
-def test_blind_from_the_first_look_on(looking: Looking) -> None:
+def test_blind_from_the_first_picture_on(looking: Looking) -> None:
     looking.show(overview(1, blind=timedelta(days=1), sees=False))
     looking.show(overview(1, blind=timedelta(days=1, seconds=20), sees=False))
     drawn = pictures(looking.end()[0])
     assert [picture[0].partition("(")[2] for picture in drawn] == ["0.0s)", "20s)"]
 
 
-# What happened last.
+# Events and log messages.
 
 
 def test_the_newest_events_are_below(looking: Looking) -> None:
@@ -217,7 +217,7 @@ def test_the_newest_events_are_below(looking: Looking) -> None:
     assert picture[16:] == [""] * 8
 
 
-def test_events_have_the_room_that_channels_leave_and_five_lines_at_least(
+def test_events_fill_the_room_below_the_channels_and_have_at_least_five_lines(
     looking: Looking,
 ) -> None:
     for number in range(60):
@@ -232,7 +232,7 @@ def test_events_have_the_room_that_channels_leave_and_five_lines_at_least(
     assert many == [f"00:00:{second}" for second in range(55, 60)]
 
 
-def test_what_happened_on_another_day_has_its_date(looking: Looking) -> None:
+def test_events_of_another_day_have_their_date(looking: Looking) -> None:
     looking.table.event(PeerOfflineEvent(ALICE), START - timedelta(minutes=10))
     looking.table.message("chanfitness: a log line", START - SECOND)
     looking.table.event(PeerOnlineEvent(ALICE), START)
@@ -261,8 +261,8 @@ def test_each_kind_of_event_fits_a_line(looking: Looking) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_what_can_be_used_is_an_event_and_a_description_is_none(looking: Looking) -> None:
-    """They come for all peers and channels at a start, and are in the table."""
+def test_activity_is_shown_as_an_event_but_descriptions_are_not(looking: Looking) -> None:
+    """Descriptions come for all peers and channels at the start, and are in the table."""
     for event in (
         InactiveChannelEvent(CHANNEL_1),
         PeerDescribedEvent(ALICE, "Alice", "tor"),
@@ -277,7 +277,7 @@ def test_what_can_be_used_is_an_event_and_a_description_is_none(looking: Looking
     ]
 
 
-def test_what_is_logged_is_shown_and_again_when_all_is_over(looking: Looking) -> None:
+def test_log_messages_are_shown_and_printed_again_on_closing(looking: Looking) -> None:
     for number in range(30):
         looking.table.message(f"line {number}", START)
     looking.table.message("x" * 200, START)
@@ -288,7 +288,7 @@ def test_what_is_logged_is_shown_and_again_when_all_is_over(looking: Looking) ->
     assert errors.splitlines() == [*(f"line {number}" for number in range(11, 30)), "x" * 200]
 
 
-def test_nothing_that_is_logged_reaches_the_terminal_raw(looking: Looking) -> None:
+def test_log_messages_are_escaped(looking: Looking) -> None:
     looking.table.message("alias \x1b]0;title\x07 [bold]\u202e \x9b2J\nsecond\r", START)
     looking.show(overview(0))
     text, errors = looking.end()
@@ -300,7 +300,7 @@ def test_nothing_that_is_logged_reaches_the_terminal_raw(looking: Looking) -> No
 # The terminal.
 
 
-def test_the_terminal_is_left_as_it_was(looking: Looking) -> None:
+def test_the_terminal_is_restored(looking: Looking) -> None:
     looking.show(overview(3))
     text, errors = looking.end()
     assert text.startswith("\x1b[?1049h\x1b[H\x1b[?25l")
@@ -308,7 +308,7 @@ def test_the_terminal_is_left_as_it_was(looking: Looking) -> None:
     assert ("\x1b" in plain, errors) == (False, "")
 
 
-def test_the_last_table_stays_with_a_line_that_sums_up(looking: Looking) -> None:
+def test_the_last_table_stays_with_a_summary_line(looking: Looking) -> None:
     looking.table.event(PeerOnlineEvent(ALICE), START)
     looking.table.message("chanfitness: something", START)
     later = overview(2)
@@ -324,7 +324,7 @@ def test_the_last_table_stays_with_a_line_that_sums_up(looking: Looking) -> None
     assert errors == "chanfitness: something\n"
 
 
-def test_what_stays_of_many_channels_is_what_was_to_be_seen(looking: Looking) -> None:
+def test_the_table_that_stays_is_cut_as_it_was_shown(looking: Looking) -> None:
     looking.show(overview(300))
     text, _ = looking.end("not saved: no --db")
     (picture,) = pictures(text)
@@ -335,11 +335,11 @@ def test_what_stays_of_many_channels_is_what_was_to_be_seen(looking: Looking) ->
     assert picture[-1] == "... and 280 more"
 
 
-def test_where_nothing_was_drawn_nothing_is_to_be_left(looking: Looking) -> None:
+def test_nothing_stays_if_nothing_was_drawn(looking: Looking) -> None:
     assert looking.end() == ("", "")
 
 
-def test_a_terminal_that_stalls_is_not_drawn_on_any_more(looking: Looking) -> None:
+def test_a_stalled_terminal_is_not_drawn_on(looking: Looking) -> None:
     for _ in range(100):
         looking.table.show(overview(3))
     assert len(pictures(looking.end()[0])) == 1

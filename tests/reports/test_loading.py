@@ -1,4 +1,4 @@
-"""The one snapshot: of a database, of a running store, of a replay."""
+"""The same snapshot from a database, a running store and a replay; and the table columns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def a_day(node: FakeNode) -> list[OpenChannel]:
-    """Three channels: of a peer that was away, of one that is, of one that never was there."""
+    """Three channels, with a peer that was away, one that is away, and one never seen."""
     channels = [node.open_channel(node.new_peer(online=True)) for _ in range(2)]
     channels.append(node.open_channel(node.new_peer()))
     for online in (False, True):
@@ -51,7 +51,7 @@ def a_day(node: FakeNode) -> list[OpenChannel]:
 
 
 @pytest.mark.parametrize("table", [TOTALS, LIVE])
-def test_a_database_says_what_its_store_said(table: Table, path: Path) -> None:
+def test_a_database_has_the_figures_of_its_store(table: Table, path: Path) -> None:
     node = FakeNode()
     with watching(node, path) as store:
         a_day(node)
@@ -63,14 +63,14 @@ def test_a_database_says_what_its_store_said(table: Table, path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", [TOTALS, LIVE])
-def test_a_database_says_what_the_replay_said_that_filled_it(table: Table, path: Path) -> None:
+def test_a_database_has_the_figures_of_the_replay_that_filled_it(table: Table, path: Path) -> None:
     with (DATA / "lnd-simnet-restarts.jsonl").open("rb") as lines:
         said = replay(lines, "r", storage=SqliteStorage(path), history=90 * DAY)
     loaded = load_database(str(path))
     assert report(table, loaded).as_object() == report(table, said).as_object()
 
 
-def test_so_it_does_of_peers_over_each_window(path: Path) -> None:
+def test_a_database_has_the_figures_of_peers_over_each_window(path: Path) -> None:
     node = FakeNode()
     windows = [12 * HOUR, *PEERS.windows]
     with watching(node, path) as store:
@@ -83,7 +83,7 @@ def test_so_it_does_of_peers_over_each_window(path: Path) -> None:
     assert read.as_object() == told.as_object()
 
 
-def test_a_store_that_saw_nothing_in_the_end_is_shown_so(path: Path) -> None:
+def test_a_store_that_ended_blind_is_shown_as_blind(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         a_day(node)
@@ -93,7 +93,7 @@ def test_a_store_that_saw_nothing_in_the_end_is_shown_so(path: Path) -> None:
     assert (loaded.sees, loaded.blind, loaded.as_of) == (False, 2 * HOUR, node.clock.now())
 
 
-def test_sums_and_histories_are_of_the_window_that_is_asked_for(path: Path) -> None:
+def test_sums_and_histories_cover_the_requested_window(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         a_day(node)
@@ -108,7 +108,7 @@ def test_sums_and_histories_are_of_the_window_that_is_asked_for(path: Path) -> N
     assert lengths == [[4 * HOUR], [8 * HOUR], [12 * HOUR]]
 
 
-def test_where_no_history_was_kept_sums_are_of_all_and_outages_not_known(path: Path) -> None:
+def test_without_history_sums_cover_all_time_and_outages_are_unknown(path: Path) -> None:
     node = FakeNode()
     with watching(node, path, history=None):
         a_day(node)
@@ -122,7 +122,7 @@ def test_where_no_history_was_kept_sums_are_of_all_and_outages_not_known(path: P
     assert (outages, longest, rows_of(OUTAGES, loaded)) == ([None] * 3, [None] * 3, [])
 
 
-def test_only_what_is_asked_for_is_loaded(path: Path) -> None:
+def test_only_requested_parts_are_loaded(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.close_channel(a_day(node)[0])
@@ -147,7 +147,7 @@ def test_a_damaged_closed_channel_is_refused(damage: str, path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.close_channel(a_day(node)[0])
-        node.advance(days=91)  # it does not come back any more
+        node.advance(days=91)  # too late to return under the same outpoint
     with closing(sqlite3.connect(path)) as database:
         database.execute(f"UPDATE closed_channels SET {damage}")
         database.commit()
@@ -164,13 +164,13 @@ def rows_of(table: Table, overview: Overview) -> list[dict[str, object]]:
 # The columns.
 
 
-def test_what_is_one_figure_for_programs_has_one_head_and_the_other_way_round() -> None:
+def test_each_json_name_has_one_head_and_vice_versa() -> None:
     pairs = {(column.name, column.head) for table in ALL_TABLES for column in table.text_columns}
     assert len({name for name, _ in pairs}) == len({head for _, head in pairs}) == len(pairs)
 
 
-def test_columns_stand_in_one_order_in_every_table() -> None:
-    """But those of peers for programs, whose order is that of the questions about a peer."""
+def test_columns_have_the_same_order_in_every_table() -> None:
+    """Except the columns of peers in JSON and CSV, which follow ``PeerInfo``."""
     for orders in (
         [[column.name for column in table.columns] for table in ALL_TABLES if table is not PEERS],
         [[column.name for column in table.text_columns] for table in ALL_TABLES],
@@ -182,7 +182,7 @@ def test_columns_stand_in_one_order_in_every_table() -> None:
             ]
 
 
-def test_a_period_is_named_for_its_unit_and_is_read_in_it(path: Path) -> None:
+def test_names_of_periods_end_in_their_unit(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.close_channel(a_day(node)[0])
@@ -195,7 +195,7 @@ def test_a_period_is_named_for_its_unit_and_is_read_in_it(path: Path) -> None:
             assert (True in is_period) == column.name.endswith("_seconds")
 
 
-def test_several_windows_at_once_are_as_one_by_one(path: Path) -> None:
+def test_several_windows_agree_with_single_ones(path: Path) -> None:
     node = FakeNode()
     with watching(node, path, history_limit=4):
         first, *_ = a_day(node)
@@ -209,7 +209,7 @@ def test_several_windows_at_once_are_as_one_by_one(path: Path) -> None:
     assert load_windows(str(path), windows) == [load_database(str(path), each) for each in windows]
 
 
-def test_an_outage_of_a_transport_is_told_by_whoever_reads_the_database(path: Path) -> None:
+def test_a_transport_outage_is_found_when_the_database_is_read(path: Path) -> None:
     node = FakeNode()
     with watching(node, path, own_outage=HOUR) as store:
         peers = [node.open_channel(node.new_peer(online=True)).peer for _ in range(4)]
@@ -225,6 +225,6 @@ def test_an_outage_of_a_transport_is_told_by_whoever_reads_the_database(path: Pa
         ("tor", "transport outage", HOUR)
     ]
     assert load_database(str(path)).blind_spans == told
-    with watching(node, path) as store:  # which looks for none
+    with watching(node, path) as store:  # without outage detection
         assert store.list_blind(timeout=WAIT)[:1] == told
     assert load_database(str(path)).blind_spans[:1] == told

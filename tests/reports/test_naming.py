@@ -1,4 +1,4 @@
-"""Peers and channels, looked up by all their names."""
+"""Lookup of peers and channels by name."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ KNOWN = Overview(
 
 
 def found(name: str) -> Vertex | str:
-    """The peer or the channel point."""
+    """Return the channel point or the peer that was found."""
     named = find(name, KNOWN)
     return named.peer if named.channel_point is None else named.channel_point
 
@@ -107,12 +107,12 @@ def test_a_peer_is_known_by_its_alias_and_key(name: str, peer: Vertex) -> None:
         ("5x5x5", GONE),
     ],
 )
-def test_a_channel_is_known_by_its_ids_old_and_new(name: str, point: OutPoint | str) -> None:
+def test_a_channel_is_known_by_its_present_and_former_ids(name: str, point: OutPoint | str) -> None:
     assert found(name) == str(point)
 
 
 @pytest.mark.parametrize("name", ["nobody", "5e5", "038", "b0b0", "700001x1", "x" * 1000, "tw n"])
-def test_what_nothing_is_known_as_is_said_so(name: str) -> None:
+def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError) as raised:
         find(name, KNOWN)
     assert str(raised.value) == f"no peer or channel is known as {name[:80]}"
@@ -133,13 +133,15 @@ def test_what_nothing_is_known_as_is_said_so(name: str) -> None:
         ),
     ],
 )
-def test_what_means_several_is_refused_with_all_of_them(name: str, candidates: list[str]) -> None:
+def test_ambiguous_names_are_refused_with_their_candidates(
+    name: str, candidates: list[str]
+) -> None:
     with pytest.raises(AmbiguousNameError) as raised:
         find(name, KNOWN)
     assert str(raised.value) == f"{name} is ambiguous: {', '.join(candidates)}"
 
 
-def test_of_many_candidates_ten_are_named() -> None:
+def test_at_most_ten_candidates_are_listed() -> None:
     many = [Named(ACINQ, f"alias {number}", None, ()) for number in range(15)]
     with pytest.raises(
         AmbiguousNameError,
@@ -148,8 +150,8 @@ def test_of_many_candidates_ten_are_named() -> None:
         only("a", many)
 
 
-def test_a_stranger_cannot_take_a_name_that_is_not_its_own() -> None:
-    """An alias is any text: also another's short id, or the beginning of its key."""
+def test_an_alias_cannot_hide_an_id() -> None:
+    """An alias is any text: even another channel's short id, or a prefix of another peer's key."""
     hostile = Vertex.parse("02" + "ee" * 32)
     for alias, name, meant in (
         ("700000x1x1", "700000x1x1", [str(SPLICED)]),
@@ -162,13 +164,13 @@ def test_a_stranger_cannot_take_a_name_that_is_not_its_own() -> None:
 
 @pytest.mark.parametrize("alias", ["caf\u00e9", "cafe\u0301", "CAF\u00c9"])
 @pytest.mark.parametrize("name", ["caf\u00e9", "cafe\u0301"])
-def test_letters_that_look_the_same_are_the_same(alias: str, name: str) -> None:
+def test_case_and_composition_do_not_matter(alias: str, name: str) -> None:
     known = KNOWN._replace(peers=(*KNOWN.peers, peer(OTHER_TWIN, alias)))
     (named,) = matching(name, named_in(known))
     assert named.peer == OTHER_TWIN
 
 
-def test_candidates_are_harmless() -> None:
+def test_candidates_are_escaped() -> None:
     alias = "\u05d0\u202e\x1b[2J\n" + "x" * 20
     with pytest.raises(AmbiguousNameError) as raised:
         only("\x1b\u05d0", [Named(ACINQ, alias, None, ()), Named(BOB, "", str(PLAIN), (GONE,))])
@@ -187,10 +189,10 @@ def test_other_names_of_a_channel_come_last() -> None:
     assert matching("beef", known) == []
 
 
-# What is left of a snapshot.
+# Restricted snapshots.
 
 
-def test_of_a_peer_all_its_channels_are_left() -> None:
+def test_a_peer_keeps_all_its_channels() -> None:
     left = restricted(KNOWN, find("acinq", KNOWN))
     assert [info.channel_point for info in left.channels] == [SPLICED, PLAIN]
     assert (left.outages, left.histories) == ((1, 2), None)
@@ -198,7 +200,7 @@ def test_of_a_peer_all_its_channels_are_left() -> None:
     assert [(each.channel_point, each.peer) for each in left.closed] == [(GONE, ACINQ)]
 
 
-def test_of_a_channel_only_that_and_its_peer_are_left() -> None:
+def test_a_channel_keeps_only_itself_and_its_peer() -> None:
     histories = (None,) * 4
     known = KNOWN._replace(outages=None, histories=histories)
     left = restricted(known, find("700000x2x0", known))

@@ -1,4 +1,4 @@
-"""All of one peer or channel on a screen, beside what its made-up habits add up to."""
+"""The screen of one peer or channel, compared with the outages that were made up for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def habits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A peer that was away for an hour each night, and for the last day."""
+    """A database with a peer that was away for an hour each night, and for the last day."""
     path = tmp_path_factory.mktemp("one") / "fitness.db"
     return make_database(path, [PEER, MadeUpPeer("other")], LENGTH)
 
@@ -70,21 +70,21 @@ def screen(path: Path, name: str, window: timedelta | None = None, **how: Any) -
 
 
 def facts(lines: list[str]) -> dict[str, str]:
-    """Those above the first empty line."""
+    """The facts above the first empty line."""
     pairs = [line.split("  ", 1) for line in lines[1 : lines.index("")]]
     return {name.strip(): value.strip() for name, value in pairs}
 
 
 def block(lines: list[str], head: str) -> list[list[str]]:
-    """The rows below a line that begins so, in words."""
+    """The rows below the line that begins with ``head``, split into words."""
     (begin,) = [number for number, line in enumerate(lines) if line.strip().startswith(head)]
     return [line.split() for line in lines[begin + 1 : lines.index("", begin)]]
 
 
-# Who it is, and how it stands.
+# Names and state.
 
 
-def test_it_says_who_it_is_and_how_it_stands(habits: Path) -> None:
+def test_the_screen_has_names_and_state(habits: Path) -> None:
     lines = screen(habits, "acinq")
     assert lines[0] == "ACINQ"
     assert facts(lines) == {
@@ -107,15 +107,15 @@ def test_a_peer_without_an_alias_is_called_by_its_key(path: Path) -> None:
     assert facts(lines)["transport"] == "-"
 
 
-def test_a_clock_that_is_behind_makes_no_negative_age(habits: Path) -> None:
+def test_a_clock_behind_the_snapshot_gives_no_negative_age(habits: Path) -> None:
     now = START + LENGTH - HOUR
     assert facts(screen(habits, "acinq", now=now))["as of"] == "2026-02-10 00:00:00 UTC"
 
 
-def test_it_says_if_its_node_was_not_seen(path: Path) -> None:
+def test_the_date_says_if_the_node_was_not_seen(path: Path) -> None:
     half_a_day_is_seen(path)
     told = facts(screen(path, "02000000"))
-    until = "(2h 0m ago); its node was not seen then, but until 2026-01-01 12:00:00 UTC"
+    until = "(2h 0m ago); its node was last seen at 2026-01-01 12:00:00 UTC"
     assert told["as of"].endswith(until)
     assert told["seen for"] == "12h 0m since 2026-01-01 00:00:00 UTC, and blind for 12h 0m"
     (info,) = loaded(path, "02000000")[0]["all"].channels
@@ -130,7 +130,7 @@ def test_it_says_if_its_node_was_not_seen(path: Path) -> None:
 
 
 def away(begin: timedelta) -> tuple[timedelta, list[timedelta]]:
-    """How long it was seen from then on, and each time that it was away."""
+    """The time seen from ``begin`` on, and the length of each outage in it."""
     spans = [(max(gone, begin), min(back, LENGTH)) for gone, back in PEER.offline if back > begin]
     return LENGTH - begin, [back - gone for gone, back in spans]
 
@@ -147,7 +147,7 @@ def test_ranges_stand_side_by_side(habits: Path) -> None:
     assert rows["outages"] == [str(len(out)) for _, out in map(away, begins)]
     assert rows["longest"] == ["1d", "0h"] * 4
     usable = [*ratios[:2], ratios[2] - 12 * HOUR / (30 * DAY)]
-    usable.append(1 - (18 * HOUR + DAY) / (20 * DAY))  # of its other channel, which is younger
+    usable.append(1 - (18 * HOUR + DAY) / (20 * DAY))  # of the younger channel
     assert rows["usable"] == [f"{int(round(each * 10_000, 6)) / 100:.2f}%" for each in usable]
     means = [sum(out, timedelta(0)) / len(out) for _, out in map(away, begins)]
     minutes = [f"{mean // HOUR}h {mean % HOUR // MINUTE}m" for mean in means[1:]]
@@ -208,7 +208,7 @@ def test_a_window_is_the_last_range(window: timedelta, names: list[str], habits:
     assert all(len(line) <= 80 for line in lines)
 
 
-def test_its_figures_are_those_of_the_page(habits: Path) -> None:
+def test_the_figures_agree_with_the_page(habits: Path) -> None:
     page = page_figures(page_overviews(habits))
     names = {"24h": "1d", "7d": "7d", "30d": "30d", "all": "all"}
     found = {each.name: each for each in ranges(loaded(habits, "acinq")[0])}
@@ -224,7 +224,7 @@ def test_its_figures_are_those_of_the_page(habits: Path) -> None:
 # Channels.
 
 
-def test_its_channels_are_listed_one_a_line(habits: Path) -> None:
+def test_channels_are_listed_one_per_line(habits: Path) -> None:
     lines = screen(habits, "acinq")
     rows = block(lines, "SHORT ID")
     assert [row[0] for row in rows] == ["700002x0x1", "700001x0x0"]
@@ -232,16 +232,16 @@ def test_its_channels_are_listed_one_a_line(habits: Path) -> None:
     later = 1 - (18 * HOUR + DAY) / (20 * DAY)
     assert rows[0][2:] == ["-", "-", "-", "20d", "0h", *[f"{int(later * 10_000) / 100:.2f}%"] * 2]
     assert rows[1][2:7] == ["-", "-", "active", "40d", "0h"]
-    assert "usable is that of its channel which could be used least" in lines
+    assert "usable is the lowest of its channels" in lines
 
 
-def test_one_channel_is_shown_alone(habits: Path) -> None:
+def test_a_channel_is_shown_without_its_siblings(habits: Path) -> None:
     lines = screen(habits, "700002x0x1")
     assert facts(lines)["channel"] == f"{2:064x}:2"
     assert facts(lines)["seen for"] == "20d 0h since 2026-01-21 00:00:00 UTC"
     (row,) = block(lines, "SHORT ID")
     assert row[0] == "700002x0x1"
-    assert not any("could be used least" in line for line in lines)
+    assert not any("usable is the lowest" in line for line in lines)
 
 
 def test_a_channel_is_described(path: Path) -> None:
@@ -271,17 +271,17 @@ def test_the_newest_outages_are_listed(habits: Path) -> None:
     assert rows[0] == "2026-02-09 00:00:00 UTC now 1d 0h"
     assert rows[1] == "2026-02-07 02:00:00 UTC 2026-02-07 03:00:00 UTC 1h 0m"
     assert rows[9].startswith("2026-01-30 02:00:00 UTC")
-    assert rows[10:] == ["... and 28 before them"]
+    assert rows[10:] == ["... and 28 older ones"]
     assert len(block(screen(habits, "acinq", limit=3), "OFFLINE FROM")) == 4
     rows = [" ".join(row) for row in block(screen(habits, "acinq", DAY / 2), "OFFLINE FROM")]
     assert rows == ["before 2026-02-09 12:00:00 UTC now 12h 0m"]
 
 
-def test_a_peer_that_was_never_away_has_none(habits: Path) -> None:
+def test_a_peer_that_was_never_away_has_no_outages(habits: Path) -> None:
     assert "No outages." in screen(habits, "other")
 
 
-def test_without_a_history_there_is_no_outage_and_no_band(path: Path) -> None:
+def test_without_a_history_the_screen_has_no_outages_and_no_band(path: Path) -> None:
     node = FakeNode()
     with watching(node, path, history=None):
         channel = node.open_channel(node.new_peer(online=True))
@@ -289,12 +289,12 @@ def test_without_a_history_there_is_no_outage_and_no_band(path: Path) -> None:
         node.peer_offline(channel.peer)
         node.advance(hours=1)
     lines = screen(path, str(channel.peer))
-    assert "Its outages are not known: that history was not kept." in lines
+    assert "Its outages are not known: its history was not kept." in lines
     assert facts(lines)["seen for"] == "4h 0m"
     rows = {row[0]: row[1:] for row in block(lines, "1d  ")}
     assert rows["online"] == ["75.00%*"] * 3 + ["75.00%"]
     assert rows["outages"] == rows["longest"] == rows["mean"] == ["-"] * 4
-    assert "* of all time where OUTAGES has no figure: that history was not kept" in lines
+    assert "* over all time where OUTAGES has no figure: no history was kept" in lines
     assert not any("blind" in line for line in lines)
 
 
@@ -309,28 +309,28 @@ def test_outages_that_are_not_kept_one_by_one_are_counted(path: Path) -> None:
             node.peer_online(channel.peer)
     lines = screen(path, str(channel.peer))
     *rows, more = block(lines, "OFFLINE FROM")
-    before, kept = 10 - len(rows), "of which are not kept one by one"
+    older, kept = 10 - len(rows), "not kept one by one"
     assert 0 < len(rows) < 10
-    assert " ".join(more) == f"... and {before} before them, {before} {kept}"
-    band = lines[lines.index(next(line for line in lines if " a character" in line)) + 1]
-    assert band.startswith("▁" * 40)  # where is not known
+    assert " ".join(more) == f"... and {older} older ones ({older} {kept})"
+    band = lines[lines.index(next(line for line in lines if " per character" in line)) + 1]
+    assert band.startswith("▁" * 40)  # spread, because the dates are unknown
 
 
 # The band.
 
 
 def band_of(lines: list[str]) -> tuple[str, str, str, str]:
-    (begin,) = [number for number, line in enumerate(lines) if " a character" in line]
+    (begin,) = [number for number, line in enumerate(lines) if " per character" in line]
     what, band, axis, legend = lines[begin : begin + 4]
     return what, band, axis, legend
 
 
 def test_the_band_shows_the_last_thirty_days_as_wide_as_the_terminal(habits: Path) -> None:
     what, band, axis, legend = band_of(screen(habits, "acinq", columns=120))
-    assert what == "2026-01-11 00:00 to 2026-02-10 00:00 UTC, 6h 0m a character"
+    assert what == "2026-01-11 00:00 to 2026-02-10 00:00 UTC, 6h 0m per character"
     night = ["▂" if number < 28 else "\u00b7" for number in range(30)]
     expected = "".join(f"{each}\u00b7\u00b7\u00b7" for each in night)[:116] + "████"
-    unusable = 2  # the second half of the 11th day, of which the band shows all
+    unusable = 2  # cells: the second half of the 11th day
     expected = expected[:unusable] + "~~" + expected[unusable + 2 :]
     assert band == expected
     assert axis.startswith("    |12 Jan")
@@ -342,14 +342,14 @@ def test_the_band_of_a_young_peer_shows_all(path: Path) -> None:
     peer = MadeUpPeer("a", "tor", [(2 * DAY, 3 * DAY)], opened=[DAY])
     make_database(path, [peer], 9 * DAY, blind=[(5 * DAY, 6 * DAY)])
     what, band, _, _ = band_of(screen(path, KEY))
-    assert what == "2026-01-02 00:00 to 2026-01-10 00:00 UTC, 2h 24m a character"
+    assert what == "2026-01-02 00:00 to 2026-01-10 00:00 UTC, 2h 24m per character"
     assert band == "\u00b7" * 10 + "█" * 10 + "\u00b7" * 20 + "░" * 10 + "\u00b7" * 30
     what, band, _, _ = band_of(screen(path, KEY, 10 * DAY, plain=True))
-    assert what == "2025-12-31 00:00 to 2026-01-10 00:00 UTC, 3h 0m a character"
+    assert what == "2025-12-31 00:00 to 2026-01-10 00:00 UTC, 3h 0m per character"
     assert band == " " * 16 + "." * 8 + "#" * 8 + "." * 16 + "?" * 8 + "." * 24
 
 
-def test_a_peer_that_is_new_has_a_band(path: Path) -> None:
+def test_a_new_peer_has_a_band(path: Path) -> None:
     make_database(path, [MadeUpPeer()], timedelta(0))
     what, band, _, _ = band_of(screen(path, KEY))
     assert what.startswith("2025-12-31 23:59 to 2026-01-01 00:00 UTC")
@@ -364,10 +364,10 @@ def test_a_reconnect_is_not_shown_as_unusable(path: Path) -> None:
     assert band[50] == "~"
 
 
-# What is not open.
+# Closed channels, and peers without an open one.
 
 
-def test_a_channel_that_closed_has_its_final_figures(path: Path) -> None:
+def test_a_closed_channel_has_its_final_figures(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         channel = node.open_channel(node.new_peer(online=True))
@@ -388,7 +388,7 @@ def test_a_channel_that_closed_has_its_final_figures(path: Path) -> None:
     assert told["state"].startswith("closed on ")
     assert told["state"].endswith(" (3h 0m ago)")
     assert lines[-1] == (
-        "These are its final figures; --outages lists its outages, as far as they are kept."
+        "These are its final figures; --outages lists its outages, if they are still kept."
     )
 
 
@@ -398,15 +398,15 @@ def closed(text: str) -> ClosedChannel:
     )
 
 
-def test_one_that_was_found_missing_is_said_so() -> None:
+def test_a_channel_found_missing_is_marked() -> None:
     overview = Overview(START, True, HOUR, (), None, (), (), (closed("point"),))
     named = Named(ALICE, None, "point", ("point",))
     lines = one_peer({"all": overview}, named, Look(START + HOUR, zone=Zone(UTC))).split("\n")
-    assert facts(lines)["state"].endswith("; it was found missing, no event told of it")
+    assert facts(lines)["state"].endswith("; it was found missing, without an event")
     assert facts(lines)["usable"] == "-"
 
 
-def test_a_peer_whose_channels_closed_has_them_listed(path: Path) -> None:
+def test_closed_channels_of_a_peer_are_listed(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         peer = node.new_peer(online=True)
@@ -414,17 +414,17 @@ def test_a_peer_whose_channels_closed_has_them_listed(path: Path) -> None:
         node.close_channel(node.open_channel(peer))
         node.advance(hours=1)
     lines = screen(path, str(peer))
-    begin = lines.index("No channel of it is open. Those that closed:")
+    begin = lines.index("It has no open channels. Its closed channels:")
     assert len(lines[begin + 1 :]) == 3
     assert facts(lines)["state"].startswith("online since ")
 
 
-# Whatever the terminal, and the names, are.
+# Any terminal and any names.
 
 
 @pytest.mark.parametrize("columns", [40, 41, 80, 133, 200])
 @pytest.mark.parametrize("plain", [False, True])
-def test_hostile_names_are_harmless_and_every_line_fits(
+def test_hostile_names_are_escaped_and_every_line_fits(
     columns: int, plain: bool, tmp_path: Path
 ) -> None:
     wide = ["\u6f22\u5b57" * 5, "x" * 30 + "\u6f22", 'it\'s \\ "quoted"']
@@ -444,7 +444,7 @@ def test_hostile_names_are_harmless_and_every_line_fits(
 
 @pytest.mark.parametrize("text", [*HOSTILE, "\u6f22\u5b57" * 40, ""])
 @pytest.mark.parametrize("columns", [None, 40, 80])
-def test_so_are_those_of_closed_channels(text: str, columns: int | None) -> None:
+def test_hostile_names_of_closed_channels_are_escaped(text: str, columns: int | None) -> None:
     overview = Overview(START, True, HOUR, (), None, (), (), (closed(text),))
     for point in (text, None):
         named = Named(ALICE, text, point, (text,))

@@ -1,4 +1,4 @@
-"""Figures of peers: shares side by side, trends, flaps of a window, and who is the worst."""
+"""Figures of peers: shares side by side, trends, flaps in a window, and the order of rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def rows_of(path: Path, *options: str) -> dict[str, dict[str, Any]]:
-    """By peer."""
+    """The rows by peer."""
     return {row["peer"]: row for row in rows_shown(str(path), "--peers", *options)}
 
 
@@ -44,12 +44,12 @@ def row_of(path: Path, *options: str) -> dict[str, Any]:
 
 
 def clipped(spans: Sequence[Span], begin: timedelta) -> list[timedelta]:
-    """How much of each span lies after ``begin``, of those that do."""
+    """The length after ``begin`` of each span that ends after it."""
     return [min(end, LENGTH) - max(start, begin) for start, end in spans if end > begin]
 
 
 def online_share(spans: Sequence[Span], begin: timedelta, end: timedelta = LENGTH) -> float:
-    """The share of a time without those spans."""
+    """The share of the time from ``begin`` to ``end`` outside the spans."""
     offline = [max(min(over, end) - max(start, begin), 0 * DAY) for start, over in spans]
     return 1 - sum(offline, 0 * DAY) / (end - begin)
 
@@ -57,7 +57,7 @@ def online_share(spans: Sequence[Span], begin: timedelta, end: timedelta = LENGT
 # The row of a peer.
 
 
-def test_a_row_has_all_of_a_peer(path: Path) -> None:
+def test_a_row_has_all_fields_of_a_peer(path: Path) -> None:
     spans = [(10 * DAY, 14 * DAY), (36 * DAY, 37 * DAY), (39.5 * DAY, 41 * DAY)]
     make_database(path, [MadeUpPeer("Alice", "tor", spans)], LENGTH)
     row = row_of(path)
@@ -97,7 +97,9 @@ def test_the_figures_are_sums_of_the_habits(window: timedelta | None, path: Path
         assert row["trend"] == pytest.approx(change)
 
 
-def test_a_peers_figures_are_those_of_its_first_channel_and_its_least_usable(path: Path) -> None:
+def test_a_peer_has_the_figures_of_its_oldest_channel_and_the_lowest_share_usable(
+    path: Path,
+) -> None:
     peer = MadeUpPeer(
         offline=[(10 * DAY, 20 * DAY)], unusable=[(30 * DAY, 34 * DAY)], opened=[0 * DAY, 30 * DAY]
     )
@@ -105,7 +107,7 @@ def test_a_peers_figures_are_those_of_its_first_channel_and_its_least_usable(pat
     row = row_of(path)
     assert (row["uptime_ratio"], row["channels"]) == (0.75, 2)
     assert row["usable_ratio"] == pytest.approx(26 / 40)
-    for name in ("700001x0x0", "700002x0x1"):  # of one channel: that of its peer
+    for name in ("700001x0x0", "700002x0x1"):  # a channel's name selects its peer
         assert row_of(path, name) == row
 
 
@@ -146,8 +148,8 @@ def test_flaps_of_a_window_are_the_changes_within_it(days: int, path: Path) -> N
         assert row["flap_count"] == len(changes)
 
 
-def test_of_all_time_old_flaps_count_less(path: Path) -> None:
-    """By 0.95 every eight hours, as in lnd."""
+def test_over_all_time_old_flaps_count_less(path: Path) -> None:
+    """Counts decay by the factor 0.95 every eight hours, as in lnd."""
     spans = [(9 * HOUR, 10 * HOUR), (11 * HOUR, 12 * HOUR)]
     make_database(path, [MadeUpPeer(offline=spans)], 52 * HOUR)
     counted = int(4 * 0.95 ** (40 / 8))
@@ -156,7 +158,7 @@ def test_of_all_time_old_flaps_count_less(path: Path) -> None:
         assert row["flap_count"] == counted
 
 
-def test_a_peer_that_never_came_has_not_flapped(path: Path) -> None:
+def test_a_peer_never_seen_online_has_no_flaps(path: Path) -> None:
     node = FakeNode()
     node.open_channel(node.new_peer())
     with watching(node, path):
@@ -169,7 +171,7 @@ def test_a_peer_that_never_came_has_not_flapped(path: Path) -> None:
 # The order.
 
 
-def test_offline_ones_come_first_then_the_worst(path: Path) -> None:
+def test_offline_peers_come_first_then_the_worst(path: Path) -> None:
     peers = [
         MadeUpPeer("always there"),
         MadeUpPeer("not usable", unusable=[(DAY, 2 * DAY)]),
@@ -207,10 +209,10 @@ def test_peers_without_a_channel_come_last(path: Path) -> None:
     assert told.render("text", None).splitlines()[-1].split()[-5:] == ["-"] * 4 + ["0"]
 
 
-# What is not known.
+# Unknown figures.
 
 
-def test_a_history_that_was_not_kept_leaves_sums_of_all_time(path: Path) -> None:
+def test_without_a_history_sums_cover_all_time(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history=None):
@@ -224,12 +226,12 @@ def test_a_history_that_was_not_kept_leaves_sums_of_all_time(path: Path) -> None
     _, _, line, note = printed_by("show", str(path), "--peers", "--window", "1d").splitlines()
     assert line.split().count("90.00%*") == 2
     assert line.count("*") == 2
-    assert note == "* of all time where OUTAGES has no figure: that history was not kept"
+    assert note == "* over all time where OUTAGES has no figure: no history was kept"
     of_all = printed_by("show", str(path), "--peers").splitlines()
     assert not any("*" in each for each in of_all)
 
 
-def test_shares_of_less_time_than_they_are_named_for_are_marked(path: Path) -> None:
+def test_shares_that_cover_less_than_their_window_are_marked(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history_limit=4):
@@ -242,11 +244,11 @@ def test_shares_of_less_time_than_they_are_named_for_are_marked(path: Path) -> N
     _, _, line, note = printed_by("show", str(path), "--peers").splitlines()
     of_six_and_a_half_days = "91.02%*"  # 1 - 7 * 2 / 156
     assert [cell for cell in line.split() if "*" in cell] == [of_six_and_a_half_days]
-    assert note == "* not of all that time: what was before is not known (--json says since when)"
+    assert note == "* not all of that time: earlier history is not known (--json has its start)"
     assert row_of(path)["complete"] is True
 
 
-def test_in_blind_time_peers_are_as_they_were_last_seen(path: Path) -> None:
+def test_in_blind_time_peers_have_their_last_seen_state(path: Path) -> None:
     node = FakeNode()
     gone, there = (node.open_channel(node.new_peer(online=True)).peer for _ in range(2))
     with watching(node, path):
@@ -257,7 +259,7 @@ def test_in_blind_time_peers_are_as_they_were_last_seen(path: Path) -> None:
         node.peer_notifier.send_update(MonitoringPausedEvent())
         node.advance(hours=1)
     heading, *_ = printed_by("show", str(path), "--peers").splitlines()
-    assert heading.endswith(f"its node was not seen then, but until {seen_until}")
+    assert heading.endswith(f"its node was last seen at {seen_until}")
     rows = rows_of(path)
     assert {peer: row["online"] for peer, row in rows.items()} == {
         str(gone): False,

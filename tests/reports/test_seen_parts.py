@@ -1,4 +1,4 @@
-"""Outages and lives without the blind spans in them."""
+"""Outages and lifetimes without the blind spans in them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lasting(begin: float, seen: float) -> Part:
     return START + begin * HOUR, None, seen * HOUR
 
 
-def test_what_was_all_seen_stays_as_it_is() -> None:
+def test_a_span_seen_throughout_stays_whole() -> None:
     for blind in ([], [span(1, 2)], [span(20, 30)]):
         assert seen_parts([part(3, 5)], blind, NOW) == [part(3, 5)]
 
@@ -38,22 +38,22 @@ def test_blind_time_is_cut_out() -> None:
     assert cut == [part(4, 5), part(6, 9)]
 
 
-def test_what_lasts_has_no_end_unless_nothing_is_seen_now() -> None:
+def test_an_outage_that_lasts_has_no_end_unless_blind_now() -> None:
     assert seen_parts([lasting(90, 8)], [span(92, 94)], NOW) == [part(90, 92), lasting(94, 6)]
     assert seen_parts([lasting(90, 2)], [span(92, None)], NOW) == [part(90, 92)]
 
 
-def test_a_transport_that_was_lost_need_not_concern_a_peer_of_it() -> None:
+def test_a_lost_transport_need_not_concern_each_of_its_peers() -> None:
     blind = [span(4, 5), span(6, 7, "tor")]
     assert seen_parts([part(3, 10, 5)], blind, NOW) == [part(3, 4), part(5, 6), part(7, 10)]
     assert seen_parts([part(3, 10, 6)], blind, NOW) == [part(3, 4), part(5, 10)]
 
 
-def test_what_no_blind_span_explains_stays_as_it_is() -> None:
+def test_a_span_with_unexplained_blind_time_stays_whole() -> None:
     assert seen_parts([part(3, 10, 1)], [span(4, 5)], NOW) == [part(3, 10, 1)]
 
 
-def test_a_peer_is_concerned_by_what_is_of_all_or_of_its_transport() -> None:
+def test_blind_spans_of_all_and_of_its_transport_concern_a_peer() -> None:
     blind = [span(0, 1), span(2, 3, "tor"), span(4, 5, "i2p")]
     assert concerning(blind, "tor") == blind[:2]
     assert concerning(blind, None) == blind[:1]
@@ -64,6 +64,6 @@ def test_blind_spans_may_overlap() -> None:
     assert list(without(part(3, 10), blind, NOW)) == [part(3, 4), part(9, 10)]
 
 
-def test_parts_that_touch_or_overlap_are_one() -> None:
+def test_parts_that_touch_or_overlap_are_merged() -> None:
     parts = [part(8, 9), part(1, 3, 1), part(2, 4), part(4, 5), lasting(98, 2)]
     assert merged(parts, NOW) == [part(1, 5), part(8, 9), part(98, 100)]

@@ -1,4 +1,4 @@
-"""A week as a grid of text, its sums, and its worst hours in words."""
+"""The text grid of a week, its sums and its worst hours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ END = START + 28 * DAY
 
 
 def week(offline: dict[tuple[int, int], timedelta], seen: timedelta = 4 * HOUR) -> Week:
-    """Four weeks, in which each hour was seen four times."""
+    """Four weeks, in which each hour of the week was seen four times."""
     hours = [divmod(number, 24) for number in range(168)]
     shares = [Share(seen, offline.get(hour, ZERO)) for hour in hours]
     return Week(START, END, [Hour(*hour, each) for hour, each in zip(hours, shares, strict=True)])
@@ -56,7 +56,7 @@ def test_a_day_is_a_line_and_an_hour_a_character() -> None:
     assert [ruler.index(f" {hour} ") - 4 for hour in (0, 6, 12, 18)] == [0, 6, 12, 18]
 
 
-def test_its_sums_are_of_nights_days_weekdays_and_weekends() -> None:
+def test_nights_days_weekdays_and_weekends_have_sums() -> None:
     lines = grid(week(NIGHTS))
     shares = {line[:14].strip(): line[14:].strip() for line in lines if "%" in line}
     night, weekend = timedelta(minutes=124), timedelta(minutes=364)
@@ -74,7 +74,7 @@ def cut(ratio: float) -> str:
     return f"{int(ratio * 10_000) / 100:.2f}%" if ratio >= 0.0001 else "<0.01%"
 
 
-def test_the_worst_three_hours_are_told_in_words() -> None:
+def test_the_worst_three_hours_are_listed_in_words() -> None:
     assert grid(week(NIGHTS))[-4:] == [
         "The worst hours:",
         "Sun 23:00-24:00: offline 100 %",
@@ -88,14 +88,14 @@ def test_the_worst_three_hours_are_told_in_words() -> None:
     assert grid(week({}))[-1] == "It was never offline."
 
 
-def test_what_was_never_seen_is_blank() -> None:
+def test_hours_never_seen_are_blank() -> None:
     lines = grid(week({}, ZERO))
     assert [line for line in lines if line.startswith("Mon")] == [f"Mon{' ' * 34}-"]
     assert any(line.startswith("in all") and "-: 0.0s of 0.0s" in line for line in lines)
 
 
-def test_it_says_if_outages_are_missing() -> None:
-    note = "Outages before that time are not kept one by one, and are not in these figures."
+def test_a_note_says_if_outages_are_missing() -> None:
+    note = "Earlier outages are not kept one by one, and are not in these figures."
     assert grid(week({})._replace(is_partial=True))[-1] == note
     assert note not in grid(week({}))
 

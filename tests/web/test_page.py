@@ -71,7 +71,7 @@ def test_a_node_that_was_not_seen_has_no_peers_online(path: Path) -> None:
     half_a_day_is_seen(path)
     page = page_of(path, zone=UTC)
     assert "1 peer, not seen now as of 2026-01-02 00:00:00 UTC." in page.text
-    assert "The node was not seen then, but until 2026-01-01 12:00." in page.text
+    assert "The node was last seen at 2026-01-01 12:00." in page.text
     assert "offline now" not in page.section("all")
 
 
