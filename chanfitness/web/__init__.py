@@ -1,1 +1,1 @@
-"""The page: a node's peers, their outages and its own, as one HTML file."""
+"""HTML page of a node's peers and outages, as a file or served."""

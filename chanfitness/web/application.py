@@ -1,6 +1,6 @@
-"""The page of a running store, served: beside it its metrics, its figures, and its health.
+"""WSGI applications and server for a running store: page, metrics, JSON and health check.
 
-``serve(store, ("127.0.0.1", 9790))`` serves it; needs ``chanfitness[web]``.
+``serve(store, ("127.0.0.1", 9790))`` starts the server; needs ``chanfitness[web]``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .snapshots import Snapshots
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_SHARE = 9  # a page is shown for so many times what it took to make it
+_SHARE = 9  # a page is kept for at least this many times as long as its rendering took
 _PLAIN, _HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
 _HEADERS = [("Content-Security-Policy", f"{page_policy(live=True)}; frame-ancestors 'none'")]
 
@@ -40,23 +40,26 @@ def serve(
     allowed_hosts: Iterable[str] = (),
     password: Password | None = None,
 ) -> Server:
-    """Serve the page of ``store`` at ``http://HOST:PORT/``, until ``close()``.
+    """Serve the page of ``store`` at ``http://HOST:PORT/``, in a thread, until ``close()``.
 
-    There are also ``/metrics`` for Prometheus, ``/api/channels`` (the JSON of ``chanfitness
-    show``) and ``/healthz`` (200 if the store answers, else 503).
+    The server also has ``/metrics`` for Prometheus, ``/api/channels`` (the JSON of
+    ``chanfitness show``) and ``/healthz`` (200 if the store answers, else 503).
 
     Args:
-        store: One that keeps history; it need not have started yet.
-        address: Host and port, as of :func:`chanfitness.exporter.parse_address`.
+        store: A store that keeps history; it need not be started yet.
+        address: Host and port, as returned by :func:`chanfitness.exporter.parse_address`.
         title: The page's title.
         allowed_hosts: As for :func:`chanfitness.exporter.serve`.
-        password: What must be given for all but ``/healthz``; None: nothing. It is sent as
-            it is: where others can listen, TLS belongs in front.
+        password: Required for all paths but ``/healthz``; None: no password. Browsers send it
+            unencrypted: use a TLS proxy where others can listen.
+
+    Returns:
+        The running server. Its ``close()`` ends it and may be called from any thread.
 
     Raises:
         OSError: The address cannot be listened on.
-        TypeError: What was given is no address, or no list of hosts.
-        ValueError: The address or a host name is none.
+        TypeError: ``address`` or ``allowed_hosts`` has the wrong type.
+        ValueError: The address or a host name is invalid.
     """
     hosts = parse_hosts(allowed_hosts)
     listener = listen(address)
@@ -74,18 +77,18 @@ def applications(
     title: str | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Mapping[str, WSGIApplication]:
-    """What is served, by path. For one thread."""
+    """Return the applications by path. They are not thread-safe."""
     site = _Site(store, title, clock)
     return {
-        "/": _if_it_answers(site.page),
-        "/api/channels": _if_it_answers(site.channels),
-        HEALTH: _if_it_answers(site.health),
+        "/": _or_unavailable(site.page),
+        "/api/channels": _or_unavailable(site.channels),
+        HEALTH: _or_unavailable(site.health),
         "/metrics": metrics(store),
     }
 
 
 class _Site:
-    """The applications, each of which raises ``ChanFitnessError`` if the store does not answer."""
+    """The applications; each raises ``ChanFitnessError`` if the store does not answer."""
 
     def __init__(
         self, store: ChannelEventStore, title: str | None, clock: Callable[[], float]
@@ -93,13 +96,13 @@ class _Site:
         self._snapshots = Snapshots(store, clock)
         self._title = title
         self._clock = clock
-        self._shown: Mapping[str, Overview] | None = None  # what the page is made of
+        self._shown: Mapping[str, Overview] | None = None  # the snapshots in the page
         self._page = b""
         self._tag = ""
-        self._until = 0.0  # when another may be made
+        self._until = 0.0  # when the next page may be rendered
 
     def page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The page, or, to who has it already, that it is still the same."""
+        """Answer with the page, or with 304 if the client's copy is current."""
         overviews = self._snapshots.latest()
         if overviews is not self._shown and (self._shown is None or self._clock() >= self._until):
             self._make_page(overviews)
@@ -120,20 +123,20 @@ class _Site:
         self._until = now + _SHARE * (now - begun)
 
     def channels(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The JSON of ``chanfitness show``, as of now."""
+        """Answer with the JSON of ``chanfitness show``, as of now."""
         overview = self._snapshots.latest(of_now=True)[ALL]
         start_response("200 OK", [("Content-Type", "application/json")])
         return [report(CHANNELS, overview, SystemClock().now()).render("json", None).encode()]
 
     def health(self, _: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Whether the store answers."""
+        """Answer with 200 if the store answers."""
         self._snapshots.latest()
         start_response("200 OK", [("Content-Type", _PLAIN)])
         return [b"ok\n"]
 
 
-def _if_it_answers(application: WSGIApplication) -> WSGIApplication:
-    """The application, or why the store does not answer."""
+def _or_unavailable(application: WSGIApplication) -> WSGIApplication:
+    """Wrap an application to answer 503 with the reason if the store does not answer."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:

@@ -1,10 +1,10 @@
-"""Bands: times as shapes on an axis of 720 pixels, each the data of an SVG path.
+"""SVG paths of time spans on an axis of 720 pixels.
 
-Times stand where they were, to a tenth of a pixel; nothing is put into buckets. One that is
-shorter than a pixel is one pixel wide. Where there is no pixel between two they are one
-shape, a histogram: each of its pixels is as high as the share of it that the times cover.
+Spans are drawn where they were, to a tenth of a pixel, without buckets. A span shorter than a
+pixel is one pixel wide. Spans less than a pixel apart are merged into one shape, a histogram: each
+pixel's height is the share of its time that the spans cover.
 
-A band is nine units high, so that paths are short: there may be thousands on a page.
+A band is nine units high, which keeps paths short: a page may have thousands.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ WIDTH, HEIGHT = 720, 9
 HALF = HEIGHT / 2
 _ZERO = datetime.timedelta(0)
 _TOPS = [str(HEIGHT - high) for high in range(HEIGHT + 1)]
-_COVERED = 1 - 1e-9  # the share of a pixel that is covered from end to end, but for rounding
+_COVERED = 1 - 1e-9  # the share of a pixel covered throughout, allowing for rounding
 
 Time = tuple[datetime.datetime, datetime.datetime | None, datetime.timedelta]
-"""From when to when (None: it lasts), and how much of that counts."""
+"""A span of time: its start, its end (None: it lasts), and how much of it counts."""
 
 
 class Times(NamedTuple):
-    """Times in order; ``begun`` and ``over``: how many seconds before now."""
+    """Spans of time in order; ``begun`` and ``over``: their bounds in seconds before now."""
 
     times: Sequence[Time]
     begun: Sequence[float]
@@ -32,7 +32,7 @@ class Times(NamedTuple):
 
     @classmethod
     def before(cls, now: datetime.datetime, times: Sequence[Time]) -> Times:
-        """Times before now, none of which lasts longer."""
+        """Return spans that end at ``now`` at the latest."""
         return cls(
             times,
             [(now - begin).total_seconds() for begin, _, _ in times],
@@ -41,18 +41,18 @@ class Times(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """The time that a band shows, up to now; it is not empty."""
+    """The time that a band covers; it is not empty, and ends now."""
 
     begin: datetime.datetime
     end: datetime.datetime
 
     def x(self, at: datetime.datetime) -> float:
-        """Where a moment is, in pixels."""
+        """Return the position of an instant, in pixels."""
         share = (at - self.begin) / (self.end - self.begin)
         return min(max(share, 0.0), 1.0) * WIDTH
 
     def spans(self, times: Times) -> Spans:
-        """Where times are; what was before the axis begins is where it begins."""
+        """Return the positions of spans, clipped to the start of the axis."""
         scale = WIDTH / (self.end - self.begin).total_seconds()
         return Spans(
             times.times,
@@ -62,7 +62,7 @@ class Axis(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Times in order, and where they are on an axis."""
+    """Spans of time in order, with their positions on an axis in pixels."""
 
     times: Sequence[Time]
     lefts: Sequence[float]
@@ -70,7 +70,7 @@ class Spans(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """One or more times as a path; ``seen``: how much of them counts, together."""
+    """The path of one or more spans; ``seen``: how much of their time counts."""
 
     path: str
     times: Sequence[Time]
@@ -78,7 +78,7 @@ class Shape(NamedTuple):
 
 
 def coverage(spans: Spans) -> list[float]:
-    """The share of each pixel of an axis that times cover."""
+    """Return the share of each pixel of the axis that the spans cover."""
     shares = [0.0] * (WIDTH + 1)
     for left, right in zip(spans.lefts, spans.rights, strict=True):
         first, last = int(left), int(right)
@@ -93,7 +93,7 @@ def coverage(spans: Spans) -> list[float]:
 
 
 def shapes(spans: Spans, shares: Sequence[float], height: float = HEIGHT) -> list[Shape]:
-    """The shapes of times, each on the ground; ``shares``: their :func:`coverage`."""
+    """Return the shapes of spans, each on the baseline; ``shares``: their :func:`coverage`."""
     made = []
     for group in _groups(spans):
         times = spans.times[group.begin : group.end]
@@ -103,7 +103,7 @@ def shapes(spans: Spans, shares: Sequence[float], height: float = HEIGHT) -> lis
 
 
 def one_shape(spans: Spans, shares: Sequence[float], seen: datetime.timedelta) -> Shape:
-    """All times as one shape, with a short path; ``seen``: how much of them counts."""
+    """Return all spans as one shape with a short path; ``seen``: how much of them counts."""
     path, at = [f"M0 {HEIGHT}"], 0
     for group in _groups(spans):
         left, width, outline = _outline(spans, group, shares, HEIGHT)
@@ -114,7 +114,7 @@ def one_shape(spans: Spans, shares: Sequence[float], seen: datetime.timedelta) -
 
 
 def thinned(axis: Axis, time: Time) -> Shape:
-    """The shape of a time within which so much counts, of which is not known when it was."""
+    """Return the shape of a span whose counted time is spread evenly, its dates being unknown."""
     begin, end, seen = time
     left, right = axis.x(begin), axis.x(end or axis.end)
     high = _high(seen / max((end or axis.end) - begin, seen), HEIGHT)
@@ -123,12 +123,12 @@ def thinned(axis: Axis, time: Time) -> Shape:
 
 
 def sum_seen(times: Iterable[Time]) -> datetime.timedelta:
-    """How much of times counts, together."""
+    """Return how much of the spans counts in total."""
     return sum((seen for _, _, seen in times), _ZERO)
 
 
 class _Group(NamedTuple):
-    """Times with no pixel between them, ``begin`` to ``end``, and their pixels."""
+    """Adjacent spans, by index from ``begin`` to ``end``, and the pixels they cover."""
 
     begin: int
     end: int
@@ -154,7 +154,7 @@ def _groups(spans: Spans) -> Iterator[_Group]:
 def _outline(
     spans: Spans, group: _Group, shares: Sequence[float], height: float
 ) -> tuple[float, float, str]:
-    """Where a group begins on the ground, in tenths, how wide it is, and its path from there."""
+    """Return a group's left edge and width, in tenths of pixels, and its path from there."""
     begin, end, first, past = group
     if end - begin > 1:
         return first, past - first, _histogram(shares[first:past], height)
@@ -171,7 +171,7 @@ def _histogram(shares: Iterable[float], height: float) -> str:
 
 
 def _steps(tops: Iterable[str]) -> str:
-    """The path along the tops of pixels, from the ground and back to it."""
+    """Return the path along the tops of pixels, beginning and ending at the baseline."""
     path, top, wide = [], str(HEIGHT), 0
     for now in tops:
         if now != top:
@@ -182,17 +182,17 @@ def _steps(tops: Iterable[str]) -> str:
 
 
 def _high(share: float, height: float) -> int:
-    """How high a pixel is: only one that is covered from end to end has the full height."""
+    """Return the height of a pixel; only a pixel covered throughout has the full height."""
     if share > _COVERED:
         return int(height)
     return min(round(share * height), int(height) - 1) or 1
 
 
 def area(values: Sequence[float], most: float) -> str:
-    """The path of an area under one value a pixel; ``most`` is as high as a band."""
+    """Return the path of the area under one value per pixel; ``most`` has the band's height."""
     return f"M0 {HEIGHT}{_steps([number(HEIGHT - HEIGHT * value / most) for value in values])}"
 
 
 def number(value: float) -> str:
-    """A coordinate, to the tenth."""
+    """Return a coordinate as text, rounded to tenths."""
     return f"{round(value, 1):g}"

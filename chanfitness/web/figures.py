@@ -1,8 +1,8 @@
-"""Figures of the page, by range and peer, made of the snapshots that are its source.
+"""Figures of the page by time range and peer, computed from snapshots.
 
-Pure. A peer's figures are those of :mod:`chanfitness.reports.peers`, and its band is that of
-its channel that opened first: the band spans from that opening (or the range's beginning, if
-that is later), and the seconds offline in it are those of that channel's history.
+Peers' figures follow :mod:`chanfitness.reports.peers`. A peer's band is that of its oldest
+channel: it begins when that channel opened (or with the range, if that is later) and shows the
+offline time of that channel's history. Pure functions.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from ..wire import Vertex
 
 WINDOWS = dict(zip(("24h", "7d", "30d"), RECENT, strict=True))
 ALL = "all"
-_RECENT = "7d"  # which the trend compares with the time before
+_RECENT = "7d"  # the range that the trend compares with the time before
 _LEAST_AXIS = datetime.timedelta(minutes=1)
 
 
 class ChannelFigures(NamedTuple):
-    """One channel in one range. ``history``: None if it was not kept; then the sums are of all."""
+    """One channel in one range; ``history``: None if not kept, then sums cover all time."""
 
     name: str
     info: ChannelInfo
@@ -47,17 +47,22 @@ class ChannelFigures(NamedTuple):
 
     @property
     def unusable(self) -> list[Outage]:
-        """Its spans of unusable time of a second or more."""
+        """The spans of unusable time of a second or more."""
         spans = () if self.history is None else self.history.unusable_spans
         return [span for span in spans if span.duration >= SHORTEST_UNUSABLE]
 
 
 class PeerFigures(NamedTuple):
-    """One peer in one range; ``channels``: the first to open first, never empty.
+    """One peer in one range. All names are safe to show.
 
-    ``key``: whole; ``short_key``: cut, to be recognised. All names are safe to be shown.
-    ``trend``: its share online in the last seven days, less that of the time before; None: one of
-    the two is not known. ``number``: the same in each range.
+    Attributes:
+        number: Number of the peer, the same in each range.
+        info: The peer's state.
+        name: The alias, or the cut key.
+        key: The whole key.
+        short_key: The key, cut but recognisable.
+        channels: The peer's channels, oldest first, never empty.
+        trend: See :func:`chanfitness.reports.peers.trend`.
     """
 
     number: int
@@ -70,22 +75,22 @@ class PeerFigures(NamedTuple):
 
     @property
     def history(self) -> ChannelHistory | None:
-        """Of the peer."""
+        """The peer's history; None if it was not kept."""
         return self.channels[0].history
 
     @property
     def online_ratio(self) -> float | None:
-        """The share of its time in which it was online."""
+        """The peer's share online."""
         return online_ratio(self._infos)
 
     @property
     def usable_ratio(self) -> float | None:
-        """The lowest share usable of its channels."""
+        """The lowest share usable of the peer's channels."""
         return usable_ratio(self._infos)
 
     @property
     def badness(self) -> tuple[object, ...]:
-        """Its place in the order of peers, the worst first."""
+        """The sort key of peers, worst first."""
         return *badness(self._infos), self.number
 
     @property
@@ -94,7 +99,7 @@ class PeerFigures(NamedTuple):
 
 
 class RangeFigures(NamedTuple):
-    """The peers in one range, the worst first; ``window``: None if it is of all time."""
+    """The peers in one range, worst first; ``window``: None for all time."""
 
     name: str
     window: datetime.timedelta | None
@@ -103,10 +108,16 @@ class RangeFigures(NamedTuple):
 
 
 class PageFigures(NamedTuple):
-    """All figures of the page, as of one moment.
+    """All figures of the page, as of one instant.
 
-    ``ranges``: the shortest first, that of all time last. ``known_from``: when the first
-    channel was known first. ``blind``: for how long nothing was seen in all.
+    Attributes:
+        as_of: Date of the snapshot.
+        sees: Whether the node is seen.
+        seen_until: When the node was last seen; None: never.
+        known_from: Earliest known date of any channel.
+        blind: Total blind time.
+        blind_spans: The blind spans.
+        ranges: The ranges, the shortest first and all time last.
     """
 
     as_of: datetime.datetime
@@ -119,7 +130,7 @@ class PageFigures(NamedTuple):
 
 
 def windows(since: datetime.timedelta | None = None) -> dict[str, datetime.timedelta | None]:
-    """The window of each range by its name; ``since``: how much time is told of at most."""
+    """Return the window of each range by name; ``since``: length of the longest, if limited."""
     shorter = {name: each for name, each in WINDOWS.items() if since is None or each < since}
     return {**shorter, ALL: since}
 
@@ -127,9 +138,9 @@ def windows(since: datetime.timedelta | None = None) -> dict[str, datetime.timed
 def page_figures(
     overviews: Mapping[str, Overview], blind: Sequence[BlindSpan] = (), *, redact: bool = False
 ) -> PageFigures:
-    """The figures of snapshots of one moment: for each of :func:`windows`, one over it.
+    """Return the figures of snapshots of one instant, one over each of :func:`windows`.
 
-    ``redact``: letters stand for aliases, keys and short ids.
+    ``redact``: replace aliases, keys and short ids with letters.
     """
     whole = overviews[ALL]
     opened = opening_dates(whole)
@@ -163,7 +174,7 @@ def page_figures(
 def _peers(
     overview: Overview, channels: Channels, naming: _Naming, changes: Mapping[Vertex, float]
 ) -> Iterator[PeerFigures]:
-    """Those that have a channel."""
+    """Yield the figures of peers that have a channel."""
     with_channels = (info for info in overview.peers if info.peer in channels)
     for number, info in enumerate(with_channels, 1):
         name, key = naming.peer(info)
@@ -182,21 +193,21 @@ def _peers(
 
 
 class _Naming:
-    """Names as they were told, on one line and with nothing in them that is not printable."""
+    """Names as described by the node, escaped."""
 
     def peer(self, info: PeerInfo) -> tuple[str, str]:
-        """Its name, and its key."""
+        """Return the peer's name and key."""
         key = str(info.peer)
         return printable(info.alias or "") or cut(key, 16), key
 
     def channel(self, _: str, place: int, info: ChannelInfo) -> str:
-        """Its short id, or as much of its channel point as tells it from others."""
+        """Return the channel's short id, or its channel point, cut."""
         point = cut_point(str(info.channel_point), 20)
         return printable(info.short_channel_id or point)
 
 
 class _Redacted(_Naming):
-    """Letters in place of names, in the order in which the peers are known."""
+    """Letters in place of names, in the order of the snapshot."""
 
     def __init__(self, overview: Overview) -> None:
         known = dict.fromkeys(info.peer for info in overview.channels)
@@ -211,7 +222,7 @@ class _Redacted(_Naming):
 
 
 def letters(number: int) -> str:
-    """``A`` to ``Z``, ``AA``, ``AB``, ...: of 0, 1, 2, ..."""
+    """Return ``A`` to ``Z``, ``AA``, ``AB``, ... for 0, 1, 2, ..."""
     text = ""
     while number >= 0:
         number, digit = divmod(number, 26)

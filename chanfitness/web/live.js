@@ -1,5 +1,5 @@
 "use strict";
-// Keeps a served page as things are: asks for it again and again, while somebody looks.
+// Live updates of a served page: fetches it repeatedly while its tab is visible.
 (() => {
   const EVERY = 500, PATIENCE = 10000;  // milliseconds
   const status = document.getElementById("live");
@@ -9,7 +9,7 @@
   const REACHABLE = "a, button, summary";
   const parts = () => document.querySelectorAll("#head, .range, #lists");
 
-  // Where the keyboard is, to be found again in a part that is new.
+  // Returns the position of the focused element, to restore it in a replaced part.
   const focused = () => {
     const part = document.activeElement.closest("#head, .range, #lists");
     return part && [part.id, [...part.querySelectorAll(REACHABLE)].indexOf(document.activeElement)];
@@ -18,7 +18,7 @@
   const renew = (text) => {
     const next = new DOMParser().parseFromString(text, "text/html");
     if (next.querySelector("style").textContent !== document.querySelector("style").textContent) {
-      location.reload();  // another version serves it
+      location.reload();  // the server has another version
       return;
     }
     const folds = new Map([...document.querySelectorAll("details")].map((each) => [each.id, each.open]));
@@ -41,7 +41,7 @@
   };
 
   const tell = (text) => {
-    if (status.textContent !== text) status.textContent = text;  // else it is read out again
+    if (status.textContent !== text) status.textContent = text;  // screen readers repeat changes
   };
 
   const follow = async () => {
@@ -49,10 +49,10 @@
       if (!document.hidden) {
         await ask();
         answered = new Date();
-        tell("Updates by itself.");
+        tell("Updates automatically.");
       }
     } catch {
-      tell(`No answer since ${answered.toLocaleTimeString()}: what is shown may be old.`);
+      tell(`No answer since ${answered.toLocaleTimeString()}: the figures may be out of date.`);
     }
     setTimeout(follow, EVERY);
   };

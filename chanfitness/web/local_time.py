@@ -1,4 +1,4 @@
-"""The ticks of an axis, at local midnights."""
+"""Axis ticks in local time."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from ..terminal.zones import Zone
 from .bands import Axis
 
 _HOUR, _DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
-_LABELS = 8  # on an axis, at most
+_LABELS = 8  # the most on an axis
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 class Tick(NamedTuple):
-    """A line on an axis; ``label``: "" of most."""
+    """A tick of an axis; most have no ``label``."""
 
     at: datetime.datetime
     label: str = ""
 
 
 class LocalTime(Zone):
-    """The time of a zone, with the ticks of an axis; None: that of this machine."""
+    """A time zone with axis ticks; None: this machine's zone."""
 
     def ticks(self, axis: Axis) -> list[Tick]:
-        """The lines of an axis: local hours, midnights, months or years, few of them labelled."""
+        """Return the ticks of an axis at local hours, days, months or years; few have labels."""
         is_short = axis.end - axis.begin <= 2 * _DAY
         found = list(self._hours(axis) if is_short else self._midnights(axis))
         every = -(-len(found) // _LABELS) or 1
@@ -52,7 +52,7 @@ class LocalTime(Zone):
                 yield Tick(at, label)
 
     def _midnight(self, day: datetime.date) -> datetime.datetime | None:
-        """When a day begins; None where dates end."""
+        """Return the instant at which a day begins; None beyond the last date."""
         begin = datetime.datetime.combine(day, datetime.time(), tzinfo=self._zone)
         try:
             return begin.astimezone(datetime.timezone.utc)
@@ -61,7 +61,7 @@ class LocalTime(Zone):
 
 
 def _days(first: datetime.date, last: datetime.date) -> Iterator[tuple[datetime.date, str]]:
-    """The days, months or years between two dates, by their first day, and what they are called."""
+    """Yield the first day and the label of each day, month or year between two dates."""
     days = last.toordinal() - first.toordinal()
     if days <= 62:
         for number in range(first.toordinal(), last.toordinal() + 1):

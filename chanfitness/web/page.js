@@ -1,11 +1,11 @@
 "use strict";
-// Sorts and filters the tables. The page reads fully without.
+// Sorting and filtering of the tables. The page is complete without this script.
 (() => {
   const SECONDS = {d: 86400, h: 3600, m: 60, s: 1};
   const rowsOf = (section) => [...section.querySelectorAll("tbody.peer")];
   const nameOf = (row) => row.querySelector("th").textContent.toLowerCase();
 
-  // A figure as a number: a duration in seconds, a share, a count; NaN if there is none.
+  // Parses a cell as a number: a duration in seconds, a share, a count; NaN if it has none.
   const valueOf = (row, column) => {
     const text = row.rows[0].cells[column].textContent;
     if (text === "online") return 0;
@@ -21,7 +21,7 @@
     return sign * (left - right);
   };
 
-  // The first table keeps as many rows as it has, the folded one has the rest.
+  // The first table keeps its number of rows; the folded one takes the rest.
   const sort = (section, column, sign) => {
     const sorted = rowsOf(section).sort(compare(column, sign));
     const tables = [...section.querySelectorAll("table")];
@@ -29,7 +29,7 @@
     tables.forEach((table, index) => table.append(...sorted.splice(0, counts[index])));
   };
 
-  const orders = new Map();  // of sections, by id: a column and a sign
+  const orders = new Map();  // section id -> [column, sign]
 
   const arrange = (section, column, sign) => {
     for (const each of section.querySelectorAll("thead th")) each.removeAttribute("aria-sort");
@@ -64,7 +64,7 @@
     }
   };
 
-  // A link to a folded list unfolds it.
+  // Opens a folded list when a link leads to it.
   const unfold = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     for (let each = target; each; each = each.parentElement) {

@@ -1,7 +1,7 @@
-"""The page: figures as one self-contained HTML file.
+"""Renderer of the page as one self-contained HTML file.
 
-Pure: the same figures make the same text. The template engine escapes all text, and the
-page's own policy lets a browser run and load nothing but the style and the script in it.
+Pure: the same figures give the same text. The template engine escapes all text, and the page's
+content security policy allows only the style and the scripts that it contains.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _CAUSES = {
     "source": "node not reached",
     "suspended": "machine suspended",
 }
-"""In words, of causes that do not say it themselves."""
-_OPEN = 3  # so many peers have their lists open
+"""Descriptions of causes; other causes describe themselves."""
+_OPEN = 3  # with at most this many peers their lists are open
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _ZERO = datetime.timedelta(0)
 
@@ -47,14 +47,14 @@ def page_html(
     now: datetime.datetime | None = None,
     tag: str | None = None,
 ) -> str:
-    """Make the page.
+    """Return the page as HTML.
 
     Args:
-        figures: What it shows.
-        title: Its title; any text.
-        zone: In which zone dates are shown; None: in that of this machine.
+        figures: The figures.
+        title: The title; any text.
+        zone: Time zone of dates; None: this machine's.
         now: The present, if the figures are of the past.
-        tag: Of a page that is served, which tells it from others; None: it is a file.
+        tag: Version tag of a served page; None: the page is a file.
     """
     time = LocalTime(zone)
     views = range_views(figures, time)
@@ -80,11 +80,11 @@ def page_html(
             open=_OPEN,
         )
     )
-    return page.lstrip()  # what the macros leave
+    return page.lstrip()  # the macros leave empty lines
 
 
 def _sight(figures: PageFigures) -> dict[str, datetime.timedelta]:
-    """How much time was seen since the first channel was known, and how much was blind."""
+    """Return the seen and the blind time since the first channel was known."""
     since, until = figures.known_from, figures.as_of
     blind = figures.blind
     if figures.blind_spans:
@@ -93,16 +93,16 @@ def _sight(figures: PageFigures) -> dict[str, datetime.timedelta]:
 
 
 def _chosen(figures: PageFigures, views: list[RangeView]) -> str:
-    """The range that is shown first: all that was asked for, or 30 days if there is more."""
+    """Return the name of the range to show first: the requested time, else at most 30 days."""
     *_, last, whole = [views[-1], *views]
     has_more = whole.figures.window is None and last.axis.begin > figures.known_from
     return (last if has_more else whole).figures.name
 
 
 def page_policy(*, live: bool = False) -> str:
-    """The content security policy: nothing but the page's own, and no icon is asked for.
+    """Return the content security policy: only the page's own style and scripts, and no icon.
 
-    ``live``: of a page that is served, which may ask for itself again.
+    ``live``: whether the page is served, and may fetch itself again.
     """
     scripts = " ".join(_hash(script) for script in _scripts(live=live))
     connects = " connect-src 'self';" if live else ""
@@ -146,7 +146,7 @@ def _environment(time: LocalTime) -> Environment:
 
 
 def exact_seconds(period: datetime.timedelta) -> str:
-    """Seconds to the microsecond, without zeros at the end."""
+    """Return seconds to the microsecond, without trailing zeros."""
     whole, rest = divmod(period // _MICROSECOND, 10**6)
     return f"{whole}.{rest:06}".rstrip("0").rstrip(".")
 
@@ -158,7 +158,7 @@ def _cause(span: BlindSpan) -> str:
 def _blind_within(
     times: Sequence[BlindSpan], begin: datetime.datetime, end: datetime.datetime
 ) -> datetime.timedelta:
-    """How long nothing was seen of anyone between two moments."""
+    """Return the time between two instants in which all peers were blind."""
     spans = (
         min(each.end or end, end) - max(each.start, begin) for each in times if each.of == "all"
     )

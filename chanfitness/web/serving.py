@@ -1,6 +1,6 @@
-"""What is served of a running store over HTTP, as options ask for it: its metrics, its page.
+"""HTTP services of a running store, selected by options: metrics and page.
 
-The extras that serve are imported once something is to be served.
+The modules that need extras are imported only when a service is requested.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from ..store import ChannelEventStore
 
 
 class Running(Protocol):
-    """A server: where it listens, and its end."""
+    """A running server."""
 
     port: int
 
     def close(self) -> object:
-        """Listen no more."""
+        """Stop listening."""
 
 
 class Service(NamedTuple):
-    """What is to be served.
+    """A service to be started.
 
-    ``name``: in words. ``host``: where. ``start``: begins to serve a store, or raises
-    ``OSError``. ``has_page``: whether there is a page, or the metrics alone.
+    Attributes:
+        name: Name for messages.
+        host: Host to listen on.
+        start: Starts to serve a store; raises ``OSError`` if it cannot listen.
+        has_page: Whether it serves the page, or the metrics only.
     """
 
     name: str
@@ -37,7 +40,7 @@ class Service(NamedTuple):
     has_page: bool = False
 
     def where(self, server: Running) -> str:
-        """Says at which URLs a server of it is asked."""
+        """Return the URLs of a running server in words."""
         url = f"http://{format_address(self.host, server.port)}"
         return f"a page at {url}/, " * self.has_page + f"metrics at {url}/metrics"
 
@@ -49,17 +52,17 @@ def services(
     password_file: str | None = None,
     allowed_hosts: Iterable[str] = (),
 ) -> list[Service]:
-    """The services that are asked for.
+    """Return the requested services.
 
     Args:
-        metrics: Where the metrics are served, ``[HOST:]PORT``; None: nowhere but beside a page.
-        page: Where the page is; if both are one address, one server has both.
-        password_file: Of the page.
+        metrics: Address of the metrics, ``[HOST:]PORT``; None: only beside a page.
+        page: Address of the page; if it is that of the metrics, one server has both.
+        password_file: File with the page's password.
         allowed_hosts: As for :func:`chanfitness.exporter.serve`.
 
     Raises:
-        ValueError: What was given cannot be used.
-        ChanFitnessError: A password is given, and no page.
+        ValueError: An address, a host or the password file is invalid.
+        ChanFitnessError: A password is given without a page.
         ModuleNotFoundError: An extra is not installed.
     """
     hosts = list(allowed_hosts)

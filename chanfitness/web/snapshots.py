@@ -1,4 +1,4 @@
-"""Snapshots of a running store, taken once a second at most, whoever looks."""
+"""Rate-limited cache of a running store's snapshots."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ..store import ChannelEventStore
 from .figures import ALL, windows
 
 ANSWER_SECONDS = 4.0
-"""How long the store may take to answer."""
+"""Timeout of a query to the store."""
 
-_SECONDS_BETWEEN = 1.0  # two questions
-_WANTED_SECONDS = 2.0  # for so long figures of now are wanted again
-_STALE_SECONDS = 60.0  # after these the figures are old, though nothing happened
-_SHARE = 9  # the store is left alone for so many times what a question took
+_SECONDS_BETWEEN = 1.0  # the least time between two queries
+_WANTED_SECONDS = 2.0  # current sums are expected to be wanted again within this time
+_STALE_SECONDS = 60.0  # figures expire after this time even if nothing happened
+_SHARE = 9  # the pause after a query, as a multiple of the time that it took
 
 
 class Snapshots:
-    """The latest snapshots of a store, one over each window of the page. For one thread.
+    """The latest snapshots of a store, one over each window of the page. Not thread-safe.
 
-    ``clock``: seconds that only increase.
+    ``clock``: returns monotonic seconds.
     """
 
     def __init__(
@@ -33,13 +33,14 @@ class Snapshots:
         self._clock = clock
         self._windows = windows()
         self._latest: dict[str, Overview] = {}
-        self._error: ChanFitnessError | None = None  # of the last question
+        self._error: ChanFitnessError | None = None  # of the last query
         self._due = self._taken = self._wanted_until = -math.inf
 
     def latest(self, *, of_now: bool = False) -> dict[str, Overview]:
-        """By range: how things are; with ``of_now`` the sums are of now, too.
+        """Return the snapshots by range; with ``of_now``, with sums at most a second old.
 
-        Raises ``ChanFitnessError`` if the store does not answer.
+        Raises:
+            ChanFitnessError: The store does not answer.
         """
         now = self._clock()
         if of_now:

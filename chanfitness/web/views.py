@@ -1,7 +1,7 @@
-"""View models: figures of a range as rows with bands, ready for the template.
+"""View models: the figures of a range as rows with bands, ready for the template.
 
-Pure. A page with many outages has one shape a band in place of one an outage: else it would
-be too large to be sent or drawn.
+A page with many outages has one shape per band instead of one per outage: it would be too large
+to send and draw otherwise. Pure functions.
 """
 
 from __future__ import annotations
@@ -30,18 +30,22 @@ from .figures import ChannelFigures, PageFigures, PeerFigures, RangeFigures
 from .local_time import LocalTime, Tick
 
 WORST = 25
-"""So many peers are shown, the others are folded."""
-_DETAILED = 1500  # outages on a page, each with a shape of its own, at most
-_LISTED = 3000  # spans of time on a page that are listed as text, at most
-_LISTED_EACH = 10, 100  # of a peer, at least and at most
+"""Number of peers that are not folded."""
+_DETAILED = 1500  # the most outages on a page that each have a shape of their own
+_LISTED = 3000  # the most spans of time on a page that are listed as text
+_LISTED_EACH = 10, 100  # the least and the most of one peer
 _ZERO = datetime.timedelta(0)
 _UNITS = [(unit[:-1], datetime.timedelta(**{unit: 1})) for unit in ("days", "hours", "minutes")]
 
 
 class Band(NamedTuple):
-    """The shapes of one row in one range; ``left``: where it begins, in pixels.
+    """The shapes of one row in one range.
 
-    ``blind``: but for what is blind for all rows.
+    Attributes:
+        left: Start of the band, in pixels.
+        offline: Offline time.
+        unusable: Unusable time.
+        blind: Blind time, except that of all rows.
     """
 
     left: float
@@ -51,12 +55,12 @@ class Band(NamedTuple):
 
     @property
     def width(self) -> str:
-        """From its beginning to now."""
+        """The band's width, as text."""
         return number(WIDTH - self.left)
 
     @property
     def begin(self) -> str:
-        """Its beginning, as a coordinate."""
+        """The start of the band, as text."""
         return number(self.left)
 
 
@@ -68,8 +72,12 @@ class ChannelRow(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """A peer; ``band``: None if its history was not kept; ``channels``: those whose
-    figures are not the peer's own.
+    """A peer.
+
+    Attributes:
+        figures: The peer's figures.
+        band: The peer's band; None if its history was not kept.
+        channels: The channels whose figures differ from the peer's.
     """
 
     figures: PeerFigures
@@ -78,16 +86,24 @@ class PeerRow(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """How many peers were offline, on the average of each pixel; ``most``: at most."""
+    """The number of peers offline, averaged over each pixel; ``most``: its maximum."""
 
     path: str
     most: float
 
 
 class RangeView(NamedTuple):
-    """All that is shown of a range; ``node``: of this node; ``blind``: of all rows.
+    """The view of one range.
 
-    ``is_detailed``: each shape may say what it is.
+    Attributes:
+        figures: The range's figures.
+        axis: The axis of all bands.
+        ticks: The ticks, with their positions.
+        node: The band of this node.
+        blind: The blind time of all rows.
+        rows: The peers, worst first.
+        strip: The number of peers offline; None if all peers are shown or none was offline.
+        is_detailed: Whether each outage may have a shape of its own.
     """
 
     figures: RangeFigures
@@ -101,7 +117,7 @@ class RangeView(NamedTuple):
 
     @property
     def period(self) -> str:
-        """Which time it is, in words."""
+        """The range in words."""
         window = self.figures.window
         return "all time" if window is None else f"the last {_whole_units(window)}"
 
@@ -115,10 +131,14 @@ def _whole_units(window: datetime.timedelta) -> str:
 
 
 class Entry(NamedTuple):
-    """A line of a list: what was so, and when.
+    """A line of a list.
 
-    ``what``: "" if the peer was offline, or which channel was not usable. ``is_cut``: it
-    began before.
+    Attributes:
+        what: "" if the peer was offline, else the channel that was unusable.
+        start: Start of the span.
+        end: End of the span; None: it lasts.
+        seen: How much of it was seen.
+        is_cut: Whether it began earlier.
     """
 
     what: str
@@ -129,7 +149,7 @@ class Entry(NamedTuple):
 
 
 class PeerEntries(NamedTuple):
-    """The newest of a peer's entries, the newest first; ``more``: how many are left out."""
+    """A peer's latest entries, newest first; ``more``: the number of those left out."""
 
     figures: PeerFigures
     entries: Sequence[Entry]
@@ -137,7 +157,7 @@ class PeerEntries(NamedTuple):
 
 
 def range_views(page: PageFigures, time: LocalTime) -> list[RangeView]:
-    """All ranges."""
+    """Return the views of all ranges."""
     histories = [peer.history for peer in page.ranges[-1].peers]
     count = sum(len(each.outages) for each in histories if each is not None)
     return [_range_view(page, each, time, count <= _DETAILED) for each in page.ranges]
@@ -179,7 +199,7 @@ def _peer_row(
 
 
 def _channel_rows(peer: PeerFigures, axis: Axis) -> list[ChannelRow]:
-    """Those of a peer's channels whose figures are not the peer's own."""
+    """Return the rows of channels whose figures differ from their peer's."""
     if len(peer.channels) == 1 or peer.history is None:
         return []
     return [
@@ -196,10 +216,10 @@ def _offline(
     totals: list[float],
     is_detailed: bool,
 ) -> list[Shape]:
-    """The shapes of a peer's outages, without the blind times in them.
+    """Return the shapes of a peer's outages without the blind time in them.
 
-    Their seconds are all seconds offline of its history. Their shares of each pixel are
-    added to ``totals``.
+    Their seconds add up to the history's offline time. Their share of each pixel is added to
+    ``totals``.
     """
     spans = axis.spans(Times.before(axis.end, seen_parts(history.outages, blind, axis.end)))
     shares = coverage(spans)
@@ -223,7 +243,7 @@ def _unusable(channel: ChannelFigures, axis: Axis) -> list[Shape]:
 
 
 def _blind(times: Sequence[BlindSpan], axis: Axis, of: str | None = None) -> list[Shape]:
-    """The shapes of blind times of one kind, or of all."""
+    """Return the shapes of the blind spans of one kind, or of all kinds."""
     spans = axis.spans(
         Times.before(
             axis.end,
@@ -238,7 +258,7 @@ def _blind(times: Sequence[BlindSpan], axis: Axis, of: str | None = None) -> lis
 
 
 def peer_entries(page: PageFigures) -> list[PeerEntries]:
-    """What is listed as text, of all time; the worst peer first."""
+    """Return the entries to list as text, over all time, the worst peer first."""
     figures = page.ranges[-1]
     least, most = _LISTED_EACH
     count = min(max(_LISTED // max(len(figures.peers), 1), least), most)

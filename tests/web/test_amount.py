@@ -1,4 +1,4 @@
-"""How much of a page is shown at once: lists, folded rows, ranges."""
+"""Limits of the page: open lists, folded rows, the first range."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_few_peers_have_their_lists_open(path: Path, count: int, open_lists: int
     assert "Offline at one time" not in page.text
 
 
-def test_of_many_peers_the_worst_are_shown_and_the_rest_is_folded(path: Path) -> None:
+def test_only_the_worst_of_many_peers_are_not_folded(path: Path) -> None:
     page = page_of(make_database(path, many_peers(60), 3 * DAY))
     assert "35 more peers, better than these" in page.section("all")
     tables = page.html[page.html.index('id="s-all"') :].split("<table>")[1:3]
@@ -49,22 +49,22 @@ def test_of_many_peers_the_worst_are_shown_and_the_rest_is_folded(path: Path) ->
     assert re.search(r"Offline at one time, of 60 peers: at most \d+\.\d", page.section("all"))
 
 
-def test_many_peers_of_which_none_was_offline_have_no_strip(path: Path) -> None:
+def test_many_peers_that_were_never_offline_have_no_strip(path: Path) -> None:
     page = page_of(make_database(path, [MadeUpPeer()] * 30, DAY))
     assert "Offline at one time" not in page.text
 
 
-def test_lists_have_the_newest(path: Path) -> None:
+def test_lists_have_the_newest_entries(path: Path) -> None:
     peer = peer_with_habits(1, 130, 10 * DAY, MINUTE)
     text = page_of(make_database(path, [peer], 10 * DAY), zone=UTC).text
     listed = text[text.index("Outages, one by one") :]
     begun = re.findall(r"2026-01-\d\d \d\d:\d\d:\d\d(?= to)", listed)
     assert len(begun) == 100
     assert begun == sorted(begun, reverse=True)
-    assert "and 30 before these." in listed
+    assert "and 30 older ones." in listed
 
 
-def test_lists_say_what_was_seen_and_what_began_before(path: Path) -> None:
+def test_lists_show_the_seen_time_and_cut_starts(path: Path) -> None:
     peer = MadeUpPeer(
         offline=[(HOUR, 30 * HOUR), (40 * HOUR, 44 * HOUR)], unusable=[(45 * HOUR, 46 * HOUR)]
     )
@@ -79,7 +79,9 @@ def test_lists_say_what_was_seen_and_what_began_before(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("days", "chosen"), [(0.5, "all"), (30, "all"), (31, "30d")])
-def test_all_is_shown_first_but_30_days_at_most(path: Path, days: float, chosen: str) -> None:
+def test_the_first_range_is_all_time_or_at_most_30_days(
+    path: Path, days: float, chosen: str
+) -> None:
     page = page_of(make_database(path, [MadeUpPeer()], days * DAY))
     assert [named["id"] for tag, named in page.tags if "checked" in named] == [f"r-{chosen}"]
 
@@ -93,10 +95,10 @@ def test_all_is_shown_first_but_30_days_at_most(path: Path, days: float, chosen:
         (timedelta(seconds=1), "the last 0:00:01"),
     ],
 )
-def test_a_page_of_less_says_of_how_much(path: Path, since: timedelta, period: str) -> None:
+def test_a_limited_page_names_its_period(path: Path, since: timedelta, period: str) -> None:
     make_database(path, [MadeUpPeer()], 20 * DAY)
     page = Page(page_html(page_figures(overviews(path, since))))
-    assert f"in {period}, as far" in page.section("all")
+    assert f"in {period}." in page.section("all")
     assert [named["id"] for _, named in page.tags if "checked" in named] == ["r-all"]
     ids = [named["id"] for tag, named in page.tags if tag == "input"]
     assert len(ids) == 1 + sum(window < since for window in WINDOWS.values())

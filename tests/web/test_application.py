@@ -1,4 +1,4 @@
-"""What is served of a running store, and what it is asked for that."""
+"""The WSGI applications of a running store, and their queries to it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
 
 class Clock:
-    """Seconds that pass when told."""
+    """A clock whose seconds a test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -44,7 +44,7 @@ class Clock:
 
 
 class Site:
-    """The applications of a store, asked without a server."""
+    """The applications of a store, called without a server."""
 
     def __init__(self, store: ChannelEventStore) -> None:
         self.clock = Clock()
@@ -70,7 +70,7 @@ class Site:
 
 @pytest.fixture
 def node() -> FakeNode:
-    """With three peers online, of a channel each."""
+    """A node with three online peers with a channel each."""
     node = FakeNode(history=90 * DAY)
     for _ in range(3):
         node.open_channel(node.new_peer(online=True))
@@ -92,7 +92,7 @@ def site(store: CountingStore) -> Site:
     return Site(store)
 
 
-def test_the_page_is_of_the_running_store(site: Site, node: FakeNode) -> None:
+def test_the_page_shows_the_running_store(site: Site, node: FakeNode) -> None:
     node.advance(hours=1)
     node.peer_offline(node.new_peer(online=True))
     page = site.get()
@@ -110,7 +110,7 @@ def test_the_page_is_of_the_running_store(site: Site, node: FakeNode) -> None:
     assert "connect-src" not in page_policy()
 
 
-def test_who_has_the_page_is_told_whether_it_is_the_same(site: Site, node: FakeNode) -> None:
+def test_a_current_copy_gets_not_modified(site: Site, node: FakeNode) -> None:
     tag = site.get().headers["ETag"]
     site.wait()
     same = site.get(IF_NONE_MATCH=tag)
@@ -124,7 +124,7 @@ def test_who_has_the_page_is_told_whether_it_is_the_same(site: Site, node: FakeN
     assert "2 of 3 peers online" in other.body.decode()
 
 
-def test_strangers_make_no_new_page(site: Site, node: FakeNode) -> None:
+def test_events_of_strangers_do_not_change_the_page(site: Site, node: FakeNode) -> None:
     tag = site.get().headers["ETag"]
     node.peer_offline(node.new_peer(online=True))
     site.wait()
@@ -146,7 +146,7 @@ def test_strangers_make_no_new_page(site: Site, node: FakeNode) -> None:
         ),
     ],
 )
-def test_whatever_happens_to_a_peer_or_channel_makes_one(
+def test_each_change_of_a_peer_or_channel_changes_the_page(
     change: Any, site: Site, node: FakeNode
 ) -> None:
     tag = site.get().headers["ETag"]
@@ -156,7 +156,7 @@ def test_whatever_happens_to_a_peer_or_channel_makes_one(
     assert site.get(IF_NONE_MATCH=tag).status == "200 OK"
 
 
-def test_the_store_is_asked_once_a_second_for_all(
+def test_the_store_is_queried_once_a_second_for_all_clients(
     site: Site, store: CountingStore, node: FakeNode
 ) -> None:
     for _ in range(10):
@@ -168,9 +168,7 @@ def test_the_store_is_asked_once_a_second_for_all(
     assert store.questions == 10
 
 
-def test_figures_of_now_cost_another_question_once_at_most(
-    site: Site, store: CountingStore
-) -> None:
+def test_current_figures_cost_at_most_one_more_query(site: Site, store: CountingStore) -> None:
     for _ in range(10):
         for path in ("/", "/api/channels") * 20:
             assert site.get(path).status == "200 OK"
@@ -178,7 +176,7 @@ def test_figures_of_now_cost_another_question_once_at_most(
     assert store.questions == 10
 
 
-def test_the_figures_are_of_now(site: Site, node: FakeNode) -> None:
+def test_the_json_has_current_figures(site: Site, node: FakeNode) -> None:
     site.get()
     for hours in (1, 2):
         node.advance(hours=1)
@@ -191,7 +189,7 @@ def test_the_figures_are_of_now(site: Site, node: FakeNode) -> None:
         assert {row["alias"] for row in shown["channels"]} == {"ACINQ", "Bob's <node>", "carol"}
 
 
-def test_after_a_quiet_minute_the_page_is_made_anew(site: Site, store: CountingStore) -> None:
+def test_the_page_is_rendered_again_after_a_quiet_minute(site: Site, store: CountingStore) -> None:
     tag = site.get().headers["ETag"]
     site.wait(59)
     assert site.get().headers["ETag"] == tag
@@ -200,7 +198,7 @@ def test_after_a_quiet_minute_the_page_is_made_anew(site: Site, store: CountingS
     assert store.questions == 3
 
 
-def test_a_page_that_takes_long_is_made_seldom(
+def test_a_slow_page_is_rendered_seldom(
     site: Site, node: FakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(*arguments: Any, **options: Any) -> str:
@@ -216,7 +214,7 @@ def test_a_page_that_takes_long_is_made_seldom(
     assert len(set(tags)) == 2
 
 
-def test_a_store_that_takes_long_is_asked_seldom(node: FakeNode) -> None:
+def test_a_slow_store_is_queried_seldom(node: FakeNode) -> None:
     class Slow(CountingStore):
         def _ask(self, *arguments: Any, **keywords: Any) -> Any:
             slow_site.wait(0.5)
@@ -254,7 +252,7 @@ def test_a_store_without_history_says_so(node: FakeNode) -> None:
     assert answer.body == b"no history is kept: see Config(history=...)\n"
 
 
-def test_windows_that_make_no_sense_are_refused(store: CountingStore) -> None:
+def test_invalid_windows_are_refused(store: CountingStore) -> None:
     with pytest.raises(ValueError, match="window"):
         store.get_overviews([None, timedelta(-1)])
 
@@ -270,7 +268,7 @@ def test_each_window_has_its_own_sums(store: CountingStore, node: FakeNode) -> N
     assert store.get_overviews([None], unless=whole) == []
 
 
-def test_all_of_it_is_on_one_server_behind_one_password(store: CountingStore) -> None:
+def test_one_server_has_all_paths_behind_one_password(store: CountingStore) -> None:
     server = serve(store, LOCAL, password=Password("sesame"))
     try:
         for path in ("/", "/metrics", "/api/channels", "/nowhere"):
@@ -286,5 +284,5 @@ def test_all_of_it_is_on_one_server_behind_one_password(store: CountingStore) ->
         close(server)
 
 
-def test_a_store_is_waited_for_no_longer_than_prometheus_waits() -> None:
+def test_queries_time_out_before_prometheus_does() -> None:
     assert snapshots.ANSWER_SECONDS < 5

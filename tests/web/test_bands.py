@@ -1,4 +1,4 @@
-"""Times as shapes: where they are, how wide, how high, and what is one shape."""
+"""Shapes of time spans: position, width, height and merging."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AXIS = Axis(START, START + WIDTH * HOUR)  # a pixel is an hour
 
 
 def time(begin: float, end: float | None) -> Time:
-    """From one pixel to another."""
+    """A span from one pixel to another."""
     until = WIDTH if end is None else end
     return at(begin), None if end is None else at(end), (until - begin) * HOUR
 
@@ -52,55 +52,55 @@ def shapes_of(*times: Time, height: float = HEIGHT) -> list[Shape]:
     return shapes(spans, coverage(spans), height)
 
 
-def test_a_time_stands_where_it_was() -> None:
+def test_a_span_is_drawn_where_it_was() -> None:
     (shape,) = shapes_of(time(100.25, 103.5))
     assert boxes(shape.path) == [(100.2, 103.5, 1)]
     assert shape.seen == 3.25 * HOUR
 
 
-def test_the_shortest_is_one_pixel_wide_and_of_full_height() -> None:
+def test_the_shortest_span_is_one_pixel_wide_and_of_full_height() -> None:
     (shape,) = shapes_of((at(100.5), at(100.5) + SECOND, SECOND))
     assert boxes(shape.path) == [(100, 101, 1)]
     assert shape.seen == SECOND
 
 
-def test_one_across_two_pixels_that_is_shorter_than_one_begins_where_it_began() -> None:
+def test_a_span_shorter_than_a_pixel_begins_where_it_began() -> None:
     (shape,) = shapes_of(time(100.7, 101.2))
     assert boxes(shape.path) == [(100.7, 101.7, 1)]
 
 
 @pytest.mark.parametrize("begin", [WIDTH - 0.001, WIDTH - 0.5, WIDTH - 1e-14])
-def test_what_has_just_begun_is_not_drawn_after_now(begin: float) -> None:
+def test_a_new_span_is_not_drawn_beyond_now(begin: float) -> None:
     (shape,) = shapes_of(time(begin, None))
     assert boxes(shape.path) == [(WIDTH - 1, WIDTH, 1)]
 
 
-def test_what_began_before_the_axis_begins_with_it() -> None:
+def test_spans_are_clipped_to_the_start_of_the_axis() -> None:
     (shape,) = shapes_of(time(-5, 2))
     assert boxes(shape.path) == [(0, 2, 1)]
 
 
-def test_what_lasts_ends_now() -> None:
+def test_a_span_that_lasts_ends_now() -> None:
     (shape,) = shapes_of(time(700, None))
     assert boxes(shape.path) == [(700, WIDTH, 1)]
 
 
-def test_two_with_a_pixel_between_them_are_two_shapes() -> None:
+def test_spans_a_pixel_apart_are_two_shapes() -> None:
     assert len(shapes_of(time(10.2, 10.4), time(12, 13))) == 2
 
 
-def test_where_pixels_merge_the_height_is_the_share_of_time() -> None:
+def test_in_merged_spans_the_height_is_the_share_of_time() -> None:
     (shape,) = shapes_of(time(10.1, 10.3), time(10.5, 10.9), time(11.2, 11.3), time(11.9, 14))
     assert shape.path == "M10 9V4h1V7h1V0h2V9"
     assert shape.seen == 2.8 * HOUR
 
 
-def test_only_a_pixel_that_is_covered_from_end_to_end_has_the_full_height() -> None:
+def test_only_a_pixel_covered_throughout_has_the_full_height() -> None:
     (shape,) = shapes_of(time(10, 10.5), time(10.501, 11))
     assert boxes(shape.path) == [(10, 11, (HEIGHT - 1) / HEIGHT)]
 
 
-def test_however_little_is_covered_of_a_pixel_it_can_be_seen() -> None:
+def test_the_smallest_share_of_a_pixel_is_visible() -> None:
     little = 0.0001
     (shape,) = shapes_of(time(10, 10 + little), time(10.5, 10.5 + little))
     assert boxes(shape.path) == [(10, 11, 1 / HEIGHT)]
@@ -112,13 +112,13 @@ def test_shapes_of_half_the_height() -> None:
     assert boxes(merged.path) == [(4, 7, 4 / HEIGHT)]
 
 
-def test_no_times_no_shapes() -> None:
+def test_without_spans_there_are_no_shapes() -> None:
     assert shapes_of() == []
     assert coverage(spans_of()) == [0] * WIDTH
 
 
 def any_times(seed: int) -> list[Time]:
-    """Times of all lengths, some very close to each other."""
+    """Random spans of all lengths, some very close to each other."""
     rng, edges = Random(seed), []
     pixel = 0.0
     while pixel < WIDTH:
@@ -128,7 +128,7 @@ def any_times(seed: int) -> list[Time]:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_nothing_is_lost_and_nothing_is_drawn_twice(seed: int) -> None:
+def test_shapes_cover_all_spans_exactly_once(seed: int) -> None:
     times = any_times(seed)
     made = shapes_of(*times)
     assert [each for shape in made for each in shape.times] == times
@@ -148,14 +148,14 @@ def test_one_shape_has_the_outline_of_all(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_coverage_is_the_time_that_is_covered(seed: int) -> None:
+def test_the_coverage_adds_up_to_the_covered_time(seed: int) -> None:
     times = any_times(seed)
     covered = coverage(spans_of(*times))
     assert all(0 <= share <= 1 + 1e-9 for share in covered)
     assert sum(covered) == pytest.approx(sum_seen(times) / HOUR)
 
 
-def test_thinned_time_is_as_high_as_the_share_that_counts() -> None:
+def test_thinned_time_has_the_height_of_its_counted_share() -> None:
     shape = thinned(AXIS, (at(100), at(190), 10 * HOUR))
     assert boxes(shape.path) == [(100, 190, 1 / HEIGHT)]
     assert shape.seen == 10 * HOUR

@@ -27,7 +27,7 @@ from ..support.values import START, vertex
 LENGTH = 10 * DAY
 BLIND = [blind(START + 3 * DAY, START + 3 * DAY + HOUR)]
 VISIBLE = "each => each.checkVisibility()"
-LAYOUT_LIMIT = 2000  # milliseconds, on a machine that does much else meanwhile
+LAYOUT_LIMIT = 2000  # milliseconds, generous for loaded machines
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
-    """The page of so many peers, with blind time and names of all kinds."""
+    """Return a function that makes the page of ``count`` peers with blind time and odd names."""
     folder = tmp_path_factory.mktemp("pages")
 
     def make(count: int) -> Path:
@@ -52,7 +52,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
 
 
 def peers(count: int) -> list[MadeUpPeer]:
-    """The second has a channel of which the peer may be online, but which cannot be used."""
+    """Peers, of which the second has unusable time."""
     made = [
         peer_with_habits(number, number % 30, LENGTH, number % 7 * 10 * MINUTE)._replace(
             transport="tor"
@@ -69,7 +69,7 @@ def peers(count: int) -> list[MadeUpPeer]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 30, 300])
-def test_a_page_fits_and_has_nothing_to_complain_about(
+def test_the_page_fits_and_logs_no_errors(
     count: int, browser: Browser, file: Callable[[int], Path]
 ) -> None:
     for width in (360, 1600):
@@ -85,14 +85,14 @@ def test_a_page_fits_and_has_nothing_to_complain_about(
 @pytest.mark.parametrize(
     ("count", "scheme"), [(0, "dark"), (3, "light"), (3, "dark"), (30, "light")]
 )
-def test_nothing_keeps_people_from_using_a_page(
+def test_the_page_is_accessible(
     count: int, scheme: Literal["light", "dark"], browser: Browser, file: Callable[[int], Path]
 ) -> None:
     with shown(browser, file(count), color_scheme=scheme) as page:
         assert violations(page) == []
 
 
-def test_the_shapes_in_the_browser_have_all_offline_time(
+def test_shapes_in_the_browser_add_up_to_all_offline_time(
     browser: Browser, file: Callable[[int], Path]
 ) -> None:
     read = page_of(file(30).with_suffix(".db"), BLIND)
@@ -108,7 +108,7 @@ def test_the_shapes_in_the_browser_have_all_offline_time(
 
 
 @pytest.mark.parametrize("width", [360, 1600])
-def test_each_outage_can_be_seen_in_its_place(width: int, browser: Browser, tmp_path: Path) -> None:
+def test_each_outage_is_visible_in_its_place(width: int, browser: Browser, tmp_path: Path) -> None:
     moment = MINUTE / 60
     peer = MadeUpPeer("a", offline=[(5 * DAY, 5 * DAY + moment), (6 * DAY, 8 * DAY)])
     target = tmp_path / "page.html"
@@ -129,7 +129,7 @@ def test_each_outage_can_be_seen_in_its_place(width: int, browser: Browser, tmp_
         assert box["height"] >= band["height"] - 1
 
 
-def test_ranges_need_no_script(browser: Browser, file: Callable[[int], Path]) -> None:
+def test_ranges_work_without_script(browser: Browser, file: Callable[[int], Path]) -> None:
     with shown(browser, file(3), java_script_enabled=False) as page:
         for name, label in (("24h", "24 hours"), ("7d", "7 days"), ("30d", "30 days")):
             page.get_by_role("radio", name=label).check()
@@ -137,7 +137,7 @@ def test_ranges_need_no_script(browser: Browser, file: Callable[[int], Path]) ->
             assert page.locator(".range:visible").count() == 1
 
 
-def test_the_keyboard_alone_does_all(browser: Browser, file: Callable[[int], Path]) -> None:
+def test_everything_works_with_the_keyboard(browser: Browser, file: Callable[[int], Path]) -> None:
     with shown(browser, file(30)) as page:
         page.keyboard.press("Tab")
         expect(page.locator("#r-all")).to_be_focused()
@@ -165,7 +165,7 @@ def test_the_keyboard_alone_does_all(browser: Browser, file: Callable[[int], Pat
         expect(page.locator("details:target > summary")).to_be_visible()
 
 
-def test_a_click_on_a_head_sorts(browser: Browser, file: Callable[[int], Path]) -> None:
+def test_a_click_on_a_heading_sorts(browser: Browser, file: Callable[[int], Path]) -> None:
     heads = ["Online", "Usable", "Outages", "Longest", "Now", "Flaps", "Trend"]
     with shown(browser, file(30)) as page:
         page.locator("#r-7d").check()
@@ -179,13 +179,13 @@ def test_a_click_on_a_head_sorts(browser: Browser, file: Callable[[int], Path]) 
 
 
 def figures_of_column(page: Page, column: int) -> list[float]:
-    """Those that are known, in order."""
+    """The known figures of a column, in order."""
     cells = page.locator(f"#s-7d tbody.peer tr:first-child td:nth-child({column})")
     return [figure(text) for text in cells.all_text_contents() if text != "-"]
 
 
 def figure(text: str) -> float:
-    """A share, a count, a difference or a duration as a number."""
+    """Parse a share, a count, a difference or a duration."""
     units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
     if text == "online":
         return 0
@@ -194,7 +194,7 @@ def figure(text: str) -> float:
     return float(text.rsplit(maxsplit=1)[-1].replace("\N{MINUS SIGN}", "-").rstrip("%*"))
 
 
-def test_print_has_the_chosen_range_and_all_lists(
+def test_a_print_has_the_chosen_range_and_all_lists(
     browser: Browser, file: Callable[[int], Path]
 ) -> None:
     with shown(browser, file(30)) as page:
@@ -205,7 +205,7 @@ def test_print_has_the_chosen_range_and_all_lists(
         expect(page.locator(".tools")).to_be_hidden()
 
 
-def test_two_thousand_channels_open_without_a_pause(
+def test_a_page_of_two_thousand_channels_opens_quickly(
     browser: Browser, tmp_path: Path, record_property: Record
 ) -> None:
     many = [peer._replace(opened=[HOUR * place for place in range(7)]) for peer in peers(286)]

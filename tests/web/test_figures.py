@@ -1,4 +1,4 @@
-"""The page's figures: those of the store, for each range, and what its shapes add up to."""
+"""The page's figures in each range, and the sums of its shapes, compared with the store's."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def blind_spans(spans: Sequence[tuple[timedelta, timedelta]] = BLIND) -> list[Bl
 
 
 def assert_adds_up(path: Path, told: Sequence[BlindSpan] = ()) -> None:
-    """The shapes of each band have the seconds that ``show`` says of the peer's oldest channel."""
+    """Assert that each band's shapes add up to the offline time of the peer's oldest channel."""
     page = page_of(path, told)
     for name in NAMES:
         rows = rows_shown(str(path), *([] if name == "all" else ["--window", name]))
@@ -64,24 +64,24 @@ def assert_adds_up(path: Path, told: Sequence[BlindSpan] = ()) -> None:
         assert {peer for peer, each in page.paths if each == name} == set(oldest)
 
 
-def test_the_shapes_of_each_band_add_up_to_the_stores_offline_time(database: Path) -> None:
+def test_shapes_add_up_to_the_offline_time_of_the_store(database: Path) -> None:
     assert_adds_up(database)
     assert_adds_up(database, blind_spans())
 
 
-def test_so_they_do_if_many_are_one_shape(path: Path) -> None:
+def test_merged_shapes_add_up_to_the_offline_time(path: Path) -> None:
     many = [peer_with_habits(seed, 900, 30 * DAY, 10 * MINUTE) for seed in range(2)]
     make_database(path, many, 30 * DAY, blind=[(DAY, 2 * DAY)])
     assert_adds_up(path)
     assert_adds_up(path, blind_spans([(DAY, 2 * DAY)]))
 
 
-def test_so_they_do_of_what_was_recorded_of_a_node(path: Path) -> None:
+def test_shapes_of_a_real_recording_add_up(path: Path) -> None:
     assert main(["replay", str(DATA / "lnd-simnet-restarts.jsonl"), "--db", str(path)]) == 0
     assert_adds_up(path)
 
 
-def test_so_they_do_where_outages_were_thinned(path: Path) -> None:
+def test_shapes_of_thinned_outages_add_up(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history_limit=4):
@@ -97,14 +97,14 @@ def test_so_they_do_where_outages_were_thinned(path: Path) -> None:
     assert whole[2] == pytest.approx(1 / 9)
     assert len(listed) == 2
     assert "10 outages" in page.text
-    assert "8 before these" in page.text
-    assert page.text.count("*") == 1 + 3  # in the legend; two shares and a count of 7 days
+    assert "8 older ones" in page.text
+    assert page.text.count("*") == 1 + 3  # the legend; two shares and a count over 7 days
     (peer,) = figures_of(path).ranges[1].peers
     assert peer.history is not None
     assert not peer.history.complete
 
 
-# Who is the worst.
+# The order of peers.
 
 
 def test_the_worst_peer_is_the_first_in_each_range(database: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_worst_peer_is_the_first_in_each_range(database: Path) -> None:
         assert ratios == sorted(ratios, key=lambda ratio: ratio or 0)
 
 
-def test_of_two_that_are_equally_online_the_less_usable_is_worse(path: Path) -> None:
+def test_equal_shares_online_are_ordered_by_share_usable(path: Path) -> None:
     usable, unusable = MadeUpPeer(), MadeUpPeer(unusable=[(HOUR, 2 * HOUR)])
     make_database(path, [usable, unusable], DAY)
     worst, best = figures_of(path).ranges[-1].peers
@@ -122,7 +122,7 @@ def test_of_two_that_are_equally_online_the_less_usable_is_worse(path: Path) -> 
     assert (worst.usable_ratio, best.usable_ratio) == (23 / 24, 1)
 
 
-def test_what_is_usable_of_a_peer_is_that_of_its_worst_channel(path: Path) -> None:
+def test_a_peer_has_the_share_usable_of_its_worst_channel(path: Path) -> None:
     peer = MadeUpPeer(unusable=[(12 * HOUR, 18 * HOUR)], opened=[0 * HOUR, 12 * HOUR])
     make_database(path, [peer], DAY)
     (found,) = figures_of(path).ranges[-1].peers
@@ -159,25 +159,25 @@ def test_the_trend_is_the_last_week_less_the_time_before(path: Path) -> None:
 # Where ranges begin.
 
 
-def test_ranges_are_of_windows_and_of_all_time(database: Path) -> None:
+def test_ranges_are_the_windows_and_all_time(database: Path) -> None:
     page = figures_of(database)
     begun = {each.name: page.as_of - each.begin for each in page.ranges}
     assert begun == {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "all": LENGTH}
 
 
-def test_no_more_is_told_than_was_asked_for(database: Path) -> None:
+def test_no_range_is_longer_than_requested(database: Path) -> None:
     assert windows(14 * DAY) == {"24h": DAY, "7d": 7 * DAY, "all": 14 * DAY}
     page = page_figures(overviews(database, since=14 * DAY))
     assert page.known_from == page.ranges[-1].begin == page.as_of - 14 * DAY
 
 
 @pytest.mark.parametrize("since", [timedelta(0), timedelta(seconds=1)])
-def test_a_range_is_never_without_time(database: Path, since: timedelta) -> None:
+def test_no_range_is_empty(database: Path, since: timedelta) -> None:
     page = page_figures(overviews(database, since=since))
     assert page.as_of - page.ranges[-1].begin == MINUTE
 
 
-def test_thirty_days_of_a_database_of_two_have_28_empty_ones(path: Path) -> None:
+def test_a_range_longer_than_the_history_begins_empty(path: Path) -> None:
     make_database(path, [MadeUpPeer(offline=[(DAY, 2 * DAY)])], 2 * DAY)
     page = page_of(path)
     band = str(vertex(1)), "30d"
@@ -186,14 +186,14 @@ def test_thirty_days_of_a_database_of_two_have_28_empty_ones(path: Path) -> None
     assert boxes(page.paths[band]["off"][0]) == [(29 * 24, 720, 1)]
 
 
-def test_a_band_begins_with_its_peers_first_channel(path: Path) -> None:
+def test_a_band_begins_with_the_oldest_channel(path: Path) -> None:
     make_database(path, [MadeUpPeer(), MadeUpPeer(opened=[DAY, 3 * DAY])], 4 * DAY)
     page = page_of(path)
-    assert (str(vertex(1)), "all") not in page.places  # it begins where the axis does
+    assert (str(vertex(1)), "all") not in page.places  # its band begins with the axis
     assert page.places[str(vertex(2)), "all"][0] == 180
 
 
-def test_a_channel_that_came_back_is_as_old_as_it_was(path: Path) -> None:
+def test_a_channel_that_returned_keeps_its_age(path: Path) -> None:
     node = FakeNode()
     peer = node.new_peer(online=True)
     first = node.open_channel(peer)
@@ -211,7 +211,7 @@ def test_a_channel_that_came_back_is_as_old_as_it_was(path: Path) -> None:
     assert found.history.end - found.history.start == DAY
 
 
-def test_a_channel_whose_history_was_not_kept_has_the_shares_of_all_time(path: Path) -> None:
+def test_without_a_history_shares_cover_all_time(path: Path) -> None:
     node = FakeNode()
     node.open_channel(node.new_peer(online=True))
     with watching(node, path, history=None):
@@ -233,7 +233,7 @@ def test_letters(number: int, text: str) -> None:
     assert letters(number) == text
 
 
-def test_no_name_is_left_of_a_redacted_page(database: Path) -> None:
+def test_a_redacted_page_has_no_names(database: Path) -> None:
     told = figures_of(database, redact=True)
     assert sorted(each.key for each in told.ranges[0].peers) == list("ABCDEFGH")
     names = {each.key: [channel.name for channel in each.channels] for each in told.ranges[0].peers}

@@ -1,4 +1,4 @@
-"""Nothing in a page can harm, whatever strangers chose as their names; colours differ."""
+"""Safety of the page: escaping of untrusted text, content security policy; colour contrast."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "fitness.db"
 
 
-def test_names_that_strangers_chose_are_text(path: Path) -> None:
+def test_hostile_names_are_escaped(path: Path) -> None:
     make_database(path, [MadeUpPeer(alias) for alias in HOSTILE], DAY)
     page, plain = page_of(path), page_of(make_database(path.with_name("b"), [MadeUpPeer("a")], DAY))
     assert {tag for tag, _ in page.tags} == {tag for tag, _ in plain.tags}
@@ -40,7 +40,7 @@ def test_names_that_strangers_chose_are_text(path: Path) -> None:
         assert " ".join(printable(alias).split()) in page.text
 
 
-def test_no_other_text_can_harm_either(path: Path) -> None:
+def test_all_other_text_is_escaped(path: Path) -> None:
     make_database(path, [MadeUpPeer()], DAY)
     told = [blind(START, START + HOUR, "\x1b</script>", "\u202e<b>")]
     page = page_of(path, told, title="\udcff\u202e</title><b>")
@@ -49,7 +49,7 @@ def test_no_other_text_can_harm_either(path: Path) -> None:
     assert "1h 0m, \\x1b</script> (\\u202e<b>)" in page.text
 
 
-def test_the_policy_lets_nothing_run_but_its_own_style_and_script(path: Path) -> None:
+def test_the_policy_allows_only_the_pages_own_style_and_script(path: Path) -> None:
     page = page_of(make_database(path, [MadeUpPeer()], DAY))
     (policy,) = [
         named["content"]
@@ -65,7 +65,7 @@ def test_the_policy_lets_nothing_run_but_its_own_style_and_script(path: Path) ->
     assert ("link", {"rel": "icon", "href": "data:,"}) in page.tags
 
 
-def test_there_is_no_handler_no_style_attribute_and_no_address(path: Path) -> None:
+def test_the_page_has_no_handlers_style_attributes_or_urls(path: Path) -> None:
     page = page_of(make_database(path, many_peers(40), 3 * DAY))
     for tag, named in page.tags:
         assert not [name for name in named if name == "style" or name.startswith("on")], tag
@@ -74,7 +74,7 @@ def test_there_is_no_handler_no_style_attribute_and_no_address(path: Path) -> No
     assert "//" not in re.sub(r"<script>.*?</script>", "", page.html, flags=re.S)
 
 
-def test_ids_are_there_once_and_links_lead_somewhere(path: Path) -> None:
+def test_ids_are_unique_and_links_have_targets(path: Path) -> None:
     page = page_of(make_database(path, many_peers(40), 3 * DAY))
     ids = [named["id"] for _, named in page.tags if "id" in named]
     assert len(ids) == len(set(ids))
@@ -91,7 +91,7 @@ def test_the_script_is_short() -> None:
 
 
 def luminance(colour: str) -> float:
-    """As the accessibility guidelines define it."""
+    """Relative luminance, as the accessibility guidelines define it."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
@@ -105,7 +105,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", [0, 1])
-def test_colours_can_be_told_apart(scheme: int) -> None:
+def test_colours_have_enough_contrast(scheme: int) -> None:
     style = resources.files("chanfitness.web").joinpath("page.css").read_text()
     block = re.findall(r":root \{(.*?)\}", style, re.S)[scheme]
     colours = {

@@ -1,4 +1,4 @@
-"""Local time: days of 23 and 25 hours, zones of all kinds, and where dates end."""
+"""Local time: days of 23 and 25 hours, zones of all kinds, and the last dates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UTC = LocalTime(timezone.utc)
 
 @pytest.fixture
 def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], LocalTime]]:
-    """Lets this machine be in a zone."""
+    """Return a function that sets this machine's time zone."""
 
     def move(zone: str) -> LocalTime:
         monkeypatch.setenv("TZ", zone)
@@ -34,7 +34,7 @@ def machine_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Loca
     time.tzset()
 
 
-def test_the_zone_is_named(machine_in: Callable[[str], LocalTime]) -> None:
+def test_zones_have_names(machine_in: Callable[[str], LocalTime]) -> None:
     winter, summer = at("2026-01-01T12:00+00:00"), at("2026-07-01T12:00+00:00")
     assert UTC.name(winter) == "UTC"
     berlin = machine_in(BERLIN)
@@ -50,14 +50,14 @@ def test_dates_are_local(machine_in: Callable[[str], LocalTime]) -> None:
     assert berlin.text(at("2026-01-01T23:30:15+00:00"), seconds=True) == "2026-01-02 00:30:15"
 
 
-def test_a_span_has_its_second_date_if_that_is_another() -> None:
+def test_a_span_has_two_dates_only_if_they_differ() -> None:
     begin = at("2026-01-01T22:00+00:00")
     assert UTC.span(begin, begin + HOUR) == "2026-01-01 22:00:00 to 23:00:00"
     assert UTC.span(begin, begin + DAY) == "2026-01-01 22:00:00 to 2026-01-02 22:00:00"
     assert UTC.span(begin, None) == "since 2026-01-01 22:00:00"
 
 
-def test_an_hour_that_is_there_twice_is_told_apart(
+def test_a_repeated_hour_is_unambiguous(
     machine_in: Callable[[str], LocalTime],
 ) -> None:
     berlin = machine_in(BERLIN)
@@ -70,7 +70,7 @@ def test_an_hour_that_is_there_twice_is_told_apart(
 @pytest.mark.parametrize(
     ("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-05-05", 24)]
 )
-def test_days_are_as_long_as_they_are(
+def test_days_have_their_true_length(
     machine_in: Callable[[str], LocalTime], day: str, hours: int
 ) -> None:
     noon = at(f"{day}T12:00+00:00")
@@ -84,7 +84,7 @@ def test_days_are_as_long_as_they_are(
 
 @pytest.mark.parametrize("zone", [BERLIN, DELHI, SAO_PAULO, "UTC0"])
 @pytest.mark.parametrize("end", ["2026-03-29T12:34:56+00:00", "2026-10-25T12:34:56+00:00"])
-def test_24_hours_have_a_tick_each_third_local_hour(
+def test_24_hours_have_a_tick_every_third_local_hour(
     machine_in: Callable[[str], LocalTime], zone: str, end: str
 ) -> None:
     local = machine_in(zone)
@@ -96,7 +96,7 @@ def test_24_hours_have_a_tick_each_third_local_hour(
     assert [tick.label for tick in midnight if tick.label] in ([], [f"{at(end).day} {at(end):%b}"])
 
 
-def test_an_hour_has_the_hour() -> None:
+def test_short_axes_have_hourly_ticks() -> None:
     begin = at("2026-01-01T11:45:30.500+00:00")
     assert UTC.ticks(Axis(begin, begin + HOUR)) == [Tick(at("2026-01-01T12:00+00:00"), "12:00")]
     assert UTC.ticks(Axis(begin, begin + HOUR / 60)) == []
@@ -126,7 +126,7 @@ def test_ticks_are_days_months_or_years_few_of_them_labelled(
 
 @pytest.mark.parametrize("zone", [BERLIN, "UTC0", SAO_PAULO])
 @pytest.mark.parametrize("length", [HOUR, DAY, 30 * DAY, 700 * DAY, 9000 * 365 * DAY])
-def test_where_dates_end(
+def test_ticks_at_the_last_dates(
     machine_in: Callable[[str], LocalTime], zone: str, length: timedelta
 ) -> None:
     local = machine_in(zone)

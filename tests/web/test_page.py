@@ -1,4 +1,4 @@
-"""What the page says, in its head and its tables."""
+"""The text of the page, in its head and its tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "fitness.db"
 
 
-def test_the_head_says_of_what_and_when_it_is(path: Path) -> None:
+def test_the_head_names_the_subject_and_the_date(path: Path) -> None:
     peers = [MadeUpPeer(), MadeUpPeer(offline=[(DAY, 3 * DAY)])]
     make_database(path, peers, 2 * DAY, blind=[(HOUR, 4 * HOUR)])
     zone = timezone(timedelta(hours=2), "EET")
@@ -54,7 +54,7 @@ def test_the_head_counts_the_causes_of_blind_time(path: Path) -> None:
     )
 
 
-def test_a_page_of_the_past_says_how_old_it_is(path: Path) -> None:
+def test_a_page_of_the_past_has_its_age(path: Path) -> None:
     node = FakeNode()
     node.open_channel(node.new_peer(online=True))
     with watching(node, path):
@@ -78,7 +78,7 @@ def test_a_node_that_was_not_seen_has_no_peers_online(path: Path) -> None:
 @pytest.mark.parametrize(
     ("peer", "sentence"),
     [
-        (MadeUpPeer("a"), "No peer was offline in all time, as far as it was seen."),
+        (MadeUpPeer("a"), "No peer was seen offline in all time."),
         (
             MadeUpPeer("a", offline=[(HOUR, 2 * HOUR), (3 * HOUR, 6 * HOUR)]),
             "The worst is a: online 83.33% of all time, as far as that was seen; 2 outages, the"
@@ -95,7 +95,7 @@ def test_a_node_that_was_not_seen_has_no_peers_online(path: Path) -> None:
         ),
     ],
 )
-def test_one_sentence_names_the_worst(path: Path, peer: MadeUpPeer, sentence: str) -> None:
+def test_one_sentence_names_the_worst_peer(path: Path, peer: MadeUpPeer, sentence: str) -> None:
     make_database(path, [peer, MadeUpPeer("b", opened=[HOUR])], DAY)
     assert sentence in page_of(path).section("all")
 
@@ -108,7 +108,7 @@ def test_a_node_without_peers_has_a_page(path: Path) -> None:
     assert not page.paths
 
 
-def test_a_peer_of_which_nothing_was_seen_is_not_blamed(path: Path) -> None:
+def test_a_peer_never_seen_is_not_the_worst(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.advance(hours=1)
@@ -118,7 +118,7 @@ def test_a_peer_of_which_nothing_was_seen_is_not_blamed(path: Path) -> None:
     assert "Not seen yet" in page.text
 
 
-def test_nothing_is_100_percent_that_is_not(path: Path) -> None:
+def test_shares_are_rounded_down(path: Path) -> None:
     peers = [MadeUpPeer(), MadeUpPeer(offline=[(20 * DAY, 20 * DAY + SECOND)])]
     page = page_of(make_database(path, peers, 30 * DAY))
     cells = re.findall(r"<td>([0-9.]+%)</td>", page.html)
@@ -128,7 +128,7 @@ def test_nothing_is_100_percent_that_is_not(path: Path) -> None:
     assert page.paths[KEY, "all"]["off"] == []
 
 
-def test_peers_say_how_they_are_reached_and_what_their_channels_are(path: Path) -> None:
+def test_peers_have_their_transport_and_channels(path: Path) -> None:
     peers = [
         MadeUpPeer("a", "tor", opened=[0 * DAY, 0 * DAY]),
         MadeUpPeer("b", "clearnet", unusable=[(HOUR, 2 * DAY)]),

@@ -1,4 +1,4 @@
-"""The served page in a real browser: it follows what happens, and keeps what a person did."""
+"""The served page in a real browser: live updates that keep the user's choices."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..support.persistent_stores import DAY
 from ..support.stores import WAIT, running
 
 SOON = WAIT * 1000
-"""Milliseconds until a test gives up."""
+"""Timeout of expectations, in milliseconds."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def node() -> FakeNode:
-    """Three peers, of which the second was away for an hour."""
+    """A node with three peers, of which the second was away for an hour."""
     return FakeNode(history=90 * DAY)
 
 
@@ -64,7 +64,7 @@ def server(store: ChannelEventStore) -> Iterator[Server]:
 
 @contextmanager
 def shown(browser: Browser, server: Server, **how: object) -> Iterator[Page]:
-    """The page, which complains about nothing and asks nobody but the server."""
+    """The page, which must log no errors and make no requests but to the server."""
     context = browser.new_context(**how)  # type: ignore[arg-type]
     page, complaints, asked = context.new_page(), [], set()
     page.set_default_timeout(SOON)
@@ -73,7 +73,7 @@ def shown(browser: Browser, server: Server, **how: object) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     url = f"http://127.0.0.1:{server.port}/"
     page.goto(url)
-    expect(page.locator("#live")).to_have_text("Updates by itself.", timeout=SOON)
+    expect(page.locator("#live")).to_have_text("Updates automatically.", timeout=SOON)
     yield page
     assert (complaints, asked) == ([], {url})
     context.close()
@@ -83,7 +83,7 @@ def facts(page: Page, text: str) -> None:
     expect(page.locator(".facts")).to_contain_text(text, timeout=SOON)
 
 
-def test_a_peer_goes_comes_and_its_channel_cannot_be_used(
+def test_the_page_follows_peers_and_channels(
     browser: Browser, server: Server, node: FakeNode, channels: list[OpenChannel]
 ) -> None:
     with shown(browser, server) as page:
@@ -100,7 +100,7 @@ def test_a_peer_goes_comes_and_its_channel_cannot_be_used(
         expect(row).to_contain_text("not usable now", timeout=SOON)
 
 
-def test_what_a_person_did_stays(
+def test_user_choices_survive_updates(
     browser: Browser, server: Server, node: FakeNode, channels: list[OpenChannel]
 ) -> None:
     with shown(browser, server) as page:
@@ -124,7 +124,7 @@ def test_what_a_person_did_stays(
         expect(page.locator("#p2 summary")).to_be_focused()
 
 
-def test_without_a_script_a_link_shows_how_it_is_now(
+def test_a_link_refreshes_without_script(
     browser: Browser, server: Server, node: FakeNode, channels: list[OpenChannel]
 ) -> None:
     context = browser.new_context(java_script_enabled=False)
@@ -136,16 +136,16 @@ def test_without_a_script_a_link_shows_how_it_is_now(
         page.get_by_text("Refresh").click()
         return "2 of 3 peers online" in page.locator(".facts").inner_text()
 
-    while not has_changed():  # the store is asked once a second
+    while not has_changed():  # the store is queried once a second
         pass
     context.close()
 
 
-def test_it_says_when_nobody_answers(browser: Browser, server: Server) -> None:
+def test_the_page_says_if_the_server_does_not_answer(browser: Browser, server: Server) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{server.port}/")
-    expect(page.locator("#live")).to_have_text("Updates by itself.", timeout=SOON)
+    expect(page.locator("#live")).to_have_text("Updates automatically.", timeout=SOON)
     close(server)
     expect(page.locator("#live")).to_contain_text("No answer since", timeout=SOON)
     context.close()
@@ -165,7 +165,7 @@ def test_a_password_is_asked_for(browser: Browser, store: ChannelEventStore) -> 
     close(server)
 
 
-def test_it_keeps_nobody_from_using_it(browser: Browser, server: Server) -> None:
+def test_the_served_page_is_accessible(browser: Browser, server: Server) -> None:
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
     page = context.new_page()
     page.goto(f"http://127.0.0.1:{server.port}/")

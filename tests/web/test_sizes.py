@@ -1,4 +1,4 @@
-"""How large a page is, and how soon it is made."""
+"""Size of the page and time to render it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MIB = 2**20
 
 
 def made_up_overviews(peers: int, outages: int, channels: int = 1) -> dict[str, Overview]:
-    """Snapshots of a node whose peers had so many outages each in 30 days."""
+    """Snapshots of a node whose peers had ``outages`` outages each in 30 days."""
     now = START + 30 * DAY
     slot = 30 * DAY / max(outages, 1)
     infos, histories, of_peers = [], [], []
@@ -70,7 +70,7 @@ def made_up_overviews(peers: int, outages: int, channels: int = 1) -> dict[str, 
 @pytest.mark.parametrize(
     ("outages", "mebibytes", "seconds"), [(50, 1.5, 1), (1000, 4, 2)], ids=["50", "1000"]
 )
-def test_the_page_of_300_peers_is_small_and_soon_made(
+def test_the_page_of_300_peers_is_small_and_quickly_rendered(
     outages: int, mebibytes: float, seconds: float
 ) -> None:
     made = made_up_overviews(300, outages)
@@ -78,7 +78,7 @@ def test_the_page_of_300_peers_is_small_and_soon_made(
     page = page_html(page_figures(made))
     taken = process_time() - begun
     assert len(page.encode()) < mebibytes * MIB
-    if STRESS:  # nothing else runs then
+    if STRESS:  # timings count only while nothing else runs
         assert taken < seconds
     read = Page(page)
     offline = made[ALL].channels[0].lifetime - made[ALL].channels[0].uptime
