@@ -1,10 +1,11 @@
-"""A Prometheus exporter: each scrape asks a store one question.
+"""Prometheus exporter.
 
-``serve(store, ("127.0.0.1", 9789))`` listens for it; a registry of your own takes
-``registry.register(Collector(store))``. Needs the extra ``chanfitness[prometheus]``.
-Scrapes are answered one at a time; those that wait together share one answer.
-Labels are hex keys and channel points, and the name that you give the node, escaped. What a
-node or a peer told of itself is a label of the ``..._info`` series alone, escaped, too.
+``serve(store, ("127.0.0.1", 9789))`` starts a server for scrapes; to use your own registry, call
+``registry.register(Collector(store))``. Needs ``chanfitness[prometheus]``.
+
+Each scrape is one query to the store. Scrapes are answered one at a time; those queued together
+share one answer. Labels are hex keys, channel points, and the name that you give the node. Text
+chosen by nodes and peers is a label of the ``..._info`` series only. All labels are escaped.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ __all__ = ["Collector", "Server", "application", "parse_address", "serve"]
 logger = Log(__name__)
 
 ANSWER_SECONDS = 4.0
-"""How long a scrape waits for the store, unless told otherwise.
+"""Default timeout of a scrape's query to the store.
 
-Prometheus gives up after 10, and a scrape may first have to wait for another one.
+Prometheus gives up after 10 seconds, and a scrape may have to wait for another one first.
 """
 
 _LABEL_CHARACTERS = 80
@@ -46,16 +47,19 @@ _OPEN_METRICS = "application/openmetrics-text"
 
 
 class Collector:
-    """A collector of the metrics of one store.
+    """A collector of the metrics of one store. Thread-safe.
 
-    ``store``: asked once a scrape, for all. ``node``: the value of the label
-    ``node``, for fleets; without it there is no such label. ``timeout``: seconds
-    of real time to wait for the store's answer.
+    A store that is not running or does not answer in time has only ``chanfitness_up 0``. In blind
+    time ``chanfitness_up`` is 0 too, and the figures stand still. Peers without a channel are left
+    out: strangers who connect could create any number of series otherwise.
 
-    A store that does not run or does not answer in time has ``chanfitness_up 0``
-    and nothing else. One in blind time has it too, beside the figures, which
-    stand still. Peers without a channel are left out, or strangers who connect
-    could make any number of series. Safe from any thread.
+    Args:
+        store: The store; each scrape queries it once.
+        node: Value of the label ``node``, for fleets; None: no such label.
+        timeout: Seconds of real time to wait for the store's answer.
+
+    Raises:
+        ValueError: The timeout is negative, infinite or not a number.
     """
 
     def __init__(
@@ -66,15 +70,25 @@ class Collector:
         self._store = store
         self._node = None if node is None else _label(node)
         self._timeout = timeout
-        self._lock = threading.Lock()  # guards what follows
+        self._lock = threading.Lock()  # guards _blind
         self._blind = 0.0
 
     def describe(self) -> Iterable[Metric]:
-        """The metric families without samples, for ``register``: nothing is asked."""
+        """Return the metric families without samples, for ``register``.
+
+        Does not query the store.
+
+        Returns:
+            The families.
+        """
         return _Families(self._node).all
 
     def collect(self) -> Iterable[Metric]:
-        """The metric families of a scrape, as of one moment."""
+        """Return the metric families of a scrape, as of one instant.
+
+        Returns:
+            The families; only ``chanfitness_up`` has a sample if the store does not answer.
+        """
         families = _Families(self._node)
         try:
             overview = self._store.get_overview(timeout=self._timeout)
@@ -88,9 +102,9 @@ class Collector:
         return families.all
 
     def _never_less(self, blind: float) -> float:
-        """Running maximum, so that the counter never decreases.
+        """Return the running maximum, so that the counter never decreases.
 
-        Blind time can decrease, by the jitter of the clock or when that is set back.
+        Blind time itself can decrease, when the clock jitters or is set back.
         """
         with self._lock:
             self._blind = max(self._blind, blind)
@@ -109,12 +123,12 @@ class _Families:
         )
         self.blind = CounterMetricFamily(
             "chanfitness_blind_seconds",
-            "Time in which nothing was seen: neither lifetime nor uptime of any channel.",
+            "Time in which the node was not seen, which is neither lifetime nor uptime.",
             labels=labels,
         )
         self._lifetime = GaugeMetricFamily(
             "chanfitness_channel_lifetime_seconds",
-            "How long the channel has been known, blind time left out.",
+            "How long the channel has been known, without blind time.",
             labels=of_channel,
         )
         self._uptime = GaugeMetricFamily(
@@ -129,27 +143,27 @@ class _Families:
         )
         self._usable = GaugeMetricFamily(
             "chanfitness_channel_usable_seconds",
-            "How much of the channel's uptime it was not inactive.",
+            "How much of the channel's uptime the channel was usable.",
             labels=of_channel,
         )
         self._usable_ratio = GaugeMetricFamily(
             "chanfitness_channel_usable_ratio",
-            "Usable time by lifetime, 0 to 1; absent while that is zero, or if it is not known.",
+            "Usable time by lifetime, 0 to 1; absent while the lifetime is zero, or if unknown.",
             labels=of_channel,
         )
         self._active = GaugeMetricFamily(
             "chanfitness_channel_active",
-            "1 while the channel is active, 0 while it is not; absent if the node never said.",
+            "1 while the channel is active, 0 while it is inactive; absent if unknown.",
             labels=of_channel,
         )
         self._channel_info = GaugeMetricFamily(
             "chanfitness_channel_info",
-            "1; the labels describe the channel, empty if that is not known.",
+            "Always 1; the labels describe the channel and are empty if unknown.",
             labels=[*of_channel, "short_channel_id", "private"],
         )
         self._peer_info = GaugeMetricFamily(
             "chanfitness_peer_info",
-            "1; the labels describe the peer of a channel, empty if that is not known.",
+            "Always 1; the labels describe the peer of a channel and are empty if unknown.",
             labels=[*of_peer, "alias", "transport"],
         )
         self._online = GaugeMetricFamily(
@@ -157,12 +171,12 @@ class _Families:
         )
         self._flaps = GaugeMetricFamily(
             "chanfitness_peer_flaps",
-            "How often the peer of a channel went on or offline, old changes counting less.",
+            "How often the peer of a channel went online or offline; older changes count less.",
             labels=of_peer,
         )
         self._transport = GaugeMetricFamily(
             "chanfitness_transport_up",
-            "0 while this node's way to peers of the transport is lost, else 1.",
+            "0 while this node cannot reach peers over the transport, else 1.",
             labels=[*labels, "transport"],
         )
         self.all: list[Metric] = [
@@ -184,11 +198,11 @@ class _Families:
     def add(
         self, family: GaugeMetricFamily | CounterMetricFamily, value: float, *labels: str
     ) -> None:
-        """One sample."""
+        """Add a sample."""
         family.add_metric([*self._node, *labels], value)
 
     def add_channels_and_peers(self, overview: Overview) -> None:
-        """The samples of each channel, and of each peer that has one."""
+        """Add the samples of all channels, of peers with a channel, and of transports."""
         for info in overview.channels:
             self._add_channel(info)
         for peer in overview.peers:
@@ -217,7 +231,7 @@ class _Families:
 
 
 def _label(text: str) -> str:
-    """``text``, escaped and cut, as a label shows it."""
+    """Return ``text`` escaped and cut for a label."""
     return ascii(text[:_LABEL_CHARACTERS])[1:-1]
 
 
@@ -228,16 +242,26 @@ def serve(
     node: str | None = None,
     allowed_hosts: Iterable[str] = (),
 ) -> Server:
-    """Let Prometheus scrape ``store`` at ``http://HOST:PORT/metrics``, until ``close()``.
+    """Serve the metrics of ``store`` at ``http://HOST:PORT/metrics``, until ``close()``.
 
-    Everyone who reaches the address can read which channels the node has: let it be a
-    loopback address, or one that only Prometheus reaches. A request for another host
-    name than that of ``address``, loopback names, and ``allowed_hosts`` is refused; at
-    0.0.0.0 or ``::``, any IP address and this machine's own names are taken too.
+    All clients that reach the address can read which channels the node has: use a loopback
+    address, or one that only Prometheus reaches. Requests for host names other than that of
+    ``address``, loopback names and ``allowed_hosts`` are refused. At 0.0.0.0 or ``::``, any IP
+    address and this machine's own names are allowed too.
 
-    ``address``: host and port, as of :func:`parse_address`. ``node``: as for
-    :class:`Collector`. Raises ``OSError`` that names the address if it cannot be
-    listened on, and ``TypeError`` or ``ValueError`` for a bad address or host name.
+    Args:
+        store: The store; it need not be started yet.
+        address: Host and port, as returned by :func:`parse_address`.
+        node: As for :class:`Collector`.
+        allowed_hosts: Further host names and IP addresses, without ports.
+
+    Returns:
+        The running server. Its ``close()`` ends it and may be called from any thread.
+
+    Raises:
+        OSError: The address, which the message names, cannot be listened on.
+        TypeError: ``address`` or ``allowed_hosts`` has the wrong type.
+        ValueError: The address or a host name is invalid.
     """
     hosts, metrics = parse_hosts(allowed_hosts), application(store, node=node)
     listener = listen(address)
@@ -249,16 +273,21 @@ def serve(
 
 
 def application(store: ChannelEventStore, *, node: str | None = None) -> WSGIApplication:
-    """The metrics of ``store`` as a WSGI application, in either of Prometheus' formats.
+    """Return a WSGI application with the metrics of ``store``.
 
-    ``node``: as for :class:`Collector`.
+    Args:
+        store: The store.
+        node: As for :class:`Collector`.
+
+    Returns:
+        The application, which answers in the text format or as OpenMetrics.
     """
     registry = CollectorRegistry()
     registry.register(Collector(store, node=node))
     scrape: WSGIApplication = make_wsgi_app(registry)
 
     def metrics(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # The library fails for some headers, each of which would be a line in our log.
+        # The library raises for some Accept headers, and each error would be logged.
         is_open = _OPEN_METRICS in environ.get("HTTP_ACCEPT", "")
         return scrape({**environ, "HTTP_ACCEPT": _OPEN_METRICS if is_open else ""}, start_response)
 

@@ -1,1 +1,1 @@
-"""HTTP: addresses, the connections of clients, and the server of WSGI applications."""
+"""HTTP server for WSGI applications, with its addresses, connections and password."""

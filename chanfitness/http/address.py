@@ -1,7 +1,7 @@
 """Listening addresses, and the check of the ``Host`` header against DNS rebinding.
 
-A page that a person opens in a browser may have its own name resolved to this machine,
-and then read what is served here. The browser still sends that name as ``Host``.
+In DNS rebinding a hostile page resolves its own name to this machine, to read what is served
+here. The browser still sends the page's name as ``Host``, so that such requests can be refused.
 """
 
 from __future__ import annotations
@@ -24,10 +24,16 @@ _Host = str | ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """The host and port of ``[HOST:]PORT``; the host is 127.0.0.1 unless given.
+    """Parse ``[HOST:]PORT``.
 
-    An IPv6 address stands in brackets: ``[::1]:9789``. Port 0 is any that is
-    free. Raises ``ValueError`` for anything else.
+    Args:
+        text: The address; an IPv6 host is in brackets: ``[::1]:9789``. Port 0 is any free port.
+
+    Returns:
+        Host and port; the host is 127.0.0.1 unless given.
+
+    Raises:
+        ValueError: The text is not an address.
     """
     match = _ADDRESS.fullmatch(text)
     if match is None or int(match["port"]) > 65535 or not _is_ipv6(match["ipv6"] or "::"):
@@ -45,15 +51,17 @@ def _is_ipv6(text: str) -> bool:
 
 
 def format_address(host: str, port: int) -> str:
-    """``HOST:PORT``, as in a URL."""
+    """Return ``HOST:PORT`` as in a URL, with an IPv6 host in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def listen(address: tuple[str, int]) -> socket.socket:
-    """A socket that listens at this host and port.
+    """Return a socket that listens at this host and port.
 
-    Raises ``TypeError`` and ``ValueError`` for what is no such pair, and ``OSError``
-    that names the address if it cannot be listened on.
+    Raises:
+        TypeError: The address is not a pair of host and port.
+        ValueError: The host or the port is invalid.
+        OSError: The address, which the message names, cannot be listened on.
     """
     if not isinstance(address, tuple) or [type(each) for each in address] != [str, int]:
         raise TypeError(
@@ -72,9 +80,11 @@ def listen(address: tuple[str, int]) -> socket.socket:
 
 
 def parse_hosts(hosts: Iterable[str]) -> frozenset[_Host]:
-    """Names and IP addresses, without a port, as :class:`AllowedHosts` takes them.
+    """Parse names and IP addresses, without ports, for :class:`AllowedHosts`.
 
-    Raises ``TypeError`` and ``ValueError`` that show what is none.
+    Raises:
+        TypeError: ``hosts`` is a string instead of a list.
+        ValueError: A host, which the message shows, is invalid.
     """
     if isinstance(hosts, str):
         raise TypeError(f"bad hosts {quoted(hosts)}: expected a list of names, like [{hosts!a}]")
@@ -98,11 +108,11 @@ def _canonical(host: str) -> _Host:
 
 
 class AllowedHosts:
-    """Which ``Host`` headers are answered; ``in`` tells.
+    """The set of allowed ``Host`` headers, for tests with ``in``.
 
-    Loopback names and addresses, the ``host`` that was given, the address that it
-    resolved to, and ``others``. A ``listener`` on all addresses takes any IP address,
-    which needs no DNS, and this machine's own names too.
+    Allowed are loopback names and addresses, the given ``host``, the address that it resolved to,
+    and ``others``. A ``listener`` on all addresses also allows any IP address, which needs no DNS,
+    and this machine's own names.
     """
 
     def __init__(self, host: str, listener: socket.socket, others: frozenset[_Host]) -> None:

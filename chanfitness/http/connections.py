@@ -1,7 +1,7 @@
-"""Waitress' event loop with limits on what its connections can cost.
+"""Event loop and connections of waitress, with limits on clients and idle time.
 
-A connection carries one request. Its client is cut off if it neither sends nor reads for
-``CLIENT_SECONDS``, or is the oldest when one more than ``MAXIMUM_CLIENTS`` connects.
+A connection carries one request. It is closed if its client neither sends nor reads for
+``CLIENT_SECONDS``, or if it is the oldest when more than ``MAXIMUM_CLIENTS`` connect.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 logger = Log(__name__)
 
 CLIENT_SECONDS = 10
-"""How long a client may neither send of its request nor read of its answer."""
+"""Idle timeout: how long a client may neither send its request nor read its answer."""
 MAXIMUM_CLIENTS = 256
-"""At once, or a quarter of the files that the process may open if that is less."""
+"""Maximum number of connections; at most a quarter of the files that the process may open."""
 BACK_OFF_SECONDS = 1
-"""How long no client is accepted if the process has no file left for one."""
+"""Pause in accepting clients after the process ran out of files."""
 
 _MAXIMUM_HEADER = 16 * 1024
 _NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class _ConnectionLog(logging.Logger):
-    """Waitress' log of a connection: for debugging only, as any stranger can fill it."""
+    """Logger that turns waitress' messages into debug messages: any stranger can cause them."""
 
     def handle(self, record: logging.LogRecord) -> None:
-        logger.debug("waitress, of a connection: %s", quoted(record.getMessage()))
+        logger.debug("waitress, about a connection: %s", quoted(record.getMessage()))
 
 
 class _Request(HTTPRequestParser):
-    """Parses the one request of a connection; what follows it is dropped, or would pile up."""
+    """Parser of a connection's only request; later data is dropped, or it would accumulate."""
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
@@ -62,30 +62,30 @@ class _Request(HTTPRequestParser):
 
 
 class Connection(HTTPChannel):
-    """A client's connection. All but ``service`` and ``cut_off`` is for the loop's thread."""
+    """A client's connection. Only ``service`` and ``cut_off`` may be called from other threads."""
 
     parser_class = _Request
     logger = _ConnectionLog(__name__)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a whole request, or an answer that is not read yet, is at hand."""
+        """Whether the connection has a complete request or an unread answer."""
         return bool(self.requests or self.total_outbufs_len)
 
     def writable(self) -> bool:
-        """Whether the loop is to send; what is being answered, the worker sends itself.
+        """Whether the loop should send; while an answer is computed, the worker sends it.
 
-        The loop would find it locked, and look again and again, at the worker's cost.
+        The worker holds the connection's lock meanwhile, and the loop would spin on it.
         """
         is_ending = self.will_close or self.close_when_flushed
         return bool(is_ending or (self.total_outbufs_len and not self.requests))
 
     def handle_expt(self) -> None:
-        """Cut off a client that sends urgent data: left unread, it keeps the loop awake."""
+        """Cut off a client that sends urgent data, which would keep the loop busy."""
         self.handle_close()
 
     def cut_off(self) -> None:
-        """Make the loop close this connection, even if its client reads nothing."""
+        """Make the loop close this connection even if its client does not read. Thread-safe."""
         connection = self.socket
         if connection is not None:  # the loop may just have closed it
             with suppress(OSError):
@@ -95,8 +95,8 @@ class Connection(HTTPChannel):
 class Loop(TcpWSGIServer):
     """The event loop over a listener and its connections.
 
-    A connection whose request is complete is put into ``requests``, for another thread to
-    call its ``service``. All but ``pull_trigger`` and ``stop`` is for the loop's thread.
+    A connection with a complete request is put into ``requests``; another thread calls its
+    ``service``. Only ``pull_trigger`` and ``stop`` are thread-safe.
     """
 
     channel_class = Connection
@@ -119,31 +119,31 @@ class Loop(TcpWSGIServer):
             asyncore_use_poll=True,
             asyncore_loop_timeout=1,
             cleanup_interval=1,
-            connection_limit=sys.maxsize,  # it would shut out the next client, not the oldest
+            connection_limit=sys.maxsize,  # waitress would refuse the next client, not the oldest
             max_request_header_size=_MAXIMUM_HEADER,
-            max_request_body_size=1,  # that is, none
-            outbuf_high_watermark=sys.maxsize,  # or a worker would wait for a client to read
+            max_request_body_size=1,  # no body
+            outbuf_high_watermark=sys.maxsize,  # a worker must not wait for a client to read
             log_socket_errors=False,
         )
         super().__init__(
             application,
             _sock=listener,
-            dispatcher=ThreadedTaskDispatcher(),  # without threads: see add_task
+            dispatcher=ThreadedTaskDispatcher(),  # has no threads, see add_task
             adj=settings,
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
         )
 
     def add_task(self, task: Connection) -> None:
-        """Hand over a connection with a complete request."""
+        """Pass a connection with a complete request to the worker."""
         self._requests.put(task)
 
     def readable(self) -> bool:
-        """Whether to accept clients; waitress calls it once a round."""
+        """Whether to accept clients; waitress calls it in each iteration."""
         return bool(super().readable()) and time.monotonic() >= self._accepts_from
 
     def accept(self) -> Any:
-        """The next client, or None; without a file for it, make room."""
+        """Accept and return the next client, or None; free a file if none is left."""
         try:
             return super().accept()
         except OSError as error:
@@ -159,32 +159,33 @@ class Loop(TcpWSGIServer):
             self._accepts_from = time.monotonic() + BACK_OFF_SECONDS
 
     def handle_accept(self) -> None:
-        """Accept a client; if there are too many, cut off the oldest."""
+        """Accept a client; if there are too many, close the oldest connection."""
         if len(self.active_channels) >= self._maximum_clients:
             self._oldest().handle_close()
         super().handle_accept()
-        # Be last in each round: when the next one is accepted, what this one sent has been
-        # read, and no event of a closed file is taken for one of a new file of its number.
+        # The listener goes last in each iteration. The data of this client is then read before
+        # the next is accepted, and no event of a closed file is mistaken for one of a new file
+        # with the same number.
         self._map[self._fileno] = self._map.pop(self._fileno)
 
     def _oldest(self) -> Connection:
-        """The oldest connection without a complete request if there is any, or the oldest."""
+        """Return the oldest connection without a complete request; if none, the oldest of all."""
         return min(self.active_channels.values(), key=lambda each: each.is_waiting)
 
     def maintenance(self, now: float) -> None:
-        """Cut off silent clients; waitress' own method leaves those that do not read."""
+        """Close idle connections; waitress' own method ignores clients that do not read."""
         for connection in self.active_channels.values():
             if not connection.requests and connection.last_activity < now - CLIENT_SECONDS:
                 connection.cut_off()
 
     def pull_trigger(self) -> None:
-        """Wake the loop; when it has ended, do nothing. Safe from any thread."""
+        """Wake the loop; after its end, do nothing. Thread-safe."""
         with self._lock:
-            if self._is_open:  # else its file number may be another file's by now
+            if self._is_open:  # after the end another file may have the trigger's number
                 super().pull_trigger()
 
     def stop(self) -> None:
-        """Make the loop close all and end. Safe from any thread; a second call does nothing."""
+        """Make the loop close everything and end. Thread-safe; a second call does nothing."""
         with self._lock:
             if self._is_open:
                 self._is_open = False
@@ -193,7 +194,7 @@ class Loop(TcpWSGIServer):
     def _close_all(self) -> None:
         for connection in list(self.active_channels.values()):
             connection.handle_close()
-        with self._lock:  # the trigger has called this before stop() had done with it
+        with self._lock:  # wait until stop() no longer uses the trigger
             self.close()
 
 

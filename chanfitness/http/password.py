@@ -11,7 +11,14 @@ from ..checks import quoted
 
 
 class Password:
-    """A password that requests must have. Raises ``ValueError`` for an empty one."""
+    """A password that requests must have. Immutable, and its text is not kept.
+
+    Args:
+        text: The password.
+
+    Raises:
+        ValueError: The password is empty.
+    """
 
     def __init__(self, text: str) -> None:
         if not text:
@@ -22,7 +29,14 @@ class Password:
         return "Password(...)"
 
     def is_in(self, header: str) -> bool:
-        """Whether an ``Authorization`` header has it; in a time that does not depend on both."""
+        """Return whether an ``Authorization`` header has this password, compared in constant time.
+
+        Args:
+            header: The header's value.
+
+        Returns:
+            True if it has the Basic scheme and this password, with any user.
+        """
         scheme, _, credentials = header.partition(" ")
         if scheme.lower() != "basic":
             return False
@@ -39,7 +53,17 @@ def _digest(password: bytes) -> bytes:
 
 
 def read_password(path: str) -> Password:
-    """The first line of a file. Raises ``ValueError`` that names the file."""
+    """Read a password from the first line of a file.
+
+    Args:
+        path: The file, in UTF-8.
+
+    Returns:
+        The password.
+
+    Raises:
+        ValueError: The file, which the message names, cannot be read or has no password.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             return Password(file.readline().rstrip("\r\n"))

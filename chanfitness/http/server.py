@@ -1,8 +1,8 @@
-"""An HTTP server for WSGI applications, on two daemon threads.
+"""HTTP server for WSGI applications, on two daemon threads.
 
-An event loop owns all connections; one worker computes the answers, in the order of the
-requests. So no client costs a thread, and one answer is computed at a time. Equal
-requests that wait together share one answer, computed when all of them had come.
+An event loop owns all connections; one worker computes the answers one at a time, in the order of
+the requests. Clients need no threads of their own. Equal requests that are queued together share
+one answer, computed after the last of them arrived.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 logger = Log(__name__)
 
 MAXIMUM_UNREAD = 4
-"""How many answers are kept for clients that have not read them whole."""
+"""Maximum number of answers kept for clients that have not read all of them."""
 
 HEALTH = "/healthz"
-"""The path that no password keeps anybody from."""
+"""The path that needs no password."""
 
 _DEPENDS_ON = (
     "PATH_INFO",
@@ -52,14 +52,20 @@ _ALWAYS: _Headers = [
 
 
 class Server:
-    """Serves WSGI applications on ``listener`` until :meth:`close`.
+    """Serves WSGI applications on ``listener`` until :meth:`close`, also as a context manager.
 
-    ``port``: where it listens. As a context manager it closes itself. All its
-    threads are daemon threads: a script that forgets ``close()`` still exits.
+    All threads are daemon threads: a script that forgets ``close()`` still exits.
 
-    ``applications``: by exact path. They are asked with GET, one at a time; an answer
-    may depend on path, query, accepted types, accepted encodings and ``If-None-Match``
-    alone. ``password``: what all requests but those for ``HEALTH`` must have; None: nothing.
+    Args:
+        listener: The listening socket.
+        applications: Applications by exact path, called with GET requests, one at a time. Their
+            answers may depend only on path, query, accepted types, accepted encodings and
+            ``If-None-Match``.
+        hosts: The allowed ``Host`` headers.
+        password: Required for all paths but ``HEALTH``; None: no password.
+
+    Attributes:
+        port: The port it listens on.
     """
 
     def __init__(
@@ -73,16 +79,15 @@ class Server:
         self._requests: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         worker = _Worker(self._requests, applications, hosts, password)
         self._loop = Loop(worker.answer, listener, self._requests)
-        self._joining = threading.Lock()  # one at a time: Thread.join() of two at once may raise
+        self._joining = threading.Lock()  # simultaneous calls of Thread.join() may raise
         self._thread = threading.Thread(target=self._loop.run, name="chanfitness-http", daemon=True)
         threading.Thread(target=worker.run, name="chanfitness-http-worker", daemon=True).start()
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening and cut off all clients. Safe from any thread.
+        """Stop listening and close all connections. Thread-safe; a second call does nothing.
 
-        Returns when nothing listens any more. An answer that is being computed, which
-        may wait for the store, is not waited for. A second call does nothing.
+        Blocks until the listener is closed, but does not wait for an answer that is being computed.
         """
         with self._joining:
             self._loop.stop()
@@ -97,7 +102,7 @@ class Server:
 
 
 class _Answer:
-    """A response, and the connections that it is given to."""
+    """A response, and the connections that read it."""
 
     def __init__(self, status: str, headers: _Headers, body: bytes) -> None:
         self.status = status
@@ -125,12 +130,12 @@ class _Worker:
         self._applications = applications
         self._hosts = hosts
         self._password = password
-        self._connection: Connection  # that is being served
-        self._shared: dict[tuple[object, ...], _Answer] = {}  # among those who wait together
-        self._readers: deque[list[Connection]] = deque()  # of the last answers
+        self._connection: Connection  # the one being served
+        self._shared: dict[tuple[object, ...], _Answer] = {}  # answers to the queued requests
+        self._readers: deque[list[Connection]] = deque()  # readers of the last answers
 
     def run(self) -> None:
-        """Answer until there is a None among the requests."""
+        """Answer requests until None is queued."""
         while True:
             waiting = [self._requests.get()]
             with suppress(queue.Empty):
@@ -144,20 +149,20 @@ class _Worker:
             self._shared.clear()
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer the request of the connection being served: a WSGI application."""
+        """Answer the request of the current connection; this is a WSGI application."""
         answer = self._answer(environ)
         headers = [*_ALWAYS, *answer.headers]
-        if not answer.status.startswith("304"):  # which has the length of what it stands for
+        if not answer.status.startswith("304"):  # its length would be that of the omitted body
             headers.append(("Content-Length", str(len(answer.body))))
         start_response(answer.status, headers)
         if environ["REQUEST_METHOD"] == "HEAD":
             return []
-        # Handed over as a file: the connections that share it hold no copies.
+        # As a file, so that the connections that share it hold no copies.
         body: Iterable[bytes] = environ["wsgi.file_wrapper"](io.BytesIO(answer.body))
         return body
 
     def _answer(self, environ: WSGIEnvironment) -> _Answer:
-        # Every browser sends a host. Other clients may send none: no page can lure them here.
+        # All browsers send a host. Clients without one cannot be misled by DNS rebinding.
         if environ.get("HTTP_HOST", "localhost") not in self._hosts:
             logger.debug("refused a request for the host %s", quoted(environ["HTTP_HOST"]))
             return _refusal("421 Misdirected Request: this host is not allowed")
@@ -182,7 +187,7 @@ class _Worker:
         return self._password.is_in(environ.get("HTTP_AUTHORIZATION", ""))
 
     def _make_room(self) -> None:
-        """Forget the oldest of too many answers, and cut off those who have not read it."""
+        """Drop the oldest answer if there are too many, and cut off its remaining readers."""
         if len(self._shared) == MAXIMUM_UNREAD:
             del self._shared[next(iter(self._shared))]
         if len(self._readers) == MAXIMUM_UNREAD:
@@ -199,6 +204,6 @@ def _ask(application: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
     try:
         body = b"".join(application({**environ, "REQUEST_METHOD": "GET"}, start_response))
         return _Answer(*responses[-1], body)
-    except BaseException as error:  # all of them, or nobody would be answered any more
+    except BaseException as error:  # any other exception would end the worker
         logger.warning("could not answer a client: %s", quoted(error))
         return _refusal("500 Internal Server Error")

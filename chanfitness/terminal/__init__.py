@@ -1,1 +1,1 @@
-"""Terminals and standard streams: signals, output and input that never block, formatting."""
+"""Terminals and standard streams: signals, non-blocking output, interruptible input, formatting."""

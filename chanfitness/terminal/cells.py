@@ -1,8 +1,8 @@
-"""Text measured in the cells of a terminal, and cut and padded to so many.
+"""Text width in terminal cells: measuring, cutting and padding.
 
-A letter of East Asia or an emoji takes two cells, a combining character none. Terminals
-disagree on sequences of emoji, each of which some draw as one: so none is left by
-:func:`one_width`, and what is left has one width everywhere.
+An East Asian letter or an emoji takes two cells, a combining character none. Terminals disagree
+on sequences of emoji, which some draw as one: :func:`one_width` breaks them up, so that the text
+has the same width everywhere.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from .colours import coloured
 
 _ELLIPSIS = "..."
 _FLAG = "[\U0001f1e6-\U0001f1ff]"  # two of these are a flag
-_SELECTORS = re.compile("[\ufe00-\ufe0f]")  # of a form of the character before
+_SELECTORS = re.compile("[\ufe00-\ufe0f]")  # they select a form of the character before them
 _MODIFIERS = re.compile(f"[\U0001f3fb-\U0001f3ff]|({_FLAG}{_FLAG})|{_FLAG}")
 
 
 def one_width(text: str) -> str:
-    """As :func:`~chanfitness.checks.printable` makes it, with the same width in every terminal.
+    """Return ``text`` printable and with the same width in every terminal.
 
-    Variation selectors are dropped, skin tones and halves of flags are escaped (and joiners,
-    as they are not printable), so an emoji of several parts shows as its parts.
+    Drops variation selectors, and escapes skin tones, halves of flags, and all that
+    :func:`~chanfitness.checks.printable` escapes, as joiners: an emoji sequence shows as its parts.
     """
     text = printable(text)
     if text.isascii():
@@ -34,19 +34,19 @@ def one_width(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """How many cells a text of :func:`one_width` takes."""
+    """Return the number of cells that a text of :func:`one_width` takes."""
     return len(text) if text.isascii() else wcswidth(text)
 
 
 def padded(text: str, cells: int, *, left: bool = True, colour: str = "") -> str:
-    """``text`` at the left or right of so many cells; ``colour``: see :mod:`.colours`."""
+    """Pad ``text`` to ``cells``, aligned left or right; ``colour``: see :mod:`.colours`."""
     blank = " " * (cells - width(text))
     text = coloured(text, colour)
     return text + blank if left else blank + text
 
 
 def cut_end(text: str, cells: int) -> str:
-    """``text`` in so many cells, without its end."""
+    """Return ``text`` cut at its end to fit in ``cells``."""
     if width(text) <= cells:
         return text
     room = cells - len(_ELLIPSIS)

@@ -1,8 +1,7 @@
-"""How figures look to a person: durations, ratios, keys, tables.
+"""Text formatting of durations, ratios, keys and tables.
 
-A whole channel point is 66 characters or more and so is a peer's key: both do not fit a
-terminal of 80 columns. A person needs to recognise them, and commands take what is left
-of them for the whole.
+Channel points and keys have 66 characters or more, too many for two of them in 80 columns. They are
+cut so that a person recognises them; commands accept the cut names.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ from collections.abc import Callable, Collection, Sequence
 from .cells import cut_end, one_width, padded, width
 
 Cut = Callable[[str, int], str]
-"""A name in so many cells at most."""
+"""Cuts a name to a number of cells."""
 
 _GAP = "  "
 _INDENT = "  "
-_LEAST = 12  # cells of a name that is cut
-_ALIAS = 32  # cells
-_RECOGNISED = 15  # so many characters tell one key from another
-_OUTPOINT = 66  # the shortest has so many characters
+_LEAST = 12  # cells of a cut name
+_ALIAS = 32  # cells of an alias, the protocol's limit in bytes
+_RECOGNISED = 15  # characters of a cut key, enough to recognise it
+_OUTPOINT = 66  # characters of the shortest channel point
 _TENTH = datetime.timedelta(milliseconds=100)
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
 def duration(time: datetime.timedelta) -> str:
-    """Two units of it, cut off: ``12d 3h``, ``4m 43s``, ``0.2s``."""
+    """Format a period in at most two units, rounded down: ``12d 3h``, ``4m 43s``, ``0.2s``."""
     tenths = time // _TENTH
     seconds = tenths // 10
     for (unit, size), (smaller, part) in zip(_UNITS, (*_UNITS[1:], ("s", 1)), strict=True):
@@ -36,16 +35,16 @@ def duration(time: datetime.timedelta) -> str:
 
 
 def percentage(ratio: float | None) -> str:
-    """Cut off, so that only what was never down shows 100.00%."""
+    """Format a ratio, rounded down so that only 1 shows 100.00%."""
     if ratio is None:
         return "-"
-    # Rounded first: 0.57 is a little less than that in binary, and would be 56.99%.
+    # Rounded first: 0.57 is slightly less in binary, and would be 56.99%.
     whole, hundredths = divmod(int(round(ratio * 10_000, 6)), 100)
     return f"{whole}.{hundredths:02}%" if whole < 100 or ratio == 1 else "99.99%"
 
 
 def points(ratio: float) -> str:
-    """A difference of shares in percentage points, with a sign that is a shape."""
+    """Format a difference of shares in percentage points, with an arrow as its sign."""
     points = f"{abs(ratio) * 100:.2f}"
     if points == "0.00":
         return "= 0.00"
@@ -59,12 +58,17 @@ def table(
     spare: Collection[int] = (),
     colours: Sequence[Sequence[str]] | None = None,
 ) -> list[str]:
-    """The lines of a table that fits ``columns``; None: as wide as it has to be.
+    """Return the lines of a table that fits in ``columns``.
 
-    The first row has the heads. The first cells of each are names, as many as ``cuts``. Where
-    a line has no room for a row, names are cut, each by its own (None: it is not), those with
-    the numbers ``spare`` are left out, or at last each row is as many lines as it takes: no
-    figure is cut or left out. ``colours``: that of each cell.
+    If rows are too wide, names are cut, then the ``spare`` columns are left out, and finally rows
+    are split into several lines. Figures are never cut or left out.
+
+    Args:
+        rows: The cells; the first row has the heads.
+        columns: Width of the terminal; None: unlimited.
+        cuts: The function that cuts each of the first columns, which are names; None: never cut.
+        spare: Indices of the columns that may be left out.
+        colours: The colour of each cell.
     """
     colours = colours or [[""] * len(row) for row in rows]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
@@ -74,7 +78,7 @@ def table(
     needed = [number for number in every if number not in spare]
     for line in (every, needed):
         narrowed = _narrowed(line, columns, widths, cuts)
-        if narrowed and (line == every or _are_told_apart(rows, narrowed[0], cuts[0])):
+        if narrowed and (line == every or _are_distinct(rows, narrowed[0], cuts[0])):
             return _lines(rows, [line], narrowed, cuts, colours)
     least = [_LEAST if cuts[0] else widths[0], *widths[1:]]
     below = columns - len(_INDENT)
@@ -86,14 +90,14 @@ def table(
 
 
 def _needed(numbers: Sequence[int], widths: Sequence[int]) -> int:
-    """How many cells these columns take."""
+    """Return the number of cells that these columns take."""
     return sum(widths[number] for number in numbers) + len(_GAP) * (len(numbers) - 1)
 
 
 def _narrowed(
     line: Sequence[int], columns: int, widths: Sequence[int], cuts: Sequence[Cut | None]
 ) -> list[int] | None:
-    """Widths with which a line fits, the widest name cut first; None: there are none."""
+    """Return the widths with which a line fits, cutting the widest name first; None: it cannot."""
     narrowed = list(widths)
     for _ in range(_needed(line, widths) - columns):
         wide = [
@@ -107,8 +111,8 @@ def _narrowed(
     return narrowed
 
 
-def _are_told_apart(rows: Sequence[Sequence[str]], room: int, cut_name: Cut | None) -> bool:
-    """Whether first names that differ still do when they are cut."""
+def _are_distinct(rows: Sequence[Sequence[str]], room: int, cut_name: Cut | None) -> bool:
+    """Whether different names in the first column still differ when cut."""
     firsts = {row[0] for row in rows[1:]}
     return cut_name is None or len({cut_name(first, room) for first in firsts}) == len(firsts)
 
@@ -116,7 +120,7 @@ def _are_told_apart(rows: Sequence[Sequence[str]], room: int, cut_name: Cut | No
 def _broken(
     numbers: Sequence[int], first: int, further: int, widths: Sequence[int]
 ) -> list[list[int]]:
-    """The columns of each line, as many as fit it: the ``first`` or a ``further`` one."""
+    """Split columns into lines; ``first`` and ``further`` are the widths of these lines."""
     lines = [list(numbers[:1])]
     for number in numbers[1:]:
         if _needed([*lines[-1], number], widths) <= (first if len(lines) == 1 else further):
@@ -133,7 +137,7 @@ def _lines(
     cuts: Sequence[Cut | None],
     colours: Sequence[Sequence[str]],
 ) -> list[str]:
-    """Each row as ``lines`` of the columns with these numbers."""
+    """Format each row as ``lines`` of the columns with these indices."""
     names = len(cuts)
     heads = [head[:room] for head, room in zip(rows[0], widths, strict=True)]
     fitted = [
@@ -156,7 +160,7 @@ def _lines(
 
 
 def cut(name: str, room: int) -> str:
-    """``name`` in so many characters, without its middle."""
+    """Return ``name`` cut in its middle to ``room`` characters."""
     if len(name) <= room:
         return name
     end = (room - 3) // 3
@@ -164,23 +168,23 @@ def cut(name: str, room: int) -> str:
 
 
 def short_alias(alias: str) -> str:
-    """An alias in 32 cells at most, which is as many as it has bytes, but for escapes."""
+    """Return an alias, escaped and cut to 32 cells; "-" if it is empty."""
     return cut_end(one_width(alias).strip(), _ALIAS) or "-"
 
 
 def short_key(key: str) -> str:
-    """The first and last digits of a public key or a transaction's id."""
+    """Return the first and last digits of a public key or a transaction id."""
     return cut(key, _RECOGNISED)
 
 
 def short_point(point: str) -> str:
-    """A channel point with the first and last digits of its transaction's id, and the index."""
+    """Return a channel point with the first and last digits of its transaction id."""
     txid, colon, index = point.partition(":")
     return short_key(txid) + colon + index if len(point) >= _OUTPOINT else point
 
 
 def cut_point(point: str, room: int) -> str:
-    """A channel point in so many cells: what its output index follows is cut."""
+    """Return a channel point cut to ``room`` cells before its output index."""
     if width(point) <= room:
         return point
     begin, colon, index = point.rpartition(":")

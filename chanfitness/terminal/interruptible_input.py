@@ -1,4 +1,4 @@
-"""Reading a recording for a person: a signal ends it, and progress shows."""
+"""Input stream whose reads are interruptible by signals, with a progress display."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import sys
 
 from .wakeup import Signals
 
-CHUNK = 2**20  # what is read at once; a longer recording shows its progress
+CHUNK = 2**20  # bytes per read; longer inputs show their progress
 
 
 class InterruptibleInput(io.FileIO):
-    """A recording, whose reads a signal ends, and which shows how far it is read."""
+    """A recording being read: signals interrupt reads, and standard error shows the progress.
+
+    Reads raise ``InterruptedBySignalError`` after a signal.
+    """
 
     def __init__(self, path: str, signals: Signals) -> None:
         self._signals = signals

@@ -1,10 +1,9 @@
 """Buffered, non-blocking writes to a reader that may stall.
 
-A reader that stalls (a pager, a stopped terminal) would hold a blocking write for
-good, and a signal's handler that only sets a flag does not end it. So text waits
-in a buffer until the descriptor takes it. The buffer is bounded: when it is full,
-lines are left out until the reader has taken all of it, and the stream then says
-how many.
+A reader that stalls (a pager, a stopped terminal) would block a write forever, and a signal
+handler that only sets a flag would not end it. Text is therefore buffered until the descriptor
+takes it. The buffer is bounded: once it is full, lines are dropped until the reader has taken all
+of it, and a notice then says how many.
 """
 
 from __future__ import annotations
@@ -18,20 +17,21 @@ from collections.abc import Callable
 from contextlib import suppress
 
 LIMIT = 2**20
-"""Bytes in the buffer from which on it is full: some ten thousand lines."""
+"""Bytes from which on the buffer is full: about ten thousand lines."""
 
-_GONE = (errno.EPIPE, errno.EIO)  # what a pipe and a terminal say when nobody is there any more
+_GONE = (errno.EPIPE, errno.EIO)  # the errors of a pipe and of a terminal without a reader
 
 
 class NonblockingOutput:
-    """Text on its way to a file descriptor; no call of it waits, but ``finish``.
+    """A buffered text stream to a file descriptor; only ``finish`` blocks. Not thread-safe.
 
     The buffer holds at most ``LIMIT`` bytes and the write that filled it.
 
-    ``full``: whether the next lines are left out. ``notice``: the text that takes
-    the place of so many lines that were left out, once the reader has taken all
-    that was kept. ``error``: why nothing is written any more; ``BrokenPipeError``
-    if the reader is gone. For one thread.
+    Attributes:
+        full: Whether further lines are dropped.
+        notice: Returns the text to write in place of a number of dropped lines, once the reader
+            has taken the whole buffer.
+        error: The error that ended writing; ``BrokenPipeError`` if the reader is gone.
     """
 
     encoding = "utf-8"
@@ -47,15 +47,15 @@ class NonblockingOutput:
 
     @property
     def pending(self) -> bool:
-        """Whether there is something to write."""
+        """Whether text is waiting to be written."""
         return bool(self._pending) and self.error is None
 
     def fileno(self) -> int:
-        """The descriptor to wait for."""
+        """Return the descriptor to poll."""
         return self._descriptor
 
     def write(self, text: str) -> int:
-        """Add ``text``, which is whole lines, to what is to be written (as to a file)."""
+        """Buffer ``text``, which must be whole lines, and return its length."""
         if self.full:
             self.leave_out(text.count("\n"))
         else:
@@ -64,23 +64,23 @@ class NonblockingOutput:
         return len(text)
 
     def leave_out(self, lines: int) -> None:
-        """Count so many lines among those that are left out."""
+        """Count ``lines`` dropped by the caller."""
         self._left_out += lines
 
     def flush(self) -> None:
-        """Do nothing (as a file can): see ``finish``."""
+        """Do nothing; file-like objects need it. See ``finish``."""
 
     def wanted(self) -> int:
-        """What to ask ``select.poll`` for: whether it can be written, or only for its end."""
+        """Return the events to poll for; without pending text only the reader's end is reported."""
         return select.POLLOUT if self.pending else 0
 
     def go_on(self, events: int) -> None:
-        """Do what can be done, after ``select.poll`` said ``events``."""
+        """Write as much as possible without blocking, after ``select.poll`` returned ``events``."""
         if not events & select.POLLOUT:
             self.error = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
             return
         try:
-            # A descriptor that is not our own may block, but takes so much at once.
+            # A descriptor that could not be reopened may block, but not for PIPE_BUF bytes.
             written = os.write(self._descriptor, self._pending[: select.PIPE_BUF])
         except BlockingIOError:
             return
@@ -98,7 +98,7 @@ class NonblockingOutput:
             self.write(self.notice(count))
 
     def finish(self, timeout: float) -> None:
-        """Write what is left, but wait for the reader no longer than ``timeout`` seconds."""
+        """Write the rest of the buffer, waiting at most ``timeout`` seconds for the reader."""
         deadline = time.monotonic() + timeout
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
@@ -114,14 +114,14 @@ class NonblockingOutput:
 
 
 def left_out_notice(lines: int) -> str:
-    """A line for a person, in place of so many."""
-    return f"... and {lines} more, left out: the reader did not keep up\n"
+    """Return the line that takes the place of dropped lines."""
+    return f"... and {lines} more lines, left out because the reader did not keep up\n"
 
 
 def _own(descriptor: int) -> int:
-    """A descriptor of the same pipe or terminal that never blocks, if there can be one.
+    """Return a non-blocking descriptor of the same pipe or terminal if possible, else the same one.
 
-    What ``O_NONBLOCK`` is set on is shared with other processes, so a new one is opened.
+    Other processes share the open file, so ``O_NONBLOCK`` must not be set on it: it is reopened.
     """
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):

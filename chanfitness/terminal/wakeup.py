@@ -1,4 +1,4 @@
-"""Waiting for all that a command waits for: signals, other threads, its readers."""
+"""Wake-ups by signals, threads and writable outputs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .nonblocking_output import NonblockingOutput
 
 
 class InterruptedBySignalError(Exception):
-    """A signal asked the command to end."""
+    """A signal requested the end of the command."""
 
     def __init__(self, number: int) -> None:
         self.signal = number
 
 
 class Wakeup:
-    """While entered, one thread waits for it, and any other may ring it.
+    """A wake-up for one waiting thread, which any thread can ring. Used as a context manager.
 
-    ``received``: the number of the signal that asked to end, or None.
+    ``received``: the number of the signal that requested the end, or None.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._rung = False  # since the last wait; spares a system call a ring
+        self._rung = False  # since the last wait; saves the system calls of repeated rings
 
     def __enter__(self) -> Self:
         self._wake_up, self._noticed = socket.socketpair()
@@ -43,16 +43,16 @@ class Wakeup:
         self._noticed.close()
 
     def ring(self) -> None:
-        """End the present ``wait``, or the next. For any thread; also after the end."""
+        """End the current or the next ``wait``. Thread-safe; also allowed after the exit."""
         if not self._rung:
             self._rung = True
-            with suppress(OSError):  # full, so it wakes anyway; or closed
+            with suppress(OSError):  # full, which wakes the waiter too; or closed
                 self._noticed.send(b"\0")
 
     def wait(self, timeout: float | None, outputs: Iterable[NonblockingOutput] = ()) -> None:
-        """Return after a ring or a signal, when an output went on, or after the timeout (s).
+        """Return after a ring, a signal, a write to an output, or ``timeout`` seconds.
 
-        What was put somewhere before the ring is seen by whoever looks there afterwards.
+        The waiting thread then sees everything done before the ring.
         """
         alive = {output.fileno(): output for output in outputs if output.error is None}
         poll = select.poll()
@@ -63,12 +63,12 @@ class Wakeup:
         if ready.pop(self._wake_up.fileno(), None) is not None:
             self._wake_up.recv(4096)
             self._rung = False
-        for descriptor, events in list(ready.items())[:1]:  # others may be the same pipe
+        for descriptor, events in list(ready.items())[:1]:  # outputs may share a pipe
             alive[descriptor].go_on(events)
 
 
 class Signals(Wakeup):
-    """While entered, signals only set a flag (and end a wait)."""
+    """A wake-up during which signals only set a flag and end a wait."""
 
     def __init__(self, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Signals(Wakeup):
         self.received = number
 
     def wait_for(self, readable: int) -> None:
-        """Return when ``readable`` is; raise ``InterruptedBySignalError`` after a signal."""
+        """Wait until ``readable`` is readable; raise ``InterruptedBySignalError`` on a signal."""
         if self.received is None:
             select.select([readable, self._wake_up.fileno()], [], [])
         self.check()

@@ -1,4 +1,4 @@
-"""Where a server listens, and for which hosts it answers."""
+"""Listening addresses, and allowed hosts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ..support.stores import WAIT
         ("[fe80::1%eth0]:9789", ("fe80::1%eth0", 9789)),
     ],
 )
-def test_an_address_is_a_port_that_may_have_a_host(text: str, address: tuple[str, int]) -> None:
+def test_an_address_is_a_port_with_an_optional_host(text: str, address: tuple[str, int]) -> None:
     assert parse_address(text) == address
 
 
@@ -67,7 +67,7 @@ def test_an_address_is_a_port_that_may_have_a_host(text: str, address: tuple[str
         "http://localhost:9789",
     ],
 )
-def test_what_is_no_address_is_refused_and_shown_escaped(text: str) -> None:
+def test_bad_addresses_are_refused_and_shown_escaped(text: str) -> None:
     with pytest.raises(ValueError, match=r"bad address .*: expected PORT") as caught:
         parse_address(text)
     assert str(caught.value).isascii()
@@ -81,7 +81,7 @@ def test_each_ip_address_is_understood(ip: Any, port: int) -> None:
 
 
 @given(st.text())
-def test_any_other_text_is_a_value_error(text: str) -> None:
+def test_other_text_raises_value_error(text: str) -> None:
     try:
         host, port = parse_address(text)
     except ValueError:
@@ -105,7 +105,7 @@ def test_any_other_text_is_a_value_error(text: str) -> None:
         ("::1", 9789, 0, 0),
     ],
 )
-def test_what_is_no_host_and_port_is_shown_with_how_to_make_one(address: Any) -> None:
+def test_a_bad_pair_is_shown_with_an_example(address: Any) -> None:
     with pytest.raises(TypeError, match=r"^bad address ") as caught:
         listen(address)
     assert ascii(address) in str(caught.value)
@@ -117,7 +117,7 @@ def test_what_is_no_host_and_port_is_shown_with_how_to_make_one(address: Any) ->
     "address",
     [("127.0.0.1", 65536), ("127.0.0.1", -1), ("", 1), ("a\0b", 1), ("a" * 64, 1), ("\ud800", 1)],
 )
-def test_a_host_or_port_that_cannot_be_is_a_value_error(address: tuple[str, int]) -> None:
+def test_impossible_hosts_and_ports_raise_value_error(address: tuple[str, int]) -> None:
     with pytest.raises(ValueError, match=r"^bad address "):
         listen(address)
 
@@ -155,7 +155,7 @@ def test_an_ipv6_address_in_use_is_named_in_brackets() -> None:
             listen(("::1", port))
 
 
-def test_a_host_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> object:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -192,13 +192,13 @@ def hosts(host: str, *others: str) -> AllowedHosts:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
-def test_loopback_is_always_allowed_and_strangers_never(host: str) -> None:
+def test_loopback_is_always_allowed_and_other_names_never(host: str) -> None:
     allowed = hosts(host)
     assert [each for each in LOOPBACK if each not in allowed] == []
     assert [each for each in FOREIGN if each in allowed] == []
 
 
-def test_the_host_that_was_given_is_allowed_and_what_it_resolves_to(
+def test_the_given_host_and_its_address_are_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resolved = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0))
@@ -211,7 +211,7 @@ def test_the_host_that_was_given_is_allowed_and_what_it_resolves_to(
 
 
 class Bound:
-    """In place of a listener on an address that this machine need not have."""
+    """Stands for a listener on an address that this machine may not have."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -228,7 +228,9 @@ class Bound:
         ("fe80::1%eth0", "[fe80::1]", "[fe80::2]"),
     ],
 )
-def test_one_address_is_itself_alone(bound: str, allowed: str, refused: str) -> None:
+def test_a_listener_on_one_address_allows_only_that_address(
+    bound: str, allowed: str, refused: str
+) -> None:
     own: Any = Bound(bound)
     assert allowed in AllowedHosts(bound, own, frozenset())
     assert refused not in AllowedHosts(bound, own, frozenset())
@@ -236,7 +238,7 @@ def test_one_address_is_itself_alone(bound: str, allowed: str, refused: str) -> 
 
 
 @pytest.mark.parametrize("bound", ["0.0.0.0", "::"])
-def test_all_addresses_are_any_and_this_machines_names(
+def test_a_listener_on_all_addresses_allows_any_ip_and_own_names(
     bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "Alpha.example")
@@ -248,7 +250,7 @@ def test_all_addresses_are_any_and_this_machines_names(
         assert host not in allowed
 
 
-def test_others_may_be_allowed() -> None:
+def test_further_hosts_can_be_allowed() -> None:
     allowed = hosts("127.0.0.1", "Node.example", "192.0.2.1", "[2001:db8::1]", "2001:db8::2")
     for host in ("node.EXAMPLE:80", "192.0.2.1", "[2001:db8::1]:1", "[2001:DB8::2]"):
         assert host in allowed
@@ -266,7 +268,7 @@ def test_a_bad_host_is_refused_and_shown_escaped(host: Any) -> None:
     assert str(caught.value).isprintable()
 
 
-def test_one_name_alone_is_no_list() -> None:
+def test_a_string_is_refused_as_a_list_of_hosts() -> None:
     with pytest.raises(TypeError, match=r"bad hosts 'a.example': .* like \['a.example'\]"):
         parse_hosts("a.example")
 

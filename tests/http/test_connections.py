@@ -1,4 +1,4 @@
-"""Who is cut off: the oldest of too many clients, and those that do nothing."""
+"""Connections that are cut off: the oldest of too many, and idle ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LARGE = 16 << 20
-"""More bytes than the kernel takes for a client that does not read."""
+"""More bytes than the kernel buffers for a client that does not read."""
 
 
 def page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -51,7 +51,7 @@ def large_page(environ: WSGIEnvironment, start_response: StartResponse) -> Itera
 
 
 class HeldPage:
-    """A page that is not computed before ``release``."""
+    """A page whose computation blocks until ``release``."""
 
     def __init__(self) -> None:
         self._arrivals: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -103,7 +103,7 @@ def test_the_oldest_of_too_many_half_requests_is_cut_off(
         assert body(client) == b"a page"
 
 
-def test_a_whole_request_is_not_cut_off_for_half_ones(
+def test_complete_requests_are_not_cut_off_for_half_ones(
     make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MAXIMUM_CLIENTS", 3)
@@ -119,7 +119,7 @@ def test_a_whole_request_is_not_cut_off_for_half_ones(
     assert [rest(half) for half in halves] == [b""] * 10
 
 
-def test_of_whole_requests_the_oldest_is_cut_off(
+def test_the_oldest_of_complete_requests_is_cut_off(
     make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MAXIMUM_CLIENTS", 3)
@@ -128,7 +128,7 @@ def test_of_whole_requests_the_oldest_is_cut_off(
     clients = [connect(server, REQUEST.replace(b"metrics", b"held"))]
     held.reached()
     clients += [connect(server, REQUEST) for _ in range(3)]
-    wait_for_the_loop(server)  # which are two more clients, one after the other
+    wait_for_the_loop(server)  # connects two more clients, one after the other
     held.release()
     assert [rest(client) == b"" for client in clients] == [True, True, False, False]
 
@@ -136,7 +136,7 @@ def test_of_whole_requests_the_oldest_is_cut_off(
 @pytest.mark.parametrize(
     ("files", "maximum"), [(resource.RLIM_INFINITY, 256), (100_000, 256), (12, 3), (3, 1)]
 )
-def test_clients_take_a_quarter_of_the_files_at_most(
+def test_clients_use_at_most_a_quarter_of_the_files(
     make_server: MakeServer, monkeypatch: pytest.MonkeyPatch, files: int, maximum: int
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
@@ -157,7 +157,7 @@ def test_clients_take_a_quarter_of_the_files_at_most(
 
 
 class FailingListener(socket.socket):
-    """Raises one of its errors at each accept, until there is none left."""
+    """A listener that raises each of its errors once, in successive calls of accept."""
 
     errors: list[Exception]
 
@@ -180,7 +180,7 @@ NO_FILE_LEFT = OSError(errno.EMFILE, "Too many open files")
     "error",
     [BlockingIOError(errno.EAGAIN, ""), OSError(errno.ECONNABORTED, ""), OSError(errno.EPROTO, "")],
 )
-def test_a_client_that_went_before_it_was_accepted_is_not_logged(
+def test_a_client_gone_before_its_accept_is_not_logged(
     make_server: MakeServer, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -189,7 +189,7 @@ def test_a_client_that_went_before_it_was_accepted_is_not_logged(
     assert caplog.text == ""
 
 
-def test_when_no_file_is_left_the_next_client_has_to_wait(
+def test_without_free_files_the_next_client_waits(
     make_server: MakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = make_server(failing_listener(NO_FILE_LEFT))
@@ -199,7 +199,7 @@ def test_when_no_file_is_left_the_next_client_has_to_wait(
     ]
 
 
-def test_when_no_file_is_left_the_oldest_client_makes_room(
+def test_without_free_files_the_oldest_client_is_closed(
     make_server: MakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     listener = failing_listener()
@@ -226,14 +226,14 @@ def test_a_close_does_not_wait_for_a_file(
     assert rest(client) == b""
 
 
-# Clients that do nothing, or nothing good
+# Idle and hostile clients
 
 LONG = 3600.0
-"""Seconds. Not a bare CLIENT_SECONDS: freezegun leaves the worker's thread its own time."""
+"""Seconds; more than CLIENT_SECONDS, because freezegun does not freeze the worker's time."""
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /metr", REQUEST[:-2]])
-def test_a_client_that_keeps_silent_is_cut_off(make_server: MakeServer, sent: bytes) -> None:
+def test_a_silent_client_is_cut_off(make_server: MakeServer, sent: bytes) -> None:
     server = make_server()
     with freeze_time() as frozen:
         silent = connect(server, sent)
@@ -257,7 +257,7 @@ def test_a_client_that_does_not_read_is_cut_off(make_server: MakeServer) -> None
     with freeze_time() as frozen:
         client = connect(server, REQUEST.replace(b"metrics", b"large"), receives=4096)
         client.recv(1)
-        get(server)  # so that the worker is done with the client
+        get(server)  # returns after the worker has served the client
         frozen.tick(LONG)
         wait_for_the_loop(server)
     assert len(rest(client)) < LARGE
@@ -286,8 +286,8 @@ def test_a_client_that_sends_urgent_data_is_cut_off(make_server: MakeServer) -> 
 # The end
 
 
-def test_a_loop_that_has_ended_wakes_no_file_of_others() -> None:
-    """The number of its own is free by then, and given to the next file that is opened."""
+def test_an_ended_loop_writes_to_no_other_file() -> None:
+    """Its file number is free by then, and is given to the next file that is opened."""
     requests: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
     loop = Loop(page, listen(LOCAL), requests)
     running = Call(loop.run)

@@ -1,4 +1,4 @@
-"""HTTP Basic authentication: what is let in, and what of a password is shown."""
+"""HTTP Basic authentication, and password files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def basic(text: str) -> str:
     "header",
     [basic("me:s€same:"), basic(":s€same:"), basic("me:s€same:").replace("Basic ", "bAsIc  ")],
 )
-def test_any_user_is_let_in_with_the_password(header: str) -> None:
+def test_any_user_is_admitted_with_the_password(header: str) -> None:
     assert Password("s€same:").is_in(header)
 
 
@@ -38,11 +38,11 @@ def test_any_user_is_let_in_with_the_password(header: str) -> None:
         basic(""),
     ],
 )
-def test_nobody_else_is(header: str) -> None:
+def test_other_credentials_are_refused(header: str) -> None:
     assert not Password("s€same:").is_in(header)
 
 
-def test_a_password_without_a_user_before_it_is_none() -> None:
+def test_credentials_need_a_colon() -> None:
     assert not Password("x").is_in(basic("x"))
 
 
@@ -50,13 +50,13 @@ def test_a_password_is_not_shown() -> None:
     assert "sesame" not in repr(Password("sesame"))
 
 
-def test_it_is_the_first_line_of_a_file(tmp_path: Path) -> None:
+def test_the_password_is_the_first_line_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes("s\u20acsame \r\nsomething else\n".encode())
     assert read_password(str(tmp_path / "file")).is_in(basic("me:s€same "))
 
 
 @pytest.mark.parametrize("content", [b"", b"\nx\n", b"\xff\n"])
-def test_a_file_without_one_is_named(content: bytes, tmp_path: Path) -> None:
+def test_a_file_without_a_password_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"^bad password file '{path}': expected a password"):

@@ -1,4 +1,4 @@
-"""The server of scrapes: who gets the figures, and what a flood of clients costs."""
+"""The exporter's server: allowed clients, and the cost of many clients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPEN_METRICS = "application/openmetrics-text"
 
 
 class CountingStore(ChannelEventStore):
-    """Counts the scrapes that are computed."""
+    """A store that counts its overviews."""
 
     scrapes = 0
 
@@ -63,7 +63,7 @@ def test_a_scrape_gets_the_figures(server: Server, path: str) -> None:
     assert "\nchanfitness_up 1.0\n" in get(server, path)
 
 
-def test_a_scrape_may_ask_for_one_family_and_for_the_other_format(server: Server) -> None:
+def test_a_scrape_may_select_families_and_the_format(server: Server) -> None:
     text = get(server, "/metrics?name[]=chanfitness_up", Accept=OPEN_METRICS)
     assert [line for line in text.splitlines() if line[0] != "#"] == ["chanfitness_up 1.0"]
     assert text.endswith("# EOF\n")
@@ -80,7 +80,7 @@ def test_a_scrape_may_ask_for_one_family_and_for_the_other_format(server: Server
     ],
     ids=["none", "escaping", "both", "no version", "long version"],
 )
-def test_whatever_a_client_accepts_it_gets_one_of_two_formats_and_no_line_in_the_log(
+def test_any_accept_header_gets_one_of_two_formats_without_logging(
     server: Server, accepted: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response, text = ask(server, Accept=accepted)
@@ -95,7 +95,7 @@ def test_other_paths_have_no_figures(server: Server) -> None:
     assert (response.status, text) == (404, "404 Not Found\n")
 
 
-def test_the_node_has_its_name(node: FakeNode) -> None:
+def test_metrics_have_the_name_of_the_node(node: FakeNode) -> None:
     with serve(node.store, LOCAL, node="alice") as server:
         assert '\nchanfitness_up{node="alice"} 1.0\n' in get(server)
 
@@ -106,7 +106,7 @@ def test_an_ipv6_address_is_served(node: FakeNode) -> None:
         assert "chanfitness_up 1.0" in get(server, address="::1")
 
 
-# The host that is asked for
+# The requested host
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9789", "[::1]", "node.example:9789"])
@@ -119,7 +119,7 @@ def test_an_allowed_host_gets_the_figures(node: FakeNode, host: str) -> None:
 def test_a_foreign_host_gets_no_figures(
     server: Server, host: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a page has it that resolved its own name to this machine."""
+    """A page that resolved its own name to this machine sends such a host."""
     caplog.set_level(logging.DEBUG)
     for path in ("/metrics", "/", "/nowhere"):
         response, text = ask(server, path, Host=host)
@@ -128,17 +128,17 @@ def test_a_foreign_host_gets_no_figures(
     assert {each.levelname for each in caplog.records} == {"DEBUG"}
 
 
-def test_two_hosts_are_none(server: Server) -> None:
+def test_two_hosts_are_refused(server: Server) -> None:
     two = REQUEST.replace(b"Host: localhost\r\n", b"Host: localhost\r\nHost: localhost\r\n")
     assert rest(connect(server, two)).startswith(b"HTTP/1.1 421 ")
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_no_host_is_no_browser_and_gets_the_figures(server: Server, version: str) -> None:
+def test_a_request_without_a_host_gets_the_figures(server: Server, version: str) -> None:
     assert b"chanfitness_up 1.0" in rest(connect(server, f"GET / HTTP/{version}\r\n\r\n".encode()))
 
 
-def test_a_bad_host_or_address_leaves_nothing_listening(node: FakeNode) -> None:
+def test_nothing_listens_after_a_bad_host_or_address(node: FakeNode) -> None:
     with pytest.raises(ValueError, match="bad host 'a b'"):
         serve(node.store, LOCAL, allowed_hosts=["a b"])
     address: Any = "127.0.0.1:0"
@@ -149,7 +149,7 @@ def test_a_bad_host_or_address_leaves_nothing_listening(node: FakeNode) -> None:
 # Many clients
 
 
-def test_a_flood_of_half_requests_costs_no_thread_no_scrape_and_nobody_else_their_own() -> None:
+def test_a_flood_of_half_requests_costs_no_threads_and_no_scrapes() -> None:
     node = FakeNode()
     for _ in range(100):
         node.open_channel(node.new_peer(online=True))
@@ -159,18 +159,18 @@ def test_a_flood_of_half_requests_costs_no_thread_no_scrape_and_nobody_else_thei
         wait_for_the_loop(server)
         assert store.scrapes == 0
         assert get(server).count("\nchanfitness_peer_flaps{") == 100
-        assert threading.active_count() == threads + 3  # the store's, and two of the server
+        assert threading.active_count() == threads + 3  # one of the store, two of the server
         close(server)
         assert [rest(client) for client in clients] == [b""] * 200
         assert store.scrapes == 1
 
 
-def test_a_flood_of_whole_requests_costs_two_scrapes_and_the_memory_of_one_answer(
+def test_a_flood_of_complete_requests_costs_two_scrapes_and_the_memory_of_one_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rounds, readable = Counter[str](), Loop.readable
 
-    def counted(loop: Loop) -> bool:  # which is asked once a round
+    def counted(loop: Loop) -> bool:  # called once per iteration of the loop
         rounds["all"] += 1
         return readable(loop)
 
@@ -204,7 +204,7 @@ def test_a_flood_of_whole_requests_costs_two_scrapes_and_the_memory_of_one_answe
 # The end
 
 
-def test_after_the_close_nothing_listens_and_the_address_is_free(node: FakeNode) -> None:
+def test_closing_frees_the_address(node: FakeNode) -> None:
     server = serve(node.store, LOCAL)
     get(server)
     close(server)
@@ -215,22 +215,20 @@ def test_after_the_close_nothing_listens_and_the_address_is_free(node: FakeNode)
     assert not [each for each in threading.enumerate() if each.name == "chanfitness-http"]
 
 
-def test_many_may_close_at_once_and_again(server: Server) -> None:
+def test_close_is_thread_safe_and_repeatable(server: Server) -> None:
     call_together(*[server.close] * 8)
     close(server)
 
 
 @pytest.mark.parametrize("request_so_far", [b"", b"GET /metr", REQUEST[:-2]])
-def test_a_client_that_waits_is_cut_off_by_the_close(server: Server, request_so_far: bytes) -> None:
+def test_close_cuts_off_waiting_clients(server: Server, request_so_far: bytes) -> None:
     client = connect(server, request_so_far)
-    get(server)  # so that the client, which came before, is accepted
+    get(server)  # returns after the earlier client was accepted
     close(server)
     assert rest(client) == b""
 
 
-def test_a_scrape_that_waits_for_the_store_does_not_hold_the_close(
-    node: FakeNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_close_does_not_wait_for_a_scrape(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
     asked, get_overview = threading.Event(), node.store.get_overview
 
     def ask(*, timeout: float | None) -> Overview:
@@ -255,7 +253,7 @@ def test_a_scrape_that_waits_for_the_store_does_not_hold_the_close(
 
 
 @pytest.mark.parametrize("request_so_far", [b"", b"GET /metr", REQUEST])
-def test_a_script_that_forgets_the_close_still_exits(request_so_far: bytes) -> None:
+def test_a_script_without_close_still_exits(request_so_far: bytes) -> None:
     printed = run(
         f"""
         import socket

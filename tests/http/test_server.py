@@ -1,4 +1,4 @@
-"""The HTTP server: what it answers, how often it computes that, and what clients cost."""
+"""The HTTP server: its answers, how they are shared, and the cost of clients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MEGABYTE = 1 << 20
 LARGE = 16 * MEGABYTE
-"""More than the kernel takes for a client that does not read."""
+"""More bytes than the kernel buffers for a client that does not read."""
 
 
 def request(path: str, *headers: str) -> bytes:
@@ -41,7 +41,7 @@ def request(path: str, *headers: str) -> bytes:
 
 
 class Page:
-    """An application that says how often it was asked, or what it is told to."""
+    """An application that answers with the number of its calls, or with a given answer."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -64,7 +64,7 @@ def broken(_: dict[str, Any], __: StartResponse) -> Iterable[bytes]:
 
 
 class Gate:
-    """Holds a page that is being computed, until opened."""
+    """Blocks the computation of a page until opened."""
 
     def __init__(self, page: Page) -> None:
         self._compute, page.compute = page.compute, self._wait
@@ -104,7 +104,7 @@ def server(page: Page) -> Iterator[Server]:
     close(server)
 
 
-# What it answers
+# Answers
 
 
 def test_each_path_has_its_application(server: Server, page: Page) -> None:
@@ -126,7 +126,7 @@ def test_each_path_has_its_application(server: Server, page: Page) -> None:
         ("/same", {}, 304),
     ],
 )
-def test_every_answer_is_kept_nowhere_and_taken_for_what_it_says(
+def test_every_answer_forbids_caching_and_sniffing(
     path: str, options: dict[str, str], status: int, server: Server
 ) -> None:
     response, _ = ask(server, path, **options)
@@ -137,7 +137,7 @@ def test_every_answer_is_kept_nowhere_and_taken_for_what_it_says(
     assert ("Content-Length" in response.headers) == (status != 304)
 
 
-def test_all_but_the_health_is_behind_the_password(page: Page) -> None:
+def test_all_paths_but_the_health_check_need_the_password(page: Page) -> None:
     listener = listen(LOCAL)
     hosts = AllowedHosts("127.0.0.1", listener, frozenset())
     server = Server(listener, {"/": page, HEALTH: page}, hosts, Password("sesame"))
@@ -169,7 +169,7 @@ def test_other_methods_are_refused(server: Server, page: Page, method: str) -> N
     assert page.asked == []
 
 
-def test_a_head_has_no_body_but_its_length(server: Server, page: Page) -> None:
+def test_head_has_the_length_without_the_body(server: Server, page: Page) -> None:
     response, text = ask(server, "/", method="HEAD")
     assert (response.status, text, response.headers["Content-Length"]) == (200, "", "1")
     assert page.asked == ["GET"]
@@ -192,7 +192,7 @@ def test_a_connection_carries_one_request(
     assert page.asked == ["GET"]
 
 
-def test_the_answer_does_not_say_what_runs_here(server: Server) -> None:
+def test_answers_name_only_chanfitness_as_their_server(server: Server) -> None:
     for sent in (
         request("/"),
         request("/nowhere"),
@@ -208,7 +208,7 @@ def test_the_answer_does_not_say_what_runs_here(server: Server) -> None:
 @pytest.mark.parametrize(
     "fault", [KeyError("\x1b[31m"), OSError("\x1b[31m"), SystemExit("\x1b[31m")]
 )
-def test_a_fault_of_an_application_is_logged_and_the_next_request_answered(
+def test_an_error_of_an_application_is_logged_and_the_next_request_answered(
     server: Server, page: Page, fault: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> bytes:
@@ -222,10 +222,10 @@ def test_a_fault_of_an_application_is_logged_and_the_next_request_answered(
     assert caplog.messages == [rf"could not answer a client: {type(fault).__name__}('\x1b[31m')"]
 
 
-# How often it computes
+# Shared answers
 
 
-def test_equal_requests_that_wait_together_share_an_answer(server: Server, page: Page) -> None:
+def test_equal_queued_requests_share_an_answer(server: Server, page: Page) -> None:
     gate = Gate(page)
     first = connect(server, request("/"))
     gate.reached()
@@ -239,7 +239,7 @@ def test_equal_requests_that_wait_together_share_an_answer(server: Server, page:
     assert page.asked == ["GET"] * 2
 
 
-def test_nobody_gets_an_answer_computed_before_the_request(server: Server, page: Page) -> None:
+def test_answers_are_never_older_than_the_request(server: Server, page: Page) -> None:
     gate = Gate(page)
     first = connect(server, request("/"))
     gate.reached()
@@ -270,10 +270,10 @@ def test_different_requests_share_nothing(server: Server, page: Page) -> None:
     assert [body(client) for client in waiting] == [b"2", b"3", b"4", b"5", b"6", b"1", b"6"]
 
 
-# What clients cost
+# The cost of clients
 
 
-def test_half_requests_cost_no_thread_and_no_answer(server: Server, page: Page) -> None:
+def test_half_requests_cost_no_threads_and_no_answers(server: Server, page: Page) -> None:
     threads = threading.active_count()
     clients = [connect(server, b"GET /met") for _ in range(200)]
     wait_for_the_loop(server)
@@ -284,7 +284,7 @@ def test_half_requests_cost_no_thread_and_no_answer(server: Server, page: Page) 
     assert page.asked == ["GET"]
 
 
-def test_what_is_not_read_is_kept_once_for_all_who_share_it(server: Server, page: Page) -> None:
+def test_a_shared_unread_answer_is_kept_once(server: Server, page: Page) -> None:
     page.compute = lambda: bytes(LARGE)
     gate = Gate(page)
     first = connect(server, request("/"))
@@ -306,7 +306,7 @@ def test_what_is_not_read_is_kept_once_for_all_who_share_it(server: Server, page
         client.close()
 
 
-def test_of_answers_that_are_not_read_only_the_last_are_kept(server: Server, page: Page) -> None:
+def test_only_the_last_unread_answers_are_kept(server: Server, page: Page) -> None:
     page.compute = lambda: bytes(LARGE)
     tracemalloc.start()
     try:
@@ -323,7 +323,7 @@ def test_of_answers_that_are_not_read_only_the_last_are_kept(server: Server, pag
     assert wholes == [False] * 3 * MAXIMUM_UNREAD + [True] * MAXIMUM_UNREAD
 
 
-# What it logs
+# Logging
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_of_answers_that_are_not_read_only_the_last_are_kept(server: Server, pag
         b"GET / HTTP/1.0\r\nHost: " + b"a" * 5000 + b"\r\n\r\n",
     ],
 )
-def test_no_request_stops_the_server_or_is_printed(
+def test_no_request_stops_the_server_or_writes_to_the_terminal(
     server: Server,
     sent: bytes,
     capfd: pytest.CaptureFixture[str],
@@ -362,7 +362,7 @@ def test_no_request_stops_the_server_or_is_printed(
     try:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
-    except OSError:  # the server may not want to hear all of it
+    except OSError:  # the server may close before it has received everything
         pass
     rest(client)
     assert get(server, "/other") == "1"
@@ -372,7 +372,7 @@ def test_no_request_stops_the_server_or_is_printed(
     assert caplog.text.replace("\n", "").isprintable()
 
 
-def test_a_client_that_went_away_is_logged_escaped_and_for_debugging_only(
+def test_a_client_that_went_away_is_logged_escaped_at_debug_level(
     server: Server, page: Page, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -385,5 +385,5 @@ def test_a_client_that_went_away_is_logged_escaped_and_for_debugging_only(
     gate.open()
     worker.join(WAIT)
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
-        ("DEBUG", "waitress, of a connection: 'Client disconnected while serving /\\x1b[31m'")
+        ("DEBUG", "waitress, about a connection: 'Client disconnected while serving /\\x1b[31m'")
     ]

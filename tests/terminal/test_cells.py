@@ -1,4 +1,4 @@
-"""Text in the cells of a terminal, of which each terminal makes the same."""
+"""Text with the same width in every terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ALIASES = st.text(max_size=32).map(one_width)
         ("\u202e\u2066\x1b\0\n", r"\u202e\u2066\x1b\x00\n", 6 + 6 + 4 + 4 + 2),
     ],
 )
-def test_what_terminals_draw_differently_is_told_in_what_they_do_not(
+def test_sequences_that_terminals_draw_differently_are_broken_up(
     text: str, shown: str, cells: int
 ) -> None:
     assert one_width(text) == shown
@@ -42,7 +42,7 @@ def test_what_terminals_draw_differently_is_told_in_what_they_do_not(
 
 
 @given(ALIASES)
-def test_nothing_that_is_left_commands_joins_or_reorders(text: str) -> None:
+def test_no_control_joining_or_reordering_characters_are_left(text: str) -> None:
     assert text.isprintable()
     assert not {unicodedata.bidirectional(each) for each in text} & {"R", "AL", "AN"}
     assert not {"\u200d", "\ufe0f", "\U0001f3fb"} & set(text)
@@ -50,7 +50,7 @@ def test_nothing_that_is_left_commands_joins_or_reorders(text: str) -> None:
 
 
 @given(ALIASES, st.integers(3, 40))
-def test_what_is_cut_fits_and_begins_the_same(text: str, cells: int) -> None:
+def test_cut_text_fits_and_has_the_same_beginning(text: str, cells: int) -> None:
     cut = cut_end(text, cells)
     assert width(cut) <= cells
     if cut != text:
@@ -60,7 +60,7 @@ def test_what_is_cut_fits_and_begins_the_same(text: str, cells: int) -> None:
     assert padded(cut, cells, left=False).endswith(cut)
 
 
-def test_a_letter_is_cut_with_all_its_marks_and_a_flag_as_a_whole() -> None:
+def test_letters_with_marks_and_flags_are_never_split() -> None:
     assert cut_end("e\u0301" * 9, 5) == "e\u0301" * 2 + "..."
     assert cut_end(FLAG * 5, 8) == FLAG * 2 + "..."
     assert cut_end(FLAG * 5, 4) == "..."

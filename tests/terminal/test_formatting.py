@@ -1,4 +1,4 @@
-"""What a person sees."""
+"""Text formatting of durations, ratios, keys and tables."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ROWS = [
         (timedelta(days=400, hours=3, minutes=59), "400d 3h"),
     ],
 )
-def test_a_duration_has_two_units_cut_off(time: timedelta, text: str) -> None:
+def test_a_duration_has_two_units_and_is_rounded_down(time: timedelta, text: str) -> None:
     assert duration(time) == text
 
 
@@ -60,7 +60,7 @@ def test_a_duration_has_two_units_cut_off(time: timedelta, text: str) -> None:
         (1.0, "100.00%"),
     ],
 )
-def test_only_what_was_never_down_shows_a_hundred_percent(ratio: float | None, text: str) -> None:
+def test_only_a_full_share_shows_a_hundred_percent(ratio: float | None, text: str) -> None:
     assert percentage(ratio) == text
 
 
@@ -104,14 +104,14 @@ def test_a_channel_point_keeps_its_index_if_there_is_room(point: str, room: int,
         ("\u6f22" * 10, "\u6f22" * 10),
     ],
 )
-def test_an_alias_is_as_long_as_it_may_be(alias: str, shown: str) -> None:
+def test_an_alias_is_cut_to_its_maximum(alias: str, shown: str) -> None:
     assert short_alias(alias) == shown
 
 
 # Tables.
 
 
-def test_a_wide_table_has_a_row_a_line() -> None:
+def test_a_wide_table_has_a_line_per_row() -> None:
     lines = table([HEADS, *ROWS], None, KEYS)
     assert lines[0].split() == ["CHANNEL", "POINT", "PEER", "LIFETIME", "ONLINE"]
     assert lines[1].split() == [str(CHANNEL_1), str(ALICE), "400d", "3h", "2.99%"]
@@ -120,7 +120,7 @@ def test_a_wide_table_has_a_row_a_line() -> None:
     assert table([HEADS, *ROWS], 200, KEYS) == lines
 
 
-def test_names_are_cut_where_there_is_no_room_the_longest_first() -> None:
+def test_names_are_cut_to_fit_the_longest_first() -> None:
     lines = table([HEADS, *ROWS], 80, KEYS)
     assert [len(line) for line in lines] == [80, 80, 80]
     point, peer, *figures = lines[1].split()
@@ -137,7 +137,7 @@ def test_names_are_cut_where_there_is_no_room_the_longest_first() -> None:
     ]
 
 
-def test_names_that_are_to_be_whole_are_on_as_many_lines_as_they_take() -> None:
+def test_rows_with_whole_names_are_split_into_lines() -> None:
     lines = table([HEADS, *ROWS], 80, [None, None])
     assert lines[3:6] == [str(CHANNEL_1), f"  {ALICE}", "   400d 3h   2.99%"]
 
@@ -162,7 +162,7 @@ WIDE_ROWS = [
         (1, [["ALIAS"], ["PEER"], ["LIFETIME"], ["UPTIME"], ["ONLINE"]]),
     ],
 )
-def test_a_name_may_be_spared_and_a_figure_never(
+def test_a_name_may_be_left_out_but_never_a_figure(
     columns: int | None, lines: list[list[str]]
 ) -> None:
     printed = table([WIDE_HEADS, *WIDE_ROWS], columns, [cut_end, None], spare=[1])
@@ -173,7 +173,7 @@ def test_a_name_may_be_spared_and_a_figure_never(
     assert all(figure in text for row in WIDE_ROWS for figure in row[2:])
 
 
-def test_no_name_is_spared_where_those_left_look_the_same() -> None:
+def test_no_name_is_left_out_if_the_others_are_ambiguous() -> None:
     heads = ["ALIAS", "PEER", "ONLINE"]
     one, other = ["the name of one", "0220", "1%"], ["the name of other", "0330", "2%"]
     for rows, columns, lines in (

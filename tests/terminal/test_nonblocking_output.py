@@ -1,4 +1,4 @@
-"""Writing to readers that may stall or go, and waiting for all that may happen."""
+"""Non-blocking output to readers that may stall or go away, wake-ups and signals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_all(output: NonblockingOutput, wakeup: Wakeup) -> None:
 # NonblockingOutput.
 
 
-def test_what_is_added_is_written_in_order(pipe: Pipe, wakeup: Wakeup) -> None:
+def test_text_is_written_in_order(pipe: Pipe, wakeup: Wakeup) -> None:
     output = NonblockingOutput(pipe.writer)
     output.write("one\n")
     output.write("two \u20ac \udcff\n")
@@ -52,7 +52,7 @@ def test_what_is_added_is_written_in_order(pipe: Pipe, wakeup: Wakeup) -> None:
     assert [pipe.read_line(), pipe.read_line()] == ["one", "two \u20ac \\udcff"]
 
 
-def test_a_reader_that_reads_gets_all(pipe: Pipe, wakeup: Wakeup) -> None:
+def test_a_reader_that_reads_gets_everything(pipe: Pipe, wakeup: Wakeup) -> None:
     output = NonblockingOutput(pipe.writer)
     reading = Call(pipe.read_all)
     output.write(MUCH)
@@ -61,12 +61,12 @@ def test_a_reader_that_reads_gets_all(pipe: Pipe, wakeup: Wakeup) -> None:
     assert reading.result() == MUCH
 
 
-def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, wakeup: Wakeup) -> None:
+def test_a_stalled_reader_does_not_block_the_writer(pipe: Pipe, wakeup: Wakeup) -> None:
     output = NonblockingOutput(pipe.writer)
     output.write(MUCH)
     for _ in range(1000):
         wakeup.wait(0, [output])
-    output.go_on(select.POLLOUT)  # though there is no room
+    output.go_on(select.POLLOUT)  # although the pipe is full
     assert output.pending
     output.finish(0.01)
     assert output.pending
@@ -74,8 +74,8 @@ def test_a_reader_that_stalls_holds_nobody(pipe: Pipe, wakeup: Wakeup) -> None:
     assert 2**12 <= len(pipe.read_all()) < len(MUCH)
 
 
-def test_what_is_not_read_is_kept_to_a_limit_and_then_counted(pipe: Pipe, wakeup: Wakeup) -> None:
-    """As of a pager that nobody pages, for a week."""
+def test_unread_text_is_bounded_and_dropped_lines_are_counted(pipe: Pipe, wakeup: Wakeup) -> None:
+    """Such a reader is a pager that nobody scrolls for a week."""
     output = NonblockingOutput(pipe.writer)
     lines = [f"line {number}\n" for number in range(400_000)]
     with bounded_growth(4 * LIMIT):
@@ -95,7 +95,7 @@ def test_what_is_not_read_is_kept_to_a_limit_and_then_counted(pipe: Pipe, wakeup
     assert (notice, after) == (left_out_notice(len(lines) - len(kept)), "after\n")
 
 
-def test_a_slow_reader_is_told_of_each_gap_where_it_is(
+def test_a_slow_reader_gets_a_notice_at_each_gap(
     pipe: Pipe, wakeup: Wakeup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nonblocking_output, "LIMIT", 100)
@@ -107,13 +107,13 @@ def test_a_slow_reader_is_told_of_each_gap_where_it_is(
     output.finish(WAIT)
     assert pipe.read_all().splitlines() == [
         *map(str, range(37)),
-        "... and 13 more, left out: the reader did not keep up",
+        "... and 13 more lines, left out because the reader did not keep up",
         *map(str, range(50, 84)),
-        "... and 16 more, left out: the reader did not keep up",
+        "... and 16 more lines, left out because the reader did not keep up",
     ]
 
 
-def test_a_full_buffer_with_nothing_left_out_says_nothing(pipe: Pipe, wakeup: Wakeup) -> None:
+def test_a_full_buffer_without_dropped_lines_gives_no_notice(pipe: Pipe, wakeup: Wakeup) -> None:
     output = NonblockingOutput(pipe.writer)
     reading = Call(pipe.read_all)
     output.write("x" * LIMIT + "\n")
@@ -123,7 +123,7 @@ def test_a_full_buffer_with_nothing_left_out_says_nothing(pipe: Pipe, wakeup: Wa
     assert reading.result() == "x" * LIMIT + "\n"
 
 
-def test_what_a_reader_who_is_gone_does_not_read_is_not_kept(pipe: Pipe) -> None:
+def test_text_for_a_reader_that_went_away_is_not_kept(pipe: Pipe) -> None:
     output = NonblockingOutput(pipe.writer)
     pipe.stop_reading()
     output.go_on(select.POLLERR)
@@ -134,7 +134,7 @@ def test_what_a_reader_who_is_gone_does_not_read_is_not_kept(pipe: Pipe) -> None
 
 @contextmanager
 def bounded_growth(limit: int) -> Iterator[None]:
-    """Fails if more than ``limit`` bytes more are held at any moment."""
+    """Fail if memory grows by more than ``limit`` bytes at any moment."""
     tracemalloc.start()
     try:
         yield
@@ -144,7 +144,7 @@ def bounded_growth(limit: int) -> Iterator[None]:
     assert peak < limit
 
 
-def test_what_is_left_is_written_at_the_end(pipe: Pipe) -> None:
+def test_the_rest_is_written_at_the_end(pipe: Pipe) -> None:
     output = NonblockingOutput(pipe.writer)
     output.write(MUCH)
     reading = Call(pipe.read_all)
@@ -153,7 +153,7 @@ def test_what_is_left_is_written_at_the_end(pipe: Pipe) -> None:
     assert reading.result() == MUCH
 
 
-def test_a_reader_who_goes_is_noticed_with_nothing_to_write(pipe: Pipe, wakeup: Wakeup) -> None:
+def test_a_reader_that_goes_away_is_noticed_without_a_write(pipe: Pipe, wakeup: Wakeup) -> None:
     output = NonblockingOutput(pipe.writer)
     pipe.stop_reading()
     wakeup.wait(WAIT, [output])
@@ -161,10 +161,10 @@ def test_a_reader_who_goes_is_noticed_with_nothing_to_write(pipe: Pipe, wakeup: 
     output.write("more")
     assert not output.pending
     wakeup.ring()
-    wakeup.wait(WAIT, [output])  # and is not waited for any more
+    wakeup.wait(WAIT, [output])  # the output is no longer polled
 
 
-def test_a_reader_who_goes_is_noticed_by_a_write(pipe: Pipe) -> None:
+def test_a_reader_that_goes_away_is_noticed_by_a_write(pipe: Pipe) -> None:
     output = NonblockingOutput(pipe.writer)
     output.write("more")
     pipe.stop_reading()
@@ -173,7 +173,7 @@ def test_a_reader_who_goes_is_noticed_by_a_write(pipe: Pipe) -> None:
     assert not output.pending
 
 
-def test_a_terminal_that_goes_is_as_a_reader_who_goes() -> None:
+def test_a_closed_terminal_counts_as_a_reader_that_went_away() -> None:
     ours, theirs = os.openpty()
     output = NonblockingOutput(theirs)
     os.close(ours)
@@ -184,7 +184,7 @@ def test_a_terminal_that_goes_is_as_a_reader_who_goes() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_what_else_fails_is_kept() -> None:
+def test_other_errors_are_kept() -> None:
     with open("/dev/full", "wb") as full:
         output = NonblockingOutput(full.fileno())
         output.write("more")
@@ -194,12 +194,12 @@ def test_what_else_fails_is_kept() -> None:
     assert output.error.strerror == "No space left on device"
 
 
-def test_what_others_hold_open_is_not_made_non_blocking(pipe: Pipe) -> None:
+def test_shared_open_files_stay_blocking(pipe: Pipe) -> None:
     NonblockingOutput(pipe.writer).finish(0)
     assert os.get_blocking(pipe.writer)
 
 
-def test_a_socket_and_a_file_are_written_as_they_are(tmp_path: Path) -> None:
+def test_sockets_and_files_are_written_without_reopening(tmp_path: Path) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, (tmp_path / "file").open("wb") as file:
         file.write(b"before ")
@@ -213,7 +213,7 @@ def test_a_socket_and_a_file_are_written_as_they_are(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"before more"
 
 
-def test_one_pipe_behind_two_outputs_holds_nobody(pipe: Pipe, wakeup: Wakeup) -> None:
+def test_two_outputs_of_one_pipe_do_not_block(pipe: Pipe, wakeup: Wakeup) -> None:
     outputs = NonblockingOutput(pipe.writer), NonblockingOutput(pipe.writer)
     for output in outputs:
         output.write(MUCH)
@@ -232,7 +232,7 @@ def test_a_wait_ends_with_its_timeout(wakeup: Wakeup) -> None:
     wakeup.wait(0.001)
 
 
-def test_a_ring_ends_a_wait_also_if_it_was_before(wakeup: Wakeup) -> None:
+def test_a_ring_ends_the_current_or_the_next_wait(wakeup: Wakeup) -> None:
     waiting = Call(wakeup.wait, None)
     wakeup.ring()
     waiting.result()
@@ -241,7 +241,7 @@ def test_a_ring_ends_a_wait_also_if_it_was_before(wakeup: Wakeup) -> None:
 
 
 def test_no_ring_is_lost(wakeup: Wakeup) -> None:
-    """Whoever looks after a wait sees what was done before the ring."""
+    """After a wait, the waiting thread sees what was done before the ring."""
     done = [0, 0]
 
     def do(number: int) -> None:
@@ -256,7 +256,7 @@ def test_no_ring_is_lost(wakeup: Wakeup) -> None:
     call_together(lambda: do(0), lambda: do(1), look)
 
 
-def test_a_bell_may_be_rung_when_nobody_will_wait_any_more() -> None:
+def test_a_ring_after_the_exit_does_nothing() -> None:
     with Wakeup() as wakeup:
         pass
     wakeup.ring()
@@ -266,7 +266,7 @@ def test_a_bell_may_be_rung_when_nobody_will_wait_any_more() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_only_sets_a_flag_and_ends_a_wait(number: signal.Signals) -> None:
+def test_a_signal_sets_a_flag_and_ends_a_wait(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Signals([number]) as signals:
         threading.Timer(0, os.kill, [os.getpid(), number]).start()
@@ -276,7 +276,7 @@ def test_a_signal_only_sets_a_flag_and_ends_a_wait(number: signal.Signals) -> No
     assert signal.getsignal(number) is before
 
 
-def test_many_signals_and_rings_are_not_too_many() -> None:
+def test_many_signals_and_rings_do_not_block() -> None:
     with Signals() as signals:
         for _ in range(10_000):
             signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Dates of a zone (see also ``tests/web/test_local_time.py``)."""
+"""Dates in a time zone (see also ``tests/web/test_local_time.py``)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUMMER = WINTER + timedelta(days=180)
         ("UTC0", "2026-01-01 23:30:15", "+00:00", "UTC"),
     ],
 )
-def test_a_moment_is_read_in_the_zone(zone: str, text: str, offset: str, name: str) -> None:
+def test_dates_are_formatted_in_the_zone(zone: str, text: str, offset: str, name: str) -> None:
     with machine_in(zone):
         local = Zone()
         assert local.text(WINTER, seconds=True) == text
@@ -31,7 +31,7 @@ def test_a_moment_is_read_in_the_zone(zone: str, text: str, offset: str, name: s
         assert (local.offset(WINTER), local.name(WINTER)) == (offset, name)
 
 
-def test_it_knows_whether_some_moments_share_an_offset() -> None:
+def test_is_one_tells_whether_dates_share_an_offset() -> None:
     with machine_in(BERLIN):
         assert Zone().is_one([WINTER, WINTER])
         assert not Zone().is_one([WINTER, SUMMER])
