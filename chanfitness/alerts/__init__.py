@@ -1,7 +1,7 @@
-"""Alerts: a person is told what is worth a message.
+"""Alerts: notifications to a person about events that matter.
 
-For a daemon: :class:`Alerts` takes any callable, which gets each :class:`Message`. The
-command has :class:`Command` and :class:`AppriseUrl` for that.
+In a daemon, :class:`Alerts` passes each :class:`Message` to a callable. :class:`Command` and
+:class:`AppriseUrl` are the callables of the command line.
 """
 
 from .alerts import AFTER, Alerts

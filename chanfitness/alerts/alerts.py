@@ -1,13 +1,11 @@
-"""Alerts of a running store: looks at it, decides, and hands over what is to be told.
+"""Alerts of a running store: polling, decisions and delivery.
 
-Two kinds of threads, so that nothing here ever holds up the store's loop: one looks at the
-store a few times a minute and owns what is decided; each receiver has one that delivers, and
-may wait for as long as it takes.
+One thread polls the store a few times a minute and owns the decisions. Each receiver has a thread
+that delivers messages and may block. The store's loop is never held up.
 
-What is told is in the database before it is told (with ``storage``): so after a crash nothing
-is missed. What was told is in the database a moment after it was told. A process that is
-killed within that moment tells it again, and says *perhaps told before*. After a stop nothing
-is told twice.
+With ``storage``, each message is saved before it is delivered, so that a crash loses none. Its
+delivery is saved a moment later. A process killed within this moment delivers the message again,
+marked as *perhaps told before*. After a regular stop no message is delivered twice.
 """
 
 from __future__ import annotations
@@ -39,12 +37,12 @@ logger = Log(__name__)
 _T = TypeVar("_T")
 
 AFTER = datetime.timedelta(hours=6)
-"""After which a peer that is offline is worth a message, unless something else is said."""
+"""Default seen time after which an offline peer causes a message."""
 
-_LONGEST, _SHORTEST = 10.0, 0.5  # seconds between two looks
+_LONGEST, _SHORTEST = 10.0, 0.5  # seconds between two polls
 _SOON = 0.01  # seconds
-_END_TIMEOUT = 0.3  # seconds for the thread that looks, at a stop, and as many for the senders
-_ABORT_TIMEOUT = 0.1  # seconds for all that is broken off
+_END_TIMEOUT = 0.3  # seconds to wait, at a stop, for the polling thread and again for the senders
+_ABORT_TIMEOUT = 0.1  # seconds to wait for aborted deliveries
 
 
 class _Stop(NamedTuple):
@@ -59,18 +57,23 @@ _Item = _Stop | _Look | Done | Kept
 
 
 class Alerts:
-    """Tells receivers what is worth a message about the node that a store watches.
+    """Notifies receivers about the node that a store watches. Thread-safe.
 
-    ``tell``: called with each :class:`~chanfitness.alerts.Message`, one at a time, on a
-    thread of its own, which may wait; what raises is tried again with backoff for an hour. More
-    than one each get all messages. ``after``: the seen time after which a peer that is offline,
-    or a channel that cannot be used, is worth one.
-    ``without``: kinds that are not told. ``storage``: that of the store, where what lasts is
-    remembered over restarts.
+    Pass :meth:`on_event` to the store's config (or call it from your own callback), call
+    :meth:`start` with the store, and :meth:`stop` before the store is stopped; or use
+    ``with alerts.of(store)``.
 
-    Give :meth:`on_event` to the store's config (or call it from yours), call :meth:`start`
-    with the store, and :meth:`stop` before that is stopped; or use ``with alerts.of(store)``.
-    Raises ``ValueError`` or ``TypeError`` for what cannot be used.
+    Args:
+        *tell: Receivers: each is called with every :class:`~chanfitness.alerts.Message`, one at a
+            time, on a thread of its own, and may block. A call that raises is repeated with
+            backoff for an hour.
+        after: Seen time after which an offline peer or an unusable channel causes a message.
+        without: Kinds of messages to leave out.
+        storage: The store's storage, which keeps open alerts across restarts; None: they are lost.
+
+    Raises:
+        ValueError: ``after`` is not positive, or a kind is unknown.
+        TypeError: An argument has the wrong type, or there are no receivers.
     """
 
     def __init__(
@@ -95,26 +98,42 @@ class Alerts:
         self._interval = min(max(after.total_seconds() / 10, _SHORTEST), _LONGEST)
         self._thread = threading.Thread(target=self._run, name="chanfitness-alerts", daemon=True)
         self._store: ChannelEventStore
-        # What follows belongs to the thread, and after its end to stop().
+        # The following belongs to the thread, and after its end to stop().
         self._decisions = Decisions(rules, self._senders, storage, self._inbox.put)
         self._fails = False
-        self._has_ended = threading.Event()  # is set when nobody takes from the inbox any more
-        self._left: list[_Item] = []  # in the inbox then
+        self._has_ended = threading.Event()  # set when the inbox is no longer read
+        self._left: list[_Item] = []  # items in the inbox at that time
 
     def on_event(self, event: object, _: datetime.datetime) -> None:
-        """Note what a snapshot does not show: a splice. For ``Config(on_event=...)``."""
+        """Note a splice, which snapshots do not show; for ``Config(on_event=...)``.
+
+        Args:
+            event: Any event of the store.
+            _: Its date, which is not used.
+        """
         if isinstance(event, ChannelMovedEvent):
             self._moves.put((str(event.channel_point), str(event.new_channel_point)))
 
     def start(self, store: ChannelEventStore) -> None:
-        """Begin to look at ``store``, which may start later."""
+        """Begin to poll a store.
+
+        Args:
+            store: The store; it may start later.
+        """
         self._store = store
         for sender in self._senders:
             sender.start()
         self._thread.start()
 
     def of(self, store: ChannelEventStore) -> Self:
-        """Start, as the start of a ``with`` block that stops it."""
+        """Start, for a ``with`` block that stops at its end.
+
+        Args:
+            store: The store; it may start later.
+
+        Returns:
+            This object.
+        """
         self.start(store)
         return self
 
@@ -125,21 +144,22 @@ class Alerts:
         self.stop()
 
     def look(self) -> None:
-        """Look at the store now, and return when that is decided, or when this has stopped.
+        """Poll the store now, and block until its decision, or until :meth:`stop`.
 
-        ``NotStartedError`` before :meth:`start`.
+        Raises:
+            NotStartedError: :meth:`start` was not called.
         """
         if self._thread.ident is None:
             raise NotStartedError("alerts have not started yet")
         decided = threading.Event()
         self._inbox.put(_Look(decided))
-        if not self._has_ended.is_set():  # else nobody may take it
+        if not self._has_ended.is_set():  # after the end no thread would answer
             decided.wait()
 
     def stop(self) -> None:
-        """Deliver what can be delivered within a moment, and end within a second. Never raises.
+        """Stop within a second, after a last attempt at delivery. Never raises.
 
-        What is left is logged, and with ``storage`` told after the next start.
+        Undelivered messages are logged, and with ``storage`` delivered after the next start.
         """
         self._inbox.put(_Stop())
         if self._thread.ident is None:
@@ -151,7 +171,7 @@ class Alerts:
             self._leave(doubted)
 
     def _end_senders(self) -> list[int]:
-        """End all senders. Returns the messages that may or may not be delivered."""
+        """End all senders, and return the messages whose delivery is uncertain."""
         for sender in self._senders:
             sender.end()
         deadline = time.monotonic() + _END_TIMEOUT
@@ -163,14 +183,14 @@ class Alerts:
         return [number for number in doubted if number is not None]
 
     def _done(self, number: int, name: str) -> None:
-        """A sender has done with a message."""
+        """Note that a sender has delivered or dropped a message."""
         self._inbox.put(Done(number, name))
 
     # The thread.
 
     def _run(self) -> None:
         try:
-            self._look_on()
+            self._poll()
         finally:
             self._has_ended.set()
             self._left = _all_in(self._inbox)
@@ -178,7 +198,7 @@ class Alerts:
                 if isinstance(item, _Look):
                     item.decided.set()
 
-    def _look_on(self) -> None:
+    def _poll(self) -> None:
         due = time.monotonic()
         while True:
             item: _Item | None = None
@@ -194,17 +214,17 @@ class Alerts:
                 item.decided.set()
 
     def _look(self) -> float:
-        """Look, and return in how many seconds to look again."""
+        """Look at the store, and return the seconds until the next look."""
         try:
             decision = self._decisions.look(self._store, partial(_all_in, self._moves))
         except NotStartedError:
             return _SHORTEST
         except ChanFitnessError as error:
-            logger.debug("no look for alerts: %s", error)
+            logger.debug("the store did not answer for alerts, tried again later: %s", error)
             return self._interval
         except Exception:
             if not self._fails:
-                logger.exception("could not decide of alerts, tried again")
+                logger.exception("error in the decision of alerts, tried again later")
             self._fails = True
             return self._interval
         self._fails = False
@@ -219,7 +239,7 @@ class Alerts:
 
 
 def _all_in(inbox: queue.SimpleQueue[_T]) -> list[_T]:
-    """Take all that is in a queue now."""
+    """Take all items of a queue."""
     taken = []
     with suppress(queue.Empty):
         while True:

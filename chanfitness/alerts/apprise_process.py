@@ -1,7 +1,7 @@
-"""The process that delivers one message with ``apprise``: started by :mod:`.urls`.
+"""Subprocess that delivers one message with ``apprise``; :mod:`.urls` starts it.
 
-Its input is a JSON object: ``url``, and unless that is only to be checked ``title``, ``body``
-and ``type``. Its exit status says how it went. It prints and logs nothing: that might show
+Its input is a JSON object with ``url``, ``title``, ``body`` and ``type``; with ``url`` alone the
+URL is only checked. The result is its exit status. It prints and logs nothing, which might reveal
 the URL.
 """
 
@@ -12,11 +12,11 @@ import logging
 import sys
 
 DELIVERED, UNDELIVERED, BAD_URL = 0, 1, 3
-"""Exit statuses. Any other is that of a fault."""
+"""Exit statuses. Any other is an error of the process itself."""
 
 
 def main() -> None:
-    """Deliver what standard input says, and exit."""
+    """Deliver the message on standard input, and exit."""
     logging.disable()
     import apprise  # noqa: PLC0415
 

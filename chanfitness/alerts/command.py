@@ -1,4 +1,4 @@
-"""An external command that is told of each message, in a process group of its own."""
+"""Receiver that runs an external command for each message, in its own process group."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from ..errors import ChanFitnessError
 from .messages import Message
 
 URLS_VARIABLE = "CHANFITNESS_ALERT_TO"
-"""The environment variable with URLs for alerts. No process that is started here gets it."""
+"""Environment variable with URLs for alerts; removed from the environment of subprocesses."""
 
 TIMEOUT = 30.0
-"""Seconds after which a process that has not ended is ended, with its children."""
+"""Seconds after which a process is killed with its children."""
 
 
 class UndeliveredError(ChanFitnessError):
-    """A message could not be delivered. The reason holds no secret."""
+    """A message could not be delivered. Its text contains no secrets."""
 
 
 class Runner:
-    """Runs a program with some input, and its children, for a limited time.
+    """Runs a program with some input for a limited time, then kills it with its children.
 
-    ``timeout``: in seconds. ``shows_errors``: whether its standard error is ours; else it is
-    dropped, as its output is. For one thread; :meth:`abort` is safe from any.
+    Only :meth:`abort` is thread-safe.
+
+    Args:
+        words: The program and its arguments.
+        timeout: Seconds until it is killed.
+        shows_errors: Whether it inherits standard error; its output is always dropped.
     """
 
     def __init__(
@@ -39,9 +43,10 @@ class Runner:
         self._is_aborted = False
 
     def run(self, given: bytes) -> int:
-        """Run it with this input, and return its exit status.
+        """Run the program with this input, and return its exit status.
 
-        Raises ``UndeliveredError`` if it does not start, or has not ended in time.
+        Raises:
+            UndeliveredError: It could not be started, or did not end in time.
         """
         environment = {name: text for name, text in os.environ.items() if name != URLS_VARIABLE}
         try:
@@ -62,7 +67,7 @@ class Runner:
             process.communicate(given, self._timeout)
         except subprocess.TimeoutExpired:
             raise UndeliveredError(
-                f"had not ended after {self._timeout:g} seconds, and was ended"
+                f"did not end within {self._timeout:g} seconds, and was killed"
             ) from None
         finally:
             self._process = None
@@ -71,7 +76,7 @@ class Runner:
         return process.returncode
 
     def abort(self) -> None:
-        """End what runs, and what is begun from here on."""
+        """Kill the running process and any started later. Thread-safe."""
         self._is_aborted = True
         process = self._process
         if process is not None:
@@ -79,12 +84,17 @@ class Runner:
 
 
 class Command:
-    """Runs a command for a message, with its JSON line as standard input; no shell.
+    """Runs a command for each message, with the message's JSON line as its input, without a shell.
 
-    ``text``: the command and its arguments, split as a shell would; ``ValueError``, which does
-    not show it, if that cannot be. ``timeout``: in seconds; then it is ended, with its
-    children. ``shows_errors``: whether its standard error is ours; else it is dropped. For one
-    message at a time; :meth:`abort` is safe from any thread.
+    For one message at a time; only :meth:`abort` is thread-safe.
+
+    Args:
+        text: The command and its arguments, split as by a shell.
+        timeout: Seconds after which the command is killed with its children.
+        shows_errors: Whether it inherits standard error; its output is always dropped.
+
+    Raises:
+        ValueError: The text cannot be split, or is empty. The error does not show it.
     """
 
     name = "command"
@@ -99,20 +109,27 @@ class Command:
         self._runner = Runner(words, timeout=timeout, shows_errors=shows_errors)
 
     def __call__(self, message: Message) -> None:
-        """Run it, and return when it has ended well; ``UndeliveredError`` if it does not."""
+        """Run the command, and block until it has ended.
+
+        Args:
+            message: The message.
+
+        Raises:
+            UndeliveredError: The command failed, or did not end in time.
+        """
         status = self._runner.run(message.line().encode())
         if status < 0:
-            raise UndeliveredError(f"was ended by signal {-status}")
+            raise UndeliveredError(f"was killed by signal {-status}")
         if status:
             raise UndeliveredError(f"ended with status {status}")
 
     def abort(self) -> None:
-        """End the command that runs, and each that is begun from here on."""
+        """Kill the running command and any started later. Thread-safe."""
         self._runner.abort()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that has not ended, and its children."""
+    """Kill a process that has not ended, and its children."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

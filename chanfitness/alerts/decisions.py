@@ -1,8 +1,8 @@
-"""What was decided and what is left to tell: the state of alerts, and how it is kept.
+"""Decisions on a store's snapshots, with the state and outbox of alerts and their storage.
 
-With storage a message is handed to the senders once it is on the disk, so that after a crash
-nothing is missed; what was delivered is on the disk a moment later. While nothing can be
-written, and without storage, a message is handed over at once.
+With storage, a message is passed to the senders only after it was saved, so that a crash loses
+none. Its delivery is saved a moment later. Without storage, or while it cannot be written, a
+message is passed at once.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from .state import State
 
 logger = Log(__name__)
 
-_LAZY = 30  # looks after which it is kept though nothing was told: a crash loses no more
+_LAZY = 30  # looks between two saves without messages; a crash loses no more than these
 
-_ANSWER_TIMEOUT = 30.0  # seconds for an answer of the store
+_ANSWER_TIMEOUT = 30.0  # seconds to wait for an answer of the store
 
 Moves = Iterable[tuple[str, str]]
-"""Channel points, old and new."""
+"""Splices: old and new channel points."""
 
 
 class Done(NamedTuple):
-    """A sender has delivered message ``number``, or has given it up."""
+    """The sender ``name`` has delivered message ``number``, or has given it up."""
 
     number: int
     name: str
 
 
 class Kept(NamedTuple):
-    """All messages before number ``until`` are on the disk."""
+    """All messages before number ``until`` are saved."""
 
     until: int
 
 
 class Decisions:
-    """Decides of a store's snapshots. For one thread.
+    """Decides which messages a store's snapshots cause. Not thread-safe.
 
-    ``post``: called with :class:`Kept`, on another thread; it is to come back by
-    :meth:`take`.
+    ``post`` is called with :class:`Kept` on another thread; it must lead to a call of
+    :meth:`take` on this one.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class Decisions:
         self._moves: dict[str, str] = {}
         self._has_begun = False
         self._looks = 0
-        self._kept: str | None = None  # as it was given to the storage last
+        self._kept: str | None = None  # the text last passed to the storage
         self._kept_outbox: list[dict[str, Any]] = []
 
     def look(self, store: ChannelEventStore, moves: Callable[[], Moves]) -> Decision:
-        """Decide how things are now. ``moves``: returns those since it was called last.
+        """Take a snapshot of the store, and decide on it; raises as queries to the store do.
 
-        Raises as questions to the store do.
+        ``moves`` returns the splices since its last call.
         """
         snapshot = take_snapshot(store, self._storage, timeout=_ANSWER_TIMEOUT)
-        self._moves |= dict(moves())  # all that the snapshot shows, and perhaps later ones
+        self._moves |= dict(moves())  # those before the snapshot, and perhaps later ones
         if not self._has_begun:
             self._begin()
         moved = self._followed(snapshot.channels)
@@ -95,7 +95,7 @@ class Decisions:
         return decision
 
     def take(self, news: Done | Kept) -> None:
-        """Something is on the disk, or delivered."""
+        """Note that messages were saved, or that one was delivered."""
         if isinstance(news, Kept):
             self._hand_over(news.until)
         else:
@@ -103,20 +103,20 @@ class Decisions:
             self._keep()
 
     def leave(self, doubted: Iterable[int]) -> None:
-        """Keep what is left at a stop, and log how much that is.
+        """Save the rest at a stop, and log the number of undelivered messages.
 
-        ``doubted``: messages that may or may not have been delivered.
+        ``doubted``: messages whose delivery is uncertain.
         """
         for number in doubted:
             self._outbox.doubt(number)
         if self._has_begun:
             self._keep(stopped=True)
         if self._outbox:
-            fate = "lost" if self._storage is None else "told after the next start"
-            logger.warning("alerts that were not delivered: %d, %s", len(self._outbox), fate)
+            fate = "lost" if self._storage is None else "kept for the next start"
+            logger.warning("undelivered alerts: %d, %s", len(self._outbox), fate)
 
     def _begin(self) -> None:
-        """Go on with what was kept, now that the store has opened its database."""
+        """Load the saved state, now that the store has opened its database."""
         self._has_begun = True
         text = None if self._storage is None else self._storage.alerts
         if text is None:
@@ -126,12 +126,12 @@ class Decisions:
             state = State.of_fields(kept["state"])
             outbox = Outbox.of_fields(kept["outbox"], self._names, is_certain=kept["stopped"])
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            logger.error("what was kept of alerts cannot be used, they begin anew: %s", error)
+            logger.error("the saved state of alerts is invalid, they start afresh: %s", error)
         else:
             self._state, self._outbox = state, outbox
 
     def _followed(self, channels: Iterable[ChannelInfo]) -> dict[str, str]:
-        """The moves that the present snapshot shows; later ones are left for the next."""
+        """Take the splices before the present snapshot; later ones remain for the next."""
         present = {str(channel.channel_point) for channel in channels}
         followed = {old: new for old, new in self._moves.items() if old not in present}
         for old in followed:
@@ -145,7 +145,7 @@ class Decisions:
                     sender.put(number, entry.message)
 
     def _keep(self, *, stopped: bool = False) -> None:
-        """Have it written; what is new in the outbox is handed over when it is."""
+        """Save state and outbox; new messages are passed to the senders once they are saved."""
         if self._storage is None:
             return
         outbox = self._outbox.fields()

@@ -1,4 +1,4 @@
-"""A decision in the making: what lasts, what is told of it, and how much is told in an hour."""
+"""Builder of a decision: open alerts, their messages, and the rate limit."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from .snapshot import Snapshot
 from .state import Open, State
 
 LIMIT = 20
-"""So many messages are told in an hour; others are counted."""
+"""Maximum number of messages in an hour; others are only counted."""
 
 HOUR = datetime.timedelta(hours=1)
 SETTLED = datetime.timedelta(seconds=10)
-"""For so long no more is left out before what was is counted."""
+"""Time without another omitted message before a message counts the omitted ones."""
 
 _ZERO = datetime.timedelta(0)
 
 
 class Rules(NamedTuple):
-    """What is worth a message.
+    """Parameters of the rules.
 
-    ``after``: the seen time after which a peer that is offline, or a channel that cannot be
-    used, is. ``without``: the kinds that are not told. ``remembers``: whether accounts and
-    state outlive the process. ``zone``: in which texts say the time; None: this machine's.
+    Attributes:
+        after: Seen time after which an offline peer or an unusable channel causes a message.
+        without: Kinds of messages to leave out.
+        remembers: Whether accounts and state outlive the process.
+        zone: Time zone in texts; None: this machine's.
     """
 
     after: datetime.timedelta
@@ -38,7 +40,7 @@ class Rules(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a message is about: a peer by its key and alias, channels by their points."""
+    """The subject of a message: a peer's key and alias, and channel points."""
 
     peer: str | None = None
     alias: str | None = None
@@ -50,10 +52,12 @@ NODE = Subject()
 
 
 class Decision(NamedTuple):
-    """The state after a snapshot, and what is to be told.
+    """The result of the rules for one snapshot.
 
-    ``due``: after how much more time, if nothing else happens, there is something to decide;
-    None: never.
+    Attributes:
+        state: The new state.
+        messages: The messages to deliver.
+        due: Time until the next decision if nothing happens before; None: none is due.
     """
 
     state: State
@@ -62,7 +66,7 @@ class Decision(NamedTuple):
 
 
 class Draft:
-    """What is decided of one snapshot, as far as it is. For one thread."""
+    """A decision on one snapshot while it is being made. Not thread-safe."""
 
     def __init__(self, rules: Rules, state: State, snapshot: Snapshot) -> None:
         now = date_to_int(snapshot.now)
@@ -75,25 +79,25 @@ class Draft:
         self._messages: list[Message] = []
         self._due: datetime.timedelta | None = None
         self._now = now
-        # A clock may have been set back: then what was told later was told now.
+        # If the clock was set back, later dates become the present one.
         self._sent = [min(each, now) for each in state.sent if now - each < hour]
         self._left_out = dict(state.left_out)
         self._left_out_at = min(state.left_out_at, now)
         self._counted_at = None if state.counted_at is None else min(state.counted_at, now)
 
     def is_over(self, left: datetime.timedelta) -> bool:
-        """Whether no time is left; if some is, there is something to decide after it."""
+        """Whether no time is left; if some is, schedule the next decision after it."""
         if left <= _ZERO:
             return True
         self.again_in(left)
         return False
 
     def again_in(self, left: datetime.timedelta) -> None:
-        """There is something to decide after this time."""
+        """Schedule the next decision after this time at the latest."""
         self._due = left if self._due is None else min(self._due, left)
 
     def lasts(self, kind: str, of: str = "") -> bool:
-        """Whether this has begun, and has not ended."""
+        """Whether an alert is open."""
         return _key(kind, of) in self._open
 
     def begin(
@@ -104,7 +108,7 @@ class Draft:
         since: datetime.datetime,
         text: Callable[[], str],
     ) -> None:
-        """Something lasts; if that is new it is told. A clock may have dated it anew."""
+        """Open an alert and tell it, or update its date, which a clock change may move."""
         key = _key(kind, of)
         known = self._open.get(key)
         told = known.told if known is not None else self.tell(kind, subject, since, text)
@@ -119,33 +123,33 @@ class Draft:
         *,
         told_as: str | None = None,
     ) -> None:
-        """Something has ended; that is told if its beginning was."""
+        """Close an alert; its end is told if its beginning was."""
         known = self._open.pop(_key(kind, of), None)
         if known is not None and known.told:
             self.tell(told_as or end_of(kind), subject, int_to_date(known.since), text)
 
     def elapsed(self, kind: str, of: str = "") -> str:
-        """For how long this has lasted, by the dates."""
+        """Return how long an alert has been open, as text."""
         return texts.period(self.snapshot.now - int_to_date(self._open[_key(kind, of)].since))
 
     def forget(self, kind: str, is_there: Callable[[str], bool]) -> None:
-        """What is no more has neither a beginning nor an end."""
+        """Drop open alerts about subjects that no longer exist, without a message."""
         gone = [key for key in self._open if _kind(key) == kind and not is_there(_of(key))]
         for key in gone:
             del self._open[key]
 
     def lasting(self, kind: str) -> list[str]:
-        """What all of this kind that lasts is about."""
+        """Return the subjects of all open alerts of a kind."""
         return [_of(key) for key in self._open if _kind(key) == kind]
 
     def move(self, kind: str, of: str, new: str) -> None:
-        """What something is about has another name."""
+        """Rename the subject of an open alert."""
         known = self._open.pop(_key(kind, of), None)
         if known is not None:
             self._open[_key(kind, new)] = known
 
     def since(self, date: datetime.datetime) -> str:
-        """A date as texts have it."""
+        """Return a date as text."""
         return texts.since(date, self.snapshot.now, self.rules.zone)
 
     def tell(
@@ -155,7 +159,7 @@ class Draft:
         since: datetime.datetime | None,
         text: Callable[[], str],
     ) -> bool:
-        """Tell this in a message of its own; False if it is switched off, or only counted."""
+        """Add a message; return False if its kind is left out, or if it was only counted."""
         if begun_by(kind) in self.rules.without:
             return False
         if len(self._sent) >= LIMIT:
@@ -173,7 +177,7 @@ class Draft:
         self._messages.append(Message(kind, now, peer, alias, channels, since, text))
 
     def decision(self) -> Decision:
-        """Count what was left out, if it is time, and decide."""
+        """Return the decision, with a message that counts omitted ones if it is due."""
         if self._left_out:
             now, counted_at = int_to_date(self._now), self._counted_at
             left = int_to_date(self._left_out_at) + SETTLED - now
@@ -197,7 +201,7 @@ class Draft:
 
 
 def count_left_out(state: State, now: datetime.datetime) -> Message | None:
-    """The message that counts what was left out until now, if something was."""
+    """Return the message that counts the omitted ones, if any."""
     return _count(state.left_out, now) if state.left_out else None
 
 

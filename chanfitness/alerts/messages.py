@@ -1,4 +1,4 @@
-"""Alert messages: the kinds, and the JSON object of each."""
+"""Alert messages: their kinds and JSON encoding."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ KINDS = (
     TRANSPORT_OUTAGE,
     UNSAVED,
 )
-"""The kinds that can be switched off. One with an end takes that with it."""
+"""The kinds that can be left out, together with the messages of their ends."""
 
 WITH_END = (PEER_FLAPPING, CHANNEL_UNUSABLE, BLIND, OWN_OUTAGE, TRANSPORT_OUTAGE, UNSAVED)
-"""The kinds whose end is a message, too: of the kind with ``_end``."""
+"""The kinds whose end is a message too, of the kind with the suffix ``_end``."""
 
 _END = "_end"
 
 
 def checked_kinds(kinds: Iterable[str]) -> frozenset[str]:
-    """Kinds that can be switched off; ``ValueError`` that names it for another one."""
+    """Return kinds as a set; raise ``ValueError`` if one is unknown."""
     names = frozenset(kinds)
     for name in sorted(names - set(KINDS), key=str):
         raise ValueError(f"bad kind {quoted(name)}: expected one of {', '.join(KINDS)}")
@@ -46,23 +46,27 @@ def checked_kinds(kinds: Iterable[str]) -> frozenset[str]:
 
 
 def end_of(kind: str) -> str:
-    """The kind of the message that ends one of ``kind``."""
+    """Return the kind of the message about the end of a ``kind``."""
     return kind + _END
 
 
 def begun_by(kind: str) -> str:
-    """The kind that an end belongs to; any other kind is its own."""
+    """Return the kind that an end belongs to; other kinds are returned unchanged."""
     return kind.removesuffix(_END)
 
 
 class Message(NamedTuple):
-    """Something that a person is told.
+    """A message to a person. Immutable.
 
-    ``kind``: one of :data:`KINDS`, an end of one (``blind_end``), or ``more``, which counts
-    those that were left out. ``at``: when it was found (UTC). ``peer``: a public key in
-    hexadecimal, or None. ``alias``: the peer's, escaped, or None. ``channels``: the channel
-    points that it is about. ``since``: when what it tells of began (UTC), or None. ``text``:
-    for a person, one line, escaped.
+    Attributes:
+        kind: One of :data:`KINDS`, an end of one (``blind_end``), or ``more``, which counts
+            omitted messages.
+        at: When the message was decided (UTC).
+        peer: The peer's public key in hexadecimal, or None.
+        alias: The peer's alias, escaped, or None.
+        channels: The channel points concerned.
+        since: When the reported condition began (UTC), or None.
+        text: One line for a person, escaped.
     """
 
     kind: str
@@ -74,7 +78,11 @@ class Message(NamedTuple):
     text: str
 
     def fields(self) -> dict[str, Any]:
-        """The JSON object of it."""
+        """Return the message as a JSON object.
+
+        Returns:
+            The attributes by name; dates as text with ``Z``.
+        """
         since = None if self.since is None else format_time(self.since)
         return {
             **self._asdict(),
@@ -84,12 +92,16 @@ class Message(NamedTuple):
         }
 
     def line(self) -> str:
-        """The JSON object on one line, in ASCII, with its end of line."""
+        """Return the JSON object as a line.
+
+        Returns:
+            ASCII text with its newline.
+        """
         return json.dumps(self.fields()) + "\n"
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> Self:
-        """The message of such an object. Raises ``ValueError`` for anything else."""
+        """Parse the result of :meth:`fields`; raise ``ValueError`` for any other object."""
         try:
             since, channels = fields["since"], fields["channels"]
             message = cls(
@@ -102,9 +114,9 @@ class Message(NamedTuple):
                 fields["text"],
             )
         except (KeyError, TypeError) as error:
-            raise ValueError(f"no message: {quoted(fields)}") from error
+            raise ValueError(f"bad message: {quoted(fields)}") from error
         texts = [message.kind, message.text, *message.channels]
         texts += [each for each in (message.peer, message.alias) if each is not None]
         if not all(isinstance(each, str) for each in texts):
-            raise ValueError(f"no message: {quoted(fields)}")
+            raise ValueError(f"bad message: {quoted(fields)}")
         return message

@@ -1,4 +1,4 @@
-"""The rules of the node itself: whether it is seen, its own line, and its database."""
+"""Alert rules of the node itself: blind time, outages of its own, and its database."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .draft import NODE, Draft
 from .messages import BLIND, OWN_OUTAGE, TRANSPORT_OUTAGE, UNSAVED
 
 BLIND_AFTER = datetime.timedelta(minutes=5)
-"""After which time in which the node is not seen that is told."""
+"""Blind time that causes a message."""
 
 UNSAVED_AFTER = datetime.timedelta(minutes=1)
-"""After which time in which nothing can be saved that is told."""
+"""Time without a successful save that causes a message."""
 
 MAY_BE_TOLD_AGAIN = "without a database it may have been told before"
 
 
 def decide_of_node(draft: Draft) -> None:
-    """Decide what is told of the node."""
+    """Decide on messages about the node."""
     _own_outage(draft)
     _transport_outages(draft)
     _blind(draft)
@@ -36,13 +36,13 @@ def _own_outage(draft: Draft) -> None:
             NODE,
             since,
             lambda: (
-                f"this node's own line is lost since {draft.since(since)}:"
-                f" all its peers went at once ({count} with a channel)"
+                f"this node's own network has been down since {draft.since(since)}:"
+                f" all its peers disconnected at once ({count} with a channel)"
             ),
         )
     elif draft.snapshot.sees and draft.lasts(OWN_OUTAGE):
         elapsed = draft.elapsed(OWN_OUTAGE)
-        draft.end(OWN_OUTAGE, "", NODE, lambda: f"this node's own line is back, after {elapsed}")
+        draft.end(OWN_OUTAGE, "", NODE, lambda: f"this node's own network is back, after {elapsed}")
 
 
 def _transport_outages(draft: Draft) -> None:
@@ -62,8 +62,8 @@ def _begin_transport(draft: Draft, transport: str, since: datetime.datetime, pee
         NODE,
         since,
         lambda: (
-            f"this node's way to {transport} is lost since {draft.since(since)}:"
-            f" its {peers} peers there went at once, others did not"
+            f"this node has had no connection over {transport} since {draft.since(since)}:"
+            f" its {peers} peers there disconnected at once, others did not"
         ),
     )
 
@@ -74,7 +74,7 @@ def _end_transport(draft: Draft, transport: str) -> None:
         TRANSPORT_OUTAGE,
         transport,
         NODE,
-        lambda: f"this node's way to {transport} is back, after {elapsed}",
+        lambda: f"this node is connected over {transport} again, after {elapsed}",
     )
 
 
@@ -107,7 +107,7 @@ def _unsaved(draft: Draft) -> None:
     snapshot = draft.snapshot
     since = snapshot.unsaved_since
     if since is None:
-        draft.end(UNSAVED, "", NODE, lambda: "what is remembered is saved again")
+        draft.end(UNSAVED, "", NODE, lambda: "the database is saved again")
     elif draft.lasts(UNSAVED) or draft.is_over(UNSAVED_AFTER - (snapshot.now - since)):
         reason = (
             "" if snapshot.unsaved_reason is None else f": {printable(snapshot.unsaved_reason)}"
@@ -117,5 +117,5 @@ def _unsaved(draft: Draft) -> None:
             "",
             NODE,
             since,
-            lambda: f"what is remembered is not saved since {draft.since(since)}{reason}",
+            lambda: f"the database has not been saved since {draft.since(since)}{reason}",
         )

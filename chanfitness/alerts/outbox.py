@@ -1,4 +1,4 @@
-"""The outbox: messages that were decided, until each receiver has got them."""
+"""Outbox: messages until their delivery to all receivers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ _PERHAPS = " (perhaps told before)"
 
 
 class Entry(NamedTuple):
-    """A message, and the names of the receivers that have not got it.
+    """A message in the outbox.
 
-    ``uncertain``: one of them may have got it. ``is_out``: it was handed to the senders.
+    Attributes:
+        message: The message.
+        owed: Names of the receivers that have not received it.
+        uncertain: Whether one of these may have received it.
+        is_out: Whether it was passed to the senders.
     """
 
     message: Message
@@ -27,7 +31,7 @@ class Entry(NamedTuple):
 
 
 class Outbox:
-    """What is to be delivered, by number, in order. For one thread."""
+    """Undelivered messages by number, in order. Not thread-safe."""
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
@@ -37,19 +41,19 @@ class Outbox:
         return len(self._entries)
 
     def add(self, messages: Iterable[Message], names: Collection[str]) -> list[int]:
-        """Messages for these receivers. Returns the numbers of those that need not be told.
+        """Add messages for these receivers, and return the numbers of obsolete ones.
 
-        That this node's line was lost is not told after it is back: it could not be delivered
-        meanwhile, most likely, and its end says it.
+        The loss of this node's network probably could not be delivered meanwhile. Its message is
+        obsolete once its end is told, which says the same.
         """
-        overtaken = []
+        obsolete = []
         for message in messages:
             begun = begun_by(message.kind)
             if begun != message.kind and begun in _OF_THE_LINE:
-                overtaken += self._undelivered(begun, message, names)
+                obsolete += self._undelivered(begun, message, names)
             self._entries[self._next] = Entry(message, frozenset(names))
             self._next += 1
-        return overtaken
+        return obsolete
 
     def _undelivered(self, kind: str, end: Message, names: Collection[str]) -> list[int]:
         return [
@@ -61,7 +65,7 @@ class Outbox:
         ]
 
     def hand_over(self, until: int) -> list[tuple[int, Entry]]:
-        """The messages before number ``until`` that were not handed over yet; now they are."""
+        """Return the messages before number ``until`` not returned yet, and mark them as out."""
         handed = [
             (number, entry)
             for number, entry in self._entries.items()
@@ -73,11 +77,11 @@ class Outbox:
 
     @property
     def end(self) -> int:
-        """The number that the next message gets."""
+        """The number of the next message."""
         return self._next
 
     def done(self, number: int, name: str) -> None:
-        """A receiver has got a message, or is not to get it any more."""
+        """Note that a receiver has received a message, or will not."""
         entry = self._entries[number]
         owed = entry.owed - {name}
         if owed:
@@ -86,12 +90,12 @@ class Outbox:
             del self._entries[number]
 
     def doubt(self, number: int) -> None:
-        """It is not known whether this was delivered."""
+        """Mark the delivery of a message as uncertain."""
         if number in self._entries:
             self._entries[number] = self._entries[number]._replace(uncertain=True)
 
     def fields(self) -> list[dict[str, Any]]:
-        """A JSON list of it."""
+        """Return the outbox as a JSON list."""
         return [
             {
                 "message": entry.message.fields(),
@@ -105,10 +109,10 @@ class Outbox:
     def of_fields(
         cls, fields: Sequence[Mapping[str, Any]], names: Collection[str], *, is_certain: bool
     ) -> Self:
-        """The outbox of such a list, for the receivers there are now. ``ValueError`` for others.
+        """Parse the result of :meth:`fields`, keeping messages for the receivers ``names``.
 
-        ``is_certain``: what was delivered is not in it. Else each message says that it may
-        have been.
+        Raises ``ValueError`` for any other list. Unless ``is_certain``, delivered messages may be
+        in the list, and each text says so.
         """
         outbox = cls()
         try:
@@ -121,5 +125,5 @@ class Outbox:
                     outbox._entries[outbox._next] = Entry(message, owed)
                     outbox._next += 1
         except (KeyError, TypeError) as error:
-            raise ValueError(f"no alerts: {quoted(fields)}") from error
+            raise ValueError(f"bad outbox of alerts: {quoted(fields)}") from error
         return outbox

@@ -1,8 +1,7 @@
-"""The rules of peers and channels. They hold while the node is seen; blind time stops them.
+"""Alert rules of peers and channels, applied while the node is seen.
 
-The time in which a peer was offline is the difference of lifetime and uptime of a channel
-with it, which grows only in time that was seen. What it has grown since the peer was online
-last is the present outage, as far as it was seen.
+A peer's offline time is the lifetime of a channel minus its uptime, which grows only in seen time.
+Its growth since the peer was last online is the seen length of the present outage.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .snapshot import PAST, Past
 from .state import Flap, Known
 
 FLAPS = 10
-"""More changes of a peer's state than so many within an hour are flapping."""
+"""Changes of a peer's state within an hour above which it is flapping."""
 
 _DAY = datetime.timedelta(days=1)
 
@@ -30,7 +29,7 @@ PastOf = Callable[[OutPoint], Past | None]
 
 
 def decide_of_peers(draft: Draft, past_of: PastOf) -> None:
-    """Decide what is told of peers and channels."""
+    """Decide on messages about peers and channels."""
     snapshot = draft.snapshot
     _follow_moves(draft)
     present = {str(channel.channel_point) for channel in snapshot.channels}
@@ -69,7 +68,7 @@ def _closed(draft: Draft, point: str, known: Known) -> None:
 
 
 class _Peer:
-    """One peer with a channel or more."""
+    """The rules applied to one peer and its channels."""
 
     def __init__(
         self, draft: Draft, info: PeerInfo, channels: list[ChannelInfo], past_of: PastOf
@@ -80,7 +79,7 @@ class _Peer:
         self._oldest = max(channels, key=lambda each: each.lifetime)
 
     def decide(self) -> None:
-        """Decide what is told of it."""
+        """Decide on messages about the peer and its channels."""
         outages = [self._follow(channel) for channel in self._channels]
         lasted = max(time for time, _ in outages)
         if self._info.online or any(came for _, came in outages):
@@ -92,7 +91,10 @@ class _Peer:
             self._unusable(channel)
 
     def _follow(self, channel: ChannelInfo) -> tuple[datetime.timedelta, bool]:
-        """The present outage, or the one that is over; and whether it is a second one meanwhile."""
+        """Return the length of the current or last outage, and whether the peer returned before it.
+
+        Updates the channel's known figures.
+        """
         known, point = self._draft.channels, str(channel.channel_point)
         offline = microseconds(channel.lifetime - channel.uptime)
         unusable = microseconds(channel.unusable)
@@ -116,7 +118,7 @@ class _Peer:
         return Known(self._key, alias, name, channel.capacity, offline, uptime, unusable)
 
     def _present(self, channel: ChannelInfo, offline: int) -> int:
-        """How much of the offline time of a channel that was not known is the present outage."""
+        """Return how much of a new channel's offline time belongs to the present outage."""
         if self._info.online or not offline:
             return 0
         past = self._past_of(channel.channel_point)
@@ -170,7 +172,7 @@ class _Peer:
         if not flaps:
             draft.flaps.pop(key, None)
             if draft.lasts(PEER_FLAPPING, key):
-                text = f"{self._name} has not come or gone for an hour"
+                text = f"{self._name} is stable again: no changes for an hour"
                 draft.end(PEER_FLAPPING, key, self._subject(self._channels), lambda: text)
             return
         draft.flaps[key] = tuple(flaps)
@@ -183,11 +185,11 @@ class _Peer:
                 self._subject(self._channels),
                 first,
                 lambda: (
-                    f"{self._name} comes and goes: {total} changes since {draft.since(first)}."
-                    f" Concerned: {self._names(self._channels)}"
+                    f"{self._name} is flapping: {total} changes since {draft.since(first)}."
+                    f" Channels: {self._names(self._channels)}"
                 ),
             )
-        if draft.lasts(PEER_FLAPPING, key):  # until then, perhaps
+        if draft.lasts(PEER_FLAPPING, key):  # it may end an hour after the last change
             draft.again_in(HOUR - (now - flaps[-1].at) * MICROSECOND)
 
     # Channels.

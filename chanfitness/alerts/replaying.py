@@ -1,4 +1,4 @@
-"""Alerts of a replay: what would have been told, with the time of the recording."""
+"""Alerts of a replayed recording, dated by the recording."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from .sender import Tell
 from .snapshot import past_of, take_snapshot
 from .state import State
 
-_INTERVAL = datetime.timedelta(seconds=10)  # between two looks while something happens
+_INTERVAL = datetime.timedelta(seconds=10)  # between two looks while events arrive
 
 
 class ReplayedAlerts:
-    """Tells ``tell`` each message at once, in the calling thread. For one replay.
+    """Observer of one replay that passes each message to ``tell``, in the calling thread.
 
-    It looks when something is due, and after events, as often as alerts of a running store
-    do. Raises ``ChanFitnessError`` if a message cannot be delivered.
+    It looks at the store when a decision is due and after events, as often as in a running store.
+    Raises ``ChanFitnessError`` if a message cannot be delivered.
     """
 
     def __init__(self, tell: Tell, rules: Rules) -> None:
         self._tell, self._rules = tell, rules
         self._state = State()
         self._moves: dict[str, str] = {}
-        self._next: datetime.datetime | None = None  # when to look
-        self._last: datetime.datetime | None = None  # when it was looked
+        self._next: datetime.datetime | None = None  # date of the next look
+        self._last: datetime.datetime | None = None  # date of the last look
 
     def before(self, store: ChannelEventStore, clock: ManualClock, at: datetime.datetime) -> None:
-        """What comes next is at ``at``: look at all that is due until then."""
+        """Take all looks that are due before the next event, which is at ``at``."""
         while self._next is not None and self._next < at:
             clock.set(self._next)
             self._look(store)
 
     def after(self, event: object, at: datetime.datetime) -> None:
-        """An event is told, at ``at``."""
+        """Note an event at ``at``, and schedule a look."""
         if isinstance(event, ChannelMovedEvent):
             self._moves[str(event.channel_point)] = str(event.new_channel_point)
         soon = at if self._last is None else max(at, self._last + _INTERVAL)
         self._next = soon if self._next is None else min(self._next, soon)
 
     def end(self, store: ChannelEventStore) -> None:
-        """The replay is over, as of the time of the clock."""
+        """Take the last look, at the end of the replay."""
         now = self._look(store)
         message = count_left_out(self._state, now)
         if message is not None:

@@ -1,7 +1,7 @@
-"""The rules of alerts: from a snapshot and what was found before to what is told.
+"""Alert rules: from a snapshot and the previous state to messages.
 
-Pure: no thread, no clock, no I/O. One call decides of one snapshot; how often it is called
-changes when something is found, never what.
+Pure: no threads, clock or I/O. Each call decides on one snapshot. The interval between calls
+affects when a message is decided, never which messages.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from .state import State
 
 
 def decide(rules: Rules, state: State, snapshot: Snapshot, past_of: PastOf) -> Decision:
-    """Decide what is told of ``snapshot``, after ``state``.
+    """Decide on the messages of ``snapshot``, after ``state``.
 
-    ``past_of``: the outages of a channel; asked for what a text says, and for a channel that
-    is new in a snapshot while its peer is offline.
+    ``past_of`` returns the outages of a channel, for texts and for new channels of offline peers.
     """
     draft = Draft(rules, state, snapshot)
     decide_of_node(draft)

@@ -1,4 +1,4 @@
-"""Made-up messages, one of each kind: the rules' own, of a node that never was."""
+"""Sample messages of each kind, produced by the rules from invented snapshots."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAST = Past(PAST, _ZERO, datetime.timedelta(minutes=41))
 
 
 def samples(without: frozenset[str] = frozenset()) -> list[Message]:
-    """A message of each kind that is not left out."""
+    """Return a message of each kind that is not left out."""
     now, state = SystemClock().now(), State()
     found: dict[str, Message] = {}
     for snapshot in _story(now):
@@ -34,9 +34,9 @@ def samples(without: frozenset[str] = frozenset()) -> list[Message]:
 
 
 def _story(now: datetime.datetime) -> list[Snapshot]:
-    """What happens: all is well, all that can be told, and all is well again."""
-    well = _seen(now - 7 * _HOUR, flaps=0)
-    ill = well._replace(
+    """Return snapshots from good to bad and back, which cause all kinds of messages."""
+    good = _seen(now - 7 * _HOUR, flaps=0)
+    bad = good._replace(
         now=now,
         peers=(_peer(1, now - 7 * _HOUR, online=False), _peer(2, now, flaps=12)),
         channels=(
@@ -47,10 +47,10 @@ def _story(now: datetime.datetime) -> list[Snapshot]:
         unsaved_since=now - _HOUR,
         unsaved_reason="No space left on device",
     )
-    blind = well._replace(now=now, sees=False, seen_until=now - _HOUR)
+    blind = good._replace(now=now, sees=False, seen_until=now - _HOUR)
     return [
-        well,
-        ill,
+        good,
+        bad,
         _seen(now, flaps=12)._replace(channels=(_channel(1, offline=7 * _HOUR), _channel(2))),
         blind,
         blind._replace(blind=_HOUR),

@@ -1,4 +1,4 @@
-"""Delivery: a thread for each receiver, which tries again with backoff for an hour."""
+"""Delivery threads, one for each receiver, with exponential backoff for an hour."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Tell = Callable[[Message], object]
 """Delivers a message, or raises. It may have a ``name``, and ``abort()`` to end a delivery."""
 
 Done = Callable[[int, str], object]
-"""Is told that a message, by its number, is no more to be delivered to the receiver of this name.
+"""Called with a message's number and the receiver's name once its delivery is over.
 
-Called on the sender's thread; must not wait.
+Called on the sender's thread; must not block.
 """
 
 LIMIT = 3600.0
-"""Seconds for which a delivery is tried again."""
+"""Seconds after which a message is given up."""
 
-_FIRST, _LONGEST = 10.0, 600.0  # seconds between two tries
+_FIRST, _LONGEST = 10.0, 600.0  # the shortest and the longest backoff, in seconds
 
 
 class _Waiting(NamedTuple):
@@ -38,9 +38,9 @@ class _Waiting(NamedTuple):
 
 
 class Sender:
-    """Delivers messages to one receiver, in order. ``name``: what logs and the state call it.
+    """Delivers messages to one receiver, in order; ``name``: its name in logs and state.
 
-    All methods but :meth:`step` are safe from any thread.
+    All methods but :meth:`step` are thread-safe.
     """
 
     def __init__(
@@ -58,35 +58,35 @@ class Sender:
         self._is_abandoned = False
         self._thread = threading.Thread(target=self._run, name=f"chanfitness-{name}", daemon=True)
         self._trying: int | None = None
-        # What follows belongs to the thread.
+        # The following belongs to the thread.
         self._waiting: deque[_Waiting] = deque()
         self._is_ending = False
-        self._tries = 0  # that failed, since one did not
+        self._tries = 0  # consecutive failures
         self._next_try = 0.0
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start the thread."""
         self._thread.start()
 
     def put(self, number: int, message: Message) -> None:
-        """Deliver this after what was put before."""
+        """Queue a message for delivery."""
         self._inbox.put(_Waiting(number, message, self._monotonic()))
 
     def withdraw(self, number: int) -> None:
-        """Do not try to deliver this any more: it is overtaken."""
+        """Cancel a message, which is obsolete."""
         self._withdrawn.add(number)
 
     def end(self) -> None:
-        """Try what was put and not tried yet, and end."""
+        """End after one try for each queued message."""
         self._inbox.put(None)
 
     def join(self, timeout: float) -> bool:
-        """Wait for the end, for so many seconds at most; whether it has come."""
+        """Wait at most ``timeout`` seconds for the end, and return whether it has come."""
         self._thread.join(max(timeout, 0))
         return not self._thread.is_alive()
 
     def abandon(self) -> int | None:
-        """Break off. Returns the message that is being delivered: nobody knows whether it is."""
+        """Abort, and return the number of the message whose delivery is uncertain, if any."""
         self._is_abandoned, trying = True, self._trying
         abort = getattr(self._tell, "abort", None)
         if abort is not None:
@@ -109,14 +109,14 @@ class Sender:
             self._waiting.append(item)
 
     def step(self) -> float | None:
-        """Deliver what can be delivered now. Returns the seconds until the next try, or None."""
+        """Deliver all possible messages, and return the seconds until the next try, or None."""
         with suppress(queue.Empty):
             while True:
                 self._take(self._inbox.get_nowait())
         while self._waiting and not self._is_abandoned:
             first = self._waiting[0]
             if first.number in self._withdrawn:
-                self._next_try = 0.0  # what kept it from being delivered is over, most likely
+                self._next_try = 0.0  # the cause of its failure is probably over
             else:
                 left = self._next_try - self._monotonic()
                 if left > 0:
@@ -127,19 +127,19 @@ class Sender:
         return None
 
     def _finish(self) -> None:
-        """The first that waits is delivered, or is not to be."""
+        """Remove the first message, which was delivered or given up."""
         first = self._waiting.popleft()
         self._withdrawn.discard(first.number)
         self._done(first.number, self.name)
 
     def _is_delivered(self, message: Message, number: int) -> bool:
-        """Try to deliver; whether that is done."""
+        """Try to deliver a message, and return whether that succeeded."""
         self._trying = number
         try:
             self._tell(message)
         except Exception as error:
             if not self._is_abandoned:
-                # Another's error may hold a secret.
+                # The text of any other error may contain a secret.
                 self._failed(str(error) if isinstance(error, UndeliveredError) else _name(error))
             return False
         finally:
@@ -150,17 +150,17 @@ class Sender:
         return True
 
     def _failed(self, reason: str) -> None:
-        """Drop what is too old, and wait before the next try."""
+        """Drop messages that are too old, and schedule the next try."""
         now = self._monotonic()
         if not self._tries:
             logger.warning(
-                "an alert could not be delivered to %s, tried again for an hour: %s",
+                "an alert could not be delivered to %s, trying again for an hour: %s",
                 self.name,
                 reason,
             )
         while self._waiting and now - self._waiting[0].since >= LIMIT:
             logger.error(
-                "an alert could not be delivered to %s for an hour, and is dropped: %s: %s",
+                "an alert could not be delivered to %s for an hour, dropping it: %s: %s",
                 self.name,
                 reason,
                 self._waiting[0].message.text,

@@ -1,4 +1,4 @@
-"""Snapshots: how a node's peers and channels are at one instant, which the rules look at."""
+"""Snapshots of a node's peers and channels at one instant, the input of the rules."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..store import ChannelEventStore
 from ..wire import OutPoint
 
 PAST = datetime.timedelta(days=30)
-"""How far back an outage is compared with others of its peer."""
+"""The time whose outages of the same peer an outage is compared with."""
 
 _ZERO = datetime.timedelta(0)
 
 
 class TransportOutage(NamedTuple):
-    """This node's way to a transport is lost, ``since`` then, for so many peers."""
+    """An outage of this node's connection to a transport, with the number of its peers."""
 
     transport: str
     since: datetime.datetime
@@ -29,14 +29,20 @@ class TransportOutage(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """How things are at ``now`` (UTC).
+    """The state of a node.
 
-    ``sees``: False in blind time of all; ``blind``: how much of that there was since the store
-    first began, the present included. ``seen_until``: until when the node was seen, or None.
-    ``own_outage``: since when this node's own network is lost, or None.
-    ``transport_outages``: those that are not over. ``moved``: new channel points, by those
-    that the channels had before. ``unsaved_since``: since when nothing can be saved, or None;
-    ``unsaved_reason``: why.
+    Attributes:
+        now: Date of the snapshot (UTC).
+        sees: Whether the node is seen.
+        blind: Total blind time of all peers.
+        seen_until: End of the last time in which the node was seen; None: now or never.
+        peers: The peers.
+        channels: The open channels.
+        own_outage: Start of the present outage of this node's network, or None.
+        transport_outages: The present outages of transports.
+        moved: New channel points after splices, by the old ones.
+        unsaved_since: Since when saving has failed, or None.
+        unsaved_reason: The error of saving, or None.
     """
 
     now: datetime.datetime
@@ -53,10 +59,12 @@ class Snapshot(NamedTuple):
 
 
 class Past(NamedTuple):
-    """A channel's outages in a window before now, as far as they were seen.
+    """A summary of a channel's outages in a window before now, in seen time.
 
-    ``window``: how far back they are known. ``present``: the seen time of the one that lasts,
-    zero if none does; ``longest``: of the others, or None if there was none.
+    Attributes:
+        window: Length of the time in which outages are known.
+        present: Length of the present outage, or zero.
+        longest: Length of the longest earlier one, or None.
     """
 
     window: datetime.timedelta
@@ -70,7 +78,7 @@ def take_snapshot(
     *,
     timeout: float | None = None,
 ) -> Snapshot:
-    """Ask ``store`` how things are. Raises as its questions do."""
+    """Take a snapshot of ``store``; raise as its queries do."""
     overview = store.get_overview(timeout=timeout)
     lasting = [span for span in store.list_blind(timeout=timeout) if span.end is None]
     own_outages = [span.start for span in lasting if span.cause == OWN_OUTAGE]
@@ -93,7 +101,7 @@ def take_snapshot(
 
 
 def past_of(store: ChannelEventStore, point: OutPoint) -> Past | None:
-    """The outages of one channel; None if none are kept, or it is not open any more."""
+    """Return the outages of a channel; None if no history is kept, or the channel is closed."""
     try:
         history = store.get_history(point, window=PAST)
     except (HistoryDisabledError, ChannelNotFoundError):

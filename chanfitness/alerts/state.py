@@ -1,6 +1,6 @@
-"""The state of the rules between two snapshots: values that JSON can hold.
+"""State of the rules between two snapshots, and its JSON encoding.
 
-Periods are whole microseconds, dates are microseconds since 1970.
+Periods are integer microseconds, dates integer microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ _NUMBERS = range(-(2**62), 2**62)
 
 
 class Known(NamedTuple):
-    """An open channel, as it was seen last.
+    """An open channel, as it was last seen.
 
-    ``offline``: the part of its lifetime in which its peer was offline, when that was online
-    last. ``uptime``: since then, while the peer is offline; None while it is online.
-    ``unusable``: its unusable time when it was last usable.
+    Attributes:
+        peer: The peer's key.
+        alias: The peer's alias.
+        short_channel_id: The short channel id.
+        capacity: Capacity in satoshi.
+        offline: Offline time of the channel when its peer was last online.
+        uptime: Uptime of the channel while its peer is offline; None while it is online.
+        unusable: Unusable time of the channel when it was last usable.
     """
 
     peer: str
@@ -33,27 +38,32 @@ class Known(NamedTuple):
 
 
 class Open(NamedTuple):
-    """Something that lasts, ``since`` a date. ``told``: whether a message of its own told it."""
+    """An open alert; ``told``: whether it had a message of its own."""
 
     since: int
     told: bool
 
 
 class Flap(NamedTuple):
-    """So many changes of a peer's state, found ``at`` a date."""
+    """A number of changes of a peer's state, found ``at`` a date."""
 
     at: int
     changes: int
 
 
 class State(NamedTuple):
-    """What was found until now.
+    """The state of the rules.
 
-    ``channels``: by channel point. ``open``: what lasts, by kind and by what it is about.
-    ``flap_counts``, ``flaps``: by peer. ``sent``: the dates of messages of the last hour.
-    ``left_out``: how many messages of each kind were not told since the last that counted
-    them, which was at ``counted_at``; ``left_out_at``: when the last of them was.
-    ``blind``: all blind time until the present one; it is not kept.
+    Attributes:
+        channels: Open channels by channel point.
+        open: Open alerts by kind and subject.
+        flap_counts: Last flap count of each peer.
+        flaps: Changes within the last hour, by peer.
+        sent: Dates of the messages of the last hour.
+        left_out: Number of messages of each kind omitted since ``counted_at``.
+        left_out_at: Date of the last omitted message.
+        counted_at: Date of the last message that counted omitted ones.
+        blind: Total blind time before the present one; it is not saved.
     """
 
     channels: Mapping[str, Known] = {}
@@ -67,14 +77,14 @@ class State(NamedTuple):
     blind: int | None = None
 
     def fields(self) -> dict[str, Any]:
-        """A JSON object of all that is kept."""
+        """Return the saved state as a JSON object."""
         fields = self._asdict()
         del fields["blind"]
         return fields
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> Self:
-        """The state of such an object. Raises ``ValueError`` for anything else."""
+        """Parse the result of :meth:`fields`; raise ``ValueError`` for any other object."""
         try:
             state = cls(
                 {point: _row(Known, each) for point, each in fields["channels"].items()},
@@ -90,7 +100,7 @@ class State(NamedTuple):
                 None if fields["counted_at"] is None else _number(fields["counted_at"]),
             )
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"no state of alerts: {quoted(fields)}") from error
+            raise ValueError(f"bad state of alerts: {quoted(fields)}") from error
         return state
 
 
@@ -98,10 +108,10 @@ _Row = TypeVar("_Row", Known, Open, Flap)
 
 
 def _row(kind: type[_Row], cells: list[Any]) -> _Row:
-    row = kind(*cells)  # TypeError if that are not as many
+    row = kind(*cells)  # raises TypeError for a wrong number of cells
     for cell, hint in zip(row, get_type_hints(kind).values(), strict=True):
         if type(cell) not in (get_args(hint) or (hint,)):
-            raise ValueError(f"no {kind.__name__}: {quoted(cells)}")
+            raise ValueError(f"bad {kind.__name__}: {quoted(cells)}")
         if type(cell) is int:
             _number(cell)
     return row
@@ -113,5 +123,5 @@ def _counts(counts: Mapping[str, Any]) -> dict[str, int]:
 
 def _number(value: Any) -> int:
     if type(value) is not int or value not in _NUMBERS:
-        raise ValueError(f"no number: {quoted(value)}")
+        raise ValueError(f"bad number: {quoted(value)}")
     return value

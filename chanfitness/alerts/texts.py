@@ -1,6 +1,6 @@
-"""The texts of alerts: one line, for a person who reads it on a phone.
+"""Text formatting of alerts, as one line to read on a phone.
 
-Aliases are text that strangers chose: they are escaped here.
+Aliases, which strangers choose, are escaped here.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from ..checks import printable
 from ..terminal.formatting import short_key, short_point
 
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-_LISTED = 3  # so many channels are named, the others are counted
+_LISTED = 3  # channels named; the others are counted
 _DAY = datetime.timedelta(days=1)
 
 
 def period(time: datetime.timedelta) -> str:
-    """Its two largest units, cut off: ``6 h``, ``2 d 3 h``, ``41 min``, ``9 s``."""
+    """Format a period in at most two units, rounded down: ``6 h``, ``2 d 3 h``, ``41 min``."""
     seconds = max(int(time.total_seconds()), 0)
     units = [*_UNITS, ("", 1)]
     for (unit, size), (smaller, part) in zip(_UNITS, units[1:], strict=True):
@@ -28,7 +28,7 @@ def period(time: datetime.timedelta) -> str:
 
 
 def since(date: datetime.datetime, now: datetime.datetime, zone: datetime.tzinfo | None) -> str:
-    """A date as a person says it, in ``zone``, or in this machine's."""
+    """Format a date as briefly as possible, in ``zone`` (None: this machine's)."""
     local, today = date.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
         return f"{local:%H:%M}"
@@ -37,17 +37,17 @@ def since(date: datetime.datetime, now: datetime.datetime, zone: datetime.tzinfo
 
 
 def peer(key: str, alias: str | None) -> str:
-    """The name of a peer."""
+    """Return the name of a peer."""
     return printable(alias) if alias else f"peer {short_key(key)}"
 
 
 def channel(point: str, short_channel_id: str | None) -> str:
-    """The name of a channel."""
+    """Return the name of a channel."""
     return short_channel_id or short_point(point)
 
 
 def channels(names: Sequence[str], capacities: Sequence[int | None]) -> str:
-    """The short ids of some channels, and what they hold together."""
+    """Return the names and the total capacity of channels."""
     named = ", ".join(names[:_LISTED])
     if len(names) > _LISTED:
         named += f" and {len(names) - _LISTED} more"
@@ -60,7 +60,7 @@ def channels(names: Sequence[str], capacities: Sequence[int | None]) -> str:
 def compared(
     window: datetime.timedelta, longest: datetime.timedelta | None, most: datetime.timedelta
 ) -> str:
-    """How unusual an outage is; ``most``: the window that was asked for."""
+    """Compare an outage with the longest one before; ``most``: maximum of ``window``."""
     within = min(window, most)
     if within >= _DAY:
         length = f"{round(within / _DAY)} days" if within >= 2 * _DAY else "a day"
@@ -72,7 +72,7 @@ def compared(
 
 
 def counted(counts: Sequence[tuple[str, int]]) -> str:
-    """How many messages of each kind were left out."""
+    """Return the numbers of omitted messages as text."""
     total = sum(count for _, count in counts)
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts)
     return f"{total} more: {kinds}"

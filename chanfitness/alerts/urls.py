@@ -1,8 +1,8 @@
-"""Notification services by URL, with the ``apprise`` library in a process of its own.
+"""Receivers for notification services, with the ``apprise`` library in a subprocess.
 
-A URL holds secrets. The process gets it by its input, where no list of processes shows it, and
-what it logs, which may show it, is dropped. A service that hangs holds up that process, which
-is ended.
+URLs contain secrets. The subprocess reads its URL from standard input, which no process list
+shows, and its logs, which may show the URL, are dropped. If a service hangs, the subprocess is
+killed.
 """
 
 from __future__ import annotations
@@ -28,12 +28,18 @@ _GRAVE = (BLIND, OWN_OUTAGE, TRANSPORT_OUTAGE, UNSAVED)
 
 
 class AppriseUrl:
-    """Delivers messages to the service that a URL of apprise names.
+    """Delivers messages to the service of an apprise URL.
 
-    ``number``: by which ``name``, which is shown, tells it from others. Raises ``ValueError``,
-    which does not show the URL, for one that apprise does not know, and
-    ``ModuleNotFoundError`` without the extra ``alerts``. For one message at a time;
-    :meth:`abort` is safe from any thread.
+    For one message at a time; only :meth:`abort` is thread-safe.
+
+    Args:
+        url: The URL, which is never shown.
+        number: Number of the URL, by which logs and errors name it.
+
+    Raises:
+        ValueError: Apprise does not know such a URL.
+        ChanFitnessError: Apprise cannot be run.
+        ModuleNotFoundError: The extra ``alerts`` is not installed.
     """
 
     def __init__(self, url: str, number: int = 1) -> None:
@@ -55,12 +61,19 @@ class AppriseUrl:
             raise ChanFitnessError(f"apprise cannot be run: it ended with status {status}")
 
     def __call__(self, message: Message) -> None:
-        """Deliver; ``UndeliveredError`` if the service did not take it."""
+        """Deliver a message, and block until the service has accepted it.
+
+        Args:
+            message: The message.
+
+        Raises:
+            UndeliveredError: The service refused it, or could not be reached.
+        """
         if self._run(message) != DELIVERED:
-            raise UndeliveredError("the service did not take it, or cannot be reached")
+            raise UndeliveredError("the service refused it, or could not be reached")
 
     def abort(self) -> None:
-        """Break off the delivery that goes on, and each that is begun from here on."""
+        """Abort the current delivery and any started later. Thread-safe."""
         self._runner.abort()
 
     def _run(self, message: Message | None) -> int:
@@ -71,7 +84,7 @@ class AppriseUrl:
 
 
 def _type(kind: str) -> str:
-    """A type of notification, as apprise calls it."""
+    """Return apprise's notification type of a kind."""
     if kind == PEER_BACK or kind.endswith("_end"):
         return "success"
     if kind == MORE:
@@ -80,10 +93,14 @@ def _type(kind: str) -> str:
 
 
 def read_urls(values: Sequence[str], variable: str | None) -> list[str]:
-    """The URLs of ``--alert-to`` and of the environment variable, which has some, with spaces.
+    """Return the URLs of ``--alert-to`` and of the environment variable.
 
-    ``@FILE`` among the values stands for the URLs in a file: one a line; lines with # are
-    left out. Raises ``ChanFitnessError`` for a file that cannot be read.
+    Args:
+        values: URLs, or ``@FILE`` for a file with a URL per line; lines with # are comments.
+        variable: URLs separated by spaces, or None.
+
+    Raises:
+        ChanFitnessError: A file cannot be read.
     """
     urls: list[str] = []
     for value in values:
@@ -95,8 +112,8 @@ def _lines_of(path: str) -> list[str]:
     try:
         lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ChanFitnessError(f"{path}: cannot be read for alerts: {error.strerror}") from None
+        raise ChanFitnessError(f"{path}: cannot read URLs for alerts: {error.strerror}") from None
     except ValueError:
-        raise ChanFitnessError(f"{path}: no text with URLs for alerts") from None
+        raise ChanFitnessError(f"{path}: bad file of URLs for alerts: not UTF-8 text") from None
     urls = [line.strip() for line in lines]
     return [url for url in urls if url and not url.startswith("#")]

@@ -1,4 +1,4 @@
-"""Alerts of a running store: told once, over restarts too, and never in anybody's way."""
+"""Alerts of a running store: each told once, also across restarts, without blocking the store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["node", "path", "phone"]
 HOUR = timedelta(hours=1)
 
 
-def test_a_callable_is_told(node: FakeNode, phone: Phone) -> None:
+def test_a_callable_gets_messages(node: FakeNode, phone: Phone) -> None:
     with alerted(node, phone) as alerts:
         channel = node.open_channel(node.new_peer(online=True))
         alerts.look()
@@ -48,7 +48,7 @@ def test_a_callable_is_told(node: FakeNode, phone: Phone) -> None:
         assert phone.get().kind == "peer_back"
 
 
-def test_it_looks_by_itself(node: FakeNode, phone: Phone) -> None:
+def test_alerts_poll_the_store_by_themselves(node: FakeNode, phone: Phone) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     with alerted(node, phone, after=timedelta(seconds=1)) as alerts:
         alerts.look()
@@ -56,7 +56,9 @@ def test_it_looks_by_itself(node: FakeNode, phone: Phone) -> None:
         assert phone.get().kind == "channel_closed"
 
 
-def test_what_lasts_is_told_once_over_restarts(node: FakeNode, phone: Phone, path: Path) -> None:
+def test_an_open_alert_is_told_once_across_restarts(
+    node: FakeNode, phone: Phone, path: Path
+) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     with alerted(node, phone, path=path) as alerts:
         alerts.look()
@@ -85,7 +87,7 @@ def test_what_lasts_is_told_once_over_restarts(node: FakeNode, phone: Phone, pat
     assert phone.is_silent()
 
 
-def test_without_a_database_it_is_told_once_more_and_says_so(node: FakeNode, phone: Phone) -> None:
+def test_without_a_database_a_restart_repeats_it_with_a_note(node: FakeNode, phone: Phone) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     node.peer_offline(channel.peer)
     for _ in range(2):
@@ -95,7 +97,7 @@ def test_without_a_database_it_is_told_once_more_and_says_so(node: FakeNode, pho
             assert "without a database it may have been told before" in phone.get().text
 
 
-def test_nothing_is_told_before_it_is_on_the_disk(node: FakeNode, path: Path) -> None:
+def test_messages_are_saved_before_they_are_delivered(node: FakeNode, path: Path) -> None:
     found: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
     channel = node.open_channel(node.new_peer(online=True))
     with alerted(node, lambda _: found.put(outbox_in(path)), path=path) as alerts:
@@ -108,7 +110,7 @@ def test_nothing_is_told_before_it_is_on_the_disk(node: FakeNode, path: Path) ->
     assert outbox_in(path) == []
 
 
-def test_while_nothing_can_be_saved_it_is_told_all_the_same(
+def test_messages_are_delivered_even_if_they_cannot_be_saved(
     node: FakeNode, phone: Phone, path: Path
 ) -> None:
     storage = FlushedByHand(path)
@@ -129,8 +131,8 @@ def test_while_nothing_can_be_saved_it_is_told_all_the_same(
 
 
 @pytest.mark.parametrize("count", [3, 300])
-def test_this_nodes_own_line_is_one_message_and_its_end_another(count: int, phone: Phone) -> None:
-    """Not one a peer, however long it lasts."""
+def test_an_own_outage_is_one_message_and_its_end_another(count: int, phone: Phone) -> None:
+    """Not one message per peer, however long the outage lasts."""
     channels = [OpenChannel(outpoint(number), vertex(number)) for number in range(count)]
     peers = [channel.peer for channel in channels]
     alerts = Alerts(phone)
@@ -149,7 +151,7 @@ def test_this_nodes_own_line_is_one_message_and_its_end_another(count: int, phon
         alerts.look()
         told = phone.get()
         assert (told.kind, told.peer) == ("own_outage", None)
-        assert f"all its peers went at once ({count} with a channel)" in told.text
+        assert f"all its peers disconnected at once ({count} with a channel)" in told.text
         for _ in range(30):
             driven.clock.advance(HOUR)
             alerts.look()
@@ -163,7 +165,7 @@ def test_this_nodes_own_line_is_one_message_and_its_end_another(count: int, phon
         assert phone.is_silent()
 
 
-def test_a_splice_is_no_close(node: FakeNode, phone: Phone) -> None:
+def test_a_splice_does_not_count_as_a_close(node: FakeNode, phone: Phone) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     with alerted(node, phone) as alerts:
         alerts.look()
@@ -176,7 +178,7 @@ def test_a_splice_is_no_close(node: FakeNode, phone: Phone) -> None:
         assert phone.get().channels == (str(moved.channel_point),)
 
 
-def test_each_receiver_gets_all_and_none_waits_for_another(node: FakeNode, phone: Phone) -> None:
+def test_receivers_get_all_messages_independently(node: FakeNode, phone: Phone) -> None:
     hanging, channel = Hanging(), node.open_channel(node.new_peer(online=True))
     with alerted(node, hanging, phone) as alerts:
         alerts.look()
@@ -186,10 +188,10 @@ def test_each_receiver_gets_all_and_none_waits_for_another(node: FakeNode, phone
         assert phone.get().kind == "channel_closed"
 
 
-# What was kept.
+# The saved state.
 
 
-def test_it_is_kept_now_and_then_though_nothing_is_told(node: FakeNode, path: Path) -> None:
+def test_the_state_is_saved_regularly_without_messages(node: FakeNode, path: Path) -> None:
     storage = FlushedByHand(path)
     node.open_channel(node.new_peer(online=True))
     with alerted(node, print, storage=storage) as alerts:
@@ -206,7 +208,7 @@ def test_it_is_kept_now_and_then_though_nothing_is_told(node: FakeNode, path: Pa
 @pytest.mark.parametrize(
     "text", ["", "null", "{}", '{"state": {}, "outbox": [], "stopped": true}', "[" * 10_000]
 )
-def test_what_was_kept_and_cannot_be_used_begins_anew(
+def test_an_invalid_saved_state_is_logged_and_replaced(
     node: FakeNode, phone: Phone, path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     channel = node.open_channel(node.new_peer(online=True))
@@ -215,13 +217,13 @@ def test_what_was_kept_and_cannot_be_used_begins_anew(
         storage.keep_alerts(text)
     with alerted(node, phone, path=path) as alerts:
         alerts.look()
-        assert "what was kept of alerts cannot be used, they begin anew" in caplog.text
+        assert "the saved state of alerts is invalid, they start afresh" in caplog.text
         node.close_channel(channel)
         alerts.look()
         assert phone.get().kind == "channel_closed"
 
 
-def test_a_fault_is_logged_once_and_tried_again(
+def test_an_unexpected_error_is_logged_once_and_retried(
     node: FakeNode, phone: Phone, caplog: pytest.LogCaptureFixture
 ) -> None:
     class FaultyClock:
@@ -243,7 +245,7 @@ def test_a_fault_is_logged_once_and_tried_again(
         node.close_channel(channel)
         alerts.look()
         assert phone.get().kind == "channel_closed"
-    assert caplog.text.count("could not decide of alerts, tried again") == 1
+    assert caplog.text.count("error in the decision of alerts, tried again later") == 1
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
@@ -259,7 +261,7 @@ def test_a_fault_is_logged_once_and_tried_again(
         ({"without": ["peer_dwon"]}, ValueError, "bad kind 'peer_dwon': expected one of peer_down"),
     ],
 )
-def test_what_cannot_be_used_is_refused(
+def test_bad_arguments_are_refused(
     options: dict[str, Any], error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):

@@ -1,4 +1,4 @@
-"""What is told of channels: that they cannot be used though their peer is there, and closed."""
+"""Rules of channels: unusable ones of online peers, and closed ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def inactive_for(node: AlertedNode, channel: OpenChannel, **period: float) -> li
     return [each.kind for each in node.look_after(**period)]
 
 
-def test_a_channel_that_cannot_be_used_for_so_long_is_told_and_so_is_that_it_can() -> None:
+def test_a_long_unusable_channel_is_told_and_so_is_its_end() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ", capacity=2_000_000)
         node.look()
@@ -39,7 +39,7 @@ def test_a_channel_that_cannot_be_used_for_so_long_is_told_and_so_is_that_it_can
         assert "ACINQ can be used again: 2,000,000 sat (700001x1x0)" in over.text
 
 
-def test_the_time_in_which_its_peer_is_away_does_not_count() -> None:
+def test_time_with_the_peer_offline_does_not_count_as_unusable() -> None:
     with AlertedNode(timedelta(hours=2)) as node:
         channel = node.channel_with()
         assert inactive_for(node, channel, hours=1) == []
@@ -50,7 +50,7 @@ def test_the_time_in_which_its_peer_is_away_does_not_count() -> None:
         assert [each.kind for each in node.look_after(minutes=1)] == ["channel_unusable"]
 
 
-def test_a_moment_in_which_it_can_be_used_begins_it_anew() -> None:
+def test_a_short_usable_time_restarts_the_wait() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         assert inactive_for(node, channel, hours=5) == []
@@ -60,7 +60,7 @@ def test_a_moment_in_which_it_can_be_used_begins_it_anew() -> None:
         assert [each.kind for each in node.look_after(hours=1)] == ["channel_unusable"]
 
 
-def test_without_a_database_one_that_never_was_usable_may_have_been_told_before() -> None:
+def test_without_a_database_a_never_usable_channel_is_told_with_a_note() -> None:
     with AlertedNode(remembers=False) as node:
         channel = node.channel_with()
         node.channel_inactive(channel)
@@ -69,7 +69,7 @@ def test_without_a_database_one_that_never_was_usable_may_have_been_told_before(
         assert "without a database it may have been told before" in told.text
 
 
-def test_a_channel_that_closed_is_told() -> None:
+def test_a_closed_channel_is_told() -> None:
     with AlertedNode() as node:
         channel, other = node.channel_with("ACINQ", capacity=10_000), node.channel_with()
         assert node.look() == []
@@ -82,7 +82,7 @@ def test_a_channel_that_closed_is_told() -> None:
         assert [each.channels for each in node.look()] == [(str(other.channel_point),)]
 
 
-def test_one_that_closed_while_nothing_was_seen_is_told_when_it_is() -> None:
+def test_a_close_in_blind_time_is_told_afterwards() -> None:
     with AlertedNode() as node:
         channel, other = node.channel_with(), node.channel_with()
         node.look()
@@ -93,7 +93,7 @@ def test_one_that_closed_while_nothing_was_seen_is_told_when_it_is() -> None:
 
 
 @pytest.mark.parametrize("is_unusable", [False, True])
-def test_a_splice_is_no_close(is_unusable: bool) -> None:
+def test_a_splice_does_not_count_as_a_close(is_unusable: bool) -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         if is_unusable:
@@ -108,7 +108,7 @@ def test_a_splice_is_no_close(is_unusable: bool) -> None:
         assert [each.channels for each in node.look()] == [(str(moved.channel_point),)]
 
 
-def test_one_that_closed_is_not_unusable_any_more() -> None:
+def test_a_closed_channel_is_no_longer_unusable() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         inactive_for(node, channel, hours=7)

@@ -1,4 +1,4 @@
-"""A clock that is set right, by seconds or by decades: dates change, and nothing is told for it."""
+"""A corrected clock, by seconds or by decades: dates change, but it causes no messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 
 class Machine:
-    """A machine whose date may be wrong, and whose steady time is not."""
+    """A machine whose date may be wrong, but whose steady clock is right."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -35,7 +35,7 @@ class Machine:
 )
 @pytest.mark.parametrize("hours", [1, 7])
 def test_a_peer_is_down_after_six_hours_whatever_the_date_was(step: timedelta, hours: int) -> None:
-    """``hours``: after so many of the outage the clock is set."""
+    """``hours``: the length of the outage when the clock is set."""
     machine, node = Machine(), AlertedNode()
     clock = SteadyClock(utc=machine.utc, monotonic=machine.monotonic, boottime=machine.monotonic)
     machine.error = timedelta(days=365)

@@ -1,6 +1,6 @@
-"""A process that is killed at any line of the code of alerts: nothing is missed.
+"""A process killed at any line of the alerts' code loses no message.
 
-What was told before it was killed is told again at most once, and then says so.
+A message delivered before the kill is repeated at most once, with a note.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TIMEOUT = 600
 LINES = range(1 + SEED % 7, 1300, length(8, 1))
 
 
-def test_a_process_that_is_killed_at_any_line_misses_nothing(tmp_path: Path) -> None:
+def test_a_process_killed_at_any_line_loses_no_message(tmp_path: Path) -> None:
     command = [sys.executable, CHILD, str(tmp_path), *map(str, LINES)]
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=TIMEOUT, check=False, cwd=ROOT
@@ -38,5 +38,5 @@ def test_a_process_that_is_killed_at_any_line_misses_nothing(tmp_path: Path) -> 
             assert was_killed, number
             assert downs[1] == downs[0] + " (perhaps told before)", number
         seen.add((was_killed, len(first), len(downs)))
-    # Killed before it was told, after it was told and before that was kept, and not at all.
+    # Killed before the delivery; after it, but before it was saved; and not at all.
     assert {(True, 0, 1), (True, 1, 2), (False, 1, 1)} <= seen

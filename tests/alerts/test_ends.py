@@ -1,4 +1,4 @@
-"""The end of alerts: within a second, whatever hangs; what is left is told the next time."""
+"""The end of alerts: within a second, with undelivered messages kept for the next start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["node", "path", "phone"]
 
 
 @pytest.mark.parametrize("can_be_aborted", [False, True])
-def test_a_stop_ends_within_a_second_and_tells_what_it_left(
+def test_a_stop_takes_at_most_a_second_and_logs_undelivered_messages(
     node: FakeNode,
     phone: Phone,
     path: Path,
@@ -43,7 +43,7 @@ def test_a_stop_ends_within_a_second_and_tells_what_it_left(
         alerts.stop()
         assert time.monotonic() - begun < 1
     hanging.release()
-    assert "alerts that were not delivered: 3, told after the next start" in caplog.text
+    assert "undelivered alerts: 3, kept for the next start" in caplog.text
     phone.name = "hanging"  # type: ignore[attr-defined]
     with alerted(node, phone, path=path) as alerts:
         told = [phone.get() for _ in range(3)]
@@ -73,7 +73,7 @@ def test_a_stop_does_not_wait_for_a_store_that_does_not_answer(node: FakeNode) -
         too_late.result()
 
 
-def test_what_is_left_without_a_database_is_lost(
+def test_without_a_database_undelivered_messages_are_lost(
     node: FakeNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     hanging, channel = Hanging(), node.open_channel(node.new_peer(online=True))
@@ -82,10 +82,10 @@ def test_what_is_left_without_a_database_is_lost(
         node.close_channel(channel)
         alerts.look()
         assert hanging.reached.wait(WAIT)
-    assert "alerts that were not delivered: 1, lost" in caplog.text
+    assert "undelivered alerts: 1, lost" in caplog.text
 
 
-def test_what_is_owed_to_a_receiver_that_is_no_more_is_forgotten(
+def test_messages_for_removed_receivers_are_dropped(
     node: FakeNode, phone: Phone, path: Path
 ) -> None:
     hanging, channel = Hanging(), node.open_channel(node.new_peer(online=True))
@@ -100,7 +100,7 @@ def test_what_is_owed_to_a_receiver_that_is_no_more_is_forgotten(
     assert outbox_in(path) == []
 
 
-def test_each_gets_after_a_restart_what_it_has_not_got(
+def test_after_a_restart_receivers_get_only_missing_messages(
     node: FakeNode, phone: Phone, path: Path
 ) -> None:
     hanging, channel = Hanging(), node.open_channel(node.new_peer(online=True))
@@ -117,10 +117,8 @@ def test_each_gets_after_a_restart_what_it_has_not_got(
     assert phone.is_silent()
 
 
-def test_a_line_that_was_cut_is_one_message_to_whom_it_cut_off(
-    node: FakeNode, phone: Phone
-) -> None:
-    """The node was not seen, and neither was the receiver: when both are, one message says it."""
+def test_a_receiver_behind_an_own_outage_gets_one_message(node: FakeNode, phone: Phone) -> None:
+    """While the receiver cannot be reached either, only the end is told, once both are back."""
     is_cut = True
 
     def remote(message: Message) -> None:
@@ -156,7 +154,7 @@ def test_a_store_is_answered_while_a_receiver_hangs(node: FakeNode) -> None:
         alerts.look()
 
 
-def test_it_may_start_before_the_store_and_be_stopped_at_any_time(node: FakeNode) -> None:
+def test_alerts_may_start_before_the_store_and_stop_at_any_time(node: FakeNode) -> None:
     store = ChannelEventStore(node.config)
     alerts = Alerts(print)
     alerts.stop()
@@ -169,9 +167,7 @@ def test_it_may_start_before_the_store_and_be_stopped_at_any_time(node: FakeNode
     alerts.stop()
 
 
-def test_a_store_that_has_stopped_is_nothing_to_complain_of(
-    node: FakeNode, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_stopped_store_is_not_logged(node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
     alerts = Alerts(print)
     with running(ChannelEventStore(node.config)) as store:
         alerts.start(store)

@@ -1,4 +1,4 @@
-"""At most twenty messages an hour, and then one that counts the rest."""
+"""The limit of twenty messages an hour, and the message that counts the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECOND = timedelta(seconds=1)
 
 
 def gone(node: AlertedNode, count: int) -> list[OpenChannel]:
-    """So many channels whose peers have been away for long enough."""
+    """Open ``count`` channels whose peers have been offline for long enough."""
     channels = [node.channel_with() for _ in range(count)]
     node.look()
     for channel in channels:
@@ -21,7 +21,7 @@ def gone(node: AlertedNode, count: int) -> list[OpenChannel]:
     return channels
 
 
-def test_a_hundred_peers_at_once_are_twenty_messages_and_one_that_counts_the_rest() -> None:
+def test_a_hundred_peers_give_twenty_messages_and_a_count_of_the_rest() -> None:
     with AlertedNode() as node:
         gone(node, 100)
         assert [each.kind for each in node.look()] == ["peer_down"] * 20
@@ -32,7 +32,7 @@ def test_a_hundred_peers_at_once_are_twenty_messages_and_one_that_counts_the_res
         assert node.look_after(days=1) == []
 
 
-def test_those_that_were_only_counted_have_no_return() -> None:
+def test_peers_that_were_only_counted_have_no_message_of_their_return() -> None:
     with AlertedNode() as node:
         channels = gone(node, 100)
         node.look()
@@ -60,7 +60,7 @@ def test_the_next_count_is_an_hour_later() -> None:
         assert [each.kind for each in node.messages].count("more") == 2
 
 
-def test_an_hour_later_there_is_room_again() -> None:
+def test_messages_are_possible_again_an_hour_later() -> None:
     with AlertedNode() as node:
         channels = [node.channel_with() for _ in range(40)]
         node.look()
@@ -72,7 +72,7 @@ def test_an_hour_later_there_is_room_again() -> None:
         assert "more" not in node.kinds()
 
 
-def test_a_clock_that_is_set_back_does_not_silence_it_for_longer_than_an_hour() -> None:
+def test_a_clock_set_back_delays_messages_by_at_most_an_hour() -> None:
     with AlertedNode() as node:
         channels = [node.channel_with() for _ in range(45)]
         node.look()

@@ -1,6 +1,6 @@
-"""Any history: what is told is what counting seconds finds, and when it is looked does not matter.
+"""Random histories: the rules agree with a count of seconds, whatever the dates of the looks.
 
-Twenty messages an hour are more than these histories have, at most.
+These histories never reach the limit of twenty messages an hour.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ RULES = Rules(AFTER * SECOND)
 
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has tests of its own."""
+    """The limit has tests of its own."""
     monkeypatch.setattr(draft, "LIMIT", 10**9)
 
 
 def name(message: Message) -> str:
-    """As the model calls it."""
+    """The model's name of a message."""
     if message.peer is not None:
         (peer,) = (number for number in range(PEERS) if str(vertex(number)) == message.peer)
         return f"{message.kind} {peer}"
@@ -56,7 +56,7 @@ def told_each_second(seconds: Sequence[Second]) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("seed", different_seeds(length(10, 500)))
-def test_what_is_told_is_what_counting_seconds_finds(seed: int) -> None:
+def test_messages_agree_with_a_count_of_seconds(seed: int) -> None:
     with replayable(seed):
         seconds = any_history(random.Random(seed), 500, PEERS)
         before: dict[str, int] = {}
@@ -67,7 +67,7 @@ def test_what_is_told_is_what_counting_seconds_finds(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", different_seeds(length(10, 500)))
-def test_to_look_when_something_happens_or_is_due_is_enough(seed: int) -> None:
+def test_looks_after_events_and_when_due_are_enough(seed: int) -> None:
     with replayable(seed):
         seconds = any_history(random.Random(seed), 500, PEERS)
         state, due, messages = State(), None, []

@@ -1,4 +1,4 @@
-"""What is told of the node itself: that it is not seen, its own line, what cannot be saved."""
+"""Rules of the node itself: blind time, outages of its own, failing saves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..support.values import START
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_node_that_is_not_seen_for_five_minutes_is_told_once_and_so_is_that_it_is() -> None:
+def test_five_blind_minutes_are_told_once_and_so_is_their_end() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         node.look_after(hours=1)
@@ -61,7 +61,7 @@ def test_the_time_before_a_start_does_not_count_as_blind(remembers: bool) -> Non
     assert ("without a database it may have been told" in told.text) is not remembers
 
 
-def test_this_nodes_own_outage_is_one_message_and_its_end_another() -> None:
+def test_an_own_outage_is_one_message_and_its_end_another() -> None:
     with AlertedNode() as node:
         channels = [node.channel_with() for _ in range(300)]
         node.look_after(hours=1)
@@ -72,18 +72,18 @@ def test_this_nodes_own_outage_is_one_message_and_its_end_another() -> None:
         (told,) = node.look(own_outage=lost)
         assert (told.kind, told.since, told.peer) == ("own_outage", lost, None)
         assert told.text == (
-            "this node's own line is lost since 01:00:"
-            " all its peers went at once (300 with a channel)"
+            "this node's own network has been down since 01:00:"
+            " all its peers disconnected at once (300 with a channel)"
         )
         node.advance(days=1)
         assert node.look(own_outage=lost) == []
         node.resume(channels, [channel.peer for channel in channels])
         (over,) = node.look()
         assert (over.kind, over.since) == ("own_outage_end", lost)
-        assert over.text == "this node's own line is back, after 1 d"
+        assert over.text == "this node's own network is back, after 1 d"
 
 
-def test_a_node_that_goes_in_an_own_outage_is_told_after_its_own_five_minutes() -> None:
+def test_blind_time_after_an_own_outage_is_told_after_five_minutes() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         lost = node.clock.now()
@@ -98,14 +98,14 @@ def test_a_node_that_goes_in_an_own_outage_is_told_after_its_own_five_minutes() 
         assert {each.kind for each in node.look()} == {"own_outage_end", "blind_end"}
 
 
-def test_an_outage_of_a_transport_is_one_message_and_its_end_another() -> None:
+def test_a_transport_outage_is_one_message_and_its_end_another() -> None:
     with AlertedNode() as node:
         tor = TransportOutage("tor", node.clock.now(), 12)
         i2p = TransportOutage("i2p", node.clock.now(), 3)
         (told,) = node.look(transport_outages=(tor,))
         assert told.text == (
-            "this node's way to tor is lost since 00:00: its 12 peers there went at once,"
-            " others did not"
+            "this node has had no connection over tor since 00:00: its 12 peers there"
+            " disconnected at once, others did not"
         )
         node.advance(hours=1)
         assert [each.kind for each in node.look(transport_outages=(tor, i2p))] == [
@@ -115,11 +115,11 @@ def test_an_outage_of_a_transport_is_one_message_and_its_end_another() -> None:
         assert node.look() == []
         node.resume([], [])
         tor_is_back, i2p_is_back = node.look()
-        assert tor_is_back.text == "this node's way to tor is back, after 1 h"
+        assert tor_is_back.text == "this node is connected over tor again, after 1 h"
         assert i2p_is_back.kind == "transport_outage_end"
 
 
-def test_what_cannot_be_saved_is_told_and_so_is_that_it_is() -> None:
+def test_failing_saves_are_told_and_so_is_their_end() -> None:
     with AlertedNode() as node:
         unsaved = {"unsaved_since": node.clock.now(), "unsaved_reason": "disk \x1b full"}
         assert node.look(**unsaved) == []
@@ -127,14 +127,14 @@ def test_what_cannot_be_saved_is_told_and_so_is_that_it_is() -> None:
         node.advance(minutes=1)
         (told,) = node.look(**unsaved)
         assert (told.kind, told.since) == ("unsaved", unsaved["unsaved_since"])
-        assert told.text == "what is remembered is not saved since 00:00: disk \\x1b full"
+        assert told.text == "the database has not been saved since 00:00: disk \\x1b full"
         assert node.look(unsaved_since=unsaved["unsaved_since"]) == []
         (over,) = node.look()
-        assert (over.kind, over.text) == ("unsaved_end", "what is remembered is saved again")
+        assert (over.kind, over.text) == ("unsaved_end", "the database is saved again")
 
 
 @pytest.mark.parametrize("kind", ["blind", "own_outage", "transport_outage", "unsaved"])
-def test_a_kind_that_is_switched_off_has_no_end_either(kind: str) -> None:
+def test_a_kind_left_out_has_no_end_either(kind: str) -> None:
     with AlertedNode(without=[kind]) as node:
         now = node.clock.now()
         node.look(
@@ -152,8 +152,8 @@ def test_a_kind_that_is_switched_off_has_no_end_either(kind: str) -> None:
         assert set(node.kinds()) == expected
 
 
-def test_a_clock_that_is_set_right_changes_dates_and_nothing_else() -> None:
-    """By decades, either way: how long a peer was away is not a difference of dates."""
+def test_a_corrected_clock_changes_only_dates() -> None:
+    """By decades, either way: the length of an outage is not a difference of dates."""
     with AlertedNode() as node:
         channel = node.channel_with()
         node.peer_offline(channel.peer)

@@ -1,4 +1,4 @@
-"""What is left to tell: what an end overtakes is not told any more, and what is kept is checked."""
+"""The outbox: obsolete messages, deliveries, and its encoding."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def saved(outbox: Outbox) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["own_outage", "blind"])
-def test_an_end_overtakes_a_beginning_that_nobody_got(kind: str) -> None:
+def test_an_end_makes_an_undelivered_beginning_obsolete(kind: str) -> None:
     outbox = Outbox()
     outbox.add([message(kind)], NAMES)
     assert outbox.add([message(f"{kind}_end")], NAMES) == [0]
 
 
 @pytest.mark.parametrize("kind", ["own_outage", "blind"])
-def test_it_does_not_overtake_one_that_somebody_got_or_another(kind: str) -> None:
+def test_delivered_and_other_messages_do_not_become_obsolete(kind: str) -> None:
     outbox = Outbox()
     outbox.add([message(kind), message(kind, SECOND), message("peer_down")], NAMES)
     outbox.done(0, "command")
@@ -44,13 +44,13 @@ def test_it_does_not_overtake_one_that_somebody_got_or_another(kind: str) -> Non
 
 
 @pytest.mark.parametrize("kind", ["peer_flapping", "transport_outage", "unsaved"])
-def test_what_can_be_delivered_meanwhile_is_not_overtaken(kind: str) -> None:
+def test_messages_deliverable_meanwhile_do_not_become_obsolete(kind: str) -> None:
     outbox = Outbox()
     outbox.add([message(kind)], NAMES)
     assert outbox.add([message(f"{kind}_end")], NAMES) == []
 
 
-def test_each_message_is_handed_over_once_and_forgotten_when_all_have_got_it() -> None:
+def test_each_message_is_passed_once_and_dropped_after_all_deliveries() -> None:
     outbox = Outbox()
     outbox.add([message("peer_down"), message("peer_back")], NAMES)
     assert [number for number, _ in outbox.hand_over(1)] == [0]
@@ -62,12 +62,12 @@ def test_each_message_is_handed_over_once_and_forgotten_when_all_have_got_it() -
     assert kinds(outbox) == ["peer_back"]
 
 
-def test_what_was_kept_is_there_again_for_whom_it_is_owed() -> None:
+def test_a_saved_outbox_is_restored_for_its_receivers() -> None:
     outbox = Outbox()
     outbox.add([message("peer_down"), message("peer_back"), message("blind")], NAMES)
     outbox.done(1, "command")
     outbox.doubt(2)
-    outbox.doubt(7)  # which was delivered
+    outbox.doubt(7)  # a message that was delivered
     certain = Outbox.of_fields(saved(outbox), ["command"], is_certain=True)
     assert [(each.message.text, *each.owed) for _, each in certain.hand_over(9)] == [
         ("text of peer_down", "command"),
@@ -83,6 +83,6 @@ def test_what_was_kept_is_there_again_for_whom_it_is_owed() -> None:
 @pytest.mark.parametrize(
     "fields", [5, [5], [{}], [{"message": {}, "owed": [], "uncertain": False}], [{"message": 5}]]
 )
-def test_what_is_no_outbox_is_refused(fields: Any) -> None:
-    with pytest.raises(ValueError, match=r"^no "):
+def test_a_bad_outbox_is_refused(fields: Any) -> None:
+    with pytest.raises(ValueError, match=r"^bad "):
         Outbox.of_fields(fields, NAMES, is_certain=True)

@@ -1,4 +1,4 @@
-"""What is told of peers: when they are gone for long, and when they are back."""
+"""Rules of peers: long outages, returns, flapping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..support.alerted_nodes import HOUR, SIX_HOURS, AlertedNode
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_peer_that_is_gone_for_so_long_is_told_once_and_so_is_its_return() -> None:
+def test_a_long_outage_is_told_once_and_so_is_the_return() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ", capacity=5_000_000)
         assert node.look_after(days=40) == []
@@ -45,7 +45,7 @@ def test_a_peer_that_is_gone_for_so_long_is_told_once_and_so_is_its_return() -> 
         )
 
 
-def test_the_text_says_how_unusual_that_is_for_this_peer() -> None:
+def test_the_text_compares_the_outage_with_earlier_ones() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ")
         node.advance(days=1)
@@ -62,7 +62,7 @@ def test_the_text_says_how_unusual_that_is_for_this_peer() -> None:
         assert down.text.endswith(" Out of use: 700001x1x0")
 
 
-def test_a_peer_that_came_back_before_it_was_told_has_no_return() -> None:
+def test_a_return_from_an_outage_not_told_is_not_told() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         for _ in range(3):
@@ -91,7 +91,7 @@ def test_a_return_between_two_looks_begins_a_new_outage() -> None:
         assert node.look_after(hours=5) == []
 
 
-def test_blind_time_stops_the_clock() -> None:
+def test_blind_time_does_not_count_as_offline() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         node.look_after(hours=1)
@@ -105,7 +105,7 @@ def test_blind_time_stops_the_clock() -> None:
         assert [each.kind for each in node.look_after(minutes=1)] == ["peer_down"]
 
 
-def test_a_return_in_blind_time_is_a_return() -> None:
+def test_a_return_in_blind_time_counts() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         node.peer_offline(channel.peer)
@@ -119,8 +119,8 @@ def test_a_return_in_blind_time_is_a_return() -> None:
         assert " is back, after 7 h." in back.text
 
 
-def test_nobody_is_down_while_this_nodes_way_there_is_lost() -> None:
-    """Though it went before."""
+def test_no_peer_is_down_during_an_outage_of_its_transport() -> None:
+    """Even if its own outage began earlier."""
     with AlertedNode() as node:
         channel = node.channel_with()
         node.describe_peer(channel.peer, transport="tor")
@@ -132,7 +132,7 @@ def test_nobody_is_down_while_this_nodes_way_there_is_lost() -> None:
         assert (ended.kind, down.kind) == ("transport_outage_end", "peer_down")
 
 
-def test_a_channel_that_opens_in_an_outage_does_not_shorten_it() -> None:
+def test_a_channel_opened_in_an_outage_does_not_shorten_it() -> None:
     with AlertedNode() as node:
         channel = node.channel_with(capacity=1000)
         node.peer_offline(channel.peer)
@@ -144,7 +144,7 @@ def test_a_channel_that_opens_in_an_outage_does_not_shorten_it() -> None:
         assert "Out of use: at least 1,000 sat (700001x1x0, " in down.text
 
 
-def test_peers_without_channels_are_nobodys_concern() -> None:
+def test_peers_without_channels_are_ignored() -> None:
     with AlertedNode() as node:
         stranger, channel = node.new_peer(online=True), node.channel_with()
         assert node.look() == []
@@ -158,8 +158,8 @@ def test_peers_without_channels_are_nobodys_concern() -> None:
         assert node.look_after(hours=1) == []
 
 
-def test_what_lasts_when_alerts_are_switched_on_counts_as_far_as_it_was_seen() -> None:
-    """By the history of an outage which began before."""
+def test_a_present_outage_counts_from_its_start_when_alerts_begin() -> None:
+    """The history tells how long the outage has lasted."""
     with AlertedNode() as node:
         channel = node.channel_with()
         node.advance(days=1)
@@ -173,7 +173,7 @@ def test_what_lasts_when_alerts_are_switched_on_counts_as_far_as_it_was_seen() -
         assert [each.kind for each in node.look_after(hours=1)] == ["peer_down"]
 
 
-def test_without_history_it_counts_from_then_on() -> None:
+def test_without_history_an_outage_counts_from_the_first_look() -> None:
     with AlertedNode(history=None) as node:
         channel = node.channel_with("ACINQ")
         node.peer_offline(channel.peer)
@@ -183,7 +183,7 @@ def test_without_history_it_counts_from_then_on() -> None:
         assert down.text == "ACINQ offline 6 h, since 00:00. Out of use: 700001x1x0"
 
 
-def test_without_a_database_what_was_there_at_the_start_may_have_been_told_before() -> None:
+def test_without_a_database_outages_at_the_start_are_told_with_a_note() -> None:
     with AlertedNode(remembers=False) as node:
         gone, other = node.channel_with(online=False), node.channel_with()
         node.advance(seconds=1)
@@ -197,7 +197,7 @@ def test_without_a_database_what_was_there_at_the_start_may_have_been_told_befor
 
 
 @pytest.mark.parametrize("kind", ["peer_down", "peer_back"])
-def test_either_can_be_switched_off(kind: str) -> None:
+def test_outages_and_returns_can_be_left_out(kind: str) -> None:
     with AlertedNode(without=[kind]) as node:
         channel = node.channel_with()
         node.peer_offline(channel.peer)
@@ -207,7 +207,7 @@ def test_either_can_be_switched_off(kind: str) -> None:
         assert node.kinds() == ([] if kind == "peer_down" else ["peer_down"])
 
 
-def test_an_alias_is_text_of_a_stranger() -> None:
+def test_aliases_are_escaped() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("\x1b[2J\n{alias}\u202e%s")
         node.peer_offline(channel.peer)
@@ -230,7 +230,7 @@ def flap(node: AlertedNode, channel: OpenChannel, times: int) -> None:
         node.look()
 
 
-def test_a_peer_that_comes_and_goes_is_told_and_so_is_when_it_rests() -> None:
+def test_flapping_is_told_and_so_is_its_end() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ")
         node.look()
@@ -238,7 +238,7 @@ def test_a_peer_that_comes_and_goes_is_told_and_so_is_when_it_rests() -> None:
         assert node.messages == []
         flap(node, channel, 10)
         (told,) = node.messages
-        assert told.text == ("ACINQ comes and goes: 12 changes since 00:01. Concerned: 700001x1x0")
+        assert told.text == ("ACINQ is flapping: 12 changes since 00:01. Channels: 700001x1x0")
         assert node.look_after(minutes=59) == []
         assert node.due == MINUTE
         (rests,) = node.look_after(minutes=1)
@@ -246,7 +246,7 @@ def test_a_peer_that_comes_and_goes_is_told_and_so_is_when_it_rests() -> None:
         assert node.state.flaps == {}
 
 
-def test_a_few_changes_now_and_then_are_no_flapping() -> None:
+def test_a_few_changes_are_not_flapping() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         for _ in range(20):
@@ -255,7 +255,7 @@ def test_a_few_changes_now_and_then_are_no_flapping() -> None:
         assert node.messages == []
 
 
-def test_an_outage_whose_change_is_not_kept_any_more_counts_as_the_longest() -> None:
+def test_a_thinned_outage_can_be_the_longest() -> None:
     node = AlertedNode()
     store = ChannelEventStore(replace(node.config, history_limit=2))
     node.store = store

@@ -1,4 +1,4 @@
-"""Delivery to one receiver: in order, tried again with backoff for an hour; time is driven."""
+"""Delivery to one receiver, in order and with backoff for an hour, on a manual clock."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def message(number: int) -> Message:
 
 
 class Receiver:
-    """A receiver that is up or down, its sender, and a clock that stands still.
+    """A receiver that is up or down, its sender, and a manual clock.
 
-    ``told``: what it got, and when.
+    ``told``: the messages it received, with their times.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Receiver:
         return self.sender.step()
 
     def pass_time(self, until: float) -> None:
-        """Whenever the sender wants to try again, it does."""
+        """Advance the clock from try to try."""
         while (wait := self.sender.step()) is not None and self.now + wait <= until:
             assert wait > 0
             self.now += wait
@@ -67,7 +67,7 @@ def test_messages_are_delivered_in_order(receiver: Receiver) -> None:
     assert receiver.done == [1, 2, 3]
 
 
-def test_one_that_fails_is_tried_again_ever_later(
+def test_failed_deliveries_are_retried_with_backoff(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -80,12 +80,12 @@ def test_one_that_fails_is_tried_again_ever_later(
     receiver.pass_time(40 * MINUTES)
     assert receiver.told == [("text 1", 1230), ("text 2", 1230)]
     assert [record.getMessage() for record in caplog.records] == [
-        "an alert could not be delivered to receiver, tried again for an hour: no answer",
+        "an alert could not be delivered to receiver, trying again for an hour: no answer",
         "alerts to receiver are delivered again",
     ]
 
 
-def test_after_an_hour_it_is_logged_and_dropped(
+def test_after_an_hour_a_message_is_logged_and_dropped(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.is_up = False
@@ -95,10 +95,10 @@ def test_after_an_hour_it_is_logged_and_dropped(
     receiver.pass_time(70 * MINUTES)
     assert receiver.done == [1]
     assert receiver.sender.step() is None
-    assert "dropped: no answer: text 1" in caplog.text
+    assert "dropping it: no answer: text 1" in caplog.text
 
 
-def test_a_receiver_that_is_down_for_hours_gets_what_is_not_older_than_one(
+def test_a_receiver_down_for_hours_gets_messages_of_the_last_hour(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.is_up = False
@@ -111,13 +111,13 @@ def test_a_receiver_that_is_down_for_hours_gets_what_is_not_older_than_one(
     told = [int(text.split()[1]) for text, _ in receiver.told]
     assert told == list(range(told[0], 24))
     assert told[0] in (17, 18)
-    assert caplog.text.count("tried again for an hour") == 1
-    assert caplog.text.count("and is dropped") == told[0]
+    assert caplog.text.count("trying again for an hour") == 1
+    assert caplog.text.count("dropping it") == told[0]
     assert receiver.done == list(range(24))
     assert len(receiver.tries) < 50
 
 
-def test_what_is_withdrawn_is_not_tried_any_more(receiver: Receiver) -> None:
+def test_withdrawn_messages_are_not_retried(receiver: Receiver) -> None:
     receiver.is_up = False
     receiver.put(1, 2)
     receiver.sender.withdraw(1)
@@ -127,8 +127,8 @@ def test_what_is_withdrawn_is_not_tried_any_more(receiver: Receiver) -> None:
     assert receiver.done == [1, 2, 3]
 
 
-def test_the_text_of_another_error_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
-    """It may hold what the receiver was called with."""
+def test_texts_of_other_errors_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """They may contain the arguments of the receiver."""
 
     def tell(_: Message) -> None:
         raise RuntimeError("hidden-token")

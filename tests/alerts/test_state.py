@@ -1,4 +1,4 @@
-"""The state of the rules and their messages, as JSON: whole, or refused."""
+"""JSON encoding of the rules' state and of messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MESSAGE = Message("peer_down", START + SECOND, "02aa", "alice", ("00:0",), START
 
 
 def changed(fields: Any, path: str, value: object) -> Any:
-    """A copy in which what the path leads to is ``value``."""
+    """Return a copy with ``value`` at the path."""
     copy = json.loads(json.dumps(fields))
     *way, last = path.split("/")
     place = copy
@@ -40,11 +40,11 @@ def changed(fields: Any, path: str, value: object) -> Any:
 
 
 @pytest.mark.parametrize("state", [STATE, State()])
-def test_a_state_is_the_same_again(state: State) -> None:
+def test_a_state_survives_its_encoding(state: State) -> None:
     assert State.of_fields(json.loads(json.dumps(state.fields()))) == state
 
 
-def test_blind_time_is_counted_anew_after_a_start() -> None:
+def test_blind_time_is_not_saved() -> None:
     assert State.of_fields(State(blind=7).fields()).blind is None
 
 
@@ -64,16 +64,16 @@ def test_blind_time_is_counted_anew_after_a_start() -> None:
     ],
 )
 @pytest.mark.parametrize("value", [1.5, [[]], {"a": []}, 2**70])
-def test_what_is_no_state_is_refused(path: str, value: object) -> None:
-    if (path, value) == ("flaps", {"a": []}):  # there are none
+def test_a_bad_state_is_refused(path: str, value: object) -> None:
+    if (path, value) == ("flaps", {"a": []}):  # valid: a peer without flaps
         return
-    with pytest.raises(ValueError, match=r"^no "):
+    with pytest.raises(ValueError, match=r"^bad "):
         State.of_fields(changed(STATE.fields(), path, value))
 
 
 @pytest.mark.parametrize("fields", [{}, [], None, "x"])
-def test_what_is_not_even_an_object_of_a_state_is_refused(fields: Any) -> None:
-    with pytest.raises(ValueError, match="no state of alerts"):
+def test_values_that_are_not_objects_of_a_state_are_refused(fields: Any) -> None:
+    with pytest.raises(ValueError, match="bad state of alerts"):
         State.of_fields(fields)
 
 
@@ -91,15 +91,15 @@ def test_a_message_is_one_object_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("message", [MESSAGE, Message("more", START, None, None, (), None, "3")])
-def test_a_message_is_the_same_again(message: Message) -> None:
+def test_a_message_survives_its_encoding(message: Message) -> None:
     assert Message.of_fields(json.loads(message.line())) == message
 
 
 @pytest.mark.parametrize("name", Message._fields)
 @pytest.mark.parametrize("value", [1.5, [1], {"a": []}])
-def test_what_is_no_message_is_refused(name: str, value: object) -> None:
+def test_a_bad_message_is_refused(name: str, value: object) -> None:
     fields = changed(MESSAGE.fields(), name, value)
     if name == "channels" and isinstance(value, dict):
         return
-    with pytest.raises(ValueError, match=r"^(no message|bad time)"):
+    with pytest.raises(ValueError, match=r"^(bad message|bad time)"):
         Message.of_fields(fields)

@@ -1,4 +1,4 @@
-"""How a text names periods, times, peers and channels."""
+"""Text formatting of periods, dates, peers and channels."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def test_a_period_has_two_units_at_most(seconds: float, text: str) -> None:
         (timedelta(days=400), "Fri 24 Oct 2025"),
     ],
 )
-def test_a_time_is_local_and_as_long_as_it_has_to_be(before: timedelta, text: str) -> None:
+def test_a_date_is_local_and_as_short_as_possible(before: timedelta, text: str) -> None:
     assert texts.since(NOW - before, NOW, ZONE) == text
 
 
-def test_a_peer_without_an_alias_is_known_by_the_ends_of_its_key() -> None:
+def test_a_peer_without_an_alias_has_its_cut_key() -> None:
     assert texts.peer("02" * 33, None) == texts.peer("02" * 33, "") == "peer 02020202...0202"
     assert texts.peer("02" * 33, "a\nb") == "a\\nb"
 
 
-def test_a_channel_without_a_short_id_is_known_by_the_ends_of_its_point() -> None:
+def test_a_channel_without_a_short_id_has_its_cut_point() -> None:
     assert texts.channel("ab" * 32 + ":7", None) == "abababab...abab:7"
     assert texts.channel("ab" * 32 + ":7", "7x1x0") == "7x1x0"
 
@@ -76,7 +76,7 @@ def test_channels_are_named_and_added_up(capacities: list[int | None], text: str
         (6.5, None, "its first in 6 h 30 min"),
     ],
 )
-def test_an_outage_is_compared_with_what_is_known(
+def test_an_outage_is_compared_with_the_known_history(
     hours: float, longest: int | None, text: str
 ) -> None:
     compared = texts.compared(

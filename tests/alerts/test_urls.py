@@ -1,4 +1,4 @@
-"""Messages by URL reach real servers, and nothing of a URL reaches a log or an error."""
+"""Delivery by URL to real servers, without the URL in any log or error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MESSAGE = Message(
 SECRETS = ("hidden-user", "hidden-password", "hidden-token", "hidden-host")
 
 
-def test_a_webhook_gets_the_text_as_it_is() -> None:
+def test_a_webhook_gets_the_unchanged_text() -> None:
     types = {
         "peer_down": "warning",
         "peer_back": "success",
@@ -58,7 +58,7 @@ def test_a_mail_has_the_text() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 401])
-def test_a_service_that_does_not_take_it_is_an_error_without_the_url(
+def test_a_refusal_is_an_error_without_the_url(
     status: int, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -73,14 +73,14 @@ def test_a_service_that_does_not_take_it_is_an_error_without_the_url(
     assert not [secret for secret in SECRETS if secret in said]
 
 
-def test_a_service_that_cannot_be_reached_is_an_error_without_the_url(
+def test_an_unreachable_service_is_an_error_without_the_url(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with HttpReceiver() as receiver:
         port = receiver.port
     url = AppriseUrl(f"json://hidden-user:hidden-password@127.0.0.1:{port}/hidden-token")
-    with pytest.raises(UndeliveredError, match="cannot be reached"):
+    with pytest.raises(UndeliveredError, match="could not be reached"):
         url(MESSAGE)
     assert caplog.text == ""
 
@@ -97,9 +97,7 @@ def test_a_service_that_cannot_be_reached_is_an_error_without_the_url(
         "xyz://hidden-user:hidden-password@hidden-host",
     ],
 )
-def test_a_url_that_cannot_be_used_is_named_by_its_number(
-    url: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bad_url_is_named_by_its_number(url: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(ValueError, match="apprise cannot use URL 2 of those for alerts") as raised:
         AppriseUrl(url, 2)
@@ -107,7 +105,7 @@ def test_a_url_that_cannot_be_used_is_named_by_its_number(
     assert not [secret for secret in SECRETS if secret in said]
 
 
-def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'chanfitness\[alerts\]'"):
         AppriseUrl("json://127.0.0.1")
@@ -127,7 +125,7 @@ def test_urls_come_from_arguments_files_and_the_environment(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])
-def test_a_file_of_urls_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_file_of_urls_is_named(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "urls"
     if content is not None:
         file.write_bytes(content)
@@ -135,7 +133,7 @@ def test_a_file_of_urls_that_cannot_be_read_is_named(tmp_path: Path, content: by
         read_urls([f"@{file}"], None)
 
 
-def test_a_library_that_does_not_run_is_found_out_at_once(
+def test_a_library_that_cannot_run_is_an_error_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "apprise.py").write_text("raise SystemExit(7)")
@@ -144,7 +142,7 @@ def test_a_library_that_does_not_run_is_found_out_at_once(
         AppriseUrl("json://127.0.0.1")
 
 
-def test_a_delivery_that_hangs_can_be_broken_off() -> None:
+def test_a_hanging_delivery_can_be_aborted() -> None:
     with HttpReceiver() as receiver:
         url = AppriseUrl(f"json://127.0.0.1:{receiver.port}")
         receiver.status = None

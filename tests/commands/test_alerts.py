@@ -135,7 +135,7 @@ def test_urls_are_found_and_not_shown(
         receiver.status = 500
         assert main(["alerts", "test", *options, *only]) == 2
     printed = f"{capfd.readouterr()} {caplog.text}"
-    assert "peer_down to url-1: the service did not take it" in printed
+    assert "peer_down to url-1: the service refused it" in printed
     assert not [secret for secret in SECRETS if secret in printed]
 
 
@@ -145,7 +145,7 @@ def test_urls_are_found_and_not_shown(
         (["alerts", "test"], "nobody to alert: expected --alert-command, --alert-to, or URLs in"),
         (["alerts", "test", "--alert-to", "hidden-token"], "apprise cannot use URL 1"),
         (["alerts", "test", "--alert-command", "'hidden-token"], "bad alert command: No closing"),
-        (["alerts", "test", "--alert-to", "@nowhere"], "nowhere: cannot be read for alerts: No"),
+        (["alerts", "test", "--alert-to", "@nowhere"], "nowhere: cannot read URLs for alerts: No"),
         (["watch", "lnd", "--alert-after", "6h"], "--alert-after, and nobody to alert: expected"),
         (["watch", "lnd", "--alert-to", "hidden-token"], "apprise cannot use URL 1"),
         (["replay", "FILE", "--alert-command", "true"], "--alert-command goes with --alert-after"),
@@ -352,4 +352,4 @@ def test_a_command_that_hangs_does_not_hold_up_the_end(
             assert child.end() == 0
             assert time.monotonic() - begun < WAIT / 10
             assert pipe.read() == b""  # the command is gone, too
-    assert errors.read_all() == "chanfitness: alerts that were not delivered: 1, lost\n"
+    assert errors.read_all() == "chanfitness: undelivered alerts: 1, lost\n"

@@ -79,7 +79,10 @@ def test_a_url_is_told(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
         ({"alert_command": 5}, "bad chanfitness-alert-command"),
         ({"alert_command": "'hidden"}, "bad alert command: No closing quotation"),
         ({"alert_to": ["hidden"]}, "apprise cannot use URL 1 of those for alerts"),
-        ({"alert_to": "@nowhere"}, "nowhere: cannot be read for alerts: No such file or directory"),
+        (
+            {"alert_to": "@nowhere"},
+            "nowhere: cannot read URLs for alerts: No such file or directory",
+        ),
         ({"alert_to": [5]}, "bad chanfitness-alert-to"),
         ({"alert_command": "true", "alert_without": ["rain"]}, "bad kind 'rain'"),
     ],
