@@ -1,1 +1,1 @@
-"""The command ``chanfitness``."""
+"""Command line interface ``chanfitness``."""

@@ -1,4 +1,4 @@
-"""Alerts of the command: who gets them, by its options, and the test of that."""
+"""Alerts on the command line: receivers by options, and their test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Receiver = Command | AppriseUrl
 
 
 def receivers(options: argparse.Namespace, *, shows_errors: bool = False) -> list[Receiver]:
-    """Who gets alerts. ``ValueError`` or ``ChanFitnessError`` for an option that is no good."""
+    """Return the receivers; raise ``ValueError`` or ``ChanFitnessError`` for bad options."""
     found: list[Receiver] = []
     if options.alert_command is not None:
         found.append(Command(options.alert_command, shows_errors=shows_errors))
@@ -34,22 +34,22 @@ def receivers(options: argparse.Namespace, *, shows_errors: bool = False) -> lis
 
 
 def alerts_of(options: argparse.Namespace, storage: SqliteStorage | None) -> Alerts | None:
-    """The alerts that are asked for; None: none are. Errors as of :func:`receivers`."""
+    """Return the requested alerts, or None; raise as :func:`receivers`."""
     tell = receivers(options)
     if not tell:
         if options.alert_after is not None:
-            raise ChanFitnessError(f"--alert-after, and nobody to alert: {_EXPECTED}")
+            raise ChanFitnessError(f"--alert-after without a receiver: {_EXPECTED}")
         return None
     after = AFTER if options.alert_after is None else options.alert_after
     return Alerts(*tell, after=after, without=options.alert_without, storage=storage)
 
 
 def replayed_alerts(options: argparse.Namespace) -> ReplayedAlerts | None:
-    """The alerts of a replay, if they are asked for. ``ValueError`` for a bad option."""
+    """Return the requested alerts of a replay, or None; raise ``ValueError`` for a bad option."""
     after = options.alert_after
     if after is None:
         if options.alert_command is not None:
-            raise ChanFitnessError("--alert-command goes with --alert-after")
+            raise ChanFitnessError("--alert-command needs --alert-after")
         return None
     tell = _log if options.alert_command is None else Command(options.alert_command)
     return ReplayedAlerts(tell, Rules(after, frozenset(options.alert_without)))
@@ -60,10 +60,10 @@ def _log(message: Message) -> None:
 
 
 def send_samples(options: argparse.Namespace) -> None:
-    """Send one alert of each kind; ``ChanFitnessError`` if one is not delivered."""
+    """Send one alert of each kind; raise ``ChanFitnessError`` if one is not delivered."""
     found = receivers(options, shows_errors=True)
     if not found:
-        raise ChanFitnessError(f"nobody to alert: {_EXPECTED}")
+        raise ChanFitnessError(f"no receiver of alerts: {_EXPECTED}")
     failures = []
     for message in samples(frozenset(options.alert_without)):
         for receiver in found:
@@ -74,4 +74,4 @@ def send_samples(options: argparse.Namespace) -> None:
             else:
                 logger.info("%s to %s: delivered", message.kind, receiver.name)
     if failures:
-        raise ChanFitnessError(f"alerts that were not delivered: {'; '.join(failures)}")
+        raise ChanFitnessError(f"undelivered alerts: {'; '.join(failures)}")

@@ -1,4 +1,4 @@
-"""What a bad value of an option is to the command: an error that it prints."""
+"""Conversion of bad option values to errors that the command prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ChanFitnessError
 
 @contextmanager
 def bad_values_named() -> Iterator[None]:
-    """Take a ``ValueError`` for what it is here: an option that cannot be used."""
+    """Turn a ``ValueError``, which here means a bad option, into ``ChanFitnessError``."""
     try:
         yield
     except ChanFitnessError:

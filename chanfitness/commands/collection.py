@@ -1,4 +1,4 @@
-"""Garbage collection, put off while very many small objects are made."""
+"""Suspension of garbage collection while many small objects are created."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Outages are very many small objects without cycles, among which looking takes long."""
+    """Suspend garbage collection: scanning outages, which have no cycles, takes long."""
     gc.disable()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Redirection of all log records to one function, for as long as a command shows them."""
+"""Redirection of all log records to one function."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Say = Callable[[str, int, datetime.datetime], object]
-"""Gets what was logged, its level, and when that was (UTC)."""
+"""Called with the message of a log record, its level, and its date (UTC)."""
 
 
 class _Handler(logging.Handler):
-    """Hands on what is logged."""
+    """Passes log records to a function."""
 
     def __init__(self, say: Say) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _Handler(logging.Handler):
 
 @contextmanager
 def logging_to(say: Say) -> Iterator[None]:
-    """Let all that is logged go to ``say``, and nowhere else."""
+    """Send all log records to ``say``, and nowhere else."""
     root, handler = logging.getLogger(), _Handler(say)
     before = root.handlers[:]
     for each in before:

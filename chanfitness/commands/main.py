@@ -1,10 +1,9 @@
-"""The command ``chanfitness``.
+"""Entry point of the command ``chanfitness``.
 
-Exit status: 0; 1 if what was seen could not be saved at the end; 2 for bad arguments, a
-recording, database or node that cannot be used, an extra that is not installed, or too
-little memory; 128 and the signal's number when SIGINT or SIGTERM ended it before it was
-done, as a shell would say. A ``watch`` is never done: a signal is how it ends well, and its
-exit status is 0 then.
+Exit status: 0 on success; 1 if the last changes could not be saved; 2 for bad arguments, an
+unusable recording, database or node, a missing extra, or too little memory; 128 plus the signal's
+number, as in shells, if SIGINT or SIGTERM ended it early. A signal is the regular end of
+``watch``, with status 0.
 """
 
 from __future__ import annotations
@@ -45,25 +44,25 @@ from .watch import Closing, Node, View, watch
 
 logger = logging.getLogger(__name__)
 
-_NO_THREAD = "can't start new thread"  # Python has no type of its own for that
-_LOCK_TIMEOUT = datetime.timedelta(seconds=5)  # of a command that ends by itself
+_NO_THREAD = "can't start new thread"  # the text of a RuntimeError: Python has no type for it
+_LOCK_TIMEOUT = datetime.timedelta(seconds=5)  # for commands that end by themselves
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     try:
-        _open_what_is_closed()
+        _open_missing_streams()
         options = parse(argv)
         logging.basicConfig(format="chanfitness: %(message)s")
         logging.getLogger(__package__).setLevel(logging.INFO)
         _COMMANDS[options.command](options)
     except InterruptedBySignalError as interrupt:
         return 128 + interrupt.signal
-    except KeyboardInterrupt:  # before our handlers were there
+    except KeyboardInterrupt:  # before the signal handlers were installed
         return 128 + signal.SIGINT
-    except _UnsavedError:  # the log has why
+    except _UnsavedError:  # the log has the reason
         return 1
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except (ChanFitnessError, OSError, ImportError, MemoryError, RuntimeError) as error:
@@ -72,13 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
     else:
         return 0
-    # Here the error has let go of the memory that was in use.
+    # Not in the except clause, where the error's traceback would hold the memory in use.
     print(f"chanfitness: {printable(reason)}", file=sys.stderr)
     return 2
 
 
 def _reason(error: Exception) -> str | None:
-    """Why a command cannot do what it was asked for; None for a fault of ours."""
+    """Return the message of an expected error; None for a bug."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     if isinstance(error, RuntimeError):
@@ -87,18 +86,15 @@ def _reason(error: Exception) -> str | None:
     return str(error)
 
 
-def _open_what_is_closed() -> None:
-    """A standard stream that we were started without leads nowhere.
-
-    So no file of ours gets its number.
-    """
+def _open_missing_streams() -> None:
+    """Connect missing standard streams to /dev/null, so that no other file gets their numbers."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _replay(options: argparse.Namespace) -> None:
-    # Written once, at the end: what breaks off leaves the database as it was.
+    # Written once, at the end: an aborted replay leaves the database unchanged.
     storage = _storage(options, flush_interval=datetime.timedelta.max, lock_timeout=_LOCK_TIMEOUT)
     with bad_values_named():
         observer = replayed_alerts(options)
@@ -123,7 +119,7 @@ def _replay(options: argparse.Namespace) -> None:
 
 
 def _open_recording(path: str, signals: Signals, at_end: ExitStack) -> tuple[Iterator[bytes], str]:
-    """Its lines, and what errors call it."""
+    """Return the lines of a recording, and its name in errors."""
     raw = at_end.enter_context(InterruptibleInput(path, signals))
     at_end.callback(raw.clear_progress)
     name = "<stdin>" if path == "-" else path
@@ -137,7 +133,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _watch_lnd(options: argparse.Namespace) -> None:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it prints would tear the table
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its messages would garble the table
     os.environ.pop("GRPC_TRACE", None)  # it would print the macaroon
     from ..nodes.lnd import LndNode  # noqa: PLC0415
 
@@ -151,7 +147,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
     if options.db and options.record and _are_one_file(options.db, options.record):
         raise ChanFitnessError(f"--db and --record are the same file, {options.db}")
     endings = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         endings.append(signal.SIGHUP)
     with Signals(endings) as signals, ExitStack() as at_end:
         storage, recorder = _storage(options), None
@@ -177,7 +173,7 @@ def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
 
 
 def _are_one_file(path: str, other: str) -> bool:
-    """Though it may not be there yet."""
+    """Whether two paths are the same file, which need not exist yet."""
     return os.path.realpath(path) == os.path.realpath(other)
 
 
@@ -187,7 +183,7 @@ def _storage(options: argparse.Namespace, **settings: Any) -> SqliteStorage | No
 
 
 class _UnsavedError(Exception):
-    """What a store saw could not be saved at the end."""
+    """The last changes of a store could not be saved."""
 
 
 def _check_saved(storage: SqliteStorage | None) -> None:
@@ -196,7 +192,7 @@ def _check_saved(storage: SqliteStorage | None) -> None:
 
 
 def _send_samples(options: argparse.Namespace) -> None:
-    with bad_values_named():  # without Signals: Ctrl-C is to end a command that is waited for
+    with bad_values_named():  # without Signals, so that Ctrl-C ends the wait for a command
         send_samples(options)
 
 
@@ -216,7 +212,7 @@ def _view(options: argparse.Namespace) -> Callable[[NonblockingOutput, Nonblocki
 
 
 def _services(options: argparse.Namespace) -> Callable[[ChannelEventStore], Closing]:
-    """What begins to serve all that is asked for."""
+    """Return a function that starts all requested services."""
     if options.allow_host and options.prometheus is None and options.web is None:
         raise ChanFitnessError("--allow-host is of no use without --prometheus or --web")
     with bad_values_named():

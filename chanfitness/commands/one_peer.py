@@ -1,4 +1,4 @@
-"""The command ``show`` of one peer or channel: loads what its screens are made of."""
+"""Loader of the screens of one peer or channel, for the command ``show``."""
 
 from __future__ import annotations
 
@@ -19,14 +19,11 @@ from ..reports.week_grid import week_grid
 from .printing import Screen, zone_of
 
 MakeScreen = Callable[[argparse.Namespace, datetime.datetime, int | None], Screen]
-"""Loads what a screen is made of: takes the options, the present, and the terminal's columns."""
+"""Loads a screen; takes the options, the present, and the terminal's columns."""
 
 
 def screen_of(options: argparse.Namespace, now: datetime.datetime, columns: int | None) -> Screen:
-    """All of the peer or channel that is asked for.
-
-    Raises ``ValueError`` if its name means several.
-    """
+    """Load the screen of a peer or channel; raise ``ValueError`` for an ambiguous name."""
     asked = windows(options.window)
     named, loaded = _load(options, [*asked.values()])
     overviews = dict(zip(asked, loaded, strict=True))
@@ -35,7 +32,7 @@ def screen_of(options: argparse.Namespace, now: datetime.datetime, columns: int 
 
 
 def hours_of(options: argparse.Namespace, now: datetime.datetime, columns: int | None) -> Screen:
-    """Its hours of the week; raises as :func:`screen_of`."""
+    """Load the screen of its hours of the week; raise as :func:`screen_of`."""
     named, (overview,) = _load(options, [options.window])
     history = ranges({"": overview})[0].history if overview.channels else None
     if history is None:
@@ -53,7 +50,7 @@ def hours_of(options: argparse.Namespace, now: datetime.datetime, columns: int |
 
 
 def _load(options: argparse.Namespace, asked: Sequence[Window]) -> tuple[Named, list[Overview]]:
-    """What the name means, and the snapshots of that over some windows."""
+    """Return the peer or channel with the name, and its snapshots over the windows."""
     found: list[Named] = []
 
     def only(overview: Overview) -> Overview:

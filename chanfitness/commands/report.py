@@ -1,4 +1,4 @@
-"""The command ``chanfitness report``: a page of what a database remembers."""
+"""The command ``chanfitness report``: the page of a database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .collection import no_garbage_collection
 
 
 def report_page(options: argparse.Namespace) -> None:
-    """Write the page to the file that was asked for, or to standard output."""
+    """Write the page to the given file, or to standard output."""
     if options.output is not None and _are_one_file(options.path, options.output):
         raise ChanFitnessError(f"the page would replace the database, {options.path}")
     with no_garbage_collection():

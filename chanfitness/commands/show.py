@@ -1,4 +1,4 @@
-"""The command ``chanfitness show``: what a database remembers, as a table or as a screen."""
+"""The command ``chanfitness show``: the contents of a database as a table or a screen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _VIEWS = {
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print the view that is asked for."""
+    """Print the requested view."""
     make_screen = _screen_of(options)
     if make_screen is not None:
         with bad_values_named():
@@ -50,14 +50,14 @@ def _shown(options: argparse.Namespace) -> Report:
     if options.name is not None:
         with bad_values_named():
             named = find(options.name, overview)
-        if table is PEERS:  # the figures of a peer are those of all its channels
+        if table is PEERS:  # a peer's figures need all its channels
             named = named._replace(channel_point=None)
         overview = restricted(overview, named)
     return report(table, overview, SystemClock().now(), further)
 
 
 def _loaded(database: Database, table: Table, options: argparse.Namespace) -> list[Overview]:
-    """The snapshot that is asked for, and those over the table's windows."""
+    """Return the requested snapshot, and those over the table's windows."""
     if table.windows:
         return database.over([options.window, *table.windows])
     overview = database.between(
@@ -71,7 +71,7 @@ def _loaded(database: Database, table: Table, options: argparse.Namespace) -> li
 
 
 def _screen_of(options: argparse.Namespace) -> MakeScreen | None:
-    """What makes the screen of one peer that is asked for; None: a table is."""
+    """Return the loader of the requested screen of one peer; None for tables."""
     if options.by is not None:
         return hours_of
     is_of_one = options.name is not None and options.view == "channels"

@@ -1,4 +1,4 @@
-"""Alerts of the command: of watch, of a replay, and the test of who gets them."""
+"""Alerts of the commands watch and replay, and the command that tests their delivery."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def no_urls_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def told(tmp_path: Path) -> Path:
-    """Where :func:`command` writes what it is told."""
+    """The file to which :func:`command` appends messages."""
     return tmp_path / "told.jsonl"
 
 
@@ -64,7 +64,9 @@ def messages(told: Path) -> list[dict[str, Any]]:
 # The test.
 
 
-def test_the_test_sends_one_of_each(told: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_test_sends_a_message_of_each_kind(
+    told: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert main(["alerts", "test", "--alert-command", command(told)]) == 0
     sent = messages(told)
     assert [each["kind"] for each in sent] == list(KINDS)
@@ -73,18 +75,18 @@ def test_the_test_sends_one_of_each(told: Path, caplog: pytest.LogCaptureFixture
     assert caplog.text.count("to command: delivered") == len(KINDS)
 
 
-def test_the_test_leaves_out_what_is_switched_off(told: Path) -> None:
+def test_the_test_skips_kinds_that_are_left_out(told: Path) -> None:
     options = [option for kind in KINDS[1:] for option in ("--alert-without", kind)]
     assert main(["alerts", "test", "--alert-command", command(told), *options]) == 0
     assert [each["kind"] for each in messages(told)] == [KINDS[0]]
 
 
-def test_the_test_says_what_is_not_delivered(capfd: Printed) -> None:
+def test_the_test_lists_undelivered_messages(capfd: Printed) -> None:
     only = [option for kind in KINDS[1:] for option in ("--alert-without", kind)]
     assert main(["alerts", "test", "--alert-command", "ls /nowhere", *only]) == 2
     printed = capfd.readouterr().err
-    assert "alerts that were not delivered: peer_down to command: ended with status" in printed
-    assert "No such file or directory" in printed  # the command's own words
+    assert "undelivered alerts: peer_down to command: ended with status" in printed
+    assert "No such file or directory" in printed  # the command's own error
 
 
 HEED_SIGINT = [
@@ -93,10 +95,10 @@ HEED_SIGINT = [
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
     " os.execv(sys.argv[1], sys.argv[1:])",
 ]
-"""Also where this process ignores it, as one that a script began in the background."""
+"""Also where this process ignores the signal, as in the background of a script."""
 
 
-def test_ctrl_c_ends_the_test_and_the_command_that_it_waits_for(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_test_and_its_command(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     code = "import os, signal, sys; os.open(sys.argv[1], os.O_WRONLY); signal.pause()"
@@ -106,12 +108,12 @@ def test_ctrl_c_ends_the_test_and_the_command_that_it_waits_for(tmp_path: Path) 
     with subprocess.Popen([*HEED_SIGINT, *words], env=environment) as process:
         with fifo.open("rb") as pipe:
             process.send_signal(signal.SIGINT)
-            assert pipe.read() == b""  # the end: the command is gone
+            assert pipe.read() == b""  # the end of the file: the command has ended
         assert process.wait(WAIT) == 128 + signal.SIGINT
 
 
 @pytest.mark.parametrize("how", ["option", "file", "environment"])
-def test_urls_are_found_and_not_shown(
+def test_urls_are_found_but_never_shown(
     how: str,
     tmp_path: Path,
     capfd: Printed,
@@ -142,20 +144,23 @@ def test_urls_are_found_and_not_shown(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["alerts", "test"], "nobody to alert: expected --alert-command, --alert-to, or URLs in"),
+        (
+            ["alerts", "test"],
+            "no receiver of alerts: expected --alert-command, --alert-to, or URLs in",
+        ),
         (["alerts", "test", "--alert-to", "hidden-token"], "apprise cannot use URL 1"),
         (["alerts", "test", "--alert-command", "'hidden-token"], "bad alert command: No closing"),
         (["alerts", "test", "--alert-to", "@nowhere"], "nowhere: cannot read URLs for alerts: No"),
-        (["watch", "lnd", "--alert-after", "6h"], "--alert-after, and nobody to alert: expected"),
+        (["watch", "lnd", "--alert-after", "6h"], "--alert-after without a receiver: expected"),
         (["watch", "lnd", "--alert-to", "hidden-token"], "apprise cannot use URL 1"),
-        (["replay", "FILE", "--alert-command", "true"], "--alert-command goes with --alert-after"),
+        (["replay", "FILE", "--alert-command", "true"], "--alert-command needs --alert-after"),
         (
             ["replay", "FILE", "--alert-after", "1h", "--alert-command", "'hidden-token"],
             "bad alert command: No closing",
         ),
     ],
 )
-def test_an_option_that_is_no_good_is_named_and_no_secret(
+def test_bad_options_are_named_without_secrets(
     arguments: Sequence[str], reason: str, recording: Path, capfd: Printed
 ) -> None:
     given = [str(recording) if each == "FILE" else each for each in arguments]
@@ -166,7 +171,7 @@ def test_an_option_that_is_no_good_is_named_and_no_secret(
 
 
 @pytest.mark.parametrize("option", ["--alert-after=soon", "--alert-without=rain"])
-def test_a_value_that_makes_no_sense_is_refused(option: str, capfd: Printed) -> None:
+def test_bad_values_are_refused(option: str, capfd: Printed) -> None:
     with pytest.raises(SystemExit):
         main(["watch", "lnd", option])
     assert option.partition("=")[0] in capfd.readouterr().err
@@ -177,7 +182,7 @@ def test_a_value_that_makes_no_sense_is_refused(option: str, capfd: Printed) -> 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """Two channels: Alice is gone for seven hours; Bob's channel moves and then closes."""
+    """Two channels: Alice is offline for seven hours; Bob's channel moves and then closes."""
     path = tmp_path / "recording.jsonl"
     snapshot = MonitoringResumedEvent(
         [OpenChannel(CHANNEL_1, ALICE), OpenChannel(CHANNEL_2, BOB)], [ALICE, BOB]
@@ -198,7 +203,7 @@ def write(path: Path, *events: tuple[float, object]) -> None:
     path.write_text("".join(f"{format_event(each, START + at * HOUR)}\n" for at, each in events))
 
 
-def test_a_replay_tells_what_would_have_been_told(
+def test_a_replay_sends_the_alerts_of_the_recording(
     recording: Path, told: Path, capfd: Printed
 ) -> None:
     arguments = ["replay", str(recording)]
@@ -216,23 +221,25 @@ def test_a_replay_tells_what_would_have_been_told(
     assert sent[0]["since"] == "2026-01-01T01:00:00.000000Z"
 
 
-def test_without_a_command_it_logs(recording: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_command_a_replay_logs_alerts(
+    recording: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     options = ["--alert-after", "6h", "--alert-without", "channel_closed"]
     assert main(["replay", str(recording), *options, "--at", "2026-01-01T07:30:00Z"]) == 0
     (record,) = caplog.records
     assert record.getMessage().startswith("2026-01-01T07:00:00Z peer_down: peer 02000000...0001")
 
 
-def test_a_command_that_fails_ends_a_replay(recording: Path, capfd: Printed) -> None:
+def test_a_failing_command_ends_a_replay(recording: Path, capfd: Printed) -> None:
     options = ["--alert-after", "6h", "--alert-command", "false"]
     assert main(["replay", str(recording), *options]) == 2
     assert "the alert command ended with status 1" in capfd.readouterr().err
 
 
-def test_a_hundred_peers_in_a_replay_are_twenty_messages_and_a_count(
+def test_a_hundred_peers_in_a_replay_give_twenty_messages_and_a_count(
     told: Path, tmp_path: Path
 ) -> None:
-    """Though the recording ends at once."""
+    """Even if the recording ends at once."""
     peers = [vertex(number) for number in range(101)]
     channels = [OpenChannel(outpoint(number), peer) for number, peer in enumerate(peers)]
     recording = tmp_path / "recording.jsonl"
@@ -270,7 +277,7 @@ def phone() -> Iterator[Pipe]:
         yield pipe
 
 
-def test_watch_tells_of_its_store_and_stops_in_time(source: FakeSource, phone: Pipe) -> None:
+def test_watch_sends_alerts_and_stops_in_time(source: FakeSource, phone: Pipe) -> None:
     def tell(message: Message) -> None:
         os.write(phone.writer, message.line().encode())
 
@@ -289,10 +296,10 @@ def test_watch_tells_of_its_store_and_stops_in_time(source: FakeSource, phone: P
         assert time.monotonic() - begun < 1
 
 
-def test_two_options_are_enough(
+def test_two_options_enable_alerts(
     node: Path, output: Pipe, errors: Pipe, tmp_path: Path, told: Path
 ) -> None:
-    """The command in a process of its own, with and without a database; no secret is anywhere."""
+    """In a process of its own, with and without a database; secrets appear nowhere."""
     user, password, token = SECRETS
     database, urls = tmp_path / "fitness.db", tmp_path / "urls"
     snapshot = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
@@ -312,7 +319,7 @@ def test_two_options_are_enough(
     assert not [secret for secret in SECRETS if secret in said]
 
 
-def test_a_line_that_is_cut_is_exactly_one_message(
+def test_an_own_outage_is_exactly_one_message(
     node: Path, output: Pipe, errors: Pipe, tmp_path: Path
 ) -> None:
     fifo, told = tmp_path / "fifo", tmp_path / "told"
@@ -335,7 +342,7 @@ def test_a_line_that_is_cut_is_exactly_one_message(
     assert [each["kind"] for each in messages(told)] == ["own_outage"]
 
 
-def test_a_command_that_hangs_does_not_hold_up_the_end(
+def test_a_hanging_command_does_not_delay_the_end(
     node: Path, output: Pipe, errors: Pipe, tmp_path: Path
 ) -> None:
     fifo = tmp_path / "fifo"
@@ -351,5 +358,5 @@ def test_a_command_that_hangs_does_not_hold_up_the_end(
             begun = time.monotonic()
             assert child.end() == 0
             assert time.monotonic() - begun < WAIT / 10
-            assert pipe.read() == b""  # the command is gone, too
+            assert pipe.read() == b""  # the end of the file: the command has ended too
     assert errors.read_all() == "chanfitness: undelivered alerts: 1, lost\n"

@@ -1,4 +1,4 @@
-"""Commands that end before they have done anything: interrupts, errors, too little memory."""
+"""Commands that end early: interrupts, errors, too little memory."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ NOT_THERE = "chanfitness: nowhere: no such file\n"
 
 
 def run(script: str, *arguments: str, cwd: Path | None = None) -> tuple[int, str]:
-    """The exit status, and what is said of it.
+    """Run a script, and return its exit status and errors.
 
-    Coverage does not follow: it imports what is to be interrupted, and takes memory.
+    Without coverage, which would import the interrupted modules, and needs memory.
     """
     variables = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     done = subprocess.run(
@@ -88,21 +88,21 @@ def run(script: str, *arguments: str, cwd: Path | None = None) -> tuple[int, str
         ("pyln", "plugin"),
     ],
 )
-def test_an_interrupt_while_it_is_imported_ends_it_quietly(module: str, command: str) -> None:
+def test_an_interrupt_during_imports_ends_it_quietly(module: str, command: str) -> None:
     assert interrupted(module, command, "default_int_handler") == (-signal.SIGINT, "")
 
 
 def interrupted(module: str, command: str, handler: str) -> tuple[int, str]:
-    """What comes of the command if ``module`` is what it imports at the interrupt."""
+    """The result of the command if it is interrupted while it imports ``module``."""
     return run(INTERRUPTED, module, command, handler, "show", "nowhere")
 
 
-def test_an_interrupt_that_is_ignored_ends_nothing() -> None:
+def test_an_ignored_interrupt_does_not_end_it() -> None:
     assert interrupted("chanfitness", "chanfitness", "SIG_IGN") == (2, NOT_THERE)
 
 
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN])
-def test_without_an_interrupt_it_goes_on(
+def test_without_an_interrupt_the_command_runs(
     handler: signal._HANDLER, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["chanfitness", "show", "nowhere"])
@@ -115,11 +115,11 @@ def test_without_an_interrupt_it_goes_on(
         signal.signal(signal.SIGINT, before)
 
 
-def test_the_plugin_without_an_interrupt_goes_on() -> None:
+def test_without_an_interrupt_the_plugin_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import chanfitness_launcher; chanfitness_launcher.plugin()"],
         env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
-        stdin=subprocess.DEVNULL,  # as if lightningd had ended
+        stdin=subprocess.DEVNULL,  # its end means that lightningd has ended
         capture_output=True,
         timeout=WAIT,
         check=False,
@@ -127,7 +127,7 @@ def test_the_plugin_without_an_interrupt_goes_on() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_an_interrupt_after_the_import_is_its_exit_status() -> None:
+def test_an_interrupt_after_imports_sets_the_exit_status() -> None:
     arguments = ["chanfitness.nodes.lnd", "chanfitness", "default_int_handler", "watch", "lnd"]
     assert run(INTERRUPTED, *arguments) == (128 + signal.SIGINT, "")
 
@@ -142,7 +142,7 @@ def test_an_interrupt_after_the_import_is_its_exit_status() -> None:
         ["--rpcserver", "the moon"],
         ["--lnddir", "nowhere"],
         ["--prometheus", "moon"],
-        ["--prometheus", "192.0.2.1:9999"],  # of no machine
+        ["--prometheus", "192.0.2.1:9999"],  # an address of no machine
         ["--web", "moon"],
         ["--web", "192.0.2.1:9999"],
         ["--web", "0", "--web-password-file", "nowhere"],
@@ -152,7 +152,7 @@ def test_an_interrupt_after_the_import_is_its_exit_status() -> None:
     ],
     ids=" ".join,
 )
-def test_a_start_that_fails_leaves_no_files(
+def test_a_failed_start_leaves_no_files(
     options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lnd").mkdir()
@@ -188,7 +188,7 @@ def test_a_thread_that_cannot_be_started_is_an_error(command: list[str], tmp_pat
 
 @needs_proc
 def test_too_little_memory_is_an_error_in_one_line(tmp_path: Path) -> None:
-    """What cannot be had, and where, is the system's choice."""
+    """The system decides which allocation fails, and where."""
     path = tmp_path / "fitness.db"
     node = FakeNode(storage=SqliteStorage(path))
     for _ in range(5_000):
@@ -208,7 +208,7 @@ def test_too_little_memory_is_an_error_in_one_line(tmp_path: Path) -> None:
         (RuntimeError("a fault of ours"), None),
     ],
 )
-def test_what_is_too_little_is_said_and_a_fault_of_ours_is_shown_whole(
+def test_lacking_resources_are_named_and_bugs_have_a_traceback(
     error: Exception,
     reason: str | None,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The command, run as a person or a script runs it."""
+"""The command line, as run by a person or a script."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def test_json_is_one_object_with_exact_seconds() -> None:
     }
 
 
-def test_an_earlier_moment_may_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_can_end_at_an_earlier_moment(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", RECORDING, "--at", "2026-11-22T12:18:38+01:00"]) == 0
     assert capsys.readouterr().out.startswith("1 open channel as of 2026-11-22T11:18:38.000000Z")
 
 
-def test_no_open_channel_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recording_without_open_channels_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", RECORDING, "--at", "2026-11-22T11:18:34Z"]) == 0
     assert capsys.readouterr().out == "0 open channels as of 2026-11-22T11:18:34.000000Z\n"
 
@@ -89,7 +89,7 @@ def test_no_open_channel_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("given", "meant"), [(None, 90), (["--own-outage", "5m"], 300), (["--own-outage", "off"], None)]
 )
-def test_a_nodes_own_outage_is_told_from_its_peers_unless_that_is_switched_off(
+def test_the_option_own_outage_sets_the_detection(
     command: list[str], given: list[str] | None, meant: int | None
 ) -> None:
     options = parse([*command, *(given or [])])
@@ -105,7 +105,7 @@ def test_a_bad_period_of_own_outages_is_refused(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(("option", "lifetime"), [([], 30.0), (["--own-outage", "off"], 40.0)])
-def test_a_replay_knows_own_outages_as_a_watch_does(
+def test_a_replay_detects_own_outages_as_watch_does(
     option: list[str], lifetime: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recording = tmp_path / "recording.jsonl"
@@ -131,13 +131,13 @@ def test_a_replay_knows_own_outages_as_a_watch_does(
         ("noon", "bad time 'noon'"),
     ],
 )
-def test_a_moment_that_cannot_be_answered_is_an_error(moment: str, reason: str) -> None:
+def test_a_bad_moment_is_an_error(moment: str, reason: str) -> None:
     done = run("replay", RECORDING, "--at", moment)
     assert (done.returncode, done.stdout) == (2, b"")
     assert reason in done.stderr.decode()
 
 
-def test_a_bad_line_stops_it_with_nothing_half_printed(tmp_path: Path) -> None:
+def test_a_bad_line_ends_a_replay_without_partial_output(tmp_path: Path) -> None:
     bad = tmp_path / "bad.jsonl"
     bad.write_bytes(Path(RECORDING).read_bytes() + b"{}\n")
     done = run("replay", str(bad))
@@ -162,7 +162,7 @@ def test_bad_arguments_are_an_error() -> None:
     assert raised.value.code == 2
 
 
-def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+def test_a_closed_output_is_not_an_error() -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write) as output:
@@ -176,7 +176,7 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
-def test_ctrl_c_before_the_handlers_are_there_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_before_the_handlers_are_installed_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted:
         def fileno(self) -> int:
             raise KeyboardInterrupt
@@ -228,7 +228,7 @@ def test_a_long_file_shows_progress_on_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly_while_it_waits_for_input(number: signal.Signals) -> None:
+def test_a_signal_ends_the_wait_for_input(number: signal.Signals) -> None:
     terminal = Terminal(80)
     with start(["replay", "-"], terminal) as process:
         assert process.stdin is not None
@@ -244,7 +244,7 @@ def test_a_signal_ends_it_cleanly_while_it_waits_for_input(number: signal.Signal
 
 
 def run_without(stream: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run by a shell that closes a standard stream, as ``>&-`` does."""
+    """Run the command in a shell that closes a standard stream, as with ``>&-``."""
     words = shlex.join([*COMMAND, *arguments])
     return subprocess.run(
         ["/bin/sh", "-c", f"exec {words} {stream}"],
@@ -254,7 +254,7 @@ def run_without(stream: str, *arguments: str) -> subprocess.CompletedProcess[byt
     )
 
 
-def test_without_a_standard_stream_it_does_what_it_can(tmp_path: Path) -> None:
+def test_missing_standard_streams_are_tolerated(tmp_path: Path) -> None:
     database = str(tmp_path / "db")
     done = run_without(">&-", "replay", RECORDING, "--db", database)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -1,4 +1,4 @@
-"""``chanfitness replay`` of several files, compressed or not, and of one that breaks off."""
+"""``chanfitness replay`` of several files, compressed files, and a killed replay."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_all_files_are_replayed_as_one(parts: list[str], tmp_path: Path) -> None
     assert answer_of("show", database)["as_of"] == whole["as_of"]
 
 
-def test_standard_input_may_be_one_of_them_and_compressed(parts: list[str]) -> None:
+def test_standard_input_may_be_one_of_the_files_and_compressed(parts: list[str]) -> None:
     first, second, third = parts
     done = run("replay", first, "-", third, stdin=Path(second).read_bytes())
     assert done.stdout == run("replay", str(RECORDING)).stdout
 
 
-def test_a_file_that_is_missing_is_noticed_before_anything_is_replayed(
+def test_a_missing_file_is_noticed_before_the_replay(
     parts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database = tmp_path / "db"
@@ -48,7 +48,7 @@ def test_a_file_that_is_missing_is_noticed_before_anything_is_replayed(
     assert not database.exists()
 
 
-def test_the_file_that_is_bad_is_named(
+def test_a_bad_file_is_named(
     parts: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad, cut, empty = (tmp_path / name for name in ("bad.jsonl", "cut.gz", "empty.jsonl"))
@@ -64,7 +64,7 @@ def test_the_file_that_is_bad_is_named(
         assert f"chanfitness: {file}{reason}" in capsys.readouterr().err
 
 
-def test_one_that_is_killed_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+def test_a_killed_replay_leaves_the_database_unchanged(tmp_path: Path) -> None:
     database, terminal = str(tmp_path / "db"), Terminal(80)
     assert run("replay", "-", "--db", database, stdin=b"".join(LINES[:36])).returncode == 0
     before = answer_of("show", database) | {"age_seconds": None}

@@ -1,4 +1,4 @@
-"""The table that ``chanfitness replay`` ends in: its order, its limit, its formats."""
+"""The table of ``chanfitness replay``: its order, its limit, its formats."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..support.terminal import answer_of, printed_by, run
 RECORDING = str(resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl")
 
 
-def test_the_worst_is_on_top() -> None:
-    """Of what ``make run`` shows."""
+def test_the_worst_channel_comes_first() -> None:
+    """In the table that ``make run`` shows."""
     done = run("replay", RECORDING)
     _, heads, *rows = done.stdout.decode().splitlines()
     assert heads.split()[-2] == "ONLINE"
@@ -23,14 +23,14 @@ def test_the_worst_is_on_top() -> None:
     assert (len(shares), shares[0] < shares[-1] == 100) == (6, True)
 
 
-def test_only_the_worst_may_be_wanted() -> None:
+def test_a_limit_keeps_the_worst_channels() -> None:
     lines = [line.split() for line in printed_by("replay", RECORDING).splitlines()]
     limited = printed_by("replay", RECORDING, "--limit", "2").splitlines()
     assert [line.split() for line in limited] == [*lines[:4], ["...", "and", "4", "more"]]
 
 
 @pytest.mark.parametrize(("limit", "more"), [([], 0), (["--limit", "2"], 4), (["--limit=9"], 0)])
-def test_csv_has_the_rows_of_json_which_says_how_many_are_left_out(
+def test_csv_has_the_rows_of_json_and_json_counts_those_left_out(
     limit: list[str], more: int
 ) -> None:
     answer = answer_of("replay", RECORDING, *limit)

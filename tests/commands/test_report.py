@@ -1,4 +1,4 @@
-"""``chanfitness report``: where the page goes, what may be asked for, and what cannot be used."""
+"""``chanfitness report``: its output, options and errors."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_a_page_is_written_to_a_file(database: str, tmp_path: Path, capsys: Prin
     assert gc.isenabled()
 
 
-def test_or_to_standard_output(database: str) -> None:
+def test_a_page_is_written_to_standard_output(database: str) -> None:
     done = run("report", database)
     assert (done.returncode, done.stderr) == (0, b"")
     assert "alice" in Page(done.stdout.decode()).text
 
 
-def test_it_tells_of_no_more_than_was_asked_for(database: str, tmp_path: Path) -> None:
+def test_a_page_covers_only_the_requested_time(database: str, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     assert main(["report", database, "-o", str(target), "--since", "10d"]) == 0
     page = Page(target.read_text())
@@ -48,7 +48,7 @@ def test_it_tells_of_no_more_than_was_asked_for(database: str, tmp_path: Path) -
     assert page.seconds(str(vertex(1)), "all") == 0
 
 
-def test_names_may_be_left_out(database: str, tmp_path: Path) -> None:
+def test_names_can_be_redacted(database: str, tmp_path: Path) -> None:
     target = tmp_path / "report.html"
     assert main(["report", database, "-o", str(target), "--redact"]) == 0
     page = target.read_text()
@@ -69,7 +69,7 @@ def test_the_database_is_not_replaced(database: str, tmp_path: Path, capsys: Pri
     assert Path(database).read_bytes() == before
 
 
-def test_what_cannot_be_used_is_named(database: str, tmp_path: Path, capsys: Printed) -> None:
+def test_unusable_files_are_named(database: str, tmp_path: Path, capsys: Printed) -> None:
     missing, folder = str(tmp_path / "none.db"), str(tmp_path / "no" / "report.html")
     assert main(["report", missing, "-o", missing]) == 2
     assert capsys.readouterr().err == f"chanfitness: {missing}: no such file\n"

@@ -1,4 +1,4 @@
-"""What a database remembers, as a person and as a program get it."""
+"""``chanfitness show`` for people and programs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Row = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the recording leaves."""
+    """The database of a replayed recording."""
     path = str(tmp_path_factory.mktemp("show") / "fitness.db")
     assert main(["replay", str(RECORDING), "--db", path]) == 0
     return path
@@ -76,7 +76,7 @@ def path(tmp_path: Path) -> str:
 
 @contextmanager
 def watching(node: FakeNode, path: str, **settings: Any) -> Iterator[ChannelEventStore]:
-    """A store of ``node`` that remembers in ``path``."""
+    """A running store of ``node`` with a database at ``path``."""
     config = replace(node.config, storage=SqliteStorage(path), **settings)
     with running(ChannelEventStore(config)) as store:
         yield store
@@ -125,7 +125,7 @@ def test_a_table_fits_the_terminal(view: str, full: list[str], columns: int, dat
         assert [name[:6] for name in shown] == [name[:6] for name in names]
 
 
-def test_offline_peers_come_first_and_of_each_the_worst(database: str) -> None:
+def test_offline_peers_come_first_then_the_worst(database: str) -> None:
     order = [(row["online"], row["uptime_ratio"]) for row in rows_shown(database, "--peers")]
     assert order == sorted(order)
     assert show(database, "--peers").startswith("5 peers as of 2026-11-22T11:50:07.5")
@@ -137,7 +137,7 @@ def test_closed_channels_and_outages_are_named_in_the_heading(database: str) -> 
     assert show(database, "--outages", "--window", "1m").startswith("1 outage as of 2026-")
 
 
-def test_each_time_in_which_nothing_was_seen_has_its_cause(path: str) -> None:
+def test_each_blind_span_has_its_cause(path: str) -> None:
     node = FakeNode()
     node.open_channel(node.new_peer(online=True))
     with watching(node, path):
@@ -178,7 +178,7 @@ def test_a_channel_that_was_found_missing_is_marked(path: str) -> None:
     assert row["channel_point"] == str(seen.channel_point)
 
 
-def test_of_many_rows_only_the_worst_may_be_wanted(database: str) -> None:
+def test_a_limit_keeps_the_worst_rows(database: str) -> None:
     lines = [line.split() for line in show(database).splitlines()]
     limited = [line.split() for line in show(database, "--limit", "3").splitlines()]
     assert limited == [*lines[:5], ["...", "and", "10", "more"]]
@@ -208,7 +208,7 @@ def test_a_bad_count_is_an_error(text: str, database: str, capsys: Printed) -> N
 
 
 @EACH_VIEW
-def test_json_and_csv_say_the_same_in_the_same_order(view: str, database: str) -> None:
+def test_json_and_csv_have_the_same_rows_in_the_same_order(view: str, database: str) -> None:
     with freeze_time("2026-11-23"):
         *circumstances, more, (_, in_json) = answer_of("show", database, *view.split()).items()
         in_csv = list(csv.DictReader(io.StringIO(show(database, *view.split(), "--csv"))))
@@ -230,7 +230,7 @@ def test_json_and_csv_say_the_same_in_the_same_order(view: str, database: str) -
 
 
 @pytest.mark.parametrize("window", [[], ["--window", "5m"]])
-def test_outages_add_up_to_what_is_not_uptime(window: list[str], database: str) -> None:
+def test_outages_add_up_to_the_offline_time(window: list[str], database: str) -> None:
     for row in rows_shown(database, *window):
         found = rows_shown(database, "--outages", row["channel_point"], *window)
         of_channel = [timedelta(seconds=each["duration_seconds"]) for each in found]
@@ -254,20 +254,18 @@ def test_a_bad_period_is_an_error(text: str, database: str, capsys: Printed) -> 
 
 
 @pytest.mark.parametrize("text", ["7d", "999999w", "500000m"])
-def test_a_window_that_is_longer_than_its_life_is_all_of_a_channel(
-    text: str, database: str
-) -> None:
+def test_a_window_longer_than_its_life_covers_all_of_a_channel(text: str, database: str) -> None:
     of_window, of_all = rows_shown(database, "--window", text), rows_shown(database)
     for row in (*of_window, *of_all):
-        del row["flap_count"]  # of all time old ones count less, and those before it as well
+        del row["flap_count"]  # over all time it decays and includes earlier flaps
     assert of_window == of_all
 
 
-# Beside a store's own answers.
+# Compared with a store's own answers.
 
 
 @pytest.mark.parametrize("window", [None, timedelta(minutes=5)])
-def test_it_says_what_a_store_says_that_goes_on_from_there(
+def test_figures_agree_with_a_store_that_continues_the_database(
     window: timedelta | None, database: str, path: str
 ) -> None:
     options = [] if window is None else ["--window", f"{window.seconds}s"]
@@ -292,7 +290,7 @@ def test_it_says_what_a_store_says_that_goes_on_from_there(
 
 
 def node_of(channels: list[Row], online: list[str]) -> FakeNode:
-    """A node with these channels and peers, at the recording's end."""
+    """A node with these channels and peers, at the end of the recording."""
     node = FakeNode(ManualClock(parse_time("2026-11-22T11:50:07.536929Z")))
     for peer in online:
         node.peer_online(Vertex.parse(peer))
@@ -304,7 +302,7 @@ def node_of(channels: list[Row], online: list[str]) -> FakeNode:
 # Stores with other settings than the command's.
 
 
-def test_without_a_history_the_totals_are_shown_and_no_outage_is_made_up(path: str) -> None:
+def test_without_a_history_only_totals_are_shown(path: str) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history=None):
@@ -317,7 +315,7 @@ def test_without_a_history_the_totals_are_shown_and_no_outage_is_made_up(path: s
     assert rows_shown(path, "--outages") == []
 
 
-def test_without_a_window_the_totals_are_shown_also_when_changes_were_dropped(
+def test_totals_are_exact_after_changes_were_dropped(
     tmp_path: Path,
 ) -> None:
     path, node = str(tmp_path / "fitness.db"), FakeNode()
@@ -330,7 +328,7 @@ def test_without_a_window_the_totals_are_shown_also_when_changes_were_dropped(
     assert (row["lifetime_seconds"], row["uptime_seconds"]) == (10 * 3600, 5 * 3600)
 
 
-def test_all_that_is_kept_is_shown_however_much_the_store_was_set_to_keep(path: str) -> None:
+def test_all_kept_history_is_shown_whatever_the_limit_of_the_store(path: str) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history=timedelta(days=36500), history_limit=50_000):
@@ -342,7 +340,7 @@ def test_all_that_is_kept_is_shown_however_much_the_store_was_set_to_keep(path: 
 
 
 def flap(node: FakeNode, peer: Vertex, times: int) -> None:
-    """An hour online and an hour offline, so many times."""
+    """An hour online and an hour offline, ``times`` times."""
     for _ in range(times):
         node.advance(hours=1)
         node.peer_offline(peer)

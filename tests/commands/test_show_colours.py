@@ -1,4 +1,4 @@
-"""Colours: on a terminal, of a person who wants them, and of nothing but figures."""
+"""Colours of figures, on terminals only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def on_a_terminal(*arguments: str, columns: int = 200) -> str:
     return terminal.read_all().replace("\r\n", "\n")
 
 
-def test_low_shares_and_who_is_offline_are_coloured(database: str) -> None:
+def test_low_shares_and_offline_peers_are_coloured(database: str) -> None:
     printed = on_a_terminal("show", database, "--peers", "--window", "100d")
     for share, colour in (
         ("50.00%", RED),
@@ -59,7 +59,7 @@ def test_low_shares_and_who_is_offline_are_coloured(database: str) -> None:
         assert colours(printed, share) == (set() if colour is None else {colour})
 
 
-def test_a_channel_of_a_peer_that_is_offline_shows_it_in_when_it_was_seen(database: str) -> None:
+def test_the_last_seen_date_of_an_offline_peer_is_coloured(database: str) -> None:
     printed = on_a_terminal("show", database)
     (half,) = [line for line in printed.splitlines() if line.startswith("half ")]
     assert half.endswith(" ago\x1b[0m")
@@ -69,7 +69,7 @@ def test_a_channel_of_a_peer_that_is_offline_shows_it_in_when_it_was_seen(databa
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_colours_change_nothing_else(
+def test_colours_do_not_change_the_text(
     columns: int, view: list[str], database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     printed = on_a_terminal("show", database, *view, columns=columns)
@@ -79,13 +79,13 @@ def test_colours_change_nothing_else(
     assert without_ages(uncoloured(printed)) == without_ages(plain)
 
 
-def test_replay_has_them_too() -> None:
+def test_replay_has_colours() -> None:
     printed = on_a_terminal("replay", str(DATA / "lnd-simnet-restarts.jsonl"))
     assert colours(printed, "50.53%") == {RED}
 
 
 @pytest.mark.parametrize("term", ["dumb", "unknown"])
-def test_a_terminal_without_colours_gets_none(
+def test_a_terminal_without_colours_gets_no_colours(
     term: str, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", term)
@@ -93,11 +93,11 @@ def test_a_terminal_without_colours_gets_none(
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])
-def test_programs_get_none(form: str, database: str) -> None:
+def test_json_and_csv_have_no_colours(form: str, database: str) -> None:
     assert "\x1b" not in on_a_terminal("show", database, form)
 
 
-def test_what_the_output_has_no_character_for_is_escaped(
+def test_characters_missing_in_the_output_encoding_are_escaped(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
@@ -107,5 +107,5 @@ def test_what_the_output_has_no_character_for_is_escaped(
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_pipe_gets_none(view: list[str], database: str) -> None:
+def test_a_pipe_gets_no_colours(view: list[str], database: str) -> None:
     assert b"\x1b" not in run("show", database, *view).stdout

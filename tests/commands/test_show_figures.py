@@ -1,4 +1,4 @@
-"""What is shown says how old it is, whether its node was seen, and what it leaves out."""
+"""Headings and notes of figures: their age, whether the node was seen, omissions."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def node() -> FakeNode:
 
 
 def show(path: Path, now: datetime, *options: str) -> list[str]:
-    """The lines that are shown then."""
+    """The lines shown at ``now``."""
     with freeze_time(now):
         return printed_by("show", str(path), *options).splitlines()
 
 
 def heading(path: Path, now: datetime, *options: str) -> str:
-    """What it says of the snapshot."""
+    """The part of the heading about the snapshot."""
     return show(path, now, *options)[0].partition(" as of ")[2]
 
 
@@ -44,11 +44,11 @@ def cells(line: str) -> list[str]:
     return line.split("  ")
 
 
-# How old it is.
+# Age.
 
 
 @EACH_VIEW
-def test_every_view_says_how_old_it_is_and_whether_its_node_was_seen(
+def test_every_view_has_its_age_and_whether_its_node_was_seen(
     view: str, path: Path, node: FakeNode
 ) -> None:
     node.open_channel(node.new_peer(online=True))
@@ -93,7 +93,7 @@ def test_every_view_says_if_its_node_was_never_seen(view: str, path: Path, node:
     assert heading(path, now, *view.split()) == f"{as_of}, 1h 0m ago; its node was never seen"
 
 
-def test_it_was_seen_in_the_run_before(path: Path, node: FakeNode) -> None:
+def test_the_last_seen_date_may_be_of_an_earlier_run(path: Path, node: FakeNode) -> None:
     node.open_channel(node.new_peer(online=True))
     with watching(node, path):
         node.advance(hours=1)
@@ -119,7 +119,7 @@ def test_ages_count_from_the_present(path: Path, node: FakeNode) -> None:
     }
 
 
-def test_a_clock_that_is_behind_makes_nothing_older_than_new(path: Path, node: FakeNode) -> None:
+def test_a_clock_behind_the_database_gives_no_negative_age(path: Path, node: FakeNode) -> None:
     node.open_channel(node.new_peer(online=True))
     with watching(node, path):
         node.advance(hours=1)
@@ -128,7 +128,7 @@ def test_a_clock_that_is_behind_makes_nothing_older_than_new(path: Path, node: F
     assert show(path, before)[2].endswith(" now")
 
 
-# What it leaves out.
+# Omissions.
 
 
 def a_flap_a_day(node: FakeNode, days: int) -> OpenChannel:
@@ -160,7 +160,7 @@ def test_thinned_outages_count(path: Path, node: FakeNode, window: list[str]) ->
     assert not any("*" in line for line in show(path, node.clock.now(), *window))
 
 
-def test_a_window_that_begins_in_thinned_time_begins_at_the_next_checkpoint_and_says_so(
+def test_a_window_in_thinned_time_begins_at_the_next_checkpoint_with_a_note(
     path: Path, node: FakeNode
 ) -> None:
     with watching(node, path, history_limit=4):
@@ -184,8 +184,8 @@ def test_a_window_that_begins_in_thinned_time_begins_at_the_next_checkpoint_and_
     assert note == "* not all of that time: earlier history is not known (--json has its start)"
 
 
-def test_totals_are_exact_where_outages_are_not_all_known(path: Path, node: FakeNode) -> None:
-    """Of a channel that opened in thinned time, and had no change of its own to begin with."""
+def test_totals_are_exact_even_if_outages_are_unknown(path: Path, node: FakeNode) -> None:
+    """For a channel that opened in thinned time, without changes of its own at first."""
     with watching(node, path, history_limit=2):
         peer = a_flap_a_day(node, 1).peer
         node.advance(hours=1)
@@ -207,7 +207,7 @@ def test_totals_are_exact_where_outages_are_not_all_known(path: Path, node: Fake
     ]
 
 
-def test_outages_that_are_not_listed_are_told(path: Path, node: FakeNode) -> None:
+def test_unlisted_outages_have_a_note(path: Path, node: FakeNode) -> None:
     with watching(node, path, history_limit=4):
         a_flap_a_day(node, 10)
     now = node.clock.now()
@@ -221,10 +221,8 @@ def test_outages_that_are_not_listed_are_told(path: Path, node: FakeNode) -> Non
     ]
 
 
-def test_figures_of_all_time_are_marked_where_a_window_was_asked_for(
-    path: Path, node: FakeNode
-) -> None:
-    """Where a store kept no history."""
+def test_figures_of_all_time_are_marked_in_a_window(path: Path, node: FakeNode) -> None:
+    """They appear if a store kept no history."""
     with watching(node, path, history=None):
         a_flap_a_day(node, 10)
     row = shown_row(path, "--window", "1d")
@@ -247,7 +245,7 @@ def test_figures_of_all_time_are_marked_where_a_window_was_asked_for(
 # Outages that are cut.
 
 
-def test_an_outage_that_began_before_the_window_is_shown_so(path: Path, node: FakeNode) -> None:
+def test_an_outage_that_began_before_the_window_is_marked(path: Path, node: FakeNode) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path):
         node.advance(hours=1)

@@ -1,4 +1,4 @@
-"""Which files ``chanfitness show`` takes: what is no database, one that a store writes."""
+"""Files of ``chanfitness show``: other files than databases, and databases in use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 def nothing_saved(path: Path) -> None:
-    path.touch()  # what was there before a start is there after it
+    path.touch()  # a file that existed before a start is kept
     storage = SqliteStorage(path)
     storage.open()
     storage.close()
@@ -49,7 +49,7 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("kind", NO_DATABASES)
-def test_what_is_no_database_is_said_so_and_left_alone(
+def test_files_that_are_not_databases_are_refused_and_left_unchanged(
     kind: str, tmp_path: Path, capsys: Printed
 ) -> None:
     make, reason = NO_DATABASES[kind]
@@ -67,7 +67,7 @@ def test_what_is_no_database_is_said_so_and_left_alone(
 # Beside a store.
 
 
-def test_it_is_read_while_a_store_has_it(tmp_path: Path) -> None:
+def test_a_database_is_readable_while_a_store_uses_it(tmp_path: Path) -> None:
     path, node = str(tmp_path / "fitness.db"), FakeNode()
     node.open_channel(node.new_peer(online=True))
     with running(store_of(node, path)):
@@ -79,7 +79,7 @@ def test_it_is_read_while_a_store_has_it(tmp_path: Path) -> None:
     assert b"    3h 0m   3h 0m  100.00% " in run("show", path).stdout
 
 
-def test_a_half_written_state_is_not_shown(tmp_path: Path) -> None:
+def test_an_uncommitted_write_is_not_shown(tmp_path: Path) -> None:
     path, node = str(tmp_path / "fitness.db"), FakeNode()
     node.open_channel(node.new_peer(online=True))
     with running(store_of(node, path)):

@@ -1,4 +1,4 @@
-"""Text of strangers, and of whoever can write the database, in each view and format."""
+"""Hostile text, of strangers or in a manipulated database, in each view and format."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 class Cell(NamedTuple):
-    """A column of the database, and whether it is one of text."""
+    """A column of the database, and whether it holds text."""
 
     table: str
     column: str
@@ -79,7 +79,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
         storage.channel_ids = {"a name": channel.channel_point}
         storage.keep_alerts("none")
         node.close_channel(node.open_channel(channel.peer))
-        node.advance(days=91)  # it does not come back any more
+        node.advance(days=91)  # too late to return under the same outpoint
         for change in [node.peer_offline, node.peer_online] * 2:
             change(channel.peer)
             node.advance(hours=1)
@@ -110,12 +110,12 @@ def cells(path: Path) -> Iterator[Cell]:
                 yield Cell(table, name, kind == "TEXT")
 
 
-def test_no_text_of_a_database_commands_a_terminal_or_a_spreadsheet(
+def test_no_text_of_a_database_controls_a_terminal_or_a_spreadsheet(
     untouched: Path, tmp_path: Path, capsys: Printed
 ) -> None:
-    """Each column of text with each text, and each other one with one: it may be refused."""
+    """Try each text in each column of text, and one in each other column; it may be refused."""
     path = tmp_path / "fitness.db"
-    shown = []  # in every view and format, in spite of it
+    shown = []  # the cases accepted by every view and format
     for number, cell in enumerate(cells(untouched)):
         for text in texts_for(cell, number):
             if put(untouched, path, cell, text) and all_is_harmless(path, capsys):
@@ -124,7 +124,7 @@ def test_no_text_of_a_database_commands_a_terminal_or_a_spreadsheet(
 
 
 def texts_for(cell: Cell, number: int) -> list[str]:
-    """In the short run other ones for each column, but all for one."""
+    """All texts for one column, and in the short run some for each other one."""
     if not cell.is_text:
         return [ESCAPES]
     every = 1 if cell[:2] == ("closed_channels", "channel_point") else length(4, 1)
@@ -132,7 +132,7 @@ def texts_for(cell: Cell, number: int) -> list[str]:
 
 
 def put(untouched: Path, path: Path, cell: Cell, text: str) -> bool:
-    """A database with ``text`` in that column; returns whether it can be there."""
+    """Make a database with ``text`` in a column; return whether SQLite accepts it there."""
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(untouched)) as old, closing(sqlite3.connect(path)) as new:
         old.backup(new)
@@ -145,7 +145,7 @@ def put(untouched: Path, path: Path, cell: Cell, text: str) -> bool:
 
 
 def all_is_harmless(path: Path, capsys: Printed) -> bool:
-    """Each view in each format is; returns whether none was refused."""
+    """Assert that each view in each format is harmless; return whether all were shown."""
     refused = 0
     for view in VIEWS:
         for form in FORMATS:
@@ -180,7 +180,7 @@ NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
 def snapshot_of(text: str) -> Overview:
-    """One whose only text that is not ours is that."""
+    """A snapshot whose only foreign text is ``text``."""
     hour = timedelta(hours=1)
     channel = ClosedChannel(
         text, ALICE, hour, hour, START, START + hour, False, hour, "1x1x1", text
@@ -189,7 +189,7 @@ def snapshot_of(text: str) -> Overview:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_each_row_is_a_line_of_text_in_which_what_was_hostile_can_be_read(text: str) -> None:
+def test_hostile_text_is_one_readable_line(text: str) -> None:
     heading, heads, row = report(CLOSED, snapshot_of(text)).render("text", None).split("\n")
     assert (heading.split()[0], heads.split()[0]) == ("1", "ALIAS")
     assert row.isprintable()
@@ -198,7 +198,7 @@ def test_each_row_is_a_line_of_text_in_which_what_was_hostile_can_be_read(text: 
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_program_gets_the_very_text_in_json(text: str) -> None:
+def test_json_has_the_unchanged_text(text: str) -> None:
     printed = report(CLOSED, snapshot_of(text)).render("json", None)
     assert is_harmless(printed)
     (row,) = json.loads(printed)["closed_channels"]
@@ -206,7 +206,7 @@ def test_a_program_gets_the_very_text_in_json(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_spreadsheet_computes_nothing(text: str) -> None:
+def test_csv_has_no_formulas(text: str) -> None:
     printed = report(CLOSED, snapshot_of(text)).render("csv", None)
     _, row = printed.split("\n")
     assert is_harmless(printed)
@@ -214,8 +214,8 @@ def test_a_spreadsheet_computes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_columns_own_words_are_escaped_too(text: str) -> None:
-    """In every table, of whatever a column shows."""
+def test_text_formatted_by_columns_is_escaped(text: str) -> None:
+    """In every table, for every column."""
     column = Column("closed", lambda row: row.channel.closed, "CLOSED", lambda _: text)
     for table in (CLOSED, LIVE, PEERS):
         shown = table._replace(columns=[column], rows=CLOSED.rows, names=1, shown=[])

@@ -1,4 +1,4 @@
-"""What was last night? Figures between two moments."""
+"""Figures between two moments, with ``--from`` and ``--until``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def expected(peer: MadeUpPeer, opened: timedelta, begin: timedelta, end: timedelta) -> Row:
-    """The sums of a peer's channel between two moments, by the peer's habits."""
+    """The sums of a peer's channel between two moments, from the peer's made-up outages."""
     life = [(max(begin, opened), end)]
     seen = total(life) - total(common(life, BLIND))
     down = common(life, peer.offline)
@@ -73,13 +73,13 @@ def outpoint_of(number: int) -> str:
         (ZERO, LENGTH),
         (DAY, 2 * DAY),
         (DAY + 3 * HOUR, 9 * DAY + HOUR),  # within outages
-        (2.25 * DAY, 2.75 * DAY),  # a channel opens, the peer is away all the while
+        (2.25 * DAY, 2.75 * DAY),  # a channel opens while its peer is offline
         (5 * DAY + 30 * MINUTE, 7 * DAY),  # from blind time to blind time
         (4 * DAY + HOUR, 4 * DAY + 2 * HOUR),  # a channel cannot be used
         (9.5 * DAY, LENGTH - MINUTE),
     ],
 )
-def test_figures_are_those_of_the_time_that_is_asked_for(
+def test_figures_cover_exactly_the_requested_time(
     begin: timedelta, end: timedelta, database: str
 ) -> None:
     rows = {row["channel_point"]: row for row in rows_shown(database, *between(begin, end))}
@@ -89,7 +89,7 @@ def test_figures_are_those_of_the_time_that_is_asked_for(
             number += 1
             row = rows.pop(str(outpoint(number)), None)
             if opened >= end:
-                assert row is None  # it was not there yet
+                assert row is None  # it was not open yet
             else:
                 figures = expected(peer, opened, begin, end)
                 assert row is not None
@@ -108,7 +108,7 @@ def test_consecutive_days_add_up(database: str) -> None:
         assert sum(row[name] for row in days) == pytest.approx(whole[name], abs=1e-6)
 
 
-def test_in_thinned_time_figures_are_of_known_days_and_say_so(path: Path) -> None:
+def test_in_thinned_time_figures_cover_whole_days_with_a_note(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history_limit=4):
@@ -132,7 +132,7 @@ def test_in_thinned_time_figures_are_of_known_days_and_say_so(path: Path) -> Non
 # Blind spans.
 
 
-def test_blind_spans_are_those_that_overlap_the_time_that_is_asked_for(database: str) -> None:
+def test_blind_spans_overlap_the_requested_time(database: str) -> None:
     def starts(begin: timedelta | None, end: timedelta | None) -> list[str]:
         return [row["start"] for row in rows_shown(database, "--blind", *between(begin, end))]
 
@@ -144,7 +144,7 @@ def test_blind_spans_are_those_that_overlap_the_time_that_is_asked_for(database:
     assert starts(BLIND[1][0] + MINUTE, None) == [second]
 
 
-def test_a_blind_span_that_lasts_overlaps_all_that_is_later(path: Path) -> None:
+def test_a_blind_span_that_lasts_overlaps_all_later_times(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.advance(hours=1)
@@ -156,7 +156,7 @@ def test_a_blind_span_that_lasts_overlaps_all_that_is_later(path: Path) -> None:
     assert "  lasts  " in printed_by("show", str(path), "--blind")
 
 
-# What cannot be asked for.
+# Bad requests.
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_blind_span_that_lasts_overlaps_all_that_is_later(path: Path) -> None:
         (["--to", ""], "argument --to: bad time '': expected one like 2026-11-22"),
     ],
 )
-def test_what_does_not_go_together_is_refused(
+def test_conflicting_options_are_refused(
     options: list[str], reason: str, database: str, capsys: Printed
 ) -> None:
     with pytest.raises(SystemExit) as raised:
@@ -187,7 +187,7 @@ def test_what_does_not_go_together_is_refused(
 
 
 @pytest.mark.parametrize("after", [ZERO, DAY])
-def test_a_moment_after_the_last_one_is_none_to_begin_with(
+def test_a_start_after_the_last_moment_is_refused(
     after: timedelta, database: str, capsys: Printed
 ) -> None:
     begin = moment(LENGTH + after)
@@ -197,12 +197,12 @@ def test_a_moment_after_the_last_one_is_none_to_begin_with(
     )
 
 
-def test_it_may_end_after_the_last_moment(database: str) -> None:
+def test_an_end_after_the_last_moment_is_allowed(database: str) -> None:
     for view in [], ["--outages"]:
         assert rows_shown(database, *view, "--to", "2027-01-01") == rows_shown(database, *view)
 
 
-def test_the_heading_says_which_time_was_asked_for(database: str) -> None:
+def test_the_heading_has_the_requested_time(database: str) -> None:
     with freeze_time(START + LENGTH + HOUR):
         heading, *_ = printed_by("show", database, *between(DAY, 2 * DAY)).splitlines()
     assert heading == (

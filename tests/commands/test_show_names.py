@@ -1,4 +1,4 @@
-"""Names and usable time in every view, and what is asked for by name."""
+"""Names and usable time in every view, and views of one name."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 class Known:
-    """A database of a channel with a peer for each alias, which was away once, and a closed one."""
+    """A database with a closed channel, and an open one per alias, whose peer was away once."""
 
     def __init__(self, path: Path, aliases: list[str], **changed: Any) -> None:
         self.path, node = str(path), FakeNode()
@@ -96,10 +96,10 @@ def known(tmp_path: Path) -> Known:
     return Known(tmp_path / "fitness.db", ["ACINQ", "Bob's node", "Twin", "twin"])
 
 
-# What programs get.
+# JSON and CSV.
 
 
-def test_a_channel_is_described_to_programs(known: Known) -> None:
+def test_json_describes_channels(known: Known) -> None:
     (row,) = known.rows("ACINQ")
     described = {
         "alias": "ACINQ",
@@ -117,7 +117,7 @@ def test_a_channel_is_described_to_programs(known: Known) -> None:
     assert {name: row[name] for name in described} == described
 
 
-def test_so_are_closed_channels_outages_and_peers(known: Known) -> None:
+def test_json_describes_closed_channels_outages_and_peers(known: Known) -> None:
     (closed,) = known.rows("--closed", "acinq")
     assert (closed["alias"], closed["short_channel_id"]) == ("ACINQ", "700001x1x1")
     assert (closed["usable_seconds"], closed["unusable_seconds"]) == (14 * 3600, 0)
@@ -128,14 +128,14 @@ def test_so_are_closed_channels_outages_and_peers(known: Known) -> None:
     assert (peer["alias"], peer["transport"]) == ("ACINQ", "tor")
 
 
-def test_a_window_has_its_own_usable_time(known: Known) -> None:
+def test_usable_time_is_that_of_the_window(known: Known) -> None:
     (row,) = known.rows("ACINQ", "--window", "8h")
     assert (row["unusable_seconds"], row["usable_seconds"]) == (0, 7 * 3600)
     (row,) = known.rows("ACINQ", "--window", "9h")
     assert (row["unusable_seconds"], row["usable_ratio"]) == (3600, 7 / 9)
 
 
-# What a person gets.
+# Text.
 
 
 def test_names_come_first_and_keys_are_cut(known: Known) -> None:
@@ -153,7 +153,7 @@ def test_names_come_first_and_keys_are_cut(known: Known) -> None:
     assert acinq.split()[1:4] == ["700001x1x0", "a101a101...a101:0", "02100110...1001"]
 
 
-def test_keys_may_be_whole(known: Known) -> None:
+def test_keys_can_be_shown_whole(known: Known) -> None:
     shown = printed_by("show", known.path, "--full")
     for point, peer in known.channels:
         assert f"  {point}  {peer}  " in shown
@@ -167,7 +167,7 @@ def test_transports_are_in_the_table_of_peers(known: Known) -> None:
     assert {line[begin:end].strip() for line in lines} == {"tor"}
 
 
-def test_names_that_nobody_has_are_no_column(tmp_path: Path) -> None:
+def test_empty_name_columns_are_left_out(tmp_path: Path) -> None:
     path, node = tmp_path / "fitness.db", FakeNode()
     with watching(node, path):
         node.open_channel(node.new_peer(online=True))
@@ -178,7 +178,7 @@ def test_names_that_nobody_has_are_no_column(tmp_path: Path) -> None:
     assert heads.startswith("PEER")
 
 
-def test_what_an_older_version_watched_is_not_called_usable(known: Known) -> None:
+def test_usable_time_is_unknown_in_databases_of_older_versions(known: Known) -> None:
     with closing(sqlite3.connect(known.path)) as database:
         as_version_3(database)
         database.commit()
@@ -195,7 +195,7 @@ def test_what_an_older_version_watched_is_not_called_usable(known: Known) -> Non
 
 @EACH_VIEW
 @pytest.mark.parametrize("columns", [40, 80, 120, 200])
-def test_hostile_names_are_harmless_and_aligned_and_no_figure_is_cut(
+def test_hostile_names_are_escaped_and_aligned_and_figures_are_whole(
     view: str, columns: int, tmp_path: Path
 ) -> None:
     overview = load_database(Known(tmp_path / "fitness.db", HOSTILE).path, outages=True)
@@ -211,7 +211,7 @@ def test_hostile_names_are_harmless_and_aligned_and_no_figure_is_cut(
     height = len(lines) // (1 + len(HOSTILE))
     assert len(lines) == height * (1 + len(HOSTILE))
     figures = lines[height - 1 :: height]
-    if view != "--closed":  # whose last column is empty
+    if view != "--closed":  # its last column is empty
         assert len({cell_len(line) for line in figures}) == 1
     text = [" ".join(lines[height * row :][:height]) for row in range(1, 1 + len(HOSTILE))]
     for line, expected in zip(text, whole[1:], strict=True):
@@ -235,7 +235,7 @@ def test_hostile_names_are_safe_for_programs(view: str, tmp_path: Path) -> None:
     assert all(cell.isprintable() and not cell.startswith("=") for cell in cells)
 
 
-# Asked for by name.
+# Requests by name.
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,9 @@ def test_hostile_names_are_safe_for_programs(view: str, tmp_path: Path) -> None:
     ["Bob's node", "bob", "700002x2x0", "02200", "a202a202...a202:0"],
 )
 @EACH_VIEW
-def test_the_rows_of_a_peer_or_channel_alone_are_shown(view: str, name: str, known: Known) -> None:
+def test_only_rows_of_the_named_peer_or_channel_are_shown(
+    view: str, name: str, known: Known
+) -> None:
     rows = known.rows(*view.split(), name)
     peer = known.channels[1].peer
     is_channel = "x" in name or ":" in name
@@ -254,19 +256,19 @@ def test_the_rows_of_a_peer_or_channel_alone_are_shown(view: str, name: str, kno
     printed = printed_by("show", known.path, *view.split(), name)
     if view:
         assert int(printed.split()[0]) == len(rows)
-    else:  # all of it
+    else:  # the screen of one peer or channel
         assert printed.startswith("Bob's node\n")
         assert f"{peer}\n" in printed
 
 
-def test_a_name_and_its_place_may_change_places(known: Known) -> None:
+def test_the_name_may_precede_or_follow_the_options(known: Known) -> None:
     assert known.rows("--window", "9h", "ACINQ") == known.rows("ACINQ", "--window", "9h")
     assert rows_shown(known.path, "ACINQ", "--limit", "1") == known.rows("ACINQ")[:1]
     before = json.loads(printed_by("show", known.path, "--json", "ACINQ"))
     assert before["channels"] == known.rows("ACINQ")
 
 
-def test_a_channel_is_found_by_the_short_id_of_before_a_splice(tmp_path: Path) -> None:
+def test_a_channel_is_found_by_its_short_id_before_a_splice(tmp_path: Path) -> None:
     path, node = tmp_path / "fitness.db", FakeNode()
     with watching(node, path):
         channel = node.open_channel(node.new_peer(online=True))
@@ -280,7 +282,7 @@ def test_a_channel_is_found_by_the_short_id_of_before_a_splice(tmp_path: Path) -
 
 
 @EACH_VIEW
-def test_a_name_that_means_several_is_refused_with_the_candidates(
+def test_an_ambiguous_name_is_refused_with_its_candidates(
     view: str, known: Known, capsys: Printed
 ) -> None:
     assert main(["show", known.path, "TWIN", *view.split()]) == 2
@@ -292,7 +294,7 @@ def test_a_name_that_means_several_is_refused_with_the_candidates(
 
 
 @EACH_VIEW
-def test_a_name_that_nothing_has_is_refused(view: str, known: Known, capsys: Printed) -> None:
+def test_an_unknown_name_is_refused(view: str, known: Known, capsys: Printed) -> None:
     assert main(["show", known.path, "nobody\x1b[2J", *view.split()]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

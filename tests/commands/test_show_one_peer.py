@@ -1,4 +1,4 @@
-"""``show DB NAME``, and ``--by hour``: what the command prints, in each format and encoding."""
+"""``show DB NAME`` and ``--by hour``, in each format and encoding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..support.time_zones import BERLIN, machine_in
 from ..support.values import outpoint, vertex
 
 ALIAS = "\u6f22\u5b57"
-SUNDAY = datetime(2026, 10, 25, tzinfo=timezone.utc)  # on which clocks go back in Berlin
+SUNDAY = datetime(2026, 10, 25, tzinfo=timezone.utc)  # clocks go back in Berlin
 LENGTH = 14 * DAY
 AWAY = [(HOUR / 2, 2 * HOUR), (9 * DAY, 9 * DAY + 6 * HOUR)]
 Printed = pytest.CaptureFixture[str]
@@ -35,10 +35,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(make_database(file, peers, LENGTH, start=SUNDAY))
 
 
-# All of one.
+# The screen of one peer.
 
 
-def test_the_screen_is_of_one_peer_in_local_time(path: str) -> None:
+def test_the_screen_of_one_peer_is_in_local_time(path: str) -> None:
     with machine_in(BERLIN):
         lines = printed_by("show", path, ALIAS).splitlines()
     assert lines[0] == ALIAS
@@ -50,7 +50,7 @@ def test_the_screen_is_of_one_peer_in_local_time(path: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
-def test_it_fits_the_terminal(columns: int, path: str) -> None:
+def test_the_screen_fits_the_terminal(columns: int, path: str) -> None:
     for options in (["--window", "3d"], ["--by", "hour"]):
         terminal = Terminal(columns)
         with start(["show", path, "other", *options], terminal) as process:
@@ -61,7 +61,7 @@ def test_it_fits_the_terminal(columns: int, path: str) -> None:
             assert "\u00b7" * columns in lines
 
 
-def test_programs_get_the_rows_as_before(path: str) -> None:
+def test_json_and_csv_of_one_peer_are_rows(path: str) -> None:
     (row,) = answer_of("show", path, ALIAS)["channels"]
     assert row["channel_point"] == str(outpoint(1))
     table = printed_by("show", path, "--csv")
@@ -70,7 +70,7 @@ def test_programs_get_the_rows_as_before(path: str) -> None:
     assert row_of_one.split(",")[0] == str(outpoint(1))
 
 
-def test_views_list_the_rows_of_that_name_alone(path: str) -> None:
+def test_views_list_only_rows_with_that_name(path: str) -> None:
     for view, count in (("--outages", 2), ("--peers", 1), ("--closed", 0)):
         assert printed_by("show", path, ALIAS, view).split()[0] == str(count)
 
@@ -105,7 +105,7 @@ def printed_in(encoding: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("options", [[], ["--by", "hour"]])
-def test_an_output_of_ascii_gets_ascii(options: list[str], path: str) -> None:
+def test_an_ascii_output_gets_ascii(options: list[str], path: str) -> None:
     plain = printed_in("ascii", "show", path, ALIAS, *options)
     assert plain.splitlines()[0] == "\\u6f22\\u5b57"
     assert printed_in("latin-1", "show", path, ALIAS, *options).isascii()
@@ -118,7 +118,7 @@ def test_an_output_of_ascii_gets_ascii(options: list[str], path: str) -> None:
 # By hour.
 
 
-def test_programs_get_each_hour_of_the_week(path: str) -> None:
+def test_json_and_csv_have_each_hour_of_the_week(path: str) -> None:
     with machine_in(BERLIN):
         answer = answer_of("show", path, ALIAS, "--by", "hour")
         table = printed_by("show", path, "--by", "hour", ALIAS, "--csv")
@@ -142,19 +142,19 @@ def test_programs_get_each_hour_of_the_week(path: str) -> None:
     assert list(rows[0])[5:] == ["as_of", "age_seconds", "sees"]
 
 
-def test_a_window_is_of_its_hours(path: str) -> None:
+def test_hours_cover_the_window(path: str) -> None:
     hours = json.loads(printed_by("show", path, ALIAS, "--by", "hour", "--window", "5d", "--json"))
     assert sum(each["seen_seconds"] for each in hours["hours"]) == 5 * 86400
     assert sum(each["offline_seconds"] for each in hours["hours"]) == 6 * 3600
 
 
-def test_a_person_gets_a_grid(path: str) -> None:
+def test_text_is_a_grid(path: str) -> None:
     with machine_in(BERLIN):
         lines = printed_by("show", path, ALIAS, "--by", "hour").splitlines()
     assert lines[0] == ALIAS
     assert lines[-4] == "The worst hours:"
     (tuesday,) = [line for line in lines if line.startswith("Tue  ")]
-    assert tuesday.split()[1] == "." + "▄" * 6 + "." * 17  # one of two
+    assert tuesday.split()[1] == "." + "▄" * 6 + "." * 17  # offline on one of two Tuesdays
     (sunday,) = [line for line in lines if line.startswith("Sun  ")]
     assert sunday.split()[1] == "..▄" + "." * 21
 
@@ -169,7 +169,7 @@ def test_a_person_gets_a_grid(path: str) -> None:
         (["other", "--by", "day"], "invalid choice: 'day'"),
     ],
 )
-def test_what_does_not_go_with_hours_is_an_error(
+def test_options_that_conflict_with_hours_are_refused(
     options: list[str], why: str, path: str, capsys: Printed
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -190,7 +190,7 @@ def test_without_a_history_there_are_no_hours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--by", "hour"]])
-def test_a_name_that_nothing_has_is_refused(options: list[str], path: str, capsys: Printed) -> None:
+def test_an_unknown_name_is_refused(options: list[str], path: str, capsys: Printed) -> None:
     assert main(["show", path, "nobody", *options]) == 2
     assert capsys.readouterr().err == "chanfitness: no peer or channel is known as nobody\n"
     assert main(["show", path, "0200000000", *options]) == 2

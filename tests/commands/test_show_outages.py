@@ -1,4 +1,4 @@
-"""Outages: once a peer, the newest first, at local times."""
+"""Outages: one row per peer, the newest first, with local dates."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def outage_rows(database: str, *options: str) -> list[Row]:
 
 
 def by_habit(begin: timedelta, end: timedelta) -> list[list[object]]:
-    """Of each peer's outage: alias, start, end, seconds, whether it is cut at either edge."""
+    """The alias, start, end and seconds of each outage, and whether it is cut at either edge."""
     found: list[list[object]] = []
     for peer in PEERS:
         life = [(max(begin, peer.opened[0]), end)]
@@ -89,7 +89,7 @@ def test_each_outage_of_a_peer_is_one_row(begin: timedelta, end: timedelta, data
     assert sorted(in_short(rows), key=str) == sorted(by_habit(begin, end), key=str)
 
 
-def test_the_newest_come_first_and_those_that_last_before_them(database: str) -> None:
+def test_the_newest_outages_come_first_after_those_that_last(database: str) -> None:
     rows = outage_rows(database)
     assert [row["end"] is None for row in rows] == [True] + [False] * (len(rows) - 1)
     starts = [row["start"] for row in rows[1:]]
@@ -99,7 +99,7 @@ def test_the_newest_come_first_and_those_that_last_before_them(database: str) ->
     assert outage_rows(database, "--limit", "3") == rows[:3]
 
 
-def test_an_outage_names_the_channels_that_it_concerned(database: str) -> None:
+def test_an_outage_lists_the_channels_concerned(database: str) -> None:
     names = {
         row["start"]: row["channels"]
         for row in outage_rows(database, "twice", "--to", "2027-01-01")
@@ -112,20 +112,20 @@ def test_an_outage_names_the_channels_that_it_concerned(database: str) -> None:
     assert (row["channels"], row["end"], row["cut"]) == ("700006x3x0", "", "False")
 
 
-def test_a_channel_has_what_of_them_lies_in_its_life(database: str) -> None:
+def test_outages_of_a_channel_are_clipped_to_its_life(database: str) -> None:
     first, second = outage_rows(database, "700004x2x1")
     assert second["channels"] == ["700004x2x1"]
     assert (second["start"], second["end"]) == (moment(2.5 * DAY), moment(3 * DAY))
     assert (second["cut"], second["duration_seconds"]) == (True, 12 * 3600)
     assert first["duration_seconds"] == 46 * 3600
-    assert outage_rows(database, "700005x2x2") == []  # which opened later
+    assert outage_rows(database, "700005x2x2") == []  # it opened later
 
 
 # Closed channels.
 
 
 def closed_while_away(node: FakeNode, path: Path, **settings: Any) -> OpenChannel:
-    """A channel that closed two hours after its peer had gone, which is back two hours later."""
+    """A channel that closed two hours after its peer went offline, two hours before its return."""
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, **settings):
         node.describe_channel(channel, short_channel_id="1x1x1")
@@ -155,7 +155,7 @@ def test_a_closed_channel_has_the_outages_of_its_life(path: Path) -> None:
     assert (row["cut"], row["duration_seconds"]) == (True, 3600)
 
 
-def test_a_channel_that_does_not_come_back_has_none_which_is_said(path: Path) -> None:
+def test_a_channel_gone_for_good_has_no_outages_but_a_note(path: Path) -> None:
     node = FakeNode()
     closed_while_away(node, path)
     with watching(node, path):
@@ -171,7 +171,7 @@ def test_a_channel_that_does_not_come_back_has_none_which_is_said(path: Path) ->
     assert note not in notes
 
 
-def test_outages_that_are_not_listed_count_once_for_a_peer(path: Path) -> None:
+def test_unlisted_outages_count_once_per_peer(path: Path) -> None:
     node = FakeNode()
     first = node.open_channel(node.new_peer(online=True))
     node.open_channel(first.peer)
@@ -194,7 +194,7 @@ def lines_of(database: str, *options: str) -> list[str]:
         return printed_by("show", database, *options).splitlines()
 
 
-def test_outages_are_dated_in_local_time_whose_zone_is_named_once(database: str) -> None:
+def test_outages_have_local_dates_and_the_zone_is_named_once(database: str) -> None:
     with machine_in(BERLIN):
         heading, heads, first, second, *_ = lines_of(database, "--outages")
         assert heading == (
@@ -210,7 +210,7 @@ def test_outages_are_dated_in_local_time_whose_zone_is_named_once(database: str)
         assert blind.startswith("2026-01-06 01:00:00  2026-01-06 02:00:00  1h 0m  all")
 
 
-def test_what_is_cut_is_marked_at_either_edge(database: str) -> None:
+def test_cut_outages_are_marked_at_either_edge(database: str) -> None:
     options = between(DAY + HOUR, DAY + 2 * HOUR)
     _, _, line = lines_of(database, "--outages", "--utc", *options)
     assert "  before 2026-01-02 01:00:00  after 2026-01-02 02:00:00  " in line
@@ -224,9 +224,9 @@ def test_naive_moments_are_local(database: str) -> None:
         assert (row["start"], row["cut"]) == (moment(DAY + 5.5 * HOUR), True)
 
 
-def test_times_around_a_change_of_the_clocks_have_their_offsets(tmp_path: Path) -> None:
+def test_dates_around_a_clock_change_have_offsets(tmp_path: Path) -> None:
     begin = datetime(2026, 10, 24, tzinfo=timezone.utc)
-    away = (DAY + 30 * MINUTE, DAY + 90 * MINUTE)  # half past two, twice
+    away = (DAY + 30 * MINUTE, DAY + 90 * MINUTE)  # from half past two to half past two
     path = make_database(
         tmp_path / "fitness.db", [MadeUpPeer("a", offline=[away])], 2 * DAY, start=begin
     )
@@ -244,7 +244,7 @@ def on_a_terminal(database: str, *options: str) -> list[str]:
 
 
 @pytest.mark.parametrize("view", ["", "--closed", "--peers"])
-def test_on_a_terminal_headings_are_local_unless_utc_is_asked_for(view: str, database: str) -> None:
+def test_on_a_terminal_headings_are_local_unless_utc_is_requested(view: str, database: str) -> None:
     heading, *_ = on_a_terminal(database, *view.split())
     assert " as of 2026-01-11 01:00:00 CET (UTC+01:00), " in heading
     heading, *_ = on_a_terminal(database, *view.split(), "--utc")

@@ -1,4 +1,4 @@
-"""Arguments that cannot be used: the error says why, and of which command."""
+"""Errors of bad arguments: the reason, and the command's usage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMANDS = {
 
 
 def refusal(capsys: Printed, *arguments: str) -> str:
-    """What is printed of arguments that are refused."""
+    """The error printed for bad arguments."""
     with pytest.raises(SystemExit) as raised:
         main(arguments)
     printed = capsys.readouterr()
@@ -28,7 +28,7 @@ def refusal(capsys: Printed, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_is_not_known_is_named_with_the_usage_of_its_command(
+def test_unknown_arguments_are_named_with_the_usage_of_their_command(
     name: str, capsys: Printed
 ) -> None:
     printed = refusal(capsys, *COMMANDS[name], "--bogus", "--more=1")
@@ -37,7 +37,7 @@ def test_what_is_not_known_is_named_with_the_usage_of_its_command(
     assert error == f"chanfitness {name}: error: unrecognized arguments: --bogus --more=1"
 
 
-def test_a_window_that_does_not_go_with_a_view_is_an_error_of_show(capsys: Printed) -> None:
+def test_a_window_that_conflicts_with_a_view_is_an_error_of_show(capsys: Printed) -> None:
     usage, *_, error = refusal(
         capsys, "show", "fitness.db", "--closed", "--window", "7d"
     ).splitlines()
@@ -45,7 +45,7 @@ def test_a_window_that_does_not_go_with_a_view_is_an_error_of_show(capsys: Print
     assert error == "chanfitness show: error: --window does not go with --closed"
 
 
-def test_a_value_that_is_no_good_and_a_missing_one_are_errors_of_their_command(
+def test_bad_and_missing_values_are_errors_of_their_command(
     capsys: Printed,
 ) -> None:
     assert "\nchanfitness show: error: argument --limit: " in refusal(
@@ -59,7 +59,7 @@ def test_a_value_that_is_no_good_and_a_missing_one_are_errors_of_their_command(
 
 @pytest.mark.parametrize("name", ["show", "replay"])
 @pytest.mark.parametrize("text", ["0", "000"])
-def test_a_limit_that_leaves_nothing_is_refused(name: str, text: str, capsys: Printed) -> None:
+def test_a_limit_of_zero_is_refused(name: str, text: str, capsys: Printed) -> None:
     printed = refusal(capsys, *COMMANDS[name], "--limit", text)
     assert f"argument --limit: bad count '{text}': expected 1 or more" in printed
 
@@ -74,12 +74,12 @@ def test_a_limit_that_leaves_nothing_is_refused(name: str, text: str, capsys: Pr
     ],
 )
 @pytest.mark.parametrize("text", ["0d", "00s"])
-def test_a_period_of_no_time_is_refused(name: str, option: str, text: str, capsys: Printed) -> None:
+def test_an_empty_period_is_refused(name: str, option: str, text: str, capsys: Printed) -> None:
     printed = refusal(capsys, *COMMANDS[name], option, text)
     assert f"argument {option}: bad period '{text}': expected more than zero" in printed
 
 
 @pytest.mark.parametrize("name", ["replay", "watch lnd"])
-def test_whoever_wants_no_own_outages_is_told_how(name: str, capsys: Printed) -> None:
+def test_the_error_of_a_zero_own_outage_suggests_off(name: str, capsys: Printed) -> None:
     printed = refusal(capsys, *COMMANDS[name], "--own-outage", "0s")
     assert "argument --own-outage: bad period '0s': expected one like 90s, or off" in printed
