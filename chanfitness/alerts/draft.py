@@ -108,7 +108,7 @@ class Draft:
         since: datetime.datetime,
         text: Callable[[], str],
     ) -> None:
-        """Open an alert and tell it, or update its date, which a clock change may move."""
+        """Open an alert and report it, or update the date of an open one after a clock change."""
         key = _key(kind, of)
         known = self._open.get(key)
         told = known.told if known is not None else self.tell(kind, subject, since, text)
@@ -123,7 +123,7 @@ class Draft:
         *,
         told_as: str | None = None,
     ) -> None:
-        """Close an alert; its end is told if its beginning was."""
+        """Close an alert, and report its end if its beginning was reported."""
         known = self._open.pop(_key(kind, of), None)
         if known is not None and known.told:
             self.tell(told_as or end_of(kind), subject, int_to_date(known.since), text)

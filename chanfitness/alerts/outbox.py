@@ -43,8 +43,8 @@ class Outbox:
     def add(self, messages: Iterable[Message], names: Collection[str]) -> list[int]:
         """Add messages for these receivers, and return the numbers of obsolete ones.
 
-        The loss of this node's network probably could not be delivered meanwhile. Its message is
-        obsolete once its end is told, which says the same.
+        A message that this node's network is down probably could not be delivered while it was.
+        Once the end is reported, the message about the beginning is obsolete.
         """
         obsolete = []
         for message in messages:

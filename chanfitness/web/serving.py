@@ -55,7 +55,7 @@ def services(
     """Return the requested services.
 
     Args:
-        metrics: Address of the metrics, ``[HOST:]PORT``; None: only beside a page.
+        metrics: Address of the metrics, ``[HOST:]PORT``; None: only together with a page.
         page: Address of the page; if it is that of the metrics, one server has both.
         password_file: File with the page's password.
         allowed_hosts: As for :func:`chanfitness.exporter.serve`.

@@ -1,4 +1,4 @@
-"""Alerts of a running store: each told once, also across restarts, without blocking the store."""
+"""Alerts of a running store: each sent once, also across restarts, without blocking the store."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_alerts_poll_the_store_by_themselves(node: FakeNode, phone: Phone) -> No
         assert phone.get().kind == "channel_closed"
 
 
-def test_an_open_alert_is_told_once_across_restarts(
+def test_an_open_alert_is_reported_once_across_restarts(
     node: FakeNode, phone: Phone, path: Path
 ) -> None:
     channel = node.open_channel(node.new_peer(online=True))

@@ -17,7 +17,7 @@ def inactive_for(node: AlertedNode, channel: OpenChannel, **period: float) -> li
     return [each.kind for each in node.look_after(**period)]
 
 
-def test_a_long_unusable_channel_is_told_and_so_is_its_end() -> None:
+def test_a_long_unusable_channel_is_reported_and_so_is_its_end() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ", capacity=2_000_000)
         node.look()
@@ -60,7 +60,7 @@ def test_a_short_usable_time_restarts_the_wait() -> None:
         assert [each.kind for each in node.look_after(hours=1)] == ["channel_unusable"]
 
 
-def test_without_a_database_a_never_usable_channel_is_told_with_a_note() -> None:
+def test_without_a_database_a_never_usable_channel_is_reported_with_a_note() -> None:
     with AlertedNode(remembers=False) as node:
         channel = node.channel_with()
         node.channel_inactive(channel)
@@ -69,7 +69,7 @@ def test_without_a_database_a_never_usable_channel_is_told_with_a_note() -> None
         assert "without a database it may have been told before" in told.text
 
 
-def test_a_closed_channel_is_told() -> None:
+def test_a_closed_channel_is_reported() -> None:
     with AlertedNode() as node:
         channel, other = node.channel_with("ACINQ", capacity=10_000), node.channel_with()
         assert node.look() == []
@@ -82,7 +82,7 @@ def test_a_closed_channel_is_told() -> None:
         assert [each.channels for each in node.look()] == [(str(other.channel_point),)]
 
 
-def test_a_close_in_blind_time_is_told_afterwards() -> None:
+def test_a_close_in_blind_time_is_reported_afterwards() -> None:
     with AlertedNode() as node:
         channel, other = node.channel_with(), node.channel_with()
         node.look()

@@ -118,7 +118,7 @@ def test_after_a_restart_receivers_get_only_missing_messages(
 
 
 def test_a_receiver_behind_an_own_outage_gets_one_message(node: FakeNode, phone: Phone) -> None:
-    """While the receiver cannot be reached either, only the end is told, once both are back."""
+    """The outage cuts off the receiver too, so that only its end is reported, when it is over."""
     is_cut = True
 
     def remote(message: Message) -> None:

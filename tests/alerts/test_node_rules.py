@@ -17,7 +17,7 @@ from ..support.values import START
 MINUTE = timedelta(minutes=1)
 
 
-def test_five_blind_minutes_are_told_once_and_so_is_their_end() -> None:
+def test_five_blind_minutes_are_reported_once_and_so_is_their_end() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         node.look_after(hours=1)
@@ -35,7 +35,7 @@ def test_five_blind_minutes_are_told_once_and_so_is_their_end() -> None:
         assert over.text == "the node is seen again, after 2 d"
 
 
-def test_a_short_blind_time_is_not_told() -> None:
+def test_a_short_blind_time_is_not_reported() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         for _ in range(5):
@@ -83,7 +83,7 @@ def test_an_own_outage_is_one_message_and_its_end_another() -> None:
         assert over.text == "this node's own network is back, after 1 d"
 
 
-def test_blind_time_after_an_own_outage_is_told_after_five_minutes() -> None:
+def test_blind_time_after_an_own_outage_is_reported_after_five_minutes() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         lost = node.clock.now()
@@ -119,7 +119,7 @@ def test_a_transport_outage_is_one_message_and_its_end_another() -> None:
         assert i2p_is_back.kind == "transport_outage_end"
 
 
-def test_failing_saves_are_told_and_so_is_their_end() -> None:
+def test_failing_saves_are_reported_and_so_is_their_end() -> None:
     with AlertedNode() as node:
         unsaved = {"unsaved_since": node.clock.now(), "unsaved_reason": "disk \x1b full"}
         assert node.look(**unsaved) == []

@@ -15,7 +15,7 @@ from ..support.alerted_nodes import HOUR, SIX_HOURS, AlertedNode
 MINUTE = timedelta(minutes=1)
 
 
-def test_a_long_outage_is_told_once_and_so_is_the_return() -> None:
+def test_a_long_outage_is_reported_once_and_so_is_the_return() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ", capacity=5_000_000)
         assert node.look_after(days=40) == []
@@ -62,7 +62,7 @@ def test_the_text_compares_the_outage_with_earlier_ones() -> None:
         assert down.text.endswith(" Out of use: 700001x1x0")
 
 
-def test_a_return_from_an_outage_not_told_is_not_told() -> None:
+def test_a_return_from_an_outage_not_reported_is_not_reported() -> None:
     with AlertedNode() as node:
         channel = node.channel_with()
         for _ in range(3):
@@ -183,7 +183,7 @@ def test_without_history_an_outage_counts_from_the_first_look() -> None:
         assert down.text == "ACINQ offline 6 h, since 00:00. Out of use: 700001x1x0"
 
 
-def test_without_a_database_outages_at_the_start_are_told_with_a_note() -> None:
+def test_without_a_database_outages_at_the_start_are_reported_with_a_note() -> None:
     with AlertedNode(remembers=False) as node:
         gone, other = node.channel_with(online=False), node.channel_with()
         node.advance(seconds=1)
@@ -230,7 +230,7 @@ def flap(node: AlertedNode, channel: OpenChannel, times: int) -> None:
         node.look()
 
 
-def test_flapping_is_told_and_so_is_its_end() -> None:
+def test_flapping_is_reported_and_so_is_its_end() -> None:
     with AlertedNode() as node:
         channel = node.channel_with("ACINQ")
         node.look()

@@ -256,7 +256,9 @@ def test_a_hundred_peers_in_a_replay_give_twenty_messages_and_a_count(
     assert sent[-1]["text"] == "80 more: 80 peer_down"
 
 
-def test_blind_time_between_recordings_is_told(recording: Path, told: Path, tmp_path: Path) -> None:
+def test_blind_time_between_recordings_is_reported(
+    recording: Path, told: Path, tmp_path: Path
+) -> None:
     later = tmp_path / "later.jsonl"
     write(later, (20, MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])))
     arguments = ["replay", str(recording), str(later), "--alert-after", "8h"]
