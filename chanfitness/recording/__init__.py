@@ -1,1 +1,1 @@
-"""Recordings: their format, writing one, and replaying one."""
+"""Recordings of a node's events: format, recorder and replay."""

@@ -1,4 +1,4 @@
-"""Reading recordings from files, plain or compressed by gzip."""
+"""Reader of recording files, plain or compressed by gzip."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from functools import partial
 from ..errors import RecordingError
 from .format import MAX_LINE_BYTES
 
-_GZIP = b"\x1f"  # the first of its magic bytes; no line of a recording begins with it
+_GZIP = b"\x1f"  # the first byte of every gzip file, and of no recording
 
 
 def lines_of(raw: io.RawIOBase, file: str, chunk: int = 2**20) -> Iterator[bytes]:
-    """The lines of a recording, as far as they have a length that one may have.
+    """Yield the lines of a recording. A line that is too long is cut after the limit.
 
-    ``file``: what errors call it; ``chunk``: how many bytes are read at once. Raises
-    ``RecordingError`` for what cannot be decompressed, and what reading raises.
+    Args:
+        raw: The open file. It is closed at the end.
+        file: Its name in errors.
+        chunk: The number of bytes to read at once.
+
+    Raises:
+        RecordingError: The file cannot be decompressed.
+        OSError: The file cannot be read.
     """
     number = 1
     with io.BufferedReader(raw, chunk) as plain:

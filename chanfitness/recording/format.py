@@ -1,6 +1,6 @@
-"""The recording format: what happened to a node's channels and peers, as text.
+"""Format, parser and encoder of recordings: the events of a node's channels and peers.
 
-JSON Lines in UTF-8, one event a line, times in UTC with microseconds and never
+JSON Lines in UTF-8, one event a line. Times are in UTC with microseconds and never go
 backwards::
 
     {"at": TIME, "event": "monitoring_started",
@@ -22,12 +22,11 @@ backwards::
     {"at": TIME, "event": "monitoring_stopped"}
 
 A recording begins with ``monitoring_started``. A ``snapshot`` has the same fields, and
-sets right what differs. Of a channel ``active`` may be missing, or null, as may all that
-describes: then it is not known. What lies between a
-``monitoring_stopped`` and the next ``monitoring_started`` is blind time; only a
-``channel_moved``, told late, and descriptions may stand there. A ``monitoring_started`` that
-follows no stop is one, too: at the time of the line before it. Fields that are not named here are
-ignored.
+corrects the state where it differs. ``active`` and the fields of descriptions may be missing
+or null: then they are unknown. The time between a ``monitoring_stopped`` and the next
+``monitoring_started`` is blind; only a late ``channel_moved`` and descriptions may stand there.
+A ``monitoring_started`` without a stop before it implies one, at the time of the previous line.
+Other fields are ignored.
 """
 
 from __future__ import annotations
@@ -63,13 +62,13 @@ from ..wire import OutPoint, Vertex
 MAX_LINE_BYTES = 2**26
 
 TIMELESS = (ChannelMovedEvent, PeerDescribedEvent, ChannelDescribedEvent)
-"""Events that may stand between a stop and a start."""
+"""The events that may stand between a stop and a start."""
 
-_WHITESPACE = " \t\n\r"  # as JSON has it
-# json.loads costs three times as much: it looks for an encoding and for whitespace.
+_WHITESPACE = " \t\n\r"  # of JSON
+# json.loads takes three times as long, since it looks for an encoding and for whitespace.
 _raw_decode = json.JSONDecoder().raw_decode
 
-# Nearly all lines are of this form, which is found in less time than JSON is parsed.
+# The form of nearly all lines. The match is faster than a JSON parser.
 _PEER_LINE = re.compile(
     r'\{"at": "(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})Z",'
     r' "event": "(peer_online|peer_offline)", "peer": "([0-9a-f]{66})"\}\n',
@@ -81,9 +80,9 @@ _TIME = re.compile(
 
 T = TypeVar("T")
 
-_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
+_new_tuple = tuple.__new__  # faster than a NamedTuple's own
 
-# A recording names the same few peers and channels over and over.
+# A recording repeats a few peers and channels many times.
 _cached = lru_cache(maxsize=2**16)
 _vertex = _cached(Vertex.parse)
 _outpoint = _cached(OutPoint.parse)
@@ -100,7 +99,7 @@ def _peer_event(kind: str, peer: str) -> PeerOnlineEvent | PeerOfflineEvent:
 
 
 class Line(NamedTuple):
-    """One line of a recording: where it stands, when it was, what it says."""
+    """A line of a recording: its number (from 1), its time (UTC) and its event."""
 
     number: int
     at: datetime.datetime
@@ -108,11 +107,16 @@ class Line(NamedTuple):
 
 
 def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
-    """Read a recording, line by line (an open binary file is a good ``lines``).
+    """Parse a recording, line by line.
 
-    A start without a stop before it comes out as both, with its own line's number.
-    ``file``: what errors call it. Raises ``RecordingError`` at the first line
-    that cannot be used.
+    A start without a stop before it yields both, with the number of its line.
+
+    Args:
+        lines: The lines, such as an open binary file.
+        file: The recording's name in errors.
+
+    Raises:
+        RecordingError: A line cannot be used.
     """
     number = 0
     before: Line | None = None
@@ -136,7 +140,11 @@ def read(lines: Iterable[bytes], file: str) -> Iterator[Line]:
 
 
 def parse_time(text: object) -> datetime.datetime:
-    """An aware ISO 8601 time, converted to UTC; ``ValueError`` for anything else."""
+    """Parse an ISO 8601 time and return it in UTC.
+
+    Raises:
+        ValueError: The text has another form, or no offset from UTC.
+    """
     if not isinstance(text, str) or (match := _TIME.fullmatch(text)) is None:
         raise ValueError(f"bad time {quoted(text)}: expected one like 2026-11-22T11:18:33.608000Z")
     seconds, fraction, offset = match.groups()
@@ -146,7 +154,7 @@ def parse_time(text: object) -> datetime.datetime:
 
 
 def _date(text: str, in_full: str) -> datetime.datetime:
-    """The time that is named ``in_full``, with microseconds and an offset, for ``text``."""
+    """Parse ``in_full``, a time with microseconds and an offset; an error quotes ``text``."""
     try:
         return to_utc(datetime.datetime.fromisoformat(in_full))
     except (ValueError, OverflowError) as error:
@@ -154,14 +162,15 @@ def _date(text: str, in_full: str) -> datetime.datetime:
 
 
 def format_time(time: datetime.datetime) -> str:
-    """``time`` (in UTC) as recordings write it."""
+    """Format ``time`` (in UTC) as in a recording."""
     return time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def format_event(event: object, at: datetime.datetime) -> str:
-    """The line (without its end) that says that ``event`` was ``at`` (in UTC).
+    """Return the line, without its end, for ``event`` at ``at`` (in UTC).
 
-    Raises ``TypeError`` for what is no event, or has a field that is of another type.
+    Raises:
+        TypeError: ``event`` is no event, or one of its fields has another type.
     """
     record: dict[str, object] = {"at": format_time(at), "event": kind_of(event)}
     if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
@@ -175,7 +184,7 @@ def format_event(event: object, at: datetime.datetime) -> str:
             if kind is None:
                 record[name] = value
             else:
-                require(value, kind)  # which a store may not ask
+                require(value, kind)  # the events do not check it
                 record[name] = str(value)
     return json.dumps(record)
 
@@ -188,7 +197,11 @@ def _channel_object(channel: OpenChannel | tuple[OutPoint, Vertex]) -> dict[str,
 
 
 def kind_of(event: object) -> str:
-    """What recordings call an event of its type; ``TypeError`` for what is none."""
+    """Return the name of an event's type in recordings.
+
+    Raises:
+        TypeError: ``event`` is no event.
+    """
     kind = _NAMES.get(type(event))
     if kind is None:
         raise TypeError(f"{quoted(event)} is no event")
@@ -196,7 +209,11 @@ def kind_of(event: object) -> str:
 
 
 def parse_line(text: bytes) -> tuple[datetime.datetime, object]:
-    """The time and the event of one line; ``ValueError`` for what is no such line."""
+    """Parse one line, and return its time and its event.
+
+    Raises:
+        ValueError: It is no line of a recording.
+    """
     if len(text) > MAX_LINE_BYTES:
         raise ValueError(f"a line of more than {MAX_LINE_BYTES} bytes: {quoted(text)}")
     try:
@@ -319,14 +336,14 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "monitoring_stopped": lambda _: MonitoringPausedEvent(),
 }
 
-# Of an event's fields; those of other types are written as they are.
+# The fields that are written as text; all others are written as they are.
 _TYPES: dict[str, type] = {
     "peer": Vertex,
     "channel_point": OutPoint,
     "new_channel_point": OutPoint,
 }
 
-# An event's own fields are named as those of its line.
+# The fields of an event and of its line have the same names.
 _NAMES: dict[type, str] = {
     MonitoringResumedEvent: "monitoring_started",
     SnapshotEvent: "snapshot",
@@ -344,7 +361,7 @@ _NAMES: dict[type, str] = {
 
 
 def _check_order(before: Line | None, line: Line, stopped: bool) -> None:
-    """Of a line that may not stand where it does."""
+    """Raise ``ValueError`` if ``line`` may not follow ``before``."""
     if before is None:
         if not isinstance(line.event, MonitoringResumedEvent):
             raise ValueError("a recording begins with a monitoring_started")

@@ -1,4 +1,4 @@
-"""The state that a recording's lines add up to: channels, peers, and what describes them."""
+"""Channels, peers and descriptions after the lines of a recording."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from ..wire import OutPoint, Vertex
 
 
 class RecordedState:
-    """What is open and who is online after the lines so far, as a store takes them.
+    """The open channels and online peers after the lines so far, by the rules of a store.
 
-    ``last``: the time of the last of them, None before the first snapshot. ``sees``:
-    whether monitoring is on.
+    ``last``: the last line's time; None before the first snapshot. ``sees``: whether
+    monitoring is on.
     """
 
     def __init__(self) -> None:
         self.last: datetime.datetime | None = None
         self.sees = False
         self._channels: dict[OutPoint, Vertex] = {}
-        self._active: dict[OutPoint, bool] = {}  # of open channels, as far as it was told
+        self._active: dict[OutPoint, bool] = {}  # of open channels, where known
         self._online: dict[Vertex, None] = {}
         self._peers: dict[Vertex, PeerDescribedEvent] = {}
         self._descriptions: dict[OutPoint, ChannelDescribedEvent] = {}
 
     def apply(self, event: object, at: datetime.datetime) -> None:
-        """Take in one more line."""
+        """Apply one more line."""
         if isinstance(event, MonitoringResumedEvent):
             self.sees = True
         elif self.last is None:
@@ -56,18 +56,18 @@ class RecordedState:
                 self._online[peer] = None
             case PeerOfflineEvent(peer=peer):
                 self._online.pop(peer, None)
-                self._forget_a_stranger(peer)
+                self._forget_unknown_peer(peer)
             case _:
-                self._apply_of_channel(event)
+                self._apply_channel_event(event)
 
-    def _apply_of_channel(self, event: object) -> None:
+    def _apply_channel_event(self, event: object) -> None:
         match event:
             case OpenChannelEvent(channel_point=point, peer=peer):
                 self._channels.setdefault(point, peer)
             case ClosedChannelEvent(channel_point=point, peer=peer):
                 if self._channels.get(point) == peer:
                     self._close(point)
-                    self._forget_a_stranger(peer)
+                    self._forget_unknown_peer(peer)
             case ChannelMovedEvent(channel_point=point, new_channel_point=new, peer=peer):
                 if self._channels.get(point) == peer and new not in self._channels:
                     self._move(point, new)
@@ -86,7 +86,7 @@ class RecordedState:
                 self._active[point] = isinstance(event, ActiveChannelEvent)
 
     def beginning(self) -> list[tuple[object, datetime.datetime]]:
-        """The events, and their times, with which a recording begins that goes on from here."""
+        """Return the first events, with their times, of a recording that continues from here."""
         if self.last is None:
             return []
         events: list[object] = self.snapshot()
@@ -95,8 +95,8 @@ class RecordedState:
         return [(event, self.last) for event in events]
 
     def snapshot(self) -> list[object]:
-        """The state as events: what is open and who is online, then what describes them."""
-        self._forget_strangers()
+        """Return the state as events: the lists, then the descriptions."""
+        self._forget_unknown()
         channels = [
             OpenChannel(point, peer, self._active.get(point))
             for point, peer in self._channels.items()
@@ -109,7 +109,7 @@ class RecordedState:
 
     def _set_lists(self, event: MonitoringResumedEvent | SnapshotEvent) -> None:
         channels = dict(event.open_channels)
-        if isinstance(event, SnapshotEvent):  # where one that is inactive is missing, it closes
+        if isinstance(event, SnapshotEvent):  # a missing inactive channel may still be closing
             closing = [point for point, active in self._active.items() if not active]
             channels |= {each: self._channels[each] for each in closing if each not in channels}
         for channel in event.open_channels:
@@ -120,10 +120,10 @@ class RecordedState:
                 self._active[channel[0]] = active
         self._channels = channels
         self._online = dict.fromkeys(event.online_peers)
-        self._forget_strangers()
+        self._forget_unknown()
 
-    def _forget_strangers(self) -> None:
-        """Forget what was told of peers and channels that are not known any more."""
+    def _forget_unknown(self) -> None:
+        """Drop the descriptions of unknown peers and channels."""
         peers = {*self._online, *self._channels.values()}
         self._peers = {peer: told for peer, told in self._peers.items() if peer in peers}
         for told in (self._active, self._descriptions):
@@ -133,7 +133,7 @@ class RecordedState:
     def _is_known(self, peer: Vertex) -> bool:
         return peer in self._online or peer in self._channels.values()
 
-    def _forget_a_stranger(self, peer: Vertex) -> None:
+    def _forget_unknown_peer(self, peer: Vertex) -> None:
         if peer in self._peers and not self._is_known(peer):
             del self._peers[peer]
 
@@ -143,7 +143,7 @@ class RecordedState:
         self._descriptions.pop(point, None)
 
     def _move(self, point: OutPoint, new: OutPoint) -> None:
-        """A channel has a new channel point, in its old place."""
+        """Give a channel a new channel point, at its place in the order."""
         self._channels = {
             new if each == point else each: peer for each, peer in self._channels.items()
         }
@@ -158,7 +158,7 @@ _Description = TypeVar("_Description", PeerDescribedEvent, ChannelDescribedEvent
 
 
 def _merged(before: _Description | None, event: _Description) -> _Description:
-    """What both say; where they differ, the later."""
+    """Merge two descriptions; a later value replaces an earlier one."""
     if before is None:
         return event
     both: Any = before

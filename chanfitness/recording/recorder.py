@@ -1,7 +1,6 @@
-"""Writing a recording, line by line, so that it is a valid one at every moment.
+"""Recorder of events that keeps its file valid after every line.
 
-What ended in the middle (a crash, a full disk) is mended when the file is opened
-again: see :class:`Recorder`.
+After a crash or a full disk, the next start repairs the file: see :class:`Recorder`.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from .recorded_state import RecordedState
 
 logger = Log(__name__)
 
-_BEGINNING = b'{"at": "'  # of every line that is written here
+_BEGINNING = b'{"at": "'  # of every line that a recorder writes
 _CHUNK = 2**20
-_NOTABLE = datetime.timedelta(seconds=1)  # below it, a clock was merely set right
+_NOTABLE = datetime.timedelta(seconds=1)  # smaller steps back are usual corrections of a clock
 
 
 class Entry(NamedTuple):
-    """A line, the event that it says, and its time."""
+    """An event, its time, and its line."""
 
     event: object
     at: datetime.datetime
@@ -43,14 +42,13 @@ def _entry(event: object, at: datetime.datetime) -> Entry:
 
 
 class RecordingEncoder:
-    """Says with which lines an event goes on what is a valid recording so far.
+    """Encodes events as lines that keep the recording valid.
 
-    That is one line for most. What comes while monitoring is stopped has none
-    (but for a channel that moved, and descriptions), and what comes before its first start neither.
-    A start while it is started is a stop and a start: a new snapshot.
+    Most events have one line. While monitoring is stopped, only moves and descriptions have
+    one; before its first start, no event has. A start while monitoring is on has two lines: a
+    stop and a start.
 
-    ``last``: the time of the line before, or None; ``started``: whether
-    monitoring is.
+    ``last``: the last line's time, or None. ``started``: whether monitoring is on.
     """
 
     def __init__(self, last: datetime.datetime | None = None, *, started: bool = False) -> None:
@@ -58,18 +56,18 @@ class RecordingEncoder:
         self.started = started
 
     def lines(self, event: object, at: datetime.datetime) -> list[bytes]:
-        """The lines for ``event``, handled ``at`` (in UTC)."""
+        """Return the lines for ``event``, handled at ``at`` (in UTC)."""
         return [entry.line for entry in self.entries(event, at)]
 
     def entries(self, event: object, at: datetime.datetime) -> list[Entry]:
-        """The same, each with the event that it says and its time."""
-        events = self._course(event)
+        """Return the lines for ``event``, each with its event and its time."""
+        events = self._events_to_write(event)
         if events and (self.last is None or at > self.last):
             self.last = at
         return [_entry(each, self.last or at) for each in events]
 
-    def _course(self, event: object) -> list[object]:
-        if isinstance(event, FOUND):  # which a replay finds, too
+    def _events_to_write(self, event: object) -> list[object]:
+        if isinstance(event, FOUND):  # a replay finds them itself
             return []
         before = self.started
         if isinstance(event, MonitoringResumedEvent):
@@ -82,30 +80,34 @@ class RecordingEncoder:
 
 
 class Recorder:
-    """Appends to a recording; the file is made, for its owner alone, if it is not there.
+    """Appends to a recording file. Not thread-safe.
 
-    On opening an existing file, an incomplete last line is cut off, and if its
-    last line says that monitoring was on, a ``monitoring_stopped`` is added at
-    that line's time.
+    A missing file is created, readable by its owner alone. Of an existing file, an incomplete
+    last line is cut off; if monitoring was on, a ``monitoring_stopped`` is added at the last
+    line's time.
 
-    If the file is moved, removed or truncated (log rotation does that), that is noticed
-    at the next line: the recording goes on in a new file at the same path, or in the
-    truncated one from its beginning, with a ``monitoring_started`` of what the lines until
-    then add up to, at the last line's time.
+    A file that was moved, removed or truncated (by log rotation) is noticed at the next line.
+    The recording then continues in a new file at the same path, or at the beginning of the
+    truncated one. It begins with a ``monitoring_started`` of the state so far, at the last
+    line's time.
 
-    Raises ``RecordingError`` if the last complete line is no line of a
-    recording (the file is then left as it was), ``ChanFitnessError`` if someone
-    else records there or if it is no regular file, and ``OSError``. For one thread.
+    Args:
+        path: The file.
+
+    Raises:
+        RecordingError: The last complete line is no line of a recording. The file is unchanged.
+        ChanFitnessError: Another recorder uses the file, or it is no regular file.
+        OSError: The file cannot be opened or written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.fspath(path)
-        self._place = os.path.abspath(self._path)  # also if the process changes its directory
+        self._place = os.path.abspath(self._path)  # the process may change its directory
         self._unwritten: deque[Entry] = deque()
-        self._beginning: deque[bytes] = deque()  # of a new file: comes before the others
+        self._beginning: deque[bytes] = deque()  # of a new file, before the unwritten entries
         self._written = RecordedState()
         self._warned = False
-        self._torn = False  # whether a part of a line may be at the end
+        self._torn = False  # whether the file may end with a part of a line
         self._file, self._is_new = _open(self._path)
         try:
             _take_lock(self._file, self._path)
@@ -121,18 +123,27 @@ class Recorder:
             raise
 
     def write(self, event: object, at: datetime.datetime) -> None:
-        """Record ``event``, handled ``at`` (in UTC): each line of it is one write.
+        """Write the lines of an event, each in one piece.
 
-        A line is never earlier than the one before. If the file cannot be
-        written, that raises ``OSError``, or ``ChanFitnessError`` if it is not ours any
-        more; the file is as it was then, and the next call writes the lines that are
-        missing first.
+        A time before the last line's is replaced by it. After an error the file is unchanged,
+        and the next call first writes the missing lines.
+
+        Args:
+            event: The event.
+            at: When it was handled, in UTC.
+
+        Raises:
+            OSError: The file cannot be written.
+            ChanFitnessError: The file was moved, and another one that cannot be used is there.
+            TypeError: ``event`` is no event.
         """
         last = self._encoder.last
         if last is not None and last - at >= _NOTABLE and not self._warned:
             self._warned = True
             logger.warning(
-                "%s: ends at %s: until then, its lines get that time", self._path, logged_time(last)
+                "%s: the clock is behind the last line: new lines are dated %s until it catches up",
+                self._path,
+                logged_time(last),
             )
         self._unwritten += self._encoder.entries(event, at)
         while self._unwritten:
@@ -141,16 +152,21 @@ class Recorder:
                 self._write(self._beginning[0])
                 self._beginning.popleft()
             event, at, line = self._unwritten[0]
-            if self._size or isinstance(event, MonitoringResumedEvent):  # with which it begins
+            if self._size or isinstance(event, MonitoringResumedEvent):  # a file begins with one
                 self._write(line)
             self._unwritten.popleft()
             self._written.apply(event, at)
 
     def close(self, at: datetime.datetime | None = None) -> None:
-        """End the recording, ``at`` this time or at the last line's, and release the file.
+        """End the recording with a ``monitoring_stopped``, and release the file.
 
-        Raises ``OSError`` if it cannot be written; it is released all the same.
         A second call does nothing.
+
+        Args:
+            at: When monitoring stopped, in UTC; None: at the last line's time.
+
+        Raises:
+            OSError: The file cannot be written. It is released.
         """
         if self._file < 0:
             return
@@ -162,11 +178,14 @@ class Recorder:
             os.close(self._file)
             self._file = -1
 
+    def __repr__(self) -> str:
+        return f"<Recorder {self._path!r}, {'closed' if self._file < 0 else 'open'}>"
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Close it; after an error, a new file in which nothing was recorded is removed."""
+        """Close the file; after an error, remove it if it is new and empty."""
         if kind is not None and self._file >= 0 and self._is_new_and_empty():
             os.unlink(self._place)
         self.close()
@@ -175,7 +194,7 @@ class Recorder:
         return self._is_new and not self._size and self._is_in_place()
 
     def _follow_the_path(self) -> None:
-        """Begin anew if the file was moved, removed or truncated."""
+        """Begin the file again if it was moved, removed or truncated."""
         if not self._is_in_place():
             file = _open_empty(self._place)
             os.close(self._file)
@@ -185,7 +204,7 @@ class Recorder:
         else:
             return
         logger.warning(
-            "%s: was moved, removed or truncated: beginning anew there with a snapshot", self._path
+            "%s: moved, removed or truncated: beginning again there with a snapshot", self._path
         )
         self._size, self._torn = 0, False
         self._beginning = deque(_entry(event, at).line for event, at in self._written.beginning())
@@ -202,7 +221,7 @@ class Recorder:
             self._torn = False
         written = 0
         try:
-            while written < len(line):  # what does not fit the disk is written in part
+            while written < len(line):  # on a nearly full disk a write is partial
                 written += os.write(self._file, line[written:])
         except OSError as error:
             self._torn = True
@@ -214,7 +233,7 @@ class Recorder:
 
 
 class _End(NamedTuple):
-    """How a file ends: where, when, whether monitoring is on, whether with a line's end."""
+    """The end of a recording: size, last time, monitoring on, last line terminated."""
 
     size: int = 0
     last: datetime.datetime | None = None
@@ -223,7 +242,7 @@ class _End(NamedTuple):
 
 
 def _open(path: str) -> tuple[int, bool]:
-    """Open a file, and say whether it was made for that."""
+    """Open a file, and return whether it was created."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     try:
         return os.open(path, flags | os.O_EXCL, 0o600), True
@@ -236,7 +255,7 @@ def _open_empty(path: str) -> int:
     try:
         _take_lock(file, path)
         if os.fstat(file).st_size:
-            raise ChanFitnessError(f"{path}: another file is there now, and it is not empty")
+            raise ChanFitnessError(f"{path}: replaced by another file, which is not empty")
     except BaseException:
         os.close(file)
         raise
@@ -245,42 +264,39 @@ def _open_empty(path: str) -> int:
 
 def _take_lock(file: int, path: str) -> None:
     if not stat.S_ISREG(os.fstat(file).st_mode):
-        raise ChanFitnessError(f"{path}: no regular file")
+        raise ChanFitnessError(f"{path}: not a regular file")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise ChanFitnessError(f"{path}: someone else is recording there") from None
+        raise ChanFitnessError(f"{path}: another recorder uses this file") from None
 
 
 def _cut(file: int, path: str, end: _End) -> int:
     incomplete = os.fstat(file).st_size - end.size
     if incomplete:
-        logger.warning("%s: cut off an incomplete last line, of %d bytes", path, incomplete)
+        logger.warning("%s: cut off an incomplete last line of %d bytes", path, incomplete)
         os.ftruncate(file, end.size)
     return end.size
 
 
 def _find_end(file: int, path: str) -> _End:
-    """Find where the file's last complete line ends, and what is so after it.
-
-    Only the last lines are read.
-    """
+    """Return the file's last complete line and the state after it, reading only its end."""
     size = os.fstat(file).st_size
     if not size:
         return _End()
     with mmap.mmap(file, size, access=mmap.ACCESS_READ) as text:
         complete = text.rfind(b"\n") + 1
         tail = text[complete : complete + MAX_LINE_BYTES + 1]
-        with suppress(ValueError):  # all of a line but its end is as good as the line
+        with suppress(ValueError):  # a whole line may lack only its newline
             parse_line(tail)
             return _state_at(text, size, path)._replace(is_whole=False)
         if not complete and not (tail.startswith(_BEGINNING) or _BEGINNING.startswith(tail)):
-            raise RecordingError(path, 1, "no recording: nothing was changed")
+            raise RecordingError(path, 1, "not a recording: the file is unchanged")
         return _state_at(text, complete, path)
 
 
 def _state_at(text: mmap.mmap, end: int, path: str) -> _End:
-    """What is so after the lines before ``end``."""
+    """Return the state after the lines before ``end``."""
     last: datetime.datetime | None = None
     begin = end
     while begin:
@@ -291,7 +307,7 @@ def _state_at(text: mmap.mmap, end: int, path: str) -> _End:
         except ValueError as error:
             raise RecordingError(path, _number(text, begin), str(error)) from None
         last = last or at
-        if not isinstance(event, TIMELESS):  # which may come at any time
+        if not isinstance(event, TIMELESS):  # these do not say whether monitoring is on
             return _End(end, last, not isinstance(event, MonitoringPausedEvent))
     if last is not None:
         raise RecordingError(path, 1, "a recording begins with a monitoring_started")
@@ -299,6 +315,6 @@ def _state_at(text: mmap.mmap, end: int, path: str) -> _End:
 
 
 def _number(text: mmap.mmap, begin: int) -> int:
-    """The number of the line that begins there."""
+    """Return the number of the line that begins at ``begin``."""
     chunks = (text[at : min(at + _CHUNK, begin)] for at in range(0, begin, _CHUNK))
     return 1 + sum(chunk.count(b"\n") for chunk in chunks)

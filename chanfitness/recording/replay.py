@@ -1,4 +1,4 @@
-"""Recordings as a source: a real store, fed by files and with the files' clock."""
+"""Replay of recordings: a store that gets its events and its clock from files."""
 
 from __future__ import annotations
 
@@ -22,19 +22,34 @@ from .format import Line, format_time, read
 
 
 class Observer(Protocol):
-    """Looks on while a recording is replayed; what it raises ends the replay."""
+    """Callbacks of a replay. An error that one raises ends the replay."""
 
     def before(self, store: ChannelEventStore, clock: ManualClock, at: datetime.datetime) -> object:
-        """All before ``at`` was told. It may move the clock on, as far as that."""
+        """Handle the time before the next event.
+
+        Args:
+            store: The store, with all earlier events put.
+            clock: Its clock, which may be moved on, at most to ``at``.
+            at: The time of the next event, in UTC.
+        """
 
     def after(self, event: object, at: datetime.datetime) -> object:
-        """An event is told now, at ``at``."""
+        """Handle an event, just before it is put.
+
+        Args:
+            event: The event.
+            at: Its time, in UTC.
+        """
 
     def end(self, store: ChannelEventStore) -> object:
-        """All was told, and the clock is where the replay ends."""
+        """Handle the end of the replay.
+
+        Args:
+            store: The store, with all events put and its clock at the end of the replay.
+        """
 
 
-_BATCH = 4096  # lines that wait to be handled, at most
+_BATCH = 4096  # the most lines that wait for the loop
 
 
 def replay(
@@ -49,19 +64,28 @@ def replay(
     return_grace: datetime.timedelta | None = None,
     observer: Observer | None = None,
 ) -> Overview:
-    """Feed a recording through a store, and ask it as of the last line.
+    """Feed a recording through a store, and return its overview at the end.
 
-    ``lines`` and ``file`` as for :func:`chanfitness.recording.format.read`. ``at``: ask
-    as of this moment instead (an aware datetime; lines at exactly that time
-    count, later ones are not read). ``following``: the recordings that come after this
-    one, in order; what lies between two is blind time. ``storage``, ``history``,
-    ``own_outage``, ``return_grace``: as in ``Config``; the last heartbeat is the last line's time.
-    ``observer``: looks on.
+    Args:
+        lines: As for :func:`chanfitness.recording.format.read`.
+        file: As for :func:`chanfitness.recording.format.read`.
+        at: The end, an aware datetime; None: the last line's time. Lines at this time count,
+            later ones are not read.
+        following: More recordings, in order. The time between two of them is blind.
+        storage: As in ``Config``. The last heartbeat is the last line's time.
+        history: As in ``Config``.
+        own_outage: As in ``Config``.
+        return_grace: As in ``Config``.
+        observer: Callbacks for each event and for the end.
 
-    Raises ``RecordingError`` for a line that cannot be used, for an ``at`` before
-    the first line or after the last, and for a recording that begins before the
-    storage's last heartbeat or before the one that it follows ends;
-    ``ShuttingDownError`` if the store's loop dies.
+    Returns:
+        The overview as of ``at``, or of the last line.
+
+    Raises:
+        RecordingError: A line cannot be used; ``at`` is before the first line or after the
+            last; or a recording begins before the storage's last heartbeat, or before the
+            end of the previous recording.
+        ShuttingDownError: An error ended the store's loop.
     """
     recording = read(lines, file)
     first = next(recording)
@@ -70,7 +94,7 @@ def replay(
             file, first.number, f"begins at {format_time(first.at)}, after the time asked for"
         )
     if storage is not None:
-        _refuse_what_was_counted(storage, file, first)
+        _refuse_counted_twice(storage, file, first)
     clock, source = ManualClock(first.at), Server[object]()
     settings = {"history": history, "own_outage": own_outage, "return_grace": return_grace}
     with _store(source, clock, storage=storage, **settings) as store:
@@ -88,7 +112,7 @@ def replay(
 
 
 class _Feed:
-    """Tells a store of lines until the end, or ``until`` a moment; ``is_over``: it was reached."""
+    """Feeds lines to a store; ``is_over``: the time ``until`` was reached."""
 
     def __init__(
         self,
@@ -106,7 +130,7 @@ class _Feed:
         self.is_over = False
 
     def all_of(self, file: str, lines: Iterable[Line]) -> None:
-        """The lines of one recording. Raises ``ShuttingDownError`` if the loop has died."""
+        """Feed the lines of one recording; raise ``ShuttingDownError`` if the loop died."""
         self._file = file
         move_clock, tell, until = self._clock.set, self._source.send_update, self._until
         observer = self._observer
@@ -125,10 +149,10 @@ class _Feed:
             if kind is MonitoringPausedEvent or kind is MonitoringResumedEvent:
                 self._sees = kind is MonitoringResumedEvent
             if number % _BATCH == 0:
-                self._store.list_channels()  # waits until all is handled, or says why it is not
+                self._store.list_channels()  # waits for the loop, and raises if it died
 
     def go_on_with(self, file: str, lines: Iterable[Line]) -> None:
-        """The lines of a recording that follows: until it begins, nothing is seen."""
+        """Feed the lines of the next recording, after blind time."""
         lines = iter(lines)
         first = next(lines)
         if first.at < self._last.at:
@@ -144,7 +168,7 @@ class _Feed:
         self.all_of(file, chain([first], lines))
 
     def end_at(self, at: datetime.datetime) -> None:
-        """The moment that is asked for, if the lines went so far."""
+        """Move the clock to ``at``; raise ``RecordingError`` if the lines end before it."""
         if not self.is_over and self._last.at < at:
             raise RecordingError(
                 self._file,
@@ -156,9 +180,9 @@ class _Feed:
         self._clock.set(at)
 
 
-def _refuse_what_was_counted(storage: SqliteStorage, file: str, first: Line) -> None:
-    """A recording that begins before the database ends would be counted twice."""
-    if os.path.exists(os.path.realpath(storage.path)):  # which takes "a.db/" for "a.db"
+def _refuse_counted_twice(storage: SqliteStorage, file: str, first: Line) -> None:
+    """Raise ``RecordingError`` if the recording begins before the database ends."""
+    if os.path.exists(os.path.realpath(storage.path)):  # realpath() takes "a.db/" for "a.db"
         saved, _ = read_database(storage.path)
         if saved is not None and first.at < int_to_date(saved.heartbeat):
             heartbeat = format_time(int_to_date(saved.heartbeat))
@@ -175,7 +199,7 @@ def _store(source: Server[object], clock: ManualClock, **settings: Any) -> Chann
         Config(
             subscribe_channel_events=lambda: subscription,
             subscribe_peer_events=lambda: subscription,
-            get_open_channels=lambda: NOT_YET_KNOWN,  # the first line says it
+            get_open_channels=lambda: NOT_YET_KNOWN,  # the first line has the channels
             clock=clock,
             **settings,
         )

@@ -170,7 +170,7 @@ def test_what_is_cut_off_is_logged(path: Path, caplog: pytest.LogCaptureFixture)
         file.write(b'{"at": "2026')
     Recorder(path).close()
     assert events_of(path) == [RESUMED, PAUSED]
-    assert caplog.messages == [f"{path}: cut off an incomplete last line, of 12 bytes"]
+    assert caplog.messages == [f"{path}: cut off an incomplete last line of 12 bytes"]
 
 
 def test_an_incomplete_last_line_may_be_anything(path: Path) -> None:
@@ -203,10 +203,10 @@ def test_a_last_line_of_ten_megabytes_is_read(path: Path) -> None:
 
 NO_RECORDINGS: dict[str, tuple[bytes, str]] = {
     "a text": (b"Dear diary\n", ":1: not JSON: 'Dear diary"),
-    "a text of one line": (b"Dear diary", ":1: no recording: nothing was changed"),
+    "a text of one line": (b"Dear diary", ":1: not a recording: the file is unchanged"),
     "other JSON": (b'{"a": 1}\n{"b": 2}\n', ":2: no field 'at'"),
-    "other JSON without an end": (b'{"a": 1}', ":1: no recording"),
-    "zeros": (bytes(100), ":1: no recording"),
+    "other JSON without an end": (b'{"a": 1}', ":1: not a recording"),
+    "zeros": (bytes(100), ":1: not a recording"),
     "a blank last line": (format_event(RESUMED, START).encode() + b"\n\n", ":2: not JSON"),
     "a line of which more is there than ever was": (b"\n" * 10**6 + b"x\n", ":1000001: not JSON"),
     "no start": (format_event(MOVED, START).encode() + b"\n", ":1: a recording begins with"),
@@ -228,7 +228,7 @@ def test_what_is_no_recording_is_refused_and_left_as_it_was(
 def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(ChanFitnessError, match="no regular file"):
+    with pytest.raises(ChanFitnessError, match="not a regular file"):
         Recorder(pipe)
     with pytest.raises(IsADirectoryError):
         Recorder(tmp_path)
@@ -239,7 +239,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
 def test_a_second_recorder_of_a_file_is_refused(path: Path) -> None:
     with Recorder(path) as recorder:
         recorder.write(RESUMED, START)
-        with pytest.raises(ChanFitnessError, match="someone else is recording there"):
+        with pytest.raises(ChanFitnessError, match="another recorder uses this file"):
             Recorder(path)
         recorder.write(ONLINE, START)
     with Recorder(path):
@@ -256,7 +256,10 @@ def test_a_file_that_ends_in_the_future_is_followed_from_there(
         recorder.write(ONLINE, START)
     assert [line.at for line in lines_of(path)[2:]] == [START + SECOND] * 3
     (warning,) = caplog.messages
-    assert warning.startswith(f"{path}: ends at 2026-01-01T00:00:01Z: until then")
+    assert warning == (
+        f"{path}: the clock is behind the last line: new lines are dated 2026-01-01T00:00:01Z"
+        " until it catches up"
+    )
 
 
 # A disk that is full, a process that is killed.
@@ -349,7 +352,7 @@ def test_one_that_is_killed_is_mended(path: Path) -> None:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == b"there\n"
-            with pytest.raises(ChanFitnessError, match="someone else is recording there"):
+            with pytest.raises(ChanFitnessError, match="another recorder uses this file"):
                 Recorder(path)
         finally:
             process.kill()
