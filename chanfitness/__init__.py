@@ -1,6 +1,7 @@
-"""How long has each channel been known, and how much of that was its peer online?
+"""Lifetime and uptime of a Lightning node's channels, as lnd's ``chanfitness``.
 
-See the README for examples, and :class:`ChannelEventStore` for what is promised.
+:class:`ChannelEventStore` watches channels and their peers. It answers how long each channel
+has been known, and for how much of that time its peer was online. The README has examples.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m chanfitness`` is the command ``chanfitness``."""
+"""Entry point of ``python -m chanfitness``: the command ``chanfitness``."""
 
 import sys
 

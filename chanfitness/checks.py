@@ -12,12 +12,12 @@ from .errors import ChanFitnessError
 
 QUOTED_CHARACTERS = 80
 
-_REORDERING = ("R", "AL", "AN")  # Unicode's bidirectional classes of right-to-left text
+_RIGHT_TO_LEFT = ("R", "AL", "AN")  # Unicode's bidirectional classes
 
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Import what an extra brings; if it is missing, say how to install it."""
+    """Guard imports of an optional dependency: if it is missing, say how to install it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -27,9 +27,9 @@ def extra(name: str) -> Iterator[None]:
 
 
 def quoted(value: object) -> str:
-    """``value`` as an error message shows it: escaped, 80 characters at most.
+    """Return ``value`` for an error message: escaped, at most 80 characters.
 
-    Never raises: what cannot be shown is named by its type.
+    Never raises: a value without a usable ``repr()`` is named by its type.
     """
     if isinstance(value, (str, bytes)):
         value = value[:QUOTED_CHARACTERS]
@@ -41,22 +41,22 @@ def quoted(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` on one line; what a terminal would not print as it is, where it is, is escaped.
+    """Return ``text`` on one line, with unprintable characters escaped.
 
-    So is right-to-left text: it would reorder what stands beside it. To isolate it takes
-    U+2068 and U+2069, of which not every terminal keeps both.
+    Right-to-left characters are escaped too, since they reorder the text beside them. The
+    isolating characters (U+2068, U+2069) do not work in every terminal.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(each if _is_steady(each) else ascii(each)[1:-1] for each in text)
+    return "".join(each if _is_printed_in_place(each) else ascii(each)[1:-1] for each in text)
 
 
-def _is_steady(character: str) -> bool:
-    return character.isprintable() and unicodedata.bidirectional(character) not in _REORDERING
+def _is_printed_in_place(character: str) -> bool:
+    return character.isprintable() and unicodedata.bidirectional(character) not in _RIGHT_TO_LEFT
 
 
 def require(value: object, kind: type) -> None:
-    """Raise a ``TypeError`` that shows ``value`` unless it is a ``kind``."""
+    """Raise a ``TypeError`` that shows ``value`` unless it is of type ``kind``."""
     if not isinstance(value, kind):
         is_parsed = isinstance(value, str) and hasattr(kind, "parse")
         how = f": for text, {kind.__name__}.parse()" if is_parsed else ""
@@ -64,7 +64,7 @@ def require(value: object, kind: type) -> None:
 
 
 def require_each(values: Iterable[object], kind: type) -> None:
-    """:func:`require` of each of many."""
+    """Raise a ``TypeError`` unless each of ``values`` is of type ``kind``."""
     for value in values:
         if type(value) is not kind:
             require(value, kind)
@@ -73,8 +73,7 @@ def require_each(values: Iterable[object], kind: type) -> None:
 def refuse_green_threads() -> None:
     """Raise a ``ChanFitnessError`` if gevent or eventlet has replaced threads or queues.
 
-    Their threads are not run by the system: one that waits for the loop would keep the
-    loop from running.
+    A green thread that waits for the loop would keep the loop from running.
     """
     gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
     replaced_by_gevent = gevent is not None and any(
@@ -89,13 +88,13 @@ def refuse_green_threads() -> None:
 
 
 def require_callable(name: str, function: object, such_as: str) -> None:
-    """Raise a ``TypeError`` that shows one unless ``function`` can be called."""
+    """Raise a ``TypeError`` with an example unless ``function`` can be called."""
     if not callable(function):
         raise TypeError(f"bad {name} {quoted(function)}: expected a function, such as {such_as}")
 
 
 def require_aware(time: object, what: str = "a time") -> None:
-    """Raise ``TypeError`` unless ``time`` is a datetime, ``ValueError`` if it is a naive one."""
+    """Raise ``TypeError`` unless ``time`` is a datetime, ``ValueError`` if it is naive."""
     if isinstance(time, datetime.datetime) and time.utcoffset() is not None:
         return
     expected = f"{what} must be an aware datetime, such as datetime.now(timezone.utc)"
@@ -105,10 +104,7 @@ def require_aware(time: object, what: str = "a time") -> None:
 
 
 def require_timedelta(name: str, period: object, unit: str) -> None:
-    """Raise a ``TypeError`` that shows how to make one unless ``period`` is a timedelta.
-
-    A bare number was probably meant in ``unit``, such as "days".
-    """
+    """Raise a ``TypeError`` with an example in ``unit`` unless ``period`` is a timedelta."""
     if not isinstance(period, datetime.timedelta):
         number = period if type(period) in (int, float) else 1
         raise TypeError(
@@ -117,10 +113,7 @@ def require_timedelta(name: str, period: object, unit: str) -> None:
 
 
 def require_period(name: str, period: datetime.timedelta | None, unit: str) -> None:
-    """Raise unless ``period`` is a timedelta of zero or more, or None.
-
-    A ``TypeError`` as of :func:`require_timedelta`, or a ``ValueError``.
-    """
+    """Raise ``TypeError`` or ``ValueError`` unless ``period`` is a timedelta >= 0, or None."""
     if period is not None:
         require_timedelta(name, period, unit)
         if period < datetime.timedelta(0):

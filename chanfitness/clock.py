@@ -1,8 +1,8 @@
-"""Clocks: where the time of an event or a question comes from.
+"""Clocks that date events and questions.
 
-The store reads its clock in the thread that puts an event or a question, at
-the moment of the put and with the queue's mutex held. So a clock must be safe
-to call from any thread, must not block and must not touch the store.
+A store reads its clock in the thread that puts an event or a question, at the moment of
+the put, while the queue's mutex is held. A clock must therefore be safe to call from any
+thread, must not block, and must not call the store.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ LAST_DATE = datetime.datetime.max.replace(tzinfo=_UTC)
 
 
 class Clock(Protocol):
-    """What ``Config(clock=...)`` takes.
+    """The interface of ``Config(clock=...)``.
 
-    A clock that can be *corrected* while it runs (any wall clock of a machine
-    can) may also have ``read()``, which returns a :class:`Reading`; lifetimes
-    and uptimes then run on ``Reading.seen`` and UTC only dates them. Without
-    ``read()``, what ``now()`` says is both.
+    A clock that can be *corrected* while it runs, as any wall clock, may also have a method
+    ``read()`` that returns a :class:`Reading`. Lifetimes and uptimes are then measured by
+    ``Reading.seen``, and UTC only dates them. Without ``read()``, ``now()`` serves for both.
     """
 
     def now(self) -> datetime.datetime:
-        """The time now, as an aware datetime of any zone."""
+        """Return the time now, an aware datetime of any zone."""
 
 
 class _ReadingFields(NamedTuple):
@@ -43,15 +42,13 @@ class _ReadingFields(NamedTuple):
 
 
 class Reading(_ReadingFields):
-    """One look at a clock that can be corrected.
+    """One reading of a clock that can be corrected.
 
-    ``utc``: the date, as an aware datetime; it may step either way.
-    ``seen``: the time since some fixed moment, counting only time in which this
-    machine could see; it is never stepped.
-
-    ``asleep``: the time since that moment in which the machine could not see,
-    because it was suspended. A clock that leaves it out has its suspends taken
-    for corrections of the date. (It is no part of the tuple.)
+    Args:
+        utc: The date, an aware datetime; it may step either way.
+        seen: The time since some fixed moment, suspends excluded. It never steps.
+        asleep: The suspended time since that moment, no part of the tuple. Without it, a
+            suspend counts as a correction of the date.
     """
 
     asleep = datetime.timedelta(0)
@@ -72,50 +69,61 @@ class Reading(_ReadingFields):
 
     __replace__ = _replace  # for copy.replace() of Python 3.13
 
+    def __repr__(self) -> str:
+        asleep = f", asleep={self.asleep!r}" if self.asleep else ""
+        return f"Reading(utc={self.utc!r}, seen={self.seen!r}{asleep})"
+
     def __sub__(self, other: Reading) -> datetime.timedelta:
-        """The time between two readings, as two datetimes are subtracted."""
+        """Return the seen time between two readings."""
         return self.seen - other.seen
 
 
 class SystemClock:
-    """The machine's wall clock, in UTC. It follows every step of it.
+    """The machine's wall clock, with every step of it. Safe from any thread.
 
     ``datetime.datetime.now`` is looked up at each call, so freezegun moves
     this clock, in every thread.
     """
 
     def now(self) -> datetime.datetime:
-        """The machine's time now, in UTC."""
+        """Return the machine's time in UTC."""
         return datetime.datetime.now(_UTC)
+
+    def __repr__(self) -> str:
+        return "SystemClock()"
 
 
 _utc_now = SystemClock().now
 
 
 def _boottime() -> float:
-    """Seconds since boot, suspends included, where the system can tell."""
+    """Return the seconds since boot, suspends included where the system counts them."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.monotonic()
 
 
 class SteadyClock:
-    """For daemons: the wall clock gives the date, a steady one the durations.
+    """A clock for daemons: dates from the wall clock, durations from a monotonic one.
 
-    What it promises, where ``time.monotonic`` stands still while the machine
-    is suspended (as on Linux and macOS):
+    Guarantees, where ``time.monotonic`` stands still while the machine is suspended (as on
+    Linux and macOS):
 
     - *An NTP step, or an operator who sets the clock*: dates follow the step;
       no lifetime or uptime changes, not by a microsecond.
     - *A machine without a real-time clock* (a Raspberry Pi boots in the past
-      and is set right later, by seconds or by decades): the same.
-    - *A suspend*: the machine saw nothing, so the time is neither lifetime nor
-      uptime.
+      and is corrected later, by seconds or by decades): the same.
+    - *A suspend*: the time is neither lifetime nor uptime, since the machine saw nothing.
 
-    ``utc`` returns an aware datetime, ``monotonic`` and ``boottime`` return
-    seconds (``boottime`` counts those of a suspend, ``monotonic`` does not);
-    they are arguments so that tests can drive them. Not for use under
-    freezegun, which freezes ``time.monotonic`` as well.
+    Safe from any thread. Not for use under freezegun, which freezes ``time.monotonic`` too.
+
+    Args:
+        utc: Returns the date, an aware datetime.
+        monotonic: Returns seconds, suspends excluded.
+        boottime: Returns seconds, suspends included.
+
+    Raises:
+        TypeError: An argument is no function.
     """
 
     def __init__(
@@ -133,13 +141,16 @@ class SteadyClock:
         self._boottime = boottime
 
     def now(self) -> datetime.datetime:
-        """The date now, as ``utc`` says."""
+        """Return the date."""
         return self._utc()
 
+    def __repr__(self) -> str:
+        return "SteadyClock()"
+
     def read(self) -> Reading:
-        """The date, and the steady time that durations run on."""
-        # Boottime first: a thread that is held up between the two then takes a
-        # suspend for shorter than it was, never sees one that was not there.
+        """Return the date, the monotonic time and the suspended time."""
+        # Boottime first: if the thread is delayed between the two reads, a suspend seems
+        # shorter than it was, and none seems to happen that did not.
         boottime, monotonic = self._boottime(), self._monotonic()
         return Reading(
             self._utc(),
@@ -149,9 +160,14 @@ class SteadyClock:
 
 
 class ManualClock:
-    """A clock for tests: it stands still until it is moved, either way.
+    """A clock for tests that stands still until it is moved, either way. Safe from any thread.
 
-    Naive times are refused with ``ValueError``. Safe from any thread.
+    Args:
+        start: The first time, an aware datetime.
+
+    Raises:
+        ValueError: The time is naive.
+        TypeError: The time is no datetime.
     """
 
     def __init__(
@@ -161,28 +177,51 @@ class ManualClock:
         self._now = to_utc(start)
 
     def now(self) -> datetime.datetime:
-        """Where the clock was moved to, in UTC."""
+        """Return the time to which the clock was moved, in UTC."""
         return self._now
 
+    def __repr__(self) -> str:
+        return f"<ManualClock at {self._now.replace(tzinfo=None).isoformat()}Z>"
+
     def advance(self, by: datetime.timedelta) -> None:
-        """Move by ``by``; a negative timedelta moves back."""
+        """Move the clock.
+
+        Args:
+            by: How far; a negative timedelta moves it back.
+
+        Raises:
+            TypeError: ``by`` is no timedelta.
+            OverflowError: No date is so far away.
+        """
         require_timedelta("by", by, "seconds")
         with self._lock:
             self._now += by
 
     def set(self, now: datetime.datetime) -> None:
-        """Move to ``now``, before or after the present time."""
+        """Set the clock, to an earlier or a later time.
+
+        Args:
+            now: An aware datetime.
+
+        Raises:
+            ValueError: The time is naive.
+            TypeError: The time is no datetime.
+        """
         now = to_utc(now)
         with self._lock:
             self._now = now
 
 
 def to_utc(time: datetime.datetime) -> datetime.datetime:
-    """``time`` in UTC; ``ValueError`` for a naive one, ``TypeError`` for no datetime.
+    """Return ``time`` in UTC.
 
-    Times are converted on entry, because Python subtracts two times of one
-    zone by their faces: across a change of summer time an hour would be lost.
-    ``OverflowError`` for what UTC has no date for, at the ends of the calendar.
+    Times are converted on entry, because Python subtracts two times of one zone as local
+    times, which is wrong by an hour across a change of summer time.
+
+    Raises:
+        ValueError: ``time`` is naive.
+        TypeError: ``time`` is no datetime.
+        OverflowError: The time in UTC is before year 1 or after year 9999.
     """
     if getattr(time, "tzinfo", None) is _UTC:
         return time
@@ -191,9 +230,9 @@ def to_utc(time: datetime.datetime) -> datetime.datetime:
 
 
 def nearest_utc(time: datetime.datetime) -> datetime.datetime:
-    """:func:`to_utc`, or the first or the last date that there is."""
+    """Return ``time`` in UTC, limited to the calendar."""
     if getattr(time, "tzinfo", None) is _UTC:
-        return time  # most often so, and one call less
+        return time  # saves a call in the common case
     try:
         return to_utc(time)
     except OverflowError:
@@ -201,7 +240,7 @@ def nearest_utc(time: datetime.datetime) -> datetime.datetime:
 
 
 def shifted(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
-    """``date + by`` of a date in UTC, or the first or the last date that there is."""
+    """Return ``date + by``, limited to the calendar; ``date`` is in UTC."""
     try:
         return date + by
     except OverflowError:
@@ -209,19 +248,19 @@ def shifted(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetim
 
 
 def before(date: datetime.datetime, by: datetime.timedelta) -> datetime.datetime:
-    """``date - by`` of a date in UTC and a period, or the first date that there is."""
+    """Return ``date - by``, limited to the calendar; ``date`` is in UTC, ``by`` a period."""
     try:
         return date - by
-    except OverflowError:  # also for periods that have no negative, so not shifted()
+    except OverflowError:  # not shifted(date, -by): timedelta.max has no negative
         return FIRST_DATE
 
 
 Moment = datetime.datetime | Reading
-"""When something was put, with its date in UTC."""
+"""The time of a put, with its date in UTC."""
 
 
 def reader(clock: Clock) -> Callable[[], Moment]:
-    """A function that reads ``clock`` and returns the :data:`Moment`."""
+    """Return a function that reads ``clock`` as a :data:`Moment`."""
     now = clock.now
     read: Callable[[], Reading] | None = getattr(clock, "read", None)
 

@@ -36,6 +36,9 @@ class NotYetKnown(enum.Enum):
 
     NOT_YET_KNOWN = "not yet known"
 
+    def __repr__(self) -> str:
+        return "NOT_YET_KNOWN"
+
 
 NOT_YET_KNOWN: Final = NotYetKnown.NOT_YET_KNOWN
 """Returned by ``get_open_channels`` while its node cannot be asked."""
@@ -53,21 +56,21 @@ class Config:
             within 0 and 1, or ``history_limit`` is not a whole number of 1 or more.
     """
 
-    subscribe_channel_events: Callable[[], Subscription]
+    subscribe_channel_events: Callable[[], Subscription] = field(repr=False)
     """Called by ``start()``; returns a :class:`Subscription`.
 
     It may carry events of any kind, and may be the same as that of
     ``subscribe_peer_events``.
     """
-    subscribe_peer_events: Callable[[], Subscription]
+    subscribe_peer_events: Callable[[], Subscription] = field(repr=False)
     """Likewise, called after ``subscribe_channel_events``."""
-    get_open_channels: Callable[[], Iterable[OpenChannel] | NotYetKnown]
+    get_open_channels: Callable[[], Iterable[OpenChannel] | NotYetKnown] = field(repr=False)
     """Called once by ``start()``, after both subscriptions; returns the open channels.
 
     If it returns ``NOT_YET_KNOWN``, the store starts blind, with what it remembers, until a
     ``MonitoringResumedEvent``.
     """
-    is_peer_online: Callable[[Vertex], bool] | None = None
+    is_peer_online: Callable[[Vertex], bool] | None = field(default=None, repr=False)
     """Called by ``start()``, on its thread, for each peer with an open channel.
 
     None: a peer counts as offline until its first online event, as in lnd.
@@ -99,6 +102,7 @@ class Config:
     channels alone. None: never.
     """
     return_grace: datetime.timedelta | None = None
+<<<<<<< HEAD
     """How long peers are awaited after this node was not seen, or after its own outage.
 
     A peer is awaited if it has a channel, is not online, and was online when last seen, or
@@ -112,6 +116,9 @@ class Config:
     What the store found out from that event comes after it: a ``TransportLostEvent`` or
     ``TransportBackEvent``. It must not block. An ``Exception`` that it raises is logged.
     """
+=======
+    on_event: OnEvent | None = field(default=None, repr=False)
+>>>>>>> cef8c45 (The ground floor in plain words; public objects print themselves well)
 
     def __post_init__(self) -> None:
         for name in ("subscribe_channel_events", "subscribe_peer_events", "get_open_channels"):

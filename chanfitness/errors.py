@@ -1,4 +1,4 @@
-"""The errors that chanfitness raises, all below one root::
+"""Exceptions of chanfitness, with one root::
 
     ChanFitnessError
      +-- ChannelNotFoundError   (also LookupError)
@@ -16,20 +16,19 @@
      +-- RecordingError         (also ValueError)
      +-- NodeError
 
-A value that is malformed in itself (a bad key, a naive time) is a plain
-``ValueError``, an argument of the wrong type a ``TypeError``, as anywhere in
-Python.
+A malformed value (a bad key, a naive time) raises a plain ``ValueError``, an argument of
+the wrong type a ``TypeError``.
 """
 
 from __future__ import annotations
 
 
 class ChanFitnessError(Exception):
-    """The root of all errors that are chanfitness' own."""
+    """The base class of all errors of chanfitness."""
 
 
 class ChannelNotFoundError(ChanFitnessError, LookupError):
-    """The peer is known, but no such channel with it is open."""
+    """The peer is known, but has no open channel with this channel point."""
 
 
 class PeerNotFoundError(ChanFitnessError, LookupError):
@@ -37,34 +36,34 @@ class PeerNotFoundError(ChanFitnessError, LookupError):
 
 
 class NotStartedError(ChanFitnessError):
-    """The store was asked before its :meth:`~chanfitness.ChannelEventStore.start` had returned."""
+    """The store was asked before :meth:`~chanfitness.ChannelEventStore.start` returned."""
 
 
 class AlreadyStartedError(ChanFitnessError):
-    """:meth:`~chanfitness.ChannelEventStore.start` was called while it was starting or running."""
+    """:meth:`~chanfitness.ChannelEventStore.start` was called on a starting or running store."""
 
 
 class ShuttingDownError(ChanFitnessError):
     """The store, or the server of a subscription, has stopped or is stopping.
 
-    If the store's loop died of a fault, the message names the fault.
+    If an error ended the store's loop, the message names the error.
     """
 
 
 class RequestTimeoutError(ChanFitnessError, TimeoutError):
-    """No answer came within the timeout that the caller gave."""
+    """No answer came within the caller's timeout."""
 
 
 class HistoryDisabledError(ChanFitnessError):
-    """``get_history`` was asked of a store that keeps none: see ``Config(history=...)``."""
+    """The store keeps no history: see ``Config(history=...)``."""
 
 
 class StorageError(ChanFitnessError):
-    """A database cannot be used; what is in it was left as it was."""
+    """A database cannot be used; its content is unchanged."""
 
 
 class StorageInUseError(StorageError):
-    """Another store is writing this database."""
+    """Another store writes this database."""
 
 
 class StorageCorruptError(StorageError):
@@ -82,8 +81,10 @@ class StorageUnwritableError(StorageError):
 class RecordingError(ChanFitnessError, ValueError):
     """A recording has a line that cannot be used.
 
-    ``file`` (str) and ``line`` (int, counted from 1) say where, ``reason``
-    (str) says what was found and what was expected there.
+    Args:
+        file: The recording's name.
+        line: The line's number, from 1.
+        reason: What was found, and what was expected.
     """
 
     def __init__(self, file: str, line: int, reason: str) -> None:
@@ -97,4 +98,4 @@ class RecordingError(ChanFitnessError, ValueError):
 
 
 class NodeError(ChanFitnessError):
-    """A node refuses us for a reason that does not pass by itself."""
+    """A node refuses the connection for a reason that will not pass by itself."""

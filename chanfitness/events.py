@@ -1,10 +1,9 @@
-"""What the store is fed: channels that open and close, peers that come and go.
+"""Channel, peer and monitoring events: the input of a store.
 
-Events are immutable values. Each may carry ``at``, the time of the event as an
-aware datetime, for sources that know it better than the clock at the moment of
-the put; a naive one is refused with ``ValueError``, what is no datetime with
-``TypeError``. Other fields are not checked here, for speed: the loop logs what it
-cannot handle.
+Events are immutable values. ``at`` is the time of the event, an aware datetime; without
+it, the store's clock dates the event when it is put. A naive ``at`` raises ``ValueError``,
+any other type ``TypeError``. For speed, channel points and peers are not checked here:
+the loop logs an event that it cannot handle.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from typing_extensions import Self, final
 
@@ -23,9 +22,9 @@ _new_tuple = tuple.__new__
 _AT = "an event's `at`"
 
 TRANSPORTS = ("clearnet", "tor", "i2p", "local", "unknown")
-"""How a node reaches a peer; "unknown": that cannot be told."""
+"""The ways in which a node reaches a peer. "unknown": the source cannot tell."""
 
-_ALIAS_BYTES = 32  # as many as BOLT 7 gives it
+_ALIAS_BYTES = 32  # the length of BOLT 7
 _SHORT_CHANNEL_ID = re.compile(r"\d+x\d+x\d+", re.ASCII)
 
 
@@ -35,12 +34,18 @@ class _OpenChannelFields(NamedTuple):
 
 
 class OpenChannel(_OpenChannelFields):
-    """A channel that is open already, as ``get_open_channels`` returns it.
+    """An open channel in a snapshot, as ``get_open_channels`` returns it.
 
-    A pair of its channel point and its peer: a plain one does as well. ``active``: True
-    if it can be used, False if it cannot, None if the source does not say; it is no part of
-    the pair, and does not count when two are compared. Raises ``TypeError`` for another
-    ``active``.
+    A pair ``(channel_point, peer)``; a plain tuple is accepted in its place. ``active`` is
+    no part of the pair: equality and hash ignore it.
+
+    Args:
+        channel_point: The channel's funding output.
+        peer: The node at the other end.
+        active: Whether the channel can be used; None: the source does not say.
+
+    Raises:
+        TypeError: ``active`` is not True, False or None.
     """
 
     active: bool | None = None
@@ -65,14 +70,19 @@ class OpenChannel(_OpenChannelFields):
 
 
 def activity(channel: tuple[OutPoint, Vertex]) -> bool | None:
-    """Whether a channel of a list can be used; None: the list does not say."""
+    """Return whether a listed channel can be used, or None if the list does not say."""
     return channel.active if isinstance(channel, OpenChannel) else None
 
 
 class _Event:
-    """Events of different types differ, whatever they hold."""
+    """A named tuple that equals only an event of the same type with the same fields."""
 
     __slots__ = ()
+
+    def __repr__(self: Any) -> str:
+        named = self._asdict().items()
+        fields = (f"{name}={value!r}" for name, value in named if value is not None)
+        return f"{type(self).__name__}({', '.join(fields)})"
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and super().__eq__(other)
@@ -152,9 +162,9 @@ class _MovedFields(NamedTuple):
 
 @final
 class ChannelMovedEvent(_Event, _MovedFields):
-    """A channel with ``peer`` has a new channel point: a splice spent the old one.
+    """A channel with ``peer`` has a new channel point, because a splice spent the old one.
 
-    Its figures go on under the new one. lnd has no such event.
+    The channel keeps its figures. lnd has no such event.
     """
 
     __slots__ = ()
@@ -187,16 +197,16 @@ class _ActivityEvent(_Event, _ActivityFields):
 
 @final
 class ActiveChannelEvent(_ActivityEvent):
-    """A channel can be used, as lnd's ``channelnotifier.ActiveChannelEvent``."""
+    """A channel became usable, as lnd's ``channelnotifier.ActiveChannelEvent``."""
 
     __slots__ = ()
 
 
 @final
 class InactiveChannelEvent(_ActivityEvent):
-    """A channel cannot be used, as lnd's ``channelnotifier.InactiveChannelEvent``.
+    """A channel became unusable, as lnd's ``channelnotifier.InactiveChannelEvent``.
 
-    Its peer may be online all the same: that is *unusable* time.
+    Time in which its peer is online and the channel inactive is *unusable* time.
     """
 
     __slots__ = ()
@@ -211,12 +221,19 @@ class _PeerDescribedFields(NamedTuple):
 
 @final
 class PeerDescribedEvent(_Event, _PeerDescribedFields):
-    """What a source knows of a peer; None leaves what was known.
+    """A description of a peer. A field that is None leaves the known value as it is.
 
-    ``alias``: the name that the peer gives itself. It is never refused: what cannot be
-    encoded becomes U+FFFD, and what is over 32 bytes of UTF-8 is cut at a character.
-    ``transport``: how this node reaches the peer, one of ``events.TRANSPORTS``; "unknown"
-    clears what was known. ``ValueError`` for another one.
+    Args:
+        peer: The peer.
+        alias: The name that the peer gives itself. Never refused: characters that cannot be
+            encoded become U+FFFD, and more than 32 bytes of UTF-8 are cut at a character.
+        transport: How this node reaches the peer, one of ``events.TRANSPORTS``; "unknown"
+            clears the known value.
+        at: The time of the event.
+
+    Raises:
+        TypeError: ``alias`` is no str, or ``at`` no datetime.
+        ValueError: ``transport`` is none of ``events.TRANSPORTS``, or ``at`` is naive.
     """
 
     __slots__ = ()
@@ -255,11 +272,18 @@ class _ChannelDescribedFields(NamedTuple):
 
 @final
 class ChannelDescribedEvent(_Event, _ChannelDescribedFields):
-    """What a source knows of an open channel; None leaves what was known.
+    """A description of an open channel. A field that is None leaves the known value as it is.
 
-    ``short_channel_id``: block, transaction and output, as "700000x1x0". ``capacity``: in
-    satoshi. ``private``: whether it is not announced. ``TypeError`` or ``ValueError`` for
-    what cannot be one of these; a capacity is less than 2**62.
+    Args:
+        channel_point: The channel.
+        short_channel_id: Block, transaction and output, as "700000x1x0".
+        capacity: In satoshi, 0 to 2**62 - 1.
+        private: Whether the channel is unannounced.
+        at: The time of the event.
+
+    Raises:
+        TypeError: ``private`` is no bool, or ``at`` no datetime.
+        ValueError: ``short_channel_id`` or ``capacity`` is malformed, or ``at`` is naive.
     """
 
     __slots__ = ()
@@ -314,13 +338,14 @@ class _ListsEvent(_Event, _ListsFields):
 
 @final
 class MonitoringPausedEvent(_Event, _PausedFields):
-    """From here on the source sees nothing: blind time begins.
+    """The source sees nothing from now on: blind time begins.
 
-    It is neither lifetime nor uptime of any channel. What is put meanwhile
-    changes the state, but is no flap and no history.
+    Blind time is neither lifetime nor uptime of any channel. Events that are put in it
+    change the state, but count as no flap and leave no history.
 
-    ``at``: when the source saw last. That may be a while ago: what was counted since is
-    taken back, as far as the event before this one.
+    Args:
+        at: When the source saw last. This may lie in the past: the time counted since then
+            is taken back, at most to the previous event.
     """
 
     __slots__ = ()
@@ -333,14 +358,19 @@ class MonitoringPausedEvent(_Event, _PausedFields):
 
 @final
 class MonitoringResumedEvent(_ListsEvent):
-    """From here on the source sees everything: this is open, and these are online.
+    """The source sees its node from now on; the lists give the present state.
 
-    A channel that is missing closed meanwhile; a new one begins here.
+    A known channel that is not listed has closed. An unknown one that is listed begins now.
 
-    ``at``: when the lists were asked for. A source puts the events that come while it
-    waits for the lists first, as they come, and then this one. What an event told
-    of a peer or of a channel later than ``at`` wins over the lists. Without ``at`` the
-    lists are taken to be newer than all that was put before them.
+    A source puts the events that arrive while it waits for the lists as they come, and this
+    event after them.
+
+    Args:
+        open_channels: The open channels.
+        online_peers: The peers that are online.
+        at: When the lists were asked for. An event of a peer or a channel that is later
+            than ``at`` wins over the lists. Without ``at`` the lists win over all earlier
+            events.
     """
 
     __slots__ = ()
@@ -348,22 +378,29 @@ class MonitoringResumedEvent(_ListsEvent):
 
 @final
 class SnapshotEvent(_ListsEvent):
-    """How things are, while the source sees: this is open, and these are online.
+    """The present state, put while the source sees its node.
 
-    A difference is set right as of now; it is no flap, and logged as a warning. While
-    monitoring is paused this is no resume: it sets the shown state. In an own outage one
-    with a peer online ends it; one without changes nothing.
+    A difference between the lists and the store's state is corrected as of now, counts as
+    no flap, and is logged as a warning. While monitoring is paused, the lists set the shown
+    state, and monitoring stays paused. In an outage of this node, lists with a peer online
+    end the outage; lists with none change nothing.
 
-    ``at`` and the order of puts: as for :class:`MonitoringResumedEvent`.
+    Args:
+        open_channels: The open channels.
+        online_peers: The peers that are online.
+        at: As for :class:`MonitoringResumedEvent`, like the order of puts.
     """
 
     __slots__ = ()
 
 
 class TransportLostEvent(NamedTuple):
-    """This node's way to a transport was lost at ``at``, when the first of ``peers`` went.
+    """This node lost its connection to a transport, a finding of the store.
 
-    ``on_event`` is told of it. The store finds it out itself: it is never put or recorded.
+    ``on_event`` gets it. It is never put, and not recorded.
+
+    ``transport``: one of ``TRANSPORTS``. ``peers``: the number of peers that went offline.
+    ``at``: when the first of them did.
     """
 
     transport: str
@@ -372,10 +409,12 @@ class TransportLostEvent(NamedTuple):
 
 
 class TransportBackEvent(NamedTuple):
-    """This node's way to a transport is back: at ``at`` a peer of it was online again.
+    """This node reached a transport again, a finding of the store.
 
-    Told as :class:`TransportLostEvent` is. If all is blind before that, it is told of the
-    instant from which on all is.
+    ``on_event`` gets it, as :class:`TransportLostEvent`.
+
+    ``transport``: one of ``TRANSPORTS``. ``at``: when a peer of it was online again, or when
+    all channels became blind, if that came first.
     """
 
     transport: str
@@ -383,7 +422,7 @@ class TransportBackEvent(NamedTuple):
 
 
 FOUND = (TransportLostEvent, TransportBackEvent)
-"""Of what ``on_event`` is told that is no event of a source."""
+"""The findings of the store that ``on_event`` gets among the events of the source."""
 
 
 EVENTS = (
@@ -403,4 +442,4 @@ EVENTS = (
 
 
 OnEvent = Callable[[object, datetime.datetime], object]
-"""Is told of an event, and of its time in UTC."""
+"""A callback that takes an event and its time in UTC."""

@@ -1,12 +1,8 @@
-"""Loggers that raise nothing: a handler that raises costs its record, and nothing else.
+"""Loggers that never raise.
 
-Handlers are other people's code. One that asks the store, say, raises where it runs on
-the loop's own thread; what was being done there goes on all the same.
-
-It is not enough that each change is complete before it is logged. The loop, the
-storage's writer and the threads of nodes and servers log where nothing above them
-catches: a handler that raises there would end the thread, and with it the accounts,
-or what is written of them.
+Handlers are foreign code. One that asks the store, for example, raises on the loop's own
+thread. The loop, the storage's writer and the threads of nodes and servers log where no
+caller catches the error: it would end the thread, and with it the accounting or the writing.
 """
 
 from __future__ import annotations
@@ -18,14 +14,15 @@ from functools import partialmethod
 
 
 def logged_time(time: datetime.datetime) -> str:
-    """``time`` (in UTC) as log lines have it: ``2026-11-22T11:18:33Z``."""
+    """Format ``time`` (in UTC) for a log line: ``2026-11-22T11:18:33Z``."""
     return time.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 class Log:
-    """A logger, as :class:`logging.Logger` has it, that raises no ``Exception``.
+    """A :class:`logging.Logger` whose methods raise no ``Exception``. Safe from any thread.
 
-    Its methods take a format, its arguments, and ``exc_info``. Safe from any thread.
+    The methods take a format, its arguments, and ``exc_info``. An error in a handler loses
+    this one record.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,11 +39,11 @@ class Log:
         try:
             self._logger.log(level, text, *arguments, exc_info=exc_info, stacklevel=stacklevel)
         except Exception as error:
-            with suppress(Exception):  # it has nowhere else to say so
+            with suppress(Exception):  # nowhere is left to report it
                 self._logger.error("a log handler failed", exc_info=error, stacklevel=stacklevel)
 
     def debug(self, text: str, *arguments: object) -> None:
-        """As the others; where nobody listens, which is the common case, it costs little."""
+        """Log at level DEBUG; cheap while that level is disabled, the common case."""
         if self._logger.isEnabledFor(logging.DEBUG):
             self._log(logging.DEBUG, text, *arguments, stacklevel=3)
 

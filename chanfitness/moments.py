@@ -1,4 +1,4 @@
-"""Parser of moments of time as a person types them."""
+"""Parser of times that a person types."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _MOMENT = re.compile(
 
 
 def parse_moment(text: str) -> datetime.datetime:
-    """The moment (UTC) that an ISO 8601 date, or date and time, names.
+    """Parse an ISO 8601 date, or date and time, and return it in UTC.
 
-    Without an offset or a Z it is local time of this machine; a date is its first moment. Of an
-    hour that is there twice, because summer ends, it is the first.
+    A time without an offset or a Z is local time of this machine. A date stands for its first
+    moment. In an hour that occurs twice (summer time ends), the first is meant.
 
     Raises:
-        ValueError: It names no moment.
+        ValueError: The text has another form, or the calendar lacks this time.
     """
     match = _MOMENT.fullmatch(text)
     if match is None:
@@ -40,8 +40,8 @@ def parse_moment(text: str) -> datetime.datetime:
 
 
 def _from_local(moment: datetime.datetime) -> datetime.datetime:
-    # Not by astimezone(), which takes an hour too many off a time that summer leaves out: in
-    # some zones that is the first of a day. Without the fraction, which a float would round.
+    # astimezone() is wrong by an hour for a time that the start of summer time skips, in some
+    # zones the first moment of a day. The microseconds are added after, since a float rounds.
     seconds = int(moment.replace(microsecond=0).timestamp())
     utc = datetime.datetime.fromtimestamp(seconds, _UTC)
     return utc + datetime.timedelta(microseconds=moment.microsecond)

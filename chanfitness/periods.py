@@ -1,4 +1,4 @@
-"""Periods of time: as a person writes them (``7d``, ``12h``), and those that watchers use."""
+"""Parser of periods that a person types (``7d``, ``12h``), and the default periods."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from typing import Any
 from .checks import quoted
 
 KEPT = datetime.timedelta(days=90)
-"""For how long the commands and the nodes' watchers keep each peer's changes."""
+"""How long the commands and the plugin keep each peer's changes of state."""
 
 OWN_OUTAGE = datetime.timedelta(seconds=90)
-"""Within which all peers go if a node's own line is dead: it notices peer by peer."""
+"""The ``Config(own_outage=...)`` of the commands. A node with a dead line notices peer by peer."""
 
 RETURN_GRACE = datetime.timedelta(seconds=5)
-"""After the last peer that came back, for how long the others are waited for."""
+"""The ``Config(return_grace=...)`` of the commands."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def parse_period(text: object) -> datetime.timedelta:
-    """The period that ``7d`` (or s, m, h, w) names; ``ValueError`` for anything else, and zero."""
+    """Parse a period such as ``7d`` (units: s, m, h, d, w).
+
+    Raises:
+        ValueError: The text has another form, or the period is zero.
+    """
     match = re.fullmatch(r"([0-9]{1,6})([smhdw])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"bad period {quoted(text)}: expected one like 7d or 12h")
@@ -31,7 +35,11 @@ def parse_period(text: object) -> datetime.timedelta:
 
 
 def parse_own_outage(text: object) -> datetime.timedelta | None:
-    """The period that ``90s`` names, or None for ``off``; else as :func:`parse_period`."""
+    """Parse a period such as ``90s``, or return None for ``off``.
+
+    Raises:
+        ValueError: As for :func:`parse_period`.
+    """
     if text == "off":
         return None
     try:
@@ -41,6 +49,6 @@ def parse_own_outage(text: object) -> datetime.timedelta | None:
 
 
 def outage_settings(own_outage: datetime.timedelta | None) -> dict[str, Any]:
-    """The fields of ``Config`` by which a node's own outages are told; None: they are not."""
+    """Return the fields of ``Config`` that detect outages of this node; None: no detection."""
     return_grace = None if own_outage is None else RETURN_GRACE
     return {"own_outage": own_outage, "return_grace": return_grace}

@@ -79,6 +79,10 @@ class ChannelEventStore:
         self._why_stopped: str | None = None  # None: because it was asked to
         _stores.add(self)
 
+    def __repr__(self) -> str:
+        reason = f": {self._why_stopped}" if self._why_stopped else ""
+        return f"<ChannelEventStore, {self._state}{reason}>"
+
     # Starting and stopping.
 
     def start(self) -> None:

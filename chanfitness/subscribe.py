@@ -36,6 +36,10 @@ class Client(Generic[T]):
         self.quit = threading.Event()
         self._server = server
 
+    def __repr__(self) -> str:
+        state = "ended" if self.quit.is_set() else "subscribed"
+        return f"<Client of {type(self._server).__name__}, {state}>"
+
     def cancel(self) -> None:
         """End the subscription. Safe from any thread; a second call does nothing."""
         self._server._end([self])
@@ -56,6 +60,10 @@ class Server(Generic[T]):
         self._queues: tuple[WatchableQueue, ...] = ()
         self._why_stopped: str | None = None
         _servers.add(self)
+
+    def __repr__(self) -> str:
+        state = self._why_stopped or f"clients: {len(self._clients)}"
+        return f"<{type(self).__name__}, {state}>"
 
     def subscribe(self) -> Client[T]:
         """A new client, or ``ShuttingDownError`` after :meth:`stop`."""

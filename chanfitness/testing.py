@@ -1,4 +1,4 @@
-"""A fake node, for the tests of programs that use chanfitness.
+"""A fake node for tests of programs that use chanfitness.
 
 ::
 
@@ -10,8 +10,8 @@
             node.advance(hours=1)
             assert node.store.get_chan_info(*channel).uptime_ratio == 0.75
 
-No barrier and no sleep is needed anywhere: an answer depends on what was put
-before it and on the clock alone.
+Tests need no barrier and no sleep: an answer depends only on the events put before it and
+on the clock.
 """
 
 from __future__ import annotations
@@ -30,15 +30,18 @@ from .wire import OutPoint, Vertex
 
 
 class FakeNode:
-    """A node that does what a test says, and a store that watches it.
+    """A scripted node, and a store that watches it.
 
-    ``clock`` is a :class:`~chanfitness.clock.ManualClock`, ``channel_notifier`` and
-    ``peer_notifier`` publish to ``store``, and ``config`` makes more stores of
-    the same node. As a context manager it starts and stops ``store``; what
-    happens before the start is in the store's first snapshot. ``history`` and
-    ``storage`` as in :class:`~chanfitness.Config`.
+    As a context manager it starts and stops ``store``. Channels and peers of before the start
+    are in the store's first snapshot. Not thread-safe (``store`` is).
 
-    For one thread (the store it has is for any).
+    ``clock``: the store's clock. ``channel_notifier``, ``peer_notifier``: publish to ``store``.
+    ``config``: the store's, to make more stores of the same node.
+
+    Args:
+        clock: The clock; None: a new one.
+        history: As in :class:`~chanfitness.Config`.
+        storage: As in :class:`~chanfitness.Config`.
     """
 
     def __init__(
@@ -65,6 +68,10 @@ class FakeNode:
         )
         self.store = ChannelEventStore(self.config)
 
+    def __repr__(self) -> str:
+        channels, peers = len(self._open_channels), len(self._online)
+        return f"<FakeNode, open channels: {channels}, peers online: {peers}>"
+
     def __enter__(self) -> Self:
         self.store.start()
         return self
@@ -73,11 +80,15 @@ class FakeNode:
         self.store.stop()
 
     def advance(self, **by: float) -> None:
-        """Move the clock on, by what ``timedelta`` takes: ``advance(hours=1)``."""
+        """Advance the clock, by arguments of ``timedelta``: ``advance(hours=1)``."""
         self.clock.advance(datetime.timedelta(**by))
 
     def new_peer(self, *, online: bool = False) -> Vertex:
-        """A peer that was not there before: the first, second, ... of this node."""
+        """Return the key of a new peer.
+
+        Args:
+            online: Whether it connects at once.
+        """
         self._peers += 1
         peer = Vertex(b"\x02" + self._peers.to_bytes(32, "big"))
         if online:
@@ -85,7 +96,12 @@ class FakeNode:
         return peer
 
     def open_channel(self, peer: Vertex, channel_point: OutPoint | None = None) -> OpenChannel:
-        """Open a channel with ``peer``: a new one, or a given one."""
+        """Open a channel and return it.
+
+        Args:
+            peer: The channel's peer.
+            channel_point: The channel's funding output; None: a new one.
+        """
         channel = OpenChannel(channel_point or self._new_point(), peer)
         self._open_channels[channel.channel_point] = channel
         self.channel_notifier.notify_open_channel(*channel)
@@ -94,7 +110,15 @@ class FakeNode:
     def move_channel(
         self, channel: OpenChannel, channel_point: OutPoint | None = None
     ) -> OpenChannel:
-        """Move a channel to a new channel point, as a splice does."""
+        """Move a channel to another channel point, as a splice does, and return it.
+
+        Args:
+            channel: An open channel of this node.
+            channel_point: Its next channel point; None: a new one.
+
+        Raises:
+            KeyError: The channel is not open.
+        """
         before = self._open_channels.pop(channel.channel_point)
         moved = OpenChannel(channel_point or self._new_point(), channel.peer, before.active)
         self._open_channels[moved.channel_point] = moved
@@ -102,17 +126,21 @@ class FakeNode:
         return moved
 
     def close_channel(self, channel: OpenChannel) -> None:
-        """Close a channel that :meth:`open_channel` opened."""
+        """Close a channel.
+
+        Raises:
+            KeyError: The channel is not open.
+        """
         del self._open_channels[channel.channel_point]
         self.channel_notifier.notify_closed_channel(*channel)
 
     def channel_active(self, channel: OpenChannel) -> None:
-        """A channel can be used."""
+        """Make a channel usable."""
         self._set_active(channel, True)
         self.channel_notifier.notify_active_channel(channel.channel_point)
 
     def channel_inactive(self, channel: OpenChannel) -> None:
-        """A channel cannot be used, whether its peer is online or not."""
+        """Make a channel unusable, whether its peer is online or not."""
         self._set_active(channel, False)
         self.channel_notifier.notify_inactive_channel(channel.channel_point)
 
@@ -122,7 +150,7 @@ class FakeNode:
     def describe_peer(
         self, peer: Vertex, *, alias: str | None = None, transport: str | None = None
     ) -> None:
-        """Tell of a peer, as :class:`~chanfitness.PeerDescribedEvent` does."""
+        """Publish a :class:`~chanfitness.PeerDescribedEvent`, with its arguments and errors."""
         self.peer_notifier.send_update(PeerDescribedEvent(peer, alias, transport))
 
     def describe_channel(
@@ -133,7 +161,7 @@ class FakeNode:
         capacity: int | None = None,
         private: bool | None = None,
     ) -> None:
-        """Tell of a channel, as :class:`~chanfitness.ChannelDescribedEvent` does."""
+        """Publish a :class:`~chanfitness.ChannelDescribedEvent`, with its arguments and errors."""
         self.channel_notifier.send_update(
             ChannelDescribedEvent(channel.channel_point, short_channel_id, capacity, private)
         )
@@ -143,11 +171,11 @@ class FakeNode:
         return OutPoint(f"{self._channels:064x}", 0)
 
     def peer_online(self, peer: Vertex) -> None:
-        """``peer`` connects."""
+        """Connect ``peer``."""
         self._online.add(peer)
         self.peer_notifier.notify_peer_online(peer)
 
     def peer_offline(self, peer: Vertex) -> None:
-        """``peer`` disconnects."""
+        """Disconnect ``peer``."""
         self._online.discard(peer)
         self.peer_notifier.notify_peer_offline(peer)

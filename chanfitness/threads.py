@@ -1,4 +1,4 @@
-"""Starting threads in a way that an interrupt cannot leave half done."""
+"""Thread start and a latch that are safe from interrupts (Ctrl-C)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import threading
 
 
 class Latch:
-    """An event that is set once, and can be waited for in a handler that interrupts a wait for it.
+    """An event that is set once, and that a signal's handler can wait for.
 
-    ``threading.Event`` takes a lock to wait, which such a handler would wait for.
+    The wait of a ``threading.Event`` holds a lock: a handler that interrupts it and waits too
+    would wait for that lock for ever.
     """
 
     def __init__(self) -> None:
@@ -18,23 +19,23 @@ class Latch:
         self._lock.acquire()
 
     def set(self) -> None:
-        """Let all go on that wait. For one thread, once."""
+        """Wake all waiting threads. May be called once."""
         self._is_set = True
         self._lock.release()
 
     def wait(self) -> None:
-        """Return when it is set."""
+        """Wait until it is set."""
         if not self._is_set:
             self._lock.acquire()
             self._lock.release()
 
 
 def start(thread: threading.Thread) -> None:
-    """Start ``thread``, and return when it runs. Raises ``RuntimeError`` if it cannot.
+    """Start ``thread`` and wait until it runs; raise ``RuntimeError`` if it cannot.
 
-    ``Thread.start()`` waits for the new thread under a lock that an interrupt (Ctrl-C)
-    can leave locked, and then the new thread hangs for good. So it is called in a bare
-    thread, where no interrupt is raised; here one can only end the wait.
+    ``Thread.start()`` waits for the new thread under a lock that an interrupt can leave
+    locked; the new thread then hangs for good. Therefore another thread calls it, since only
+    the main thread is interrupted. An interrupt here ends the wait alone.
     """
     failures: list[BaseException] = []
     is_over = _thread.allocate_lock()
@@ -48,7 +49,7 @@ def start(thread: threading.Thread) -> None:
 def start_and_tell(
     thread: threading.Thread, failures: list[BaseException], is_over: _thread.LockType
 ) -> None:
-    """Start ``thread``, note what that raised, and release the lock."""
+    """Start ``thread``, collect the error if it fails, and release ``is_over``."""
     try:
         thread.start()
     except BaseException as error:

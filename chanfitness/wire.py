@@ -1,8 +1,7 @@
-"""The two identifiers of a Lightning channel, as lnd's ``wire.OutPoint`` and
-``route.Vertex``.
+"""Channel and node identifiers, as lnd's ``wire.OutPoint`` and ``route.Vertex``.
 
 A *channel point* is the :class:`OutPoint` of the transaction output that funds
-the channel; a *vertex* is a node of the channel graph, named by its public key.
+the channel. A *vertex* is the public key of a node in the channel graph.
 """
 
 from __future__ import annotations
@@ -26,14 +25,18 @@ class _OutPointFields(NamedTuple):
 
 
 class OutPoint(_OutPointFields):
-    """A transaction output; ``str()`` of one is ``txid:index``.
+    """A transaction output. ``str()`` returns ``txid:index``.
 
-    ``txid`` (str): the transaction's id, 64 hex digits in the order in which
-    block explorers show them; either case is taken, lower case is kept.
-    ``index`` (int): which output, 0 to 2**32 - 1.
+    Immutable and hashable.
 
-    Raises ``ValueError`` for bad text or an index out of range, ``TypeError``
-    for values of another type. Immutable and hashable.
+    Args:
+        txid: The transaction's id: 64 hex digits, in the byte order of block explorers.
+            Upper case is converted to lower case.
+        index: The output's index, 0 to 2**32 - 1.
+
+    Raises:
+        ValueError: The text is no txid, or the index is out of range.
+        TypeError: An argument has another type.
     """
 
     __slots__ = ()
@@ -51,7 +54,12 @@ class OutPoint(_OutPointFields):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The outpoint that ``txid:index`` names; ``ValueError`` if none."""
+        """Return the outpoint for ``txid:index``.
+
+        Raises:
+            ValueError: The text has another form.
+            TypeError: ``text`` is no str.
+        """
         if not isinstance(text, str):
             raise TypeError(f"an outpoint is parsed from a str, not {quoted(text)}")
         match = _OUTPOINT.fullmatch(text)
@@ -64,13 +72,21 @@ class OutPoint(_OutPointFields):
     def __str__(self) -> str:
         return f"{self.txid}:{self.index}"
 
+    def __repr__(self) -> str:
+        return f"OutPoint.parse('{self}')"
+
 
 class Vertex(bytes):
-    """A node's public key in compressed form: 33 bytes, the first 2 or 3.
+    """A node's public key in compressed form. ``str()`` returns it in lower-case hex.
 
-    It is a ``bytes`` (so hashing and comparing cost nothing extra) whose
-    ``str()`` is the key in lower-case hex. Raises ``ValueError`` for bytes that
-    are no compressed key, ``TypeError`` for anything but bytes.
+    A subclass of ``bytes``, which keeps hashing and comparing fast.
+
+    Args:
+        key: 33 bytes, the first 2 or 3.
+
+    Raises:
+        ValueError: The bytes are no compressed key.
+        TypeError: ``key`` is no bytes.
     """
 
     __slots__ = ()
@@ -86,7 +102,12 @@ class Vertex(bytes):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The vertex that 66 hex digits name; ``ValueError`` if none."""
+        """Return the vertex for 66 hex digits.
+
+        Raises:
+            ValueError: The text has another form.
+            TypeError: ``text`` is no str.
+        """
         if not isinstance(text, str):
             raise TypeError(f"a vertex is parsed from a str, not {quoted(text)}")
         if not _PUBLIC_KEY.fullmatch(text) or text[:2] not in ("02", "03"):

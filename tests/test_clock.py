@@ -1,4 +1,4 @@
-"""Clocks, alone and through a store: what moves a lifetime and what does not."""
+"""Clocks, alone and as the clock of a store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAIVE = datetime(2026, 1, 1)
 
 @dataclass
 class Machine:
-    """The three sources of a ``SteadyClock``: each is moved on its own."""
+    """The three time sources of a ``SteadyClock``, each moved on its own."""
 
     utc: datetime = START
     monotonic: float = 1000.0
@@ -69,7 +69,7 @@ def lifetime_and_uptime(store: ChannelEventStore) -> tuple[timedelta, timedelta]
 # SystemClock
 
 
-def test_the_system_clock_says_utc() -> None:
+def test_the_system_clock_returns_utc() -> None:
     before = datetime.now(timezone.utc)
     now = SystemClock().now()
 
@@ -120,7 +120,7 @@ def test_a_steady_clock_dates_with_utc_and_measures_with_the_monotonic_clock() -
     assert clock.read() == Reading(utc=START, seen=timedelta(seconds=12.5))
 
 
-def test_a_steady_clock_of_its_own_sources_never_runs_backwards() -> None:
+def test_a_steady_clock_with_the_default_sources_never_runs_backwards() -> None:
     clock = SteadyClock()
 
     first, second = clock.read(), clock.read()
@@ -147,7 +147,7 @@ def test_a_step_of_the_wall_clock_moves_no_lifetime_or_uptime(step: timedelta) -
         assert lifetime_and_uptime(store) == (10 * SECOND, 7 * SECOND)
 
 
-def test_a_machine_that_boots_in_the_past_and_is_set_right_loses_nothing() -> None:
+def test_a_machine_that_boots_in_the_past_and_is_corrected_loses_nothing() -> None:
     machine = Machine(utc=datetime(1970, 1, 1, tzinfo=timezone.utc), monotonic=3.0)
     source = QueueSubscription()
 
@@ -170,7 +170,7 @@ def test_a_suspend_is_neither_lifetime_nor_uptime() -> None:
         assert lifetime_and_uptime(store) == (2 * SECOND, 2 * SECOND)
 
 
-def test_an_event_s_own_time_counts_back_from_the_steady_clock() -> None:
+def test_the_time_of_an_event_is_converted_to_the_steady_clock() -> None:
     machine, source = Machine(), QueueSubscription()
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=machine.clock())) as store:
@@ -197,12 +197,12 @@ SLEPT = Reading(START, HOUR, 8 * HOUR)
         lambda reading: reading.__replace__(),
     ],
 )
-def test_a_copy_of_a_reading_slept_as_long(make: Callable[[Reading], Reading]) -> None:
+def test_a_copy_of_a_reading_keeps_asleep(make: Callable[[Reading], Reading]) -> None:
     twin = make(SLEPT)
     assert (type(twin), twin, twin.asleep) == (Reading, SLEPT, 8 * HOUR)
 
 
-def test_each_part_of_a_reading_can_be_replaced_alone() -> None:
+def test_each_field_of_a_reading_can_be_replaced_alone() -> None:
     for name, value in {"utc": START + HOUR, "seen": SECOND, "asleep": SECOND}.items():
         parts = {"utc": START, "seen": HOUR, "asleep": 8 * HOUR, name: value}
         replaced = SLEPT._replace(**{name: value})
@@ -233,11 +233,11 @@ def test_a_manual_clock_moves_backwards_too() -> None:
     assert clock.now() == START - 2 * HOUR
 
 
-def test_a_manual_clock_starts_at_some_aware_time() -> None:
+def test_a_manual_clock_starts_at_an_aware_time_by_default() -> None:
     assert ManualClock().now().utcoffset() == timedelta(0)
 
 
-def test_a_manual_clock_refuses_naive_times_and_stays_where_it_was() -> None:
+def test_a_manual_clock_refuses_naive_times_and_does_not_move() -> None:
     clock = ManualClock(START)
 
     with pytest.raises(ValueError, match="naive time"):
@@ -272,7 +272,7 @@ def test_promise_3_time_in_a_store_stands_still_while_its_clock_runs_backwards()
         assert lifetime_and_uptime(store) == (11 * SECOND, SECOND)
 
 
-def test_a_steady_clock_needs_no_clock_of_suspends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_steady_clock_works_without_boottime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("time.CLOCK_BOOTTIME", raising=False)
 
     assert SteadyClock().read().asleep < timedelta(seconds=1)

@@ -60,14 +60,6 @@ def test_a_copy_says_the_same(active: bool | None, protocol: int) -> None:
         assert (type(twin), twin, twin.active) == (OpenChannel, channel, active)
 
 
-def test_an_open_channel_shows_what_it_says() -> None:
-    fields = f"channel_point={CHANNEL_1!r}, peer={ALICE!r}"
-    assert repr(OpenChannel(CHANNEL_1, ALICE)) == f"OpenChannel({fields})"
-    assert repr(OpenChannel(CHANNEL_1, ALICE, active=False)) == (
-        f"OpenChannel({fields}, active=False)"
-    )
-
-
 @pytest.mark.parametrize("active", [1, 0, "yes", [], 1.0])
 def test_another_activity_is_refused(active: Any) -> None:
     with pytest.raises(TypeError, match=r"bad active .*: expected True, False or None"):

@@ -1,4 +1,4 @@
-"""Handlers of logs are other people's code: what they do costs them, and not the accounts."""
+"""Log handlers that fail or call the store: the accounting goes on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FAILED = "a log handler failed"
         (logger.exception, logging.ERROR),
     ],
 )
-def test_a_record_is_that_of_whoever_logs(
+def test_a_record_names_the_function_that_logs(
     log: Callable[..., None], level: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -45,7 +45,7 @@ def test_a_record_is_that_of_whoever_logs(
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("chanfitness.tests", level)
     assert (record.getMessage(), record.filename) == ("one of 2", "test_logs.py")
-    assert record.funcName == "test_a_record_is_that_of_whoever_logs"
+    assert record.funcName == "test_a_record_names_the_function_that_logs"
 
 
 def fail() -> None:
@@ -53,12 +53,12 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("year", [1, 2026, 9999])
-def test_times_of_log_lines_are_in_utc_and_say_so(year: int) -> None:
+def test_times_in_log_lines_are_in_utc_and_end_with_z(year: int) -> None:
     time = datetime(year, 11, 22, 11, 18, 33, 608, tzinfo=timezone.utc)
     assert logged_time(time) == f"{year:04}-11-22T11:18:33Z"
 
 
-def test_a_handler_that_fails_is_said_to_have_failed(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_error_of_a_handler_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with OnRecord("something", fail):
         logger.warning("something")
     (record,) = caplog.records
@@ -66,7 +66,7 @@ def test_a_handler_that_fails_is_said_to_have_failed(caplog: pytest.LogCaptureFi
     assert "OSError: no paper" in caplog.text
 
 
-def test_a_handler_that_always_fails_is_borne() -> None:
+def test_a_handler_that_always_fails_raises_nothing() -> None:
     with OnRecord("", fail):
         logger.warning("something")
 
@@ -92,7 +92,7 @@ def test_an_own_outage_is_undone_though_a_handler_asks_the_store(
     assert {(info.lifetime, info.uptime) for info in overview.channels} == {(HOUR, HOUR)}
 
 
-def test_a_channel_of_another_peer_now_is_opened_though_a_handler_fails(tmp_path: Path) -> None:
+def test_a_channel_with_another_peer_is_opened_though_a_handler_fails(tmp_path: Path) -> None:
     node = FakeNode()
     alice, bob = node.new_peer(online=True), node.new_peer(online=True)
     channel = node.open_channel(alice)
@@ -122,10 +122,10 @@ def test_the_rest_of_a_snapshot_is_taken_though_a_handler_asks_the_store(
     assert [(info.channel_point, info.peer) for info in infos] == [listed[0], listed[2]]
 
 
-# On the thread of the writer.
+# On the writer's thread.
 
 
-def test_a_write_that_failed_is_made_up_for_though_a_handler_failed(tmp_path: Path) -> None:
+def test_a_failed_write_is_repeated_though_a_handler_failed(tmp_path: Path) -> None:
     node, failures = FakeNode(), queue.SimpleQueue[None]()
 
     def note_and_fail() -> None:
@@ -142,7 +142,7 @@ def test_a_write_that_failed_is_made_up_for_though_a_handler_failed(tmp_path: Pa
     assert [row.channel_point for row in saved.channels] == [str(channel.channel_point)]
 
 
-def test_a_last_write_that_fails_releases_the_file_though_a_handler_asks(tmp_path: Path) -> None:
+def test_a_failed_last_write_releases_the_file_though_a_handler_asks(tmp_path: Path) -> None:
     node = FakeNode()
     with watching(node, tmp_path / "db") as store:
         node.open_channel(node.new_peer())
@@ -152,8 +152,7 @@ def test_a_last_write_that_fails_releases_the_file_though_a_handler_asks(tmp_pat
         pass
 
 
-def test_the_writer_may_stop_the_store(tmp_path: Path) -> None:
-    """Promise 4: a handler does, when something cannot be written."""
+def test_promise_4_a_handler_on_the_writers_thread_may_stop_the_store(tmp_path: Path) -> None:
     node, stopped = FakeNode(), queue.SimpleQueue[None]()
     with watching(node, tmp_path / "db", storage=SqliteStorage(tmp_path / "db", SOON)) as store:
 

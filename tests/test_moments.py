@@ -1,4 +1,4 @@
-"""Moments as a person types them."""
+"""Parser of times that a person types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chanfitness.moments import parse_moment
 from .support.time_zones import BERLIN, DELHI, machine_in
 
 HOUR = timedelta(hours=1)
-AT_MIDNIGHT = "<-03>3<-02>,M10.3.0/0,M2.3.0/0"  # changes between winter and summer then
+AT_MIDNIGHT = "<-03>3<-02>,M10.3.0/0,M2.3.0/0"  # summer time starts and ends at midnight
 
 
 def utc(*fields: int) -> datetime:
@@ -44,10 +44,10 @@ def test_a_time_with_its_offset_is_the_same_everywhere(text: str, moment: dateti
         ("2026-11-22", utc(2026, 11, 21, 23)),
         ("2026-07-01", utc(2026, 6, 30, 22)),
         ("2026-10-25T02:30", utc(2026, 10, 25, 0, 30)),  # the first of the two
-        ("2026-03-29T02:30", utc(2026, 3, 29, 1, 30)),  # there is none
+        ("2026-03-29T02:30", utc(2026, 3, 29, 1, 30)),  # the start of summer time skips it
     ],
 )
-def test_one_without_an_offset_is_local(text: str, moment: datetime) -> None:
+def test_a_time_without_an_offset_is_local(text: str, moment: datetime) -> None:
     with machine_in(BERLIN):
         assert parse_moment(text) == moment
 
@@ -63,7 +63,7 @@ def test_one_without_an_offset_is_local(text: str, moment: datetime) -> None:
         (AT_MIDNIGHT, "2026-02-14", 25),
     ],
 )
-def test_a_day_is_as_long_as_it_is(zone: str, day: str, hours: int) -> None:
+def test_a_day_begins_at_its_first_moment(zone: str, day: str, hours: int) -> None:
     following = f"{day[:-2]}{int(day[-2:]) + 1:02}"
     with machine_in(zone):
         assert parse_moment(following) - parse_moment(day) == hours * HOUR
@@ -90,7 +90,7 @@ def test_a_day_is_as_long_as_it_is(zone: str, day: str, hours: int) -> None:
         "\x1b[31m2026-11-22",
     ],
 )
-def test_what_is_none_is_shown_with_what_is_expected(text: str) -> None:
+def test_text_of_another_form_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="bad time '") as raised:
         parse_moment(text)
     assert str(raised.value).isprintable()
@@ -104,12 +104,12 @@ def test_what_is_none_is_shown_with_what_is_expected(text: str) -> None:
     "text",
     ["2026-02-30", "2026-13-01", "2026-11-22T11:60", "2026-11-22T11:20+99:00", "0000-01-01"],
 )
-def test_a_date_that_does_not_exist_is_none_either(text: str) -> None:
+def test_a_date_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="bad time '"):
         parse_moment(text)
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00+01:00", "9999-12-31T23:59:59-01:00"])
-def test_nor_is_one_beyond_all_dates(text: str) -> None:
+def test_a_time_outside_the_calendar_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="bad time '"):
         parse_moment(text)

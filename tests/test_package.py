@@ -1,4 +1,4 @@
-"""What is installed: names, data files, the command."""
+"""The installed package: public names, data files, commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import chanfitness
 from chanfitness.commands.main import main
 
 
-def test_the_public_names_are_those_of_all() -> None:
+def test_the_public_names_are_in_all() -> None:
     public = {
         name
         for name, value in vars(chanfitness).items()
@@ -43,7 +43,7 @@ def test_the_command_is_installed() -> None:
     assert command.value == "chanfitness_launcher:chanfitness"
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0

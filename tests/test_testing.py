@@ -1,4 +1,4 @@
-"""The fake node for users' own tests."""
+"""``FakeNode``, the fake node for tests of programs that use chanfitness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chanfitness.testing import FakeNode
 from .support.values import CHANNEL_2, START
 
 
-def test_what_happens_is_seen_by_the_store() -> None:
+def test_the_store_gets_the_nodes_events() -> None:
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer(online=True))
         node.advance(hours=3)
@@ -21,7 +21,7 @@ def test_what_happens_is_seen_by_the_store() -> None:
         assert node.store.get_chan_info(*channel).uptime_ratio == 0.75
 
 
-def test_what_was_there_before_the_start_is_in_the_snapshot() -> None:
+def test_the_snapshot_has_the_channels_and_peers_of_before_the_start() -> None:
     node = FakeNode()
     up, down = node.new_peer(online=True), node.new_peer()
     channels = [node.open_channel(up), node.open_channel(down)]
@@ -49,7 +49,7 @@ def test_the_clock_may_be_the_users_own() -> None:
     assert clock.now() == START + timedelta(seconds=1)
 
 
-def test_one_node_can_have_more_stores() -> None:
+def test_one_node_can_have_several_stores() -> None:
     with FakeNode() as node, ChannelEventStore(node.config) as second:
         channel = node.open_channel(node.new_peer(online=True))
         node.advance(seconds=5)

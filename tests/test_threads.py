@@ -1,4 +1,4 @@
-"""Threads that are started, and latches that are waited for."""
+"""Thread start and latches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_thread_runs_when_its_start_returns() -> None:
     assert ran.is_set()
 
 
-def test_a_thread_that_cannot_start_says_so() -> None:
+def test_a_thread_that_cannot_start_raises() -> None:
     thread = threading.Thread(target=bool)
     threads.start(thread)
     with pytest.raises(RuntimeError, match="only be started once"):
@@ -28,7 +28,7 @@ def test_a_thread_that_cannot_start_says_so() -> None:
 
 
 @pytest.mark.parametrize("starts_before", [0, 1])
-def test_the_lock_is_released_whatever_comes_of_it(starts_before: int) -> None:
+def test_the_lock_is_released_whether_the_start_fails_or_not(starts_before: int) -> None:
     thread = threading.Thread(target=bool)
     for _ in range(starts_before):
         thread.start()
@@ -40,7 +40,7 @@ def test_the_lock_is_released_whatever_comes_of_it(starts_before: int) -> None:
     assert len(failures) == starts_before
 
 
-def test_a_latch_lets_all_go_on_for_good() -> None:
+def test_a_latch_wakes_all_waiting_threads_and_stays_set() -> None:
     latch = threads.Latch()
     waiting = [Call(latch.wait) for _ in range(3)]
     latch.set()

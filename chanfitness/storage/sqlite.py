@@ -86,6 +86,10 @@ class SqliteStorage:
         self._wake: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._waiting: list[Callable[[], object]] = []  # for the next write, taken from there
 
+    def __repr__(self) -> str:
+        state = "closed" if self._file is None else self._failure or "open"
+        return f"<SqliteStorage {self._path!r}, {state}>"
+
     @property
     def path(self) -> str:
         """The file."""
