@@ -1,7 +1,7 @@
-"""Recordings of real nodes: over ten restarts nobody is blamed for one, and nothing real is lost.
+"""Replays of recorded restarts: nobody is charged for a restart, and real outages are kept.
 
-Where a node or its watcher starts again, peers that are still reconnecting get an outage of
-up to 1.1 seconds each, unless they are given a moment to come back.
+Where a node or its watcher starts again, each peer that is still reconnecting gets an outage
+of up to 1.1 seconds, unless a return grace is set.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ FALSE_CHARGES = {
     "cln-regtest.expected.jsonl": 2,
     "cln-regtest-2.expected.jsonl": 4,
 }
-# Two more begin where lnd is there again, both of one peer, which was really away: it had been
-# stopped while lnd was, and started again 25 seconds after lnd; and later it was frozen (a node
-# tries again within 5 seconds, and all other peers were back within 1.1).
+# Two more outages begin at a return of lnd, both of one peer and both real: it was stopped
+# before lnd and started 25 seconds after it, and was later frozen (a node retries within 5
+# seconds, and all other peers were back within 1.1).
 REALLY_AWAY = [
     ("03fbbe82", "2026-11-22T11:24:14.457989Z", "2026-11-22T11:24:39.183279Z"),
     ("03fbbe82", "2026-11-22T11:34:51.707485Z", "2026-11-22T11:39:12.602545Z"),
@@ -39,7 +39,7 @@ class Outage(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is shown of all peers and channels that are there in the end."""
+    """The outages of all peers and channels that exist at the end."""
 
     outages: set[Outage]
     uptimes: dict[str, float]
@@ -71,7 +71,7 @@ def test_the_recordings_have_ten_restarts() -> None:
 
 
 @RECORDINGS
-def test_restarts_are_not_charged_and_all_that_is_real_is(recording: str, tmp_path: Path) -> None:
+def test_restarts_are_not_charged_and_real_outages_are(recording: str, tmp_path: Path) -> None:
     blaming = found(recording, tmp_path / "off", "--own-outage", "off")
     fair = found(recording, tmp_path / "on")
     charges = {outage for outage in blaming.outages if outage.start in starts_of(recording)}

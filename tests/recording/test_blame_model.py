@@ -1,4 +1,4 @@
-"""A replay decides of blame as the store decided whose events were recorded."""
+"""A replay attributes outages as the store did whose events were recorded."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ HISTORY: dict[str, Any] = {"history": 90 * DAY}
 
 
 class Recorded:
-    """A store and the lines of what it was told. While it is paused nothing else happens."""
+    """A store, and the recorded lines of its events. A pause ends before any other event."""
 
     def __init__(self, **settings: Any) -> None:
         self._encoder, self.lines = RecordingEncoder(), list[bytes]()
@@ -73,7 +73,7 @@ class Recorded:
             self.put(event_of(operation, self.driven.clock.now(), channels, online))
 
     def end_pause(self) -> None:
-        """Be told, if it is paused, that nothing changed meanwhile."""
+        """Resume monitoring, if it is paused, with unchanged lists."""
         if self._is_paused:
             self.put(MonitoringResumedEvent(*self.lists()))
 
@@ -86,8 +86,8 @@ class Recorded:
         return self.driven.store.get_overview(timeout=WAIT)
 
 
-def what_is_said(overview: Overview) -> tuple[object, ...]:
-    """All of it, but for the order."""
+def answers(overview: Overview) -> tuple[object, ...]:
+    """Return all answers, without their order."""
     of_channels = overview.histories or overview.outages or ()
     outages = dict(zip(overview.channels, of_channels, strict=True))
     peers = {(each.peer, each.online, each.since, each.flap_count) for each in overview.peers}
@@ -102,7 +102,7 @@ def what_is_said(overview: Overview) -> tuple[object, ...]:
     rules=RULES,
     operations=OPERATIONS,
 )
-def test_a_recording_says_what_the_store_said(
+def test_a_replay_answers_as_the_recorded_store(
     *,
     is_stored: bool,
     open_channels: list[OpenChannel],
@@ -120,12 +120,12 @@ def test_a_recording_says_what_the_store_said(
                 recorded.play(operation)
             recorded.end_pause()
             said = recorded.overview()
-        # What is said of a stranger changes nothing, but it moves the clock on.
+        # An event of an unknown peer changes nothing but the time.
         last = format_event(PeerOfflineEvent(vertex(99)), said.as_of).encode() + b"\n"
         lines = [*recorded.lines, last]
         replayed = replay(lines, "recording", storage=storages[1], **rules, **HISTORY)
-        assert what_is_said(replayed) == what_is_said(said)
-        if is_stored:  # and so is what a stop leaves, whatever is undecided
+        assert answers(replayed) == answers(said)
+        if is_stored:  # a stop in an undecided outage leaves a state that a replay does not know
             live, again = (load_database(str(folder / each)) for each in "ab")
-            assert what_is_said(again) == what_is_said(live)
+            assert answers(again) == answers(live)
             assert {*again.closed} == {*live.closed}

@@ -1,4 +1,4 @@
-"""What is recorded of a course of events: which lines, and what is in them."""
+"""Encoder of recordings: the lines of a sequence of events, and their fields."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ times = st.timedeltas(timedelta(0), timedelta(days=9)).map(lambda after: START +
 
 
 @given(events, times)
-def test_what_is_written_is_what_is_read(event: object, at: datetime) -> None:
+def test_a_written_line_is_read_back(event: object, at: datetime) -> None:
     written = parse_line(format_event(event, at).encode())
     assert written == (at, event)
-    assert repr(written) == repr((at, event))  # which says whether an open channel is active
+    assert repr(written) == repr((at, event))  # repr() shows `active`, which equality ignores
 
 
 def test_a_line_has_the_fields_of_the_format_in_its_order() -> None:
@@ -113,7 +113,7 @@ def test_lines_of_activity_and_descriptions_have_the_fields_of_the_format() -> N
         assert format_event(event, START) == f"{at}{rest}}}"
 
 
-def test_an_events_own_time_is_not_written() -> None:
+def test_the_at_of_an_event_is_not_written() -> None:
     event = PeerOnlineEvent(ALICE, START - SECOND)
     assert parse_line(format_event(event, START).encode()) == (START, ONLINE)
 
@@ -129,13 +129,13 @@ def test_an_events_own_time_is_not_written() -> None:
         ChannelDescribedEvent(tuple(CHANNEL_1)),  # type: ignore[arg-type]
     ],
 )
-def test_a_field_that_is_but_like_the_right_one_has_no_line(event: object) -> None:
-    """A store may have taken it for that."""
+def test_a_field_of_a_similar_type_is_refused(event: object) -> None:
+    """A store may have accepted it."""
     with pytest.raises(TypeError, match=r"expected (Vertex|OutPoint), got"):
         format_event(event, START)
 
 
-def test_what_is_no_event_has_no_line() -> None:
+def test_an_object_that_is_no_event_is_refused() -> None:
     with pytest.raises(TypeError, match="'nonsense' is no event"):
         kind_of("nonsense")
 
@@ -144,7 +144,7 @@ def test_what_is_no_event_has_no_line() -> None:
 
 
 @given(st.lists(st.tuples(events, times)))
-def test_any_course_of_events_makes_a_valid_recording(
+def test_any_sequence_of_events_makes_a_valid_recording(
     happened: list[tuple[object, datetime]],
 ) -> None:
     transcript = RecordingEncoder()
@@ -156,22 +156,34 @@ def test_any_course_of_events_makes_a_valid_recording(
         assert (lines, transcript.last) == ([], None)
 
 
-def course(*happened: object) -> list[object]:
+def encode_events(*happened: object) -> list[object]:
     transcript = RecordingEncoder()
     lines = [line for event in happened for line in transcript.lines(event, START)]
     return [parse_line(line)[1] for line in lines]
 
 
 def test_before_the_first_start_nothing_is_written() -> None:
-    assert course(ONLINE, MOVED, PAUSED, RESUMED, OFFLINE) == [RESUMED, OFFLINE]
+    assert encode_events(ONLINE, MOVED, PAUSED, RESUMED, OFFLINE) == [RESUMED, OFFLINE]
 
 
 def test_while_stopped_only_moves_and_descriptions_are_written() -> None:
     described = [PeerDescribedEvent(ALICE, "alice"), ChannelDescribedEvent(CHANNEL_1, capacity=5)]
     happened = [RESUMED, PAUSED, ONLINE, MOVED, InactiveChannelEvent(CHANNEL_2), *described]
-    assert course(*happened, PAUSED, RESUMED) == [RESUMED, PAUSED, MOVED, *described, RESUMED]
-    assert course(*described, RESUMED) == [RESUMED]
+    assert encode_events(*happened, PAUSED, RESUMED) == [
+        RESUMED,
+        PAUSED,
+        MOVED,
+        *described,
+        RESUMED,
+    ]
+    assert encode_events(*described, RESUMED) == [RESUMED]
 
 
 def test_a_start_while_started_is_a_stop_and_a_start() -> None:
-    assert course(RESUMED, ONLINE, RESUMED, OFFLINE) == [RESUMED, ONLINE, PAUSED, RESUMED, OFFLINE]
+    assert encode_events(RESUMED, ONLINE, RESUMED, OFFLINE) == [
+        RESUMED,
+        ONLINE,
+        PAUSED,
+        RESUMED,
+        OFFLINE,
+    ]

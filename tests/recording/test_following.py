@@ -1,4 +1,4 @@
-"""Recordings that are replayed one after the other: what lies between them is blind time."""
+"""Replay of several recordings in a row: the time between them is blind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..support.paths import DATA
 from ..support.values import ALICE, CHANNEL_1, CHANNEL_2, SECOND, START
 
 LINES = (DATA / "lnd-simnet-restarts.jsonl").read_bytes().splitlines(keepends=True)
-STOPS = [31, 36, 40, 47, 57, 62]  # the lines with which a segment ends
+STOPS = [31, 36, 40, 47, 57, 62]  # the last line of each segment
 
 RESUMED = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
 PAUSED = MonitoringPausedEvent()
@@ -31,7 +31,7 @@ MOVED = ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE)
 
 
 def lines(*events: tuple[int, object]) -> list[bytes]:
-    """A recording of these events, so many seconds after the start."""
+    """Return a recording of these events, each so many seconds after the start."""
     return [format_event(event, START + at * SECOND).encode() + b"\n" for at, event in events]
 
 
@@ -41,36 +41,36 @@ def replayed(*recordings: list[bytes], at: datetime | None = None) -> Overview:
 
 
 def figures(*recordings: list[bytes], at: datetime | None = None) -> tuple[int, int]:
-    """Lifetime and uptime of the one channel, in seconds."""
+    """Return lifetime and uptime of the channel, in seconds."""
     (info,) = replayed(*recordings, at=at).channels
     return info.lifetime // SECOND, info.uptime // SECOND
 
 
-def test_parts_of_a_recording_say_what_the_whole_says() -> None:
+def test_parts_of_a_recording_add_up_to_the_whole() -> None:
     parts = [LINES[begin:end] for begin, end in zip([0, *STOPS], [*STOPS, None], strict=True)]
     assert replayed(*parts) == replayed(LINES)
 
 
-def test_one_that_does_not_end_in_a_stop_counts_until_its_last_line() -> None:
+def test_a_recording_without_a_stop_counts_until_its_last_line() -> None:
     first = lines((0, RESUMED), (10, PeerOfflineEvent(ALICE)))
     assert figures(first, lines((60, RESUMED), (80, PAUSED))) == (30, 30)
 
 
 @pytest.mark.parametrize("late", [[], [(20, MOVED)]])
-def test_one_that_ends_in_a_stop_counts_until_the_stop(late: list[tuple[int, object]]) -> None:
+def test_a_recording_with_a_stop_counts_until_the_stop(late: list[tuple[int, object]]) -> None:
     first = lines((0, RESUMED), (10, PAUSED), *late)
     snapshot = RESUMED if not late else MonitoringResumedEvent([OpenChannel(CHANNEL_2, ALICE)], [])
     assert figures(first, lines((60, snapshot), (80, PAUSED))) == (30, 10 if late else 30)
 
 
-def test_one_that_begins_when_the_one_before_ends_goes_on_without_a_gap() -> None:
+def test_a_recording_that_begins_at_the_end_of_the_previous_one_leaves_no_gap() -> None:
     assert figures(lines((0, RESUMED), (10, PAUSED)), lines((10, RESUMED), (30, PAUSED))) == (
         30,
         30,
     )
 
 
-def test_one_that_begins_before_the_one_before_ends_is_refused() -> None:
+def test_a_recording_that_begins_before_the_end_of_the_previous_one_is_refused() -> None:
     with pytest.raises(RecordingError) as raised:
         replayed(lines((0, RESUMED), (10, PAUSED)), lines((9, RESUMED)))
     assert str(raised.value) == (
@@ -79,7 +79,7 @@ def test_one_that_begins_before_the_one_before_ends_is_refused() -> None:
     )
 
 
-def test_an_empty_one_is_refused_wherever_it_stands() -> None:
+def test_an_empty_recording_is_refused_at_any_place() -> None:
     for recordings, name in (
         ([[], lines((0, RESUMED))], "1.jsonl"),
         ([lines((0, RESUMED)), []], "2.jsonl"),
@@ -90,7 +90,7 @@ def test_an_empty_one_is_refused_wherever_it_stands() -> None:
             replayed(*recordings)
 
 
-def test_a_moment_may_be_in_any_of_them_or_between() -> None:
+def test_at_may_lie_in_or_between_the_recordings() -> None:
     recordings = (
         lines((0, RESUMED), (10, PeerOfflineEvent(ALICE))),
         lines((60, RESUMED), (80, PAUSED)),
@@ -110,7 +110,7 @@ def test_a_moment_may_be_in_any_of_them_or_between() -> None:
         replayed(*recordings, at=START + 91 * SECOND)
 
 
-def test_what_comes_after_the_moment_is_not_read() -> None:
+def test_lines_after_at_are_not_read() -> None:
     first = lines((0, RESUMED), (10, PeerOnlineEvent(ALICE)))
     assert figures(first, [b"no recording\n"], at=START + 5 * SECOND) == (5, 5)
     second = [*lines((20, RESUMED), (30, PAUSED)), b"nonsense\n"]

@@ -1,4 +1,4 @@
-"""Recordings: what is read, and what is refused with file, line and reason."""
+"""Parser of recordings: valid lines, and errors with file, line and reason."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_each_kind_of_line_is_read() -> None:
     ]
 
 
-def test_what_is_not_known_may_be_null_or_missing() -> None:
+def test_unknown_fields_may_be_null_or_missing() -> None:
     channel, peer = {"channel_point": str(CHANNEL_1)}, {"peer": str(ALICE)}
     listed = [{**channel, **peer, **each} for each in ({"active": True}, {"active": None}, {})]
     data = encode(
@@ -100,8 +100,8 @@ def test_what_is_not_known_may_be_null_or_missing() -> None:
     ]
 
 
-def test_a_line_may_be_any_json() -> None:
-    """As a recorder writes it, and as anyone else might."""
+def test_a_line_may_be_json_in_any_layout() -> None:
+    """In a recorder's layout, or in another one."""
     for event in ("peer_online", "peer_offline"):
         record = {"at": T, "event": event, "peer": str(ALICE)}
         expected = parse_line(encode(record))
@@ -207,7 +207,7 @@ BAD_SECOND_LINES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD_SECOND_LINES.values(), ids=BAD_SECOND_LINES)
-def test_a_bad_line_is_named_with_file_line_and_reason(line: bytes, reason: str) -> None:
+def test_a_bad_line_is_refused_with_file_line_and_reason(line: bytes, reason: str) -> None:
     message = refusal(encode(STARTED) + line)
     assert message.startswith("r.jsonl:2: ")
     assert reason in message
@@ -241,7 +241,7 @@ def test_a_recording_begins_with_monitoring_started() -> None:
     )
 
 
-def test_a_start_without_a_stop_is_a_stop_at_the_line_before_it() -> None:
+def test_a_start_without_a_stop_implies_one_at_the_previous_line() -> None:
     online = {"at": T, "event": "peer_online", "peer": str(ALICE)}
     later = STARTED | {"at": "2026-11-22T13:00:00Z"}
     lines = list(read(lines_of(encode(STARTED, online, later, online | later)), "r.jsonl"))
@@ -255,7 +255,7 @@ def test_a_start_without_a_stop_is_a_stop_at_the_line_before_it() -> None:
     ]
 
 
-def test_what_lies_before_a_start_without_a_stop_is_blind() -> None:
+def test_the_time_before_a_start_without_a_stop_is_blind() -> None:
     channel = {"channel_point": str(CHANNEL_1), "peer": str(ALICE)}
     start = STARTED | {"open_channels": [channel], "online_peers": [str(ALICE)]}
     lines = [
@@ -270,13 +270,13 @@ def test_what_lies_before_a_start_without_a_stop_is_blind() -> None:
     assert overview.blind == timedelta(seconds=3590)
 
 
-def test_after_monitoring_stopped_nothing_is_seen() -> None:
+def test_the_time_after_monitoring_stopped_is_blind() -> None:
     stopped = {"at": T, "event": "monitoring_stopped"}
     online = {"at": T, "event": "peer_online", "peer": str(ALICE)}
     assert "after a monitoring_stopped" in refusal(encode(STARTED, stopped, online))
 
 
-def test_after_monitoring_stopped_only_moves_and_descriptions_may_be_told() -> None:
+def test_after_monitoring_stopped_only_moves_and_descriptions_may_follow() -> None:
     stopped = {"at": T, "event": "monitoring_stopped"}
     points = {"channel_point": str(CHANNEL_1), "new_channel_point": str(outpoint(2))}
     moved = {"at": T, "event": "channel_moved", **points, "peer": str(ALICE)}
@@ -288,11 +288,11 @@ def test_after_monitoring_stopped_only_moves_and_descriptions_may_be_told() -> N
     assert "after a monitoring_stopped" in refusal(encode(STARTED, stopped, inactive))
 
 
-def test_ten_megabytes_of_rubbish_are_quoted_in_short() -> None:
+def test_an_error_quotes_ten_megabytes_in_short() -> None:
     assert "r.jsonl:1: not JSON: 'xxxx" in refusal(b"x" * 10_000_000 + b"\n")
 
 
-def test_a_line_has_a_limit() -> None:
+def test_a_line_over_the_limit_is_refused() -> None:
     assert "a line of more than" in refusal(b" " * (MAX_LINE_BYTES + 1))
 
 
@@ -316,11 +316,11 @@ def test_a_valid_line_of_ten_megabytes_is_read() -> None:
         ("2026-11-22T13:30:00.000+01:30", NOON),
     ],
 )
-def test_times_are_read_in_any_aware_form_of_iso_8601(text: str, time: datetime) -> None:
+def test_times_are_read_in_each_form_with_an_offset(text: str, time: datetime) -> None:
     assert parse_time(text) == time
     assert parse_time(text).tzinfo is timezone.utc
 
 
-def test_a_time_is_written_as_recordings_have_it() -> None:
+def test_a_time_is_written_in_utc_with_microseconds() -> None:
     assert format_time(NOON) == T
     assert parse_time(format_time(NOON)) == NOON

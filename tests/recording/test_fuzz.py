@@ -1,6 +1,7 @@
-"""Real recordings, damaged in every way: an error that says where, or an answer.
+"""Fuzzing of recordings: an error with its line, or an answer.
 
-Never a hang, never unbounded memory, and nothing is lost that was stored before.
+A damaged recording never hangs the replay, never takes unbounded memory, and loses nothing
+that was stored before.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ AT = st.one_of(st.none(), st.none(), st.timedeltas(ZERO, LAST - FIRST).map(FIRST
 
 
 def replayed(data: bytes, at: datetime | None = None, **how: Any) -> Overview | None:
-    """What the recording says, or None if it is refused."""
+    """Return the answers of the recording, or None if it is refused."""
     try:
         found = Call(partial(replay, **how), io.BytesIO(data), "r.jsonl", at).result()
     except RecordingError as error:
@@ -62,7 +63,7 @@ def test_a_damaged_recording_is_refused_or_answered(
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the days before the last lines left."""
+    """Return a database with the recording but its last lines."""
     path = tmp_path_factory.mktemp("stored") / "db"
     store_the_days_before(path)
     return path
@@ -70,7 +71,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=length(100, 3_000))
 @given(DAMAGES, AT)
-def test_what_was_stored_before_a_damaged_recording_is_still_there(
+def test_a_damaged_recording_leaves_the_stored_state(
     tmp_path_factory: pytest.TempPathFactory,
     database: Path,
     harm: list[Damage],

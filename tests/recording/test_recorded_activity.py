@@ -1,4 +1,4 @@
-"""Usable time of a recorded lnd: what it said itself, and sums over its messages as they came."""
+"""Usable time of a recorded lnd, against its own answers and against sums over its messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ZERO, CLOSE_ENOUGH = timedelta(0), timedelta(seconds=0.05)
 
 
 def seen_times() -> list[tuple[datetime, datetime]]:
-    """When lnd was seen."""
+    """Return the spans in which lnd was seen."""
     starts = [each["at"] for each in LINES if each["event"] == "monitoring_started"]
     stops = [each["at"] for each in LINES if each["event"] == "monitoring_stopped"]
     return [
@@ -52,7 +52,7 @@ def replayed(at: datetime) -> Overview:
 
 
 @pytest.mark.parametrize("answer", ASKED, ids=lambda answer: answer["answered_at"])
-def test_what_is_active_is_what_lnd_says(answer: dict[str, Any]) -> None:
+def test_channels_are_active_as_in_lnd(answer: dict[str, Any]) -> None:
     overview = replayed(parse_time(answer["answered_at"]))
     active = {str(info.channel_point): info.active for info in overview.channels}
     said = dict.fromkeys(answer["active"], True) | dict.fromkeys(answer["inactive"], False)
@@ -71,7 +71,7 @@ class Sums:
         self._now = SEEN[0][0]
 
     def go_on(self, at: datetime) -> None:
-        """Nothing changes until then."""
+        """Advance to `at` without a change."""
         for start, stop in SEEN:
             seen = max(min(at, stop) - max(self._now, start), ZERO)
             for point in self._active:
@@ -80,7 +80,7 @@ class Sums:
         self._now = at
 
     def take(self, line: dict[str, Any]) -> None:
-        """A message of a stream, or the answer to a list."""
+        """Apply a message of a stream, or the answer to a list request."""
         what, raw = line.get("stream") or line["rpc"], base64.b64decode(line.get("raw", ""))
         if "end" not in line:
             getattr(self, f"_{what}")(raw)
@@ -118,7 +118,7 @@ def _point(message: Any) -> str:
     return f"{txid}:{message.output_index}"
 
 
-def test_usable_time_is_the_sum_over_the_messages_as_they_came() -> None:
+def test_usable_time_is_the_sum_over_lnds_messages() -> None:
     sums, compared = Sums(), 0
     raw = list(RAW)
     for answer in ASKED:

@@ -1,4 +1,4 @@
-"""What a recording adds up to: the same as what a store knows that was told the same."""
+"""The state of a recording equals that of a store with the same events."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ EVENTS: Any = st.one_of(
 
 
 def told(events: list[Any]) -> Overview:
-    """What a store knows that was told all this."""
+    """Return the state of a store that got these events."""
     with DrivenStore() as driven:
         for event in events:
             driven.put(event)
@@ -88,7 +88,7 @@ def state_of(overview: Overview) -> tuple[object, ...]:
 @settings(max_examples=length(300, 10_000))
 @given(st.lists(EVENTS, max_size=30))
 @example([ONLINE, PeerDescribedEvent(ONLINE.peer, "a"), PeerOfflineEvent(ONLINE.peer), ONLINE])
-def test_it_is_what_a_store_knows(happened: list[Any]) -> None:
+def test_the_state_equals_that_of_a_store(happened: list[Any]) -> None:
     events = [MonitoringResumedEvent([], []), *happened]
     state = RecordedState()
     for event in events:
@@ -99,7 +99,7 @@ def test_it_is_what_a_store_knows(happened: list[Any]) -> None:
     assert state_of(again) == state_of(told(events))
 
 
-def test_before_the_first_snapshot_there_is_nothing() -> None:
+def test_the_state_is_empty_before_the_first_snapshot() -> None:
     state = RecordedState()
     state.apply(OpenChannelEvent(outpoint(1), vertex(1)), START)
     assert state.beginning() == []

@@ -1,4 +1,4 @@
-"""Recording: what is written is a valid recording, whatever happens, and however it ended."""
+"""Recorder: the file is a valid recording after every line and every kind of end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def events_of(path: Path) -> list[object]:
 
 
 def record(path: Path, *happened: object) -> None:
-    """A recording of what happened, one a second, that nobody closed."""
+    """Record one event a second, and leave the recording without an end."""
     transcript = RecordingEncoder()
     with path.open("wb") as file:
         for number, event in enumerate(happened):
@@ -71,7 +71,7 @@ def test_each_line_is_in_the_file_at_once(path: Path) -> None:
             assert len(lines_of(path)) == count
 
 
-def test_what_a_store_found_out_is_not_recorded(path: Path) -> None:
+def test_findings_of_the_store_are_not_recorded(path: Path) -> None:
     with Recorder(path) as recorder:
         for event in [RESUMED, TransportLostEvent("tor", 3, START), ONLINE]:
             recorder.write(event, START)
@@ -95,7 +95,7 @@ def test_each_line_is_one_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert [data.count(b"\n") for data in writes] == [1, 1, 1, 1]
 
 
-def test_only_its_owner_may_read_it(path: Path) -> None:
+def test_only_the_owner_may_read_the_file(path: Path) -> None:
     before = os.umask(0)
     try:
         Recorder(path).close()
@@ -104,7 +104,7 @@ def test_only_its_owner_may_read_it(path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_line_is_never_earlier_than_the_one_before(path: Path) -> None:
+def test_a_line_is_never_earlier_than_the_previous_one(path: Path) -> None:
     with Recorder(path) as recorder:
         recorder.write(RESUMED, START + SECOND)
         recorder.write(ONLINE, START)
@@ -114,7 +114,7 @@ def test_a_line_is_never_earlier_than_the_one_before(path: Path) -> None:
     assert times == [SECOND, SECOND, 2 * SECOND, 2 * SECOND]
 
 
-def test_the_end_is_a_stop_at_the_time_that_is_given(path: Path) -> None:
+def test_close_writes_a_stop_at_the_given_time(path: Path) -> None:
     recorder = Recorder(path)
     recorder.write(RESUMED, START)
     recorder.close(START + SECOND)
@@ -122,13 +122,13 @@ def test_the_end_is_a_stop_at_the_time_that_is_given(path: Path) -> None:
     assert lines_of(path)[1:] == [Line(2, START + SECOND, PAUSED)]
 
 
-def test_without_a_time_the_end_is_at_the_last_line(path: Path) -> None:
+def test_close_without_a_time_writes_a_stop_at_the_last_line(path: Path) -> None:
     with Recorder(path) as recorder:
         recorder.write(RESUMED, START)
     assert lines_of(path)[1:] == [Line(2, START, PAUSED)]
 
 
-def test_what_is_stopped_already_needs_no_stop(path: Path) -> None:
+def test_close_after_a_stop_writes_nothing(path: Path) -> None:
     with Recorder(path) as recorder:
         recorder.write(RESUMED, START)
         recorder.write(PAUSED, START)
@@ -136,10 +136,10 @@ def test_what_is_stopped_already_needs_no_stop(path: Path) -> None:
     assert events_of(path) == [RESUMED, PAUSED]
 
 
-# A file that is there.
+# An existing file.
 
 
-def test_a_recording_goes_on(path: Path) -> None:
+def test_a_recording_is_continued(path: Path) -> None:
     for hour in range(2):
         with Recorder(path) as recorder:
             recorder.write(RESUMED, START + timedelta(hours=hour))
@@ -147,14 +147,14 @@ def test_a_recording_goes_on(path: Path) -> None:
     assert events_of(path) == [RESUMED, OFFLINE, PAUSED] * 2
 
 
-def test_wherever_it_was_cut_off_it_is_mended(path: Path) -> None:
+def test_a_recording_cut_at_any_byte_is_repaired(path: Path) -> None:
     happened = [RESUMED, ONLINE, PAUSED, MOVED, RESUMED, MOVED, OFFLINE]
     record(path, *happened)
     whole = path.read_bytes()
     for size in range(len(whole) + 1):
         path.write_bytes(whole[:size])
         Recorder(path).close()
-        # A line that lacks nothing but its end is kept.
+        # A line that lacks only its newline is kept.
         kept = whole[: size + 1].count(b"\n") if size else 0
         is_on = kept not in (0, 3, 4)
         lines = path.read_bytes().splitlines(keepends=True)
@@ -164,7 +164,7 @@ def test_wherever_it_was_cut_off_it_is_mended(path: Path) -> None:
             assert parse_line(lines[-1]) == (START + (kept - 1) * SECOND, PAUSED)
 
 
-def test_what_is_cut_off_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_removed_incomplete_line_is_logged(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record(path, RESUMED, PAUSED)
     with path.open("ab") as file:
         file.write(b'{"at": "2026')
@@ -174,7 +174,7 @@ def test_what_is_cut_off_is_logged(path: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_an_incomplete_last_line_may_be_anything(path: Path) -> None:
-    """A disk that lost its power may leave zeros."""
+    """A power cut may leave zeros."""
     record(path, RESUMED, PAUSED)
     with path.open("ab") as file:
         file.write(bytes(10_000))
@@ -185,7 +185,7 @@ def test_an_incomplete_last_line_may_be_anything(path: Path) -> None:
 def test_only_the_last_lines_are_read(path: Path) -> None:
     record(path, RESUMED, ONLINE)
     lines = path.read_bytes()
-    hole = 2**36  # bytes, that no disk holds and nobody can read
+    hole = 2**36  # bytes of a sparse file, too many to read
     with path.open("wb") as file:
         file.seek(hole)
         file.write(b"\n" + lines)
@@ -215,7 +215,7 @@ NO_RECORDINGS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("text", "reason"), NO_RECORDINGS.values(), ids=NO_RECORDINGS)
-def test_what_is_no_recording_is_refused_and_left_as_it_was(
+def test_a_file_that_is_no_recording_is_refused_and_unchanged(
     path: Path, text: bytes, reason: str
 ) -> None:
     path.write_bytes(text)
@@ -225,7 +225,7 @@ def test_what_is_no_recording_is_refused_and_left_as_it_was(
     assert path.read_bytes() == text
 
 
-def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_no_regular_file_is_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(ChanFitnessError, match="not a regular file"):
@@ -247,7 +247,7 @@ def test_a_second_recorder_of_a_file_is_refused(path: Path) -> None:
     assert events_of(path) == [RESUMED, ONLINE, PAUSED]
 
 
-def test_a_file_that_ends_in_the_future_is_followed_from_there(
+def test_a_file_that_ends_in_the_future_is_continued_at_its_last_time(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     record(path, RESUMED, PAUSED)
@@ -262,11 +262,11 @@ def test_a_file_that_ends_in_the_future_is_followed_from_there(
     )
 
 
-# A disk that is full, a process that is killed.
+# Full disks and killed processes.
 
 
 def write_until_full(recorder: Recorder) -> int:
-    """How many lines it took, the one that failed included."""
+    """Write until an error, and return the number of lines tried."""
     counts = itertools.count(1)
     with suppress(OSError):
         for count in counts:
@@ -290,7 +290,7 @@ def test_on_a_full_disk_the_file_stays_valid_and_nothing_known_is_lost(small_dis
     assert events_of(path) == [RESUMED, *written, OFFLINE, ONLINE, PAUSED]
 
 
-def test_what_a_full_disk_keeps_from_its_end_raises_and_is_mended(small_disk: Disk) -> None:
+def test_close_on_a_full_disk_raises_and_the_file_is_repaired(small_disk: Disk) -> None:
     path = small_disk.directory / "r.jsonl"
     recorder = Recorder(path)
     recorder.write(RESUMED, START)
@@ -304,7 +304,7 @@ def test_what_a_full_disk_keeps_from_its_end_raises_and_is_mended(small_disk: Di
     assert len(lines_of(path)) == count + 1
 
 
-def test_a_part_of_a_line_that_cannot_be_cut_off_at_once_is_later(
+def test_a_partial_line_that_cannot_be_removed_at_once_is_removed_later(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain_write = os.write
@@ -345,7 +345,7 @@ for number in itertools.count(1):
 """
 
 
-def test_one_that_is_killed_is_mended(path: Path) -> None:
+def test_the_file_of_a_killed_recorder_is_repaired(path: Path) -> None:
     arguments = [sys.executable, "-c", KILLED, str(path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment) as process:
@@ -377,23 +377,23 @@ def fail_after(recorder: Recorder, *events: object) -> None:
         raise LookupError
 
 
-def test_a_new_file_in_which_nothing_was_recorded_is_removed(path: Path) -> None:
+def test_a_new_and_empty_file_is_removed(path: Path) -> None:
     fail_after(Recorder(path), ONLINE)
     assert not path.exists()
 
 
-def test_a_file_that_was_there_is_left_as_it_was(path: Path) -> None:
+def test_an_existing_file_is_unchanged(path: Path) -> None:
     path.touch()
     fail_after(Recorder(path))
     assert path.read_bytes() == b""
 
 
-def test_a_file_in_which_something_was_recorded_is_kept(path: Path) -> None:
+def test_a_file_with_recorded_lines_is_kept(path: Path) -> None:
     fail_after(Recorder(path), RESUMED)
     assert events_of(path) == [RESUMED, PAUSED]
 
 
-def test_what_was_put_in_the_place_of_a_new_file_is_kept(path: Path) -> None:
+def test_a_file_that_replaced_a_new_one_is_kept(path: Path) -> None:
     recorder = Recorder(path)
     path.rename(path.with_name("moved"))
     path.write_bytes(b"another's")
@@ -401,7 +401,7 @@ def test_what_was_put_in_the_place_of_a_new_file_is_kept(path: Path) -> None:
     assert path.read_bytes() == b"another's"
 
 
-def test_one_that_was_closed_before_removes_nothing(path: Path) -> None:
+def test_a_closed_recorder_removes_nothing(path: Path) -> None:
     recorder = Recorder(path)
     recorder.close()
     fail_after(recorder)

@@ -1,4 +1,4 @@
-"""Replaying real recordings: the answers agree with the real node's own."""
+"""Replay of real recordings: the answers agree with the real node's own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..support.paths import DATA
 from ..support.stores import Call, OnRecord
 from ..support.values import ALICE, BOB, CHANNEL_1, START
 
-TOLERANCE = timedelta(seconds=0.5)  # the node's answer travelled
+TOLERANCE = timedelta(seconds=0.5)  # for the time that the node's answer took
 
 
 def bundled(at: datetime | None = None) -> Overview:
@@ -43,7 +43,7 @@ def answers_of_the_node() -> list[dict[str, Any]]:
 
 
 def agrees(ours: timedelta, seconds: int) -> bool:
-    """Whether the node, which cuts off at whole seconds, said the same."""
+    """Return whether lnd, which cuts off at whole seconds, gave the same answer."""
     return (
         timedelta(seconds=seconds) - TOLERANCE <= ours < timedelta(seconds=seconds + 1) + TOLERANCE
     )
@@ -66,7 +66,7 @@ def test_the_answers_agree_with_those_of_the_real_lnd() -> None:
     assert compared > 100
 
 
-def test_a_moment_counts_the_lines_at_exactly_that_time() -> None:
+def test_lines_at_exactly_at_count() -> None:
     opened = parse_time("2026-11-22T11:18:37.000305Z")
     assert len(bundled(opened).channels) == 1
     assert bundled(opened).channels[0].lifetime == timedelta(0)
@@ -74,13 +74,13 @@ def test_a_moment_counts_the_lines_at_exactly_that_time() -> None:
     assert len(bundled(opened - timedelta(microseconds=1)).channels) == 0
 
 
-def test_the_first_and_the_last_moment_may_be_asked_for() -> None:
+def test_at_may_be_the_first_or_the_last_time() -> None:
     first, last = parse_time("2026-11-22T11:18:33.904732Z"), bundled().as_of
     assert bundled(first).as_of == first
     assert bundled(last) == bundled()
 
 
-def test_a_moment_outside_of_the_recording_is_refused() -> None:
+def test_at_outside_of_the_recording_is_refused() -> None:
     microsecond = timedelta(microseconds=1)
     with pytest.raises(RecordingError, match=r"lnd-simnet.jsonl:1: begins at 2026-11-22T11:18:33"):
         bundled(parse_time("2026-11-22T11:18:33.904732Z") - microsecond)
@@ -109,13 +109,13 @@ def test_a_peer_that_was_online_at_the_start_counts_from_there() -> None:
     assert info.uptime_ratio == 0.25
 
 
-def test_what_counts_as_the_nodes_own_outage_is_a_setting_of_the_store() -> None:
+def test_the_detection_of_own_outages_is_a_setting() -> None:
     recording = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
     with recording.open("rb") as lines, pytest.raises(ValueError, match="bad own_outage"):
         replay(lines, "lnd-simnet.jsonl", own_outage=-TOLERANCE)
 
 
-# The store's loop.
+# A loop that dies.
 
 
 def die() -> None:
@@ -125,7 +125,7 @@ def die() -> None:
 @pytest.mark.parametrize("before", [0, 1, 5_000, 20_000])
 @pytest.mark.parametrize("after", [0, 20_000])
 def test_a_loop_that_dies_ends_the_replay(before: int, after: int) -> None:
-    """More lines than may wait are before and behind the one that it dies of."""
+    """The error comes with more lines before it and after it than may wait for the loop."""
     flap = format_event(PeerOnlineEvent(ALICE), START).encode() + b"\n"
     snapshot = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [])
     fatal = format_event(OpenChannelEvent(CHANNEL_1, BOB), START).encode() + b"\n"
@@ -145,10 +145,10 @@ def test_the_first_snapshot_is_applied_once(caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_a_real_node_gives_no_reason_to_warn(
+def test_the_recording_of_a_real_node_causes_no_warning(
     stored: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Channels close in it, by absence first and then by event."""
+    """Channels close in it, first by absence and then by an event."""
     for file in sorted(DATA.glob("lnd-simnet*restarts.jsonl")):
         storage = SqliteStorage(tmp_path / file.name) if stored else None
         with file.open("rb") as lines:

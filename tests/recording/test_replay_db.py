@@ -1,4 +1,4 @@
-"""``chanfitness replay --db``: a recording fills a database, the next one goes on from it."""
+"""``chanfitness replay --db``: recordings that fill a database one after the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..support.terminal import answer_of, run
 
 RECORDING = DATA / "lnd-simnet-restarts.jsonl"
 LINES = RECORDING.read_bytes().splitlines(keepends=True)
-STOPS = [31, 36, 40, 47, 57, 62, 91]  # the lines with which a segment ends
+STOPS = [31, 36, 40, 47, 57, 62, 91]  # the last line of each segment
 
 
 @pytest.fixture
@@ -27,14 +27,14 @@ def database(tmp_path: Path) -> str:
 
 
 def part(tmp_path: Path, first: int, last: int) -> str:
-    """A recording of these lines."""
+    """Return a recording of these lines."""
     file = tmp_path / f"{first}-{last}.jsonl"
     file.write_bytes(b"".join(LINES[first - 1 : last]))
     return str(file)
 
 
 def ageless(found: dict[str, Any]) -> dict[str, Any]:
-    """An answer of ``show`` without its age, which grows."""
+    """Return an answer of ``show`` without its age, which grows."""
     return {name: found[name] for name in found if name != "age_seconds"}
 
 
@@ -45,7 +45,7 @@ def by_channel(found: dict[str, Any]) -> dict[str, tuple[float, float]]:
     }
 
 
-def test_it_prints_what_it_prints_without_and_show_says_so_too(database: str) -> None:
+def test_replay_prints_the_same_with_and_without_db_and_so_does_show(database: str) -> None:
     without = answer_of("replay", str(RECORDING))
     assert answer_of("replay", str(RECORDING), "--db", database) == without
     shown = answer_of("show", database)
@@ -53,7 +53,7 @@ def test_it_prints_what_it_prints_without_and_show_says_so_too(database: str) ->
     assert by_channel(shown) == by_channel(without)
 
 
-def test_consecutive_recordings_go_on_one_from_the_other(database: str, tmp_path: Path) -> None:
+def test_a_recording_continues_from_the_previous_one(database: str, tmp_path: Path) -> None:
     for before, stop in zip([0, *STOPS], STOPS, strict=False):
         printed = answer_of("replay", part(tmp_path, before + 1, stop), "--db", database)
     assert printed == answer_of("replay", str(RECORDING))
@@ -65,7 +65,7 @@ def test_consecutive_recordings_go_on_one_from_the_other(database: str, tmp_path
         )
 
 
-def test_standard_input_goes_on_from_a_database_too(database: str, tmp_path: Path) -> None:
+def test_standard_input_continues_from_a_database(database: str, tmp_path: Path) -> None:
     answer_of("replay", part(tmp_path, 1, STOPS[0]), "--db", database)
     done = run("replay", "-", "--db", database, "--json", stdin=b"".join(LINES[STOPS[0] :]))
     assert json.loads(done.stdout) == answer_of("replay", str(RECORDING))
@@ -80,7 +80,7 @@ def test_standard_input_goes_on_from_a_database_too(database: str, tmp_path: Pat
         "2026-11-22T11:50:07.536929Z",  # the last line
     ],
 )
-def test_the_heartbeat_is_the_moment_that_was_asked_for(moment: str, database: str) -> None:
+def test_the_heartbeat_is_the_time_of_at(moment: str, database: str) -> None:
     replayed = answer_of("replay", str(RECORDING), "--at", moment, "--db", database)
     shown = answer_of("show", database)
     assert shown["as_of"] == replayed["as_of"]
@@ -88,7 +88,7 @@ def test_the_heartbeat_is_the_moment_that_was_asked_for(moment: str, database: s
     assert by_channel(shown) == by_channel(answer_of("replay", str(RECORDING), "--at", moment))
 
 
-def test_what_lies_between_two_recordings_is_blind(database: str, tmp_path: Path) -> None:
+def test_the_time_between_two_recordings_is_blind(database: str, tmp_path: Path) -> None:
     moment = ["--at", "2026-11-22T11:24:00Z"]
     answer_of("replay", str(RECORDING), *moment, "--db", database)
     answer_of("replay", part(tmp_path, 32, 91), "--db", database)
@@ -97,7 +97,7 @@ def test_what_lies_between_two_recordings_is_blind(database: str, tmp_path: Path
     )
 
 
-def test_a_database_that_a_store_has_is_refused(database: str) -> None:
+def test_a_database_in_use_is_refused(database: str) -> None:
     storage = SqliteStorage(database, timedelta(hours=1))
     storage.open()
     done = run("replay", str(RECORDING), "--db", database)
@@ -106,7 +106,7 @@ def test_a_database_that_a_store_has_is_refused(database: str) -> None:
     assert f"{database}: another store is writing it" in done.stderr.decode()
 
 
-def test_what_could_not_be_saved_is_said_and_is_its_exit_status(database: str) -> None:
+def test_a_failed_write_is_reported_and_sets_the_exit_status(database: str) -> None:
     answer_of("replay", part(Path(database).parent, 1, STOPS[0]), "--db", database)
     with closing(sqlite3.connect(database, isolation_level=None)) as backup:
         backup.execute("BEGIN EXCLUSIVE")
@@ -126,7 +126,7 @@ def test_any_name_of_the_database_is_the_same_database(database: str) -> None:
         assert ageless(answer_of("show", name)) == before
 
 
-def test_what_is_no_database_is_refused_and_left_alone(database: str) -> None:
+def test_a_file_that_is_no_database_is_refused_and_unchanged(database: str) -> None:
     Path(database).write_bytes(b"rubbish\n" * 1000)
     done = run("replay", str(RECORDING), "--db", database)
     assert (done.returncode, done.stdout) == (2, b"")
@@ -134,14 +134,14 @@ def test_what_is_no_database_is_refused_and_left_alone(database: str) -> None:
     assert Path(database).read_bytes() == b"rubbish\n" * 1000
 
 
-def test_what_is_no_recording_makes_no_database(database: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_creates_no_database(database: str, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for file in "missing", "empty":
         assert run("replay", str(tmp_path / file), "--db", database).returncode == 2
     assert {each.name for each in tmp_path.iterdir()} == {"empty"}
 
 
-def test_a_bad_line_stops_it_and_what_came_before_is_remembered(
+def test_a_bad_line_ends_the_replay_and_earlier_lines_are_saved(
     database: str, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.jsonl"
@@ -154,7 +154,7 @@ def test_a_bad_line_stops_it_and_what_came_before_is_remembered(
     )
 
 
-def test_what_was_counted_is_not_counted_again(database: str) -> None:
+def test_a_recording_is_not_counted_twice(database: str) -> None:
     assert run("replay", str(RECORDING), "--db", database).returncode == 0
 
     again = run("replay", str(RECORDING), "--db", database)

@@ -1,8 +1,8 @@
-"""The recording with restarts: nothing is lost, and no blind time is blamed on anyone.
+"""Replay of the recording with restarts: nothing is lost, and blind time is charged to nobody.
 
-What a database remembers of it is compared with an independent sum over its lines
-(and, segment by segment, with what the node itself said): straight through, and
-when the replay is cut in two, with nothing but the database between.
+The database after a replay is compared with independent sums over the lines and, segment by
+segment, with the node's own answers; for a whole replay, and for one in two parts that share
+only the database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..support.paths import DATA
 from ..support.recording_sums import ZERO, Record, Row, in_order, watched
 from ..support.terminal import rows_shown
 
-TOLERANCE = timedelta(seconds=0.5)  # the node's answer travelled
+TOLERANCE = timedelta(seconds=0.5)  # for the time that the node's answer took
 WINDOWS = {
     "all": None,
     "45s": timedelta(seconds=45),
@@ -43,7 +43,7 @@ def without_first_channel(record: Record) -> Record:
 
 AS_IT_CAME = lines_of("lnd-simnet-restarts.jsonl")
 ANSWERS = lines_of("lnd-simnet-restarts.answers.jsonl")
-# Both lines are snapshots. The channel is there again in the next one, line 58.
+# Both lines are snapshots. The channel returns in the next snapshot, line 58.
 WITH_UNLUCKY_SNAPSHOTS = [
     without_first_channel(record) if number in (41, 48) else record
     for number, record in enumerate(AS_IT_CAME, 1)
@@ -70,7 +70,7 @@ USABLE = ["usable_seconds", "unusable_seconds", "usable_ratio"]
 
 
 def shown(path: Path, *options: str) -> list[Row]:
-    """What these recordings tell: no names, and nothing of what can be used."""
+    """Return the answers about these recordings, without aliases and usable time."""
     rows = rows_shown(str(path), *options)
     for row in rows:
         assert {row.get(name) for name in TOLD_BY_OTHERS} == {None}
@@ -93,7 +93,7 @@ def check_against_the_sums(records: list[Record], moment: datetime, path: Path) 
         channels = shown(path, *options)
         assert all(row["complete"] for row in channels)
         other = ["last_seen", "since", "until", "complete"]
-        if window is not None:  # those of a window are sums over its outages, not over lines
+        if window is not None:  # windows are sums over outages, not over lines
             other.append("flap_count")
         sums = expected.channels(moment, window)
         assert without(other, channels) == without(other, sums)
@@ -114,9 +114,7 @@ def test_totals_windows_and_outages_are_the_sums_over_the_lines(
 
 
 @RECORDINGS
-def test_what_is_asked_in_blind_time_counts_it_as_blind(
-    records: list[Record], tmp_path: Path
-) -> None:
+def test_a_question_in_blind_time_counts_it_as_blind(records: list[Record], tmp_path: Path) -> None:
     stops = [parse_time(each["at"]) for each in records if each["event"] == "monitoring_stopped"]
     for number, stop in enumerate(stops[:-1]):
         moment = stop + timedelta(seconds=1.5)
@@ -128,11 +126,11 @@ def test_a_closed_channel_keeps_its_final_figures(tmp_path: Path) -> None:
     assert shown(tmp_path / "database", "--closed") == watched(AS_IT_CAME, END).closed_channels()
 
 
-# Cut in two, with the database between.
+# Replays in two parts, with the database between them.
 
 
 def cut(records: list[Record], number: int) -> tuple[list[Record], list[Record]]:
-    """Two recordings, the first of ``number`` lines; one cut in blind time goes on as it did."""
+    """Return two recordings, the first of ``number`` lines; a cut in blind time stays blind."""
     first, second = records[:number], records[number:]
     seen = watched(first, end_of(first))
     return first, [seen.snapshot(end_of(first)), *second] if seen.watching else second
@@ -140,7 +138,7 @@ def cut(records: list[Record], number: int) -> tuple[list[Record], list[Record]]
 
 @RECORDINGS
 @pytest.mark.parametrize("number", CUTS)
-def test_a_replay_that_is_cut_in_two_says_the_same(
+def test_a_replay_in_two_parts_gives_the_same_answers(
     records: list[Record], number: int, tmp_path: Path
 ) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -156,7 +154,7 @@ def test_a_replay_that_is_cut_in_two_says_the_same(
 
 @RECORDINGS
 @pytest.mark.parametrize("number", CUTS)
-def test_flaps_outlive_a_cut_unless_they_were_a_stranger_s(
+def test_flaps_survive_a_cut_except_those_of_unknown_peers(
     records: list[Record], number: int, tmp_path: Path
 ) -> None:
     path = tmp_path / "database"
@@ -171,7 +169,9 @@ def test_flaps_outlive_a_cut_unless_they_were_a_stranger_s(
 
 
 @RECORDINGS
-def test_many_restarts_lose_no_more_than_one(records: list[Record], tmp_path: Path) -> None:
+def test_a_replay_in_many_parts_gives_the_same_answers_but_for_flaps(
+    records: list[Record], tmp_path: Path
+) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     remember(records, whole)
     rest = records
@@ -184,10 +184,10 @@ def test_many_restarts_lose_no_more_than_one(records: list[Record], tmp_path: Pa
         )
 
 
-# Beside the node's own answers, which begin anew at each of its restarts.
+# Comparison with the node's own answers, which begin again at each of its restarts.
 
 
-def test_between_its_restarts_our_figures_grow_as_the_node_s_own() -> None:
+def test_between_restarts_the_figures_grow_as_the_node_s_own() -> None:
     compared = 0
     for start, records in segments():
         answers = [each for each in ANSWERS if start <= answered(each) <= end_of(records)]
@@ -209,7 +209,7 @@ def test_between_its_restarts_our_figures_grow_as_the_node_s_own() -> None:
 
 
 def segments() -> list[tuple[datetime, list[Record]]]:
-    """Those after the first: when it began, and its lines."""
+    """Return each segment but the first: its start and its lines."""
     starts = [n for n, each in enumerate(AS_IT_CAME) if each["event"] == "monitoring_started"]
     return [
         (parse_time(AS_IT_CAME[begin]["at"]), AS_IT_CAME[begin:end])
@@ -226,7 +226,7 @@ def answered(answer: Record) -> datetime:
 
 
 def before(start: datetime) -> Record:
-    """The answer with which a segment begins: milliseconds before it."""
+    """Return the node's answer milliseconds before a segment begins."""
     answer = max((each for each in ANSWERS if answered(each) <= start), key=answered)
     assert start - answered(answer) < TOLERANCE
     return answer

@@ -1,4 +1,4 @@
-"""A recording whose file is moved, removed or truncated under the recorder: it begins anew."""
+"""Rotation: the recording's file is moved, removed or truncated, and the recorder begins again."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ HAPPENED = [
         [OpenChannel(CHANNEL_3, ALICE, active=False), OpenChannel(CHANNEL_2, BOB)], [CAROL]
     ),
     PAUSED,
-    ChannelMovedEvent(CHANNEL_3, outpoint(6), ALICE),  # told late
+    ChannelMovedEvent(CHANNEL_3, outpoint(6), ALICE),  # a late event
     MonitoringResumedEvent(
         [OpenChannel(outpoint(6), ALICE), OpenChannel(CHANNEL_2, BOB)], [ALICE, CAROL]
     ),
@@ -117,7 +117,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def record(path: Path, rotate: Rotation, points: Container[int]) -> list[Path]:
-    """Record what happened, and rotate at these points; return what was kept of the old files."""
+    """Record all events, rotate at these points, and return the content of the old files."""
     old = []
     with Recorder(path) as recorder:
         for number, event in enumerate(HAPPENED):
@@ -146,7 +146,7 @@ def what_happened(tmp_path: Path) -> Overview:
 
 @pytest.mark.parametrize("rotate", KEEPING)
 @pytest.mark.parametrize("point", range(len(HAPPENED)))
-def test_at_each_point_all_files_together_say_what_one_would(
+def test_all_files_together_equal_one_without_rotation(
     path: Path, rotate: Rotation, point: int
 ) -> None:
     old = record(path, rotate, range(point, point + 1))
@@ -154,7 +154,7 @@ def test_at_each_point_all_files_together_say_what_one_would(
 
 
 @pytest.mark.parametrize("rotate", KEEPING)
-def test_at_all_points_one_after_the_other_too(path: Path, rotate: Rotation) -> None:
+def test_rotation_at_every_point_loses_nothing(path: Path, rotate: Rotation) -> None:
     old = record(path, rotate, range(len(HAPPENED)))
     assert len(old) == len(HAPPENED) - 1
     assert replayed(*old, path) == what_happened(path.parent)
@@ -164,7 +164,7 @@ def any_way(rng: random.Random) -> Rotation:
     return lambda path, old: rng.choice(KEEPING)(path, old)
 
 
-def test_in_any_way_at_any_points(tmp_path: Path) -> None:
+def test_rotation_in_any_way_at_any_points_loses_nothing(tmp_path: Path) -> None:
     expected = what_happened(tmp_path)
     for seed in different_seeds(length(20, 3_000)):
         rng = random.Random(seed)
@@ -180,7 +180,7 @@ def test_in_any_way_at_any_points(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
 @pytest.mark.parametrize("point", range(len(HAPPENED)))
-def test_the_new_file_alone_is_a_recording_of_the_rest(
+def test_the_new_file_is_a_valid_recording_of_the_rest(
     path: Path, rotate: Rotation, point: int
 ) -> None:
     record(path, rotate, range(point, point + 1))
@@ -193,14 +193,16 @@ def test_the_new_file_alone_is_a_recording_of_the_rest(
 
 
 @pytest.mark.parametrize("rotate", ROTATIONS)
-def test_it_is_logged_once(path: Path, rotate: Rotation, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rotation_is_logged_once(
+    path: Path, rotate: Rotation, caplog: pytest.LogCaptureFixture
+) -> None:
     record(path, rotate, range(3, 4))
     assert caplog.messages == [
         f"{path}: moved, removed or truncated: beginning again there with a snapshot"
     ]
 
 
-def test_before_the_first_snapshot_there_is_nothing_to_begin_with(path: Path) -> None:
+def test_a_file_rotated_before_the_first_snapshot_begins_with_one(path: Path) -> None:
     record(path, remove, range(0))
     with Recorder(path) as recorder:
         path.unlink()
@@ -220,10 +222,10 @@ def test_a_process_may_change_its_directory(
     assert caplog.messages == []
 
 
-# What keeps it from beginning anew.
+# Errors while the recorder begins again.
 
 
-def test_while_its_directory_is_gone_nothing_is_lost(tmp_path: Path) -> None:
+def test_nothing_is_lost_while_the_directory_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "directory" / "recording.jsonl"
     path.parent.mkdir()
     with Recorder(path) as recorder:
@@ -241,11 +243,11 @@ def test_while_its_directory_is_gone_nothing_is_lost(tmp_path: Path) -> None:
     (info,) = replayed(path).channels
     (expected,) = what_happened(tmp_path).channels
     assert (info.channel_point, info.peer) == (expected.channel_point, expected.peer)
-    assert expected.lifetime - info.lifetime == 4 * SECOND  # until its last line before
+    assert expected.lifetime - info.lifetime == 4 * SECOND  # the old file ended there
 
 
 @pytest.mark.parametrize("is_recorded", [False, True])
-def test_what_someone_else_put_there_is_left_alone(path: Path, is_recorded: bool) -> None:
+def test_another_program_s_file_is_left_alone(path: Path, is_recorded: bool) -> None:
     with Recorder(path) as recorder:
         recorder.write(HAPPENED[0], START)
         path.unlink()
@@ -272,7 +274,7 @@ def test_what_someone_else_put_there_is_left_alone(path: Path, is_recorded: bool
     ]
 
 
-def test_what_fails_while_it_begins_anew_is_made_good(
+def test_a_failed_write_of_the_new_beginning_is_repeated(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The generator of recordings makes a real mixture, and the same one each time."""
+"""The generator of simulated recordings is reproducible and makes lines of every kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chanfitness.recording.replay import replay
 from ..support.simulated_recording import simulated_recording
 
 
-def test_it_is_a_recording_with_lines_of_every_kind() -> None:
+def test_a_simulated_recording_has_lines_of_every_kind() -> None:
     lines = simulated_recording(days=10).splitlines(keepends=True)
     kinds = Counter(kind_of(line.event) for line in read(lines, "r.jsonl"))
     assert kinds.keys() == {
@@ -22,7 +22,7 @@ def test_it_is_a_recording_with_lines_of_every_kind() -> None:
     assert 300 < len(replay(lines, "r.jsonl").channels) < 500
 
 
-def test_it_is_the_same_for_the_same_seed_and_a_shorter_one_begins_a_longer_one() -> None:
+def test_a_seed_decides_the_recording_and_a_shorter_one_is_its_beginning() -> None:
     assert simulated_recording(2, 20, seed=7) == simulated_recording(2, 20, seed=7)
     assert simulated_recording(2, 20, seed=7) != simulated_recording(2, 20, seed=8)
     *shorter, _ = simulated_recording(2, 20).splitlines()
