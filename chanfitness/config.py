@@ -102,23 +102,19 @@ class Config:
     channels alone. None: never.
     """
     return_grace: datetime.timedelta | None = None
-<<<<<<< HEAD
     """How long peers are awaited after this node was not seen, or after its own outage.
 
     A peer is awaited if it has a channel, is not online, and was online when last seen, or
     never was seen. Its channels are blind until it is online. The grace ends when no awaited
-    peer came back for this period, and after a minute at most: whoever is missing then was
-    offline all the while. None: nobody is awaited.
+    peer came back for this period, and after a minute at most: a peer that is missing then
+    was offline all the while. None: nobody is awaited.
     """
-    on_event: OnEvent | None = None
+    on_event: OnEvent | None = field(default=None, repr=False)
     """Called on the loop's thread with each event that was handled, and its time (UTC).
 
     What the store found out from that event comes after it: a ``TransportLostEvent`` or
     ``TransportBackEvent``. It must not block. An ``Exception`` that it raises is logged.
     """
-=======
-    on_event: OnEvent | None = field(default=None, repr=False)
->>>>>>> cef8c45 (The ground floor in plain words; public objects print themselves well)
 
     def __post_init__(self) -> None:
         for name in ("subscribe_channel_events", "subscribe_peer_events", "get_open_channels"):

@@ -21,7 +21,7 @@ settings.load_profile("ours")
 
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[None]:
-    """No log records, of which pytest keeps all: a long test has very many."""
+    """Log no records, since pytest keeps all of them and a long test has very many."""
     logger = logging.getLogger("chanfitness")
     logger.setLevel(logging.CRITICAL)
     yield
@@ -33,7 +33,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures of the long tests: what they recorded with ``record_property``."""
+    """Print the figures of the long tests, from ``record_property``."""
     if STRESS:
         terminalreporter.section("figures")
         for report in terminalreporter.getreports("passed"):

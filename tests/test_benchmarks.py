@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say; how fast anything is, is not judged here."""
+"""The benchmarks' measurements and output; speed is not judged here."""
 
 from __future__ import annotations
 
@@ -104,14 +104,14 @@ PROFILED = {
 
 
 def spreads(*measured: dict[str, float]) -> list[float]:
-    """All numbers of these; each is a median between its quartiles."""
+    """Return all numbers of the spreads, and check that each median is between its quartiles."""
     for each in measured:
         assert list(each) == ["low", "median", "high"]
         assert each["low"] <= each["median"] <= each["high"]
     return [number for each in measured for number in each.values()]
 
 
-def test_a_quick_run_prints_each_figure_and_each_curve_as_json() -> None:
+def test_a_quick_run_prints_all_figures_and_curves_as_json() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--json"],
         check=True,
@@ -147,7 +147,7 @@ def test_a_quick_run_prints_each_figure_and_each_curve_as_json() -> None:
         partial(questions.producing, queue.Queue(), 2),
     ],
 )
-def test_threads_end_whatever_happens_beside_them(
+def test_threads_end_although_the_body_is_interrupted(
     some_threads: Callable[[], AbstractContextManager[object]],
 ) -> None:
     before = threading.active_count()
@@ -181,13 +181,13 @@ def test_a_profile_shows_what_the_caller_does_and_what_the_loop_does() -> None:
 
 
 def powers(exponent: float, fixed: float = 0) -> Curve:
-    """The curve of costs that grow so, measured without noise."""
+    """Return a curve of costs that grow with this exponent, without noise."""
     sizes = (1, 10, 100, 1000)
     return curve("cost", "size", sizes, [[fixed + size**exponent] * 3 for size in sizes])
 
 
 @pytest.mark.parametrize("exponent", [-0.5, 0, 1, 2])
-def test_the_exponent_is_that_of_a_power(exponent: float) -> None:
+def test_the_exponent_of_a_power_is_found(exponent: float) -> None:
     assert powers(exponent).exponent == pytest.approx(exponent)
 
 
@@ -200,7 +200,7 @@ def test_the_exponent_is_fitted_to_the_last_points() -> None:
     assert (grown.fitted_from, len(grown.points)) == (10, 3)
 
 
-def test_a_ratio_is_taken_in_each_round() -> None:
+def test_the_ratio_is_computed_in_each_round() -> None:
     measured = figure("cost", "of one", [2.0, 20.0, 200.0], "floor", [1.0, 10.0, 100.0])
 
     assert measured.cost == Spread(11, 20, 110)
@@ -208,7 +208,7 @@ def test_a_ratio_is_taken_in_each_round() -> None:
     assert measured.ratio == Spread(2, 2, 2)
 
 
-def test_what_is_counted_a_second_is_worse_when_it_is_less() -> None:
+def test_a_rate_is_the_inverse_of_a_cost() -> None:
     measured = figure("rate", "of one", [0.5, 0.5], "floor", [0.25, 0.25], unit=PER_SECOND)
 
     assert (measured.cost.median, measured.floor.median, measured.ratio.median) == (2, 4, 2)
@@ -217,13 +217,13 @@ def test_what_is_counted_a_second_is_worse_when_it_is_less() -> None:
 @pytest.mark.parametrize(
     ("percent", "expected"), [(0, 1), (1, 1), (50, 50), (50.5, 51), (99, 99), (99.9, 100)]
 )
-def test_a_percentile_is_the_value_that_so_many_are_not_above(
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(
     percent: float, expected: float
 ) -> None:
     assert percentile(range(1, 101), percent) == expected
 
 
-def test_what_is_compared_takes_turns() -> None:
+def test_compared_functions_take_turns() -> None:
     turns: list[str] = []
 
     def work(name: str) -> int:
@@ -236,7 +236,7 @@ def test_what_is_compared_takes_turns() -> None:
     assert returned == [[1, 3], [2, 4]]
 
 
-def test_time_is_that_of_each_operation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_per_operation(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter([0.0, 6.0, 10.0, 12.0, 20.0, 21.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(readings))
 
@@ -265,7 +265,7 @@ def test_quick_is_a_hundredth_in_two_rounds_at_two_sizes() -> None:
         (100_000, PER_SECOND, "100,000 /s"),
     ],
 )
-def test_a_number_has_the_unit_that_suits_it(value: float, unit: str, text: str) -> None:
+def test_a_number_is_printed_in_a_fitting_unit(value: float, unit: str, text: str) -> None:
     assert humane(value, unit) == text
 
 
@@ -276,7 +276,7 @@ def test_a_line_of_the_table_shows_median_and_spread_and_floor() -> None:
     assert line == "cost of one 3.00 ms ±17% floor 1.00 ms ±0% 3.00 2.50 to 3.50"
 
 
-def test_nothing_has_no_spread_in_percent() -> None:
+def test_a_median_of_zero_has_no_spread_in_percent() -> None:
     measured = figure("bytes", "of one", [0, 0], "floor", [1, 1], unit=BYTES)
 
     line = " ".join(figure_line(measured).split())
@@ -301,7 +301,7 @@ def test_json_has_an_object_for_each_named_tuple() -> None:
     ]
 
 
-def test_the_picture_is_the_same_for_the_same_curves_and_tells_nothing_else(
+def test_the_picture_depends_on_the_curves_alone(
     tmp_path: Path,
 ) -> None:
     plot = pytest.importorskip("benchmarks.plot", exc_type=ModuleNotFoundError)

@@ -1,4 +1,4 @@
-"""Settings of the wrong type: the error says what came, what was wanted, and how to make it."""
+"""Errors for settings of the wrong type or value: each shows the value and a right one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NoClock:
 
 
 class OldClock(NoClock):
-    now = START  # no function
+    now = START  # not callable
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ class OldClock(NoClock):
         ({"subscribe_peer_events": 7}, "bad subscribe_peer_events 7: expected a function"),
     ],
 )
-def test_a_setting_of_the_wrong_type_is_a_type_error_that_shows_a_right_one(
+def test_a_setting_of_the_wrong_type_is_refused_with_an_example(
     settings: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(TypeError) as caught:
@@ -107,7 +107,7 @@ def test_a_period_is_a_timedelta_of_zero_or_more_or_none(window: timedelta | Non
         (-timedelta.resolution, ValueError, "bad window .*: expected a period of time, or None"),
     ],
 )
-def test_another_period_is_refused(window: Any, error: type[Exception], says: str) -> None:
+def test_a_negative_period_is_refused(window: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         require_period("window", window, "days")
 

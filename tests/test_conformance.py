@@ -1,7 +1,7 @@
-"""The scenarios that lnd's own store answered, played through the public names.
+"""Conformance: scenarios with the answers of lnd's own store, played through the public API.
 
-Each answer must be exact although nothing waits between an event, the next move
-of the clock and the question. Promises 1, 2 and 3.
+Each answer must be exact although nothing waits between an event, the next step of the clock
+and the question. Promises 1, 2 and 3.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ERRORS: dict[str, type[LookupError] | tuple[type[LookupError], ...]] = {
 
 @pytest.fixture(params=[None, 1e-6], ids=["default-switch", "1us-switch"])
 def switch_interval(request: pytest.FixtureRequest) -> Iterator[None]:
-    """How often Python changes threads: as usual, or as often as it can."""
+    """Set how often Python switches threads: as usual, or as often as possible."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(request.param or usual)
     yield
@@ -58,7 +58,7 @@ def switch_interval(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 class Scenario:
-    """A store on its notifiers and its clock, moved by the lines of one scenario."""
+    """A store with notifiers and a clock, driven by the lines of one scenario."""
 
     def __init__(self, open_at_start: list[dict[str, Any]]) -> None:
         self.clock = ManualClock(START)
@@ -108,7 +108,7 @@ def _channel(op: dict[str, Any]) -> tuple[OutPoint, Vertex]:
     return OutPoint.parse(op["channel_point"]), _peer(op)
 
 
-def test_all_scenarios_are_here() -> None:
+def test_no_scenario_is_missing() -> None:
     names = {scenario["name"] for scenario in SCENARIOS}
     questions = [op for scenario in SCENARIOS for op in scenario["ops"] if op["op"] == "query"]
     assert len(names) == len(SCENARIOS) == 50
@@ -127,8 +127,8 @@ def test_the_store_answers_as_lnd_did(lines: dict[str, Any]) -> None:
 
 @pytest.mark.usefixtures("switch_interval")
 @pytest.mark.parametrize("lines", SCENARIOS, ids=lambda lines: str(lines["name"]))
-def test_a_list_holds_every_channel_as_a_question_for_it_alone(lines: dict[str, Any]) -> None:
-    """Promises 1 and 2: at one standing moment, both ways to ask agree."""
+def test_a_list_agrees_with_a_question_for_each_channel(lines: dict[str, Any]) -> None:
+    """Promises 1 and 2: both give the same answers while the clock stands still."""
     scenario = Scenario(lines["open_at_start"])
     with scenario.store as store:
         for op in lines["ops"]:
@@ -140,7 +140,7 @@ def test_a_list_holds_every_channel_as_a_question_for_it_alone(lines: dict[str, 
 
 @pytest.mark.parametrize("lines", SCENARIOS, ids=lambda lines: str(lines["name"]))
 def test_the_model_answers_as_lnd_did(lines: dict[str, Any]) -> None:
-    """So the model that ``test_model`` trusts, and that shares no accounting, is right."""
+    """``test_model`` relies on the model, which shares no accounting with the store."""
     model = Model(Reading(START, timedelta(0)))
     for op in lines["open_at_start"] + lines["ops"]:
         at = timedelta(microseconds=op["at_us"])

@@ -1,4 +1,4 @@
-"""Events that describe peers and channels, and what they and their lists say of activity."""
+"""Descriptions of peers and channels, and activity in events and lists."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize("active", [True, False, None])
-def test_an_open_channel_is_a_pair_whatever_it_says_of_activity(active: bool | None) -> None:
+def test_equality_of_open_channels_ignores_active(active: bool | None) -> None:
     channel, plain = OpenChannel(CHANNEL_1, ALICE, active), (CHANNEL_1, ALICE)
     assert (channel, hash(channel), len(channel)) == (plain, hash(plain), 2)
     assert channel == OpenChannel(CHANNEL_1, ALICE)
@@ -50,7 +50,7 @@ def test_an_open_channel_is_a_pair_whatever_it_says_of_activity(active: bool | N
 
 @pytest.mark.parametrize("active", [True, False, None])
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_copy_says_the_same(active: bool | None, protocol: int) -> None:
+def test_a_copy_of_an_open_channel_keeps_active(active: bool | None, protocol: int) -> None:
     channel = OpenChannel(CHANNEL_1, ALICE, active)
     for twin in (
         pickle.loads(pickle.dumps(channel, protocol)),
@@ -61,13 +61,13 @@ def test_a_copy_says_the_same(active: bool | None, protocol: int) -> None:
 
 
 @pytest.mark.parametrize("active", [1, 0, "yes", [], 1.0])
-def test_another_activity_is_refused(active: Any) -> None:
+def test_active_of_another_type_is_refused(active: Any) -> None:
     with pytest.raises(TypeError, match=r"bad active .*: expected True, False or None"):
         OpenChannel(CHANNEL_1, ALICE, active)
 
 
 @pytest.mark.parametrize("name", ["active", "peer", "channel_point", "colour"])
-def test_nothing_of_an_open_channel_can_be_changed(name: str) -> None:
+def test_an_open_channel_is_immutable(name: str) -> None:
     channel = OpenChannel(CHANNEL_1, ALICE, active=True)
     with pytest.raises(AttributeError, match=f"cannot set {name}"):
         setattr(channel, name, None)
@@ -80,7 +80,7 @@ def test_nothing_of_an_open_channel_can_be_changed(name: str) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_an_event_is_a_value(event: Any) -> None:
+def test_an_event_is_immutable_and_hashable(event: Any) -> None:
     for twin in (pickle.loads(pickle.dumps(event)), copy.deepcopy(event)):
         assert (twin, type(twin), hash(twin)) == (event, type(event), hash(event))
     assert [event == other for other in EVENTS].count(True) == 1
@@ -90,7 +90,7 @@ def test_an_event_is_a_value(event: Any) -> None:
         event.colour = "red"
 
 
-def test_active_and_inactive_differ() -> None:
+def test_an_active_and_an_inactive_event_differ() -> None:
     assert ActiveChannelEvent(CHANNEL_1) != InactiveChannelEvent(CHANNEL_1)
     assert ActiveChannelEvent(CHANNEL_1) != ActiveChannelEvent(CHANNEL_2)
 
@@ -104,7 +104,7 @@ def test_active_and_inactive_differ() -> None:
         lambda at: ChannelDescribedEvent(CHANNEL_1, at=at),
     ],
 )
-def test_a_naive_time_and_what_is_none_are_refused(make: Callable[[Any], object]) -> None:
+def test_a_naive_time_and_another_type_are_refused(make: Callable[[Any], object]) -> None:
     with pytest.raises(ValueError, match="naive time"):
         make(START.replace(tzinfo=None))
     with pytest.raises(TypeError, match="no time: 'noon'"):
@@ -134,7 +134,7 @@ def test_a_naive_time_and_what_is_none_are_refused(make: Callable[[Any], object]
         ("\ud800" * 11, REPLACEMENT * 10),
     ],
 )
-def test_an_alias_is_any_text_of_32_bytes(alias: str, expected: str) -> None:
+def test_an_alias_is_cut_to_32_bytes_and_made_encodable(alias: str, expected: str) -> None:
     found = PeerDescribedEvent(ALICE, alias).alias
     assert found == expected
     assert len(expected.encode()) <= 32
@@ -147,16 +147,16 @@ def test_an_alias_that_is_no_text_is_refused(alias: Any) -> None:
         PeerDescribedEvent(ALICE, alias)
 
 
-# What else describes
+# Transports and channels
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_transport_is_one_that_is_known(transport: str) -> None:
+def test_a_known_transport_is_accepted(transport: str) -> None:
     assert PeerDescribedEvent(ALICE, transport=transport).transport == transport
 
 
 @pytest.mark.parametrize("transport", ["", "TOR", "pigeon", 7, b"tor", ["tor"]])
-def test_another_transport_is_refused(transport: Any) -> None:
+def test_an_unknown_transport_is_refused(transport: Any) -> None:
     with pytest.raises(ValueError, match=r"bad transport .*: expected one of clearnet, tor, i2p"):
         PeerDescribedEvent(ALICE, transport=transport)
 
@@ -164,19 +164,19 @@ def test_another_transport_is_refused(transport: Any) -> None:
 @pytest.mark.parametrize(
     "short_id", ["", "1x2", "1x2x3x4", "1:2:3", "1x2x-3", " 1x2x3", "1x2x3\n", "\u0661x2x3", 7]
 )
-def test_what_is_no_short_channel_id_is_refused(short_id: Any) -> None:
+def test_a_malformed_short_channel_id_is_refused(short_id: Any) -> None:
     with pytest.raises(ValueError, match=r"bad short channel id .*: expected one like 700000x1x0"):
         ChannelDescribedEvent(CHANNEL_1, short_id)
 
 
 @pytest.mark.parametrize("capacity", [-1, 2**62, 1.0, "5", True])
-def test_what_is_no_capacity_is_refused(capacity: Any) -> None:
+def test_a_malformed_capacity_is_refused(capacity: Any) -> None:
     with pytest.raises(ValueError, match=r"bad capacity .*: expected satoshi, 0 or more"):
         ChannelDescribedEvent(CHANNEL_1, capacity=capacity)
 
 
 @pytest.mark.parametrize("private", [0, 1, "no"])
-def test_what_is_neither_private_nor_not_is_refused(private: Any) -> None:
+def test_private_of_another_type_is_refused(private: Any) -> None:
     with pytest.raises(TypeError, match=r"bad private .*: expected True, False or None"):
         ChannelDescribedEvent(CHANNEL_1, private=private)
 
@@ -184,7 +184,7 @@ def test_what_is_neither_private_nor_not_is_refused(private: Any) -> None:
 # Notifiers
 
 
-def test_a_notifier_tells_of_activity() -> None:
+def test_a_notifier_publishes_activity() -> None:
     notifier = ChannelNotifier()
     client = notifier.subscribe_channel_events()
     notifier.notify_inactive_channel(CHANNEL_1)
@@ -193,14 +193,14 @@ def test_a_notifier_tells_of_activity() -> None:
     assert told == [InactiveChannelEvent(CHANNEL_1), ActiveChannelEvent(CHANNEL_1)]
 
 
-def test_a_notifier_refuses_what_is_no_channel_point() -> None:
+def test_a_notifier_refuses_a_channel_point_of_another_type() -> None:
     notifier: Any = ChannelNotifier()
     for notify in (notifier.notify_inactive_channel, notifier.notify_active_channel):
         with pytest.raises(TypeError, match="expected OutPoint, got "):
             notify(str(CHANNEL_1))
 
 
-# What a store makes of them
+# Through a store
 
 
 def described(node: FakeNode, channel: OpenChannel) -> tuple[object, ...]:
@@ -209,7 +209,7 @@ def described(node: FakeNode, channel: OpenChannel) -> tuple[object, ...]:
     return peer.alias, peer.transport, info.short_channel_id, info.capacity, info.private
 
 
-def test_a_description_leaves_what_it_does_not_say() -> None:
+def test_a_field_without_a_value_is_left_as_it_was() -> None:
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer())
         assert described(node, channel) == (None,) * 5
@@ -225,7 +225,7 @@ def test_a_description_leaves_what_it_does_not_say() -> None:
         assert described(node, channel) == ("", None, "2x2x3", 5, True)
 
 
-def test_what_describes_a_stranger_is_dropped() -> None:
+def test_a_description_of_an_unknown_peer_is_dropped() -> None:
     with FakeNode() as node:
         peer = node.new_peer()
         node.describe_peer(peer, alias="stranger")
@@ -234,7 +234,7 @@ def test_what_describes_a_stranger_is_dropped() -> None:
         assert described(node, channel) == (None,) * 5
 
 
-def test_a_peer_that_is_online_without_a_channel_is_no_stranger() -> None:
+def test_a_description_of_an_online_peer_without_a_channel_is_kept() -> None:
     with FakeNode() as node:
         peer = node.new_peer(online=True)
         node.describe_peer(peer, alias="alice")
@@ -244,7 +244,7 @@ def test_a_peer_that_is_online_without_a_channel_is_no_stranger() -> None:
         assert node.store.get_peer_info(peer, timeout=WAIT).alias is None
 
 
-def test_a_fake_nodes_snapshot_says_what_is_active() -> None:
+def test_the_snapshot_of_a_fake_node_has_the_activity() -> None:
     node = FakeNode()
     channels = [node.open_channel(node.new_peer(online=True)) for _ in range(3)]
     node.channel_inactive(channels[0])
@@ -264,7 +264,9 @@ def test_a_fake_nodes_snapshot_says_what_is_active() -> None:
         ChannelDescribedEvent(b"x"),  # type: ignore[arg-type]
     ],
 )
-def test_what_is_of_another_type_is_logged(event: object, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_with_a_field_of_another_type_is_logged(
+    event: object, caplog: pytest.LogCaptureFixture
+) -> None:
     with FakeNode() as node:
         node.peer_notifier.send_update(event)
         assert node.store.list_channels(timeout=WAIT) == []

@@ -39,7 +39,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("kind", CHANNEL_EVENTS)
-def test_a_channel_event_shows_its_fields(kind: Any) -> None:
+def test_a_channel_event_has_named_fields(kind: Any) -> None:
     event = kind(CHANNEL_1, ALICE, at=START)
 
     assert (event.channel_point, event.peer, event.at) == (CHANNEL_1, ALICE, START)
@@ -47,7 +47,7 @@ def test_a_channel_event_shows_its_fields(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", PEER_EVENTS)
-def test_a_peer_event_shows_its_fields(kind: Any) -> None:
+def test_a_peer_event_has_named_fields(kind: Any) -> None:
     event = kind(ALICE, at=START)
 
     assert (event.peer, event.at) == (ALICE, START)
@@ -55,7 +55,7 @@ def test_a_peer_event_shows_its_fields(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS[:4])
-def test_an_event_has_no_time_of_its_own_unless_given_one(event: PeerOnlineEvent) -> None:
+def test_an_event_has_no_time_by_default(event: PeerOnlineEvent) -> None:
     assert event.at is None
 
 
@@ -80,7 +80,7 @@ def test_peer_events_are_equal_if_all_fields_are(kind: Any) -> None:
     assert event != kind(ALICE)
 
 
-def test_events_of_different_types_differ_whatever_they_hold() -> None:
+def test_events_of_different_types_differ() -> None:
     for event in EVENTS:
         assert [event == other for other in EVENTS].count(True) == 1
         assert [event != other for other in EVENTS].count(False) == 1

@@ -1,4 +1,4 @@
-"""What Prometheus is told of a store."""
+"""Prometheus metrics of a store."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Sample = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def scrape(*stores: ChannelEventStore, **options: Any) -> dict[Sample, float]:
-    """All samples of a scrape, by name and labels."""
+    """Return all samples of a scrape, by name and labels."""
     registry = CollectorRegistry()
     for store in stores:
         registry.register(Collector(store, **options))
@@ -50,7 +50,7 @@ def named(name: str, **labels: str) -> Sample:
 
 
 class CountingStore(ChannelEventStore):
-    """Counts what it is asked, whatever that is."""
+    """A store that counts all questions."""
 
     questions = 0
 
@@ -63,7 +63,7 @@ def pause(node: FakeNode) -> None:
     node.channel_notifier.send_update(MonitoringPausedEvent())
 
 
-def test_every_figure_of_a_channel_and_of_its_peer() -> None:
+def test_a_channel_and_its_peer_have_all_figures() -> None:
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer(online=True))
         node.advance(hours=3)
@@ -87,7 +87,7 @@ def test_every_figure_of_a_channel_and_of_its_peer() -> None:
     }
 
 
-def test_what_could_not_be_used_is_told() -> None:
+def test_unusable_time_and_activity_are_exported() -> None:
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer(online=True))
         labels = {"channel_point": str(channel.channel_point), "peer": str(channel.peer)}
@@ -131,9 +131,7 @@ def test_a_channel_that_an_older_version_watched_has_no_usable_ratio() -> None:
         ("\u05d0\u202e", "\\u05d0\\u202e"),
     ],
 )
-def test_what_is_known_of_a_peer_and_a_channel_is_a_label_of_nothing_else(
-    alias: str, label: str
-) -> None:
+def test_descriptions_are_labels_of_the_info_series_alone(alias: str, label: str) -> None:
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer(online=True))
         point, peer = str(channel.channel_point), str(channel.peer)
@@ -165,13 +163,13 @@ def test_a_channel_without_a_lifetime_has_no_ratio() -> None:
     assert later[named("channel_uptime_ratio", **labels)] == 1
 
 
-def test_a_closed_channel_and_its_peer_are_told_no_more() -> None:
+def test_the_series_of_a_closed_channel_and_its_peer_end() -> None:
     with FakeNode() as node:
         node.close_channel(node.open_channel(node.new_peer(online=True)))
         assert set(scrape(node.store)) == {named("up"), named("blind_seconds_total")}
 
 
-def test_strangers_make_no_series() -> None:
+def test_peers_without_a_channel_make_no_series() -> None:
     """Anyone may connect to a node, with a new key each time."""
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer())
@@ -183,7 +181,7 @@ def test_strangers_make_no_series() -> None:
     assert len([name for name, _ in figures if name == "chanfitness_peer_online"]) == 1
 
 
-def test_blind_time_is_told_and_stands_beside_the_figures() -> None:
+def test_blind_time_is_exported_beside_the_figures() -> None:
     with FakeNode() as node:
         channel = node.open_channel(node.new_peer(online=True))
         labels = {"channel_point": str(channel.channel_point), "peer": str(channel.peer)}
@@ -202,8 +200,8 @@ def test_blind_time_is_told_and_stands_beside_the_figures() -> None:
     assert blind[named("peer_online", peer=str(channel.peer))] == 1
 
 
-def test_the_blind_time_that_is_told_never_falls() -> None:
-    """Not by the jitter of a clock: what falls counts as a counter that began anew."""
+def test_the_counter_of_blind_time_never_decreases() -> None:
+    """A clock's jitter would lower it, and Prometheus takes a lower counter for a new one."""
 
     class Jittering(ChannelEventStore):
         jitter = timedelta(0)
@@ -257,7 +255,7 @@ def test_the_loops_own_thread_gets_no_answer() -> None:
     assert figures == [{named("up"): 0}]
 
 
-def test_to_register_asks_nothing_and_a_scrape_asks_once() -> None:
+def test_registering_asks_nothing_and_a_scrape_asks_once() -> None:
     node = FakeNode()
     for _ in range(10):
         node.open_channel(node.new_peer(online=True))
@@ -280,7 +278,7 @@ def test_a_second_collector_is_refused_by_the_same_registry() -> None:
         registry.register(Collector(node.store))
 
 
-def test_both_formats_say_what_each_family_is() -> None:
+def test_both_formats_describe_each_family() -> None:
     with FakeNode() as node:
         node.open_channel(node.new_peer(online=True))
         node.advance(seconds=1)
@@ -310,7 +308,7 @@ def test_both_formats_say_what_each_family_is() -> None:
     assert "# TYPE chanfitness_blind_seconds counter\n" in open_metrics
 
 
-def test_one_family_can_be_asked_for() -> None:
+def test_one_family_can_be_requested() -> None:
     registry = CollectorRegistry()
     with FakeNode() as node:
         registry.register(Collector(node.store))
@@ -318,7 +316,7 @@ def test_one_family_can_be_asked_for() -> None:
     assert [line for line in only.splitlines() if line[0] != "#"] == ["chanfitness_up 1.0"]
 
 
-def test_many_scrapes_at_once() -> None:
+def test_simultaneous_scrapes_are_answered() -> None:
     with FakeNode() as node:
         node.open_channel(node.new_peer(online=True))
         node.advance(seconds=1)
@@ -372,7 +370,7 @@ def test_a_bad_timeout_is_refused(timeout: float) -> None:
 
 
 @pytest.mark.parametrize("missing", ["prometheus_client", "waitress"])
-def test_without_the_extra_the_error_says_how_to_get_it(missing: str) -> None:
+def test_without_the_extra_the_error_says_how_to_install_it(missing: str) -> None:
     printed = run(
         f"""
         import sys
@@ -387,7 +385,7 @@ def test_without_the_extra_the_error_says_how_to_get_it(missing: str) -> None:
     assert printed.endswith(" is not installed: pip install 'chanfitness[prometheus]'\n")
 
 
-def test_a_transport_that_is_lost() -> None:
+def test_a_lost_transport_is_down() -> None:
     node = FakeNode(history=None)
     peers = [node.open_channel(node.new_peer(online=True)).peer for _ in range(4)]
     config = replace(node.config, own_outage=timedelta(seconds=90))

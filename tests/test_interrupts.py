@@ -1,6 +1,6 @@
-"""Ctrl-C, and stop() in a signal's handler, at every point at which CPython looks for signals.
+"""Ctrl-C, and stop() in a signal's handler, at every point where CPython checks for signals.
 
-Promise 4: no hang, no thread left, no queue locked, and the next start() is whole.
+Promise 4: no call hangs, no thread is left, no queue stays locked, and the next start() works.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from .support.signal_points import SignalPoints, interrupt
 from .support.stores import WAIT, Call, QueueSubscription
 from .support.values import ALICE, BOB, CHANNEL_1, START
 
-# An interrupt right after one was opened leaves it to the collector, which warns.
+# If an interrupt comes right after a connection was opened, the collector closes it and warns.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*sqlite3.Connection:pytest.PytestUnraisableExceptionWarning"
 )
 
 
 HOUR = timedelta(hours=1)
-"""Between two flushes: longer than any test waits for a writer that nobody wakes."""
+"""The flush interval, longer than any test waits for a writer."""
 
 
 class Scene:
-    """A store that has two sources, each with an event in it, and one open channel."""
+    """A store with two sources, an event in each, and one open channel."""
 
     def __init__(self, kind: str, path: Path) -> None:
         self.notifiers = [PeerNotifier(), PeerNotifier()]
@@ -69,14 +69,14 @@ class Scene:
         return self.notifiers[number].subscribe_peer_events
 
     def is_free(self) -> bool:
-        """No queue is locked: another thread can use it."""
+        """Return whether no queue is locked, tried on another thread."""
         for source, notifier in zip(self.plain, self.notifiers, strict=True):
             Call(source.updates.put, PeerOnlineEvent(BOB)).result()
             Call(notifier.notify_peer_online, BOB).result()
         return True
 
-    def is_whole(self) -> bool:
-        """It can be started, answers, and stops."""
+    def works(self) -> bool:
+        """Return whether the store can be started, answers, and stops."""
         Call(self.store.start).result()
         assert self.store.get_chan_info(CHANNEL_1, ALICE, timeout=WAIT)
         Call(self.store.stop).result()
@@ -84,7 +84,7 @@ class Scene:
 
 
 def no_thread_is_left() -> bool:
-    """Also none that had not begun to run when start() was interrupted: it ends by itself."""
+    """Wait for a thread that had not begun when start() was interrupted; it ends by itself."""
     for thread in threading.enumerate():
         if thread.name.startswith("chanfitness") and thread.ident is not None:
             thread.join(WAIT)
@@ -97,9 +97,9 @@ def at_each_point(
     what: Callable[[Scene], Callable[[], object]],
     do: Callable[[Scene], object],
 ) -> Iterator[tuple[Scene, BaseException | None]]:
-    """Do ``what`` to a new scene for each point in it, and ``do`` there.
+    """Call ``do`` at each signal point of ``what``, each time in a new scene.
 
-    The scenes afterwards, and what was raised.
+    Yields each scene afterwards, with the error that ``what`` raised.
     """
     for number in itertools.count(0, length(5, 1)):
         one = scene()
@@ -146,7 +146,7 @@ def test_an_interrupt_anywhere_in_start_leaves_nothing(scene: Callable[[], Scene
         assert isinstance(error, KeyboardInterrupt)
         assert no_thread_is_left()
         assert one.is_free()
-        assert one.is_whole()
+        assert one.works()
         interrupts += 1
     assert interrupts > length(20, 100)
 

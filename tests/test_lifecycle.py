@@ -1,4 +1,4 @@
-"""start(), stop() and questions: before, during and after, and from any thread."""
+"""Life cycle of a store: start(), stop() and questions in any order and from any thread."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_question_after_the_stop_is_refused(ask: Callable[[ChannelEventStore],
 
 
 @pytest.mark.parametrize("step", CALLABLES)
-def test_while_starting_questions_and_a_second_start_are_refused(step: str) -> None:
+def test_during_a_start_questions_and_a_second_start_are_refused(step: str) -> None:
     def try_all() -> None:
         with pytest.raises(NotStartedError):
             around.store.list_channels(timeout=WAIT)
@@ -89,7 +89,7 @@ def test_stop_before_start_is_final() -> None:
 
 
 @pytest.mark.parametrize("step", CALLABLES)
-def test_stop_within_start_makes_start_cancel_and_raise(step: str) -> None:
+def test_stop_within_start_cancels_and_raises(step: str) -> None:
     around = InterruptibleConfig(step, lambda: around.store.stop())
 
     with pytest.raises(ShuttingDownError, match="stopped while it started"):
@@ -133,7 +133,7 @@ def test_stop_twice_cancels_once() -> None:
     assert around.cancels == (1, 1)
 
 
-def test_stop_by_many_threads_returns_to_each_when_the_loop_has_ended() -> None:
+def test_stop_by_many_threads_returns_when_the_loop_has_ended() -> None:
     around = InterruptibleConfig()
     around.store.start()
 
@@ -144,8 +144,7 @@ def test_stop_by_many_threads_returns_to_each_when_the_loop_has_ended() -> None:
     assert call_together(*[stop_and_look] * 4) == [(1, 1)] * 4
 
 
-def test_stop_in_a_signal_handler_while_the_same_thread_stops() -> None:
-    """Promise 4."""
+def test_promise_4_stop_in_a_signal_handler_during_stop_returns() -> None:
     this_thread, handled = threading.get_ident(), threading.Semaphore(0)
 
     class Interrupting(QueueSubscription):
@@ -168,7 +167,7 @@ def test_stop_in_a_signal_handler_while_the_same_thread_stops() -> None:
         store.list_channels()
 
 
-def test_a_store_is_a_context_manager_that_stops_whatever_happens() -> None:
+def test_a_context_manager_stops_the_store_also_after_an_error() -> None:
     around = InterruptibleConfig()
 
     def fail_within() -> None:

@@ -1,4 +1,4 @@
-"""The notifiers, and clients that refuse an update or have shut their queue down."""
+"""Notifiers, and clients that refuse an update or have shut their queue down."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ needs_shutdown = pytest.mark.skipif(
 
 
 def drain(client: Client[Any]) -> list[Any]:
-    """What is in a client's queue now."""
+    """Return the content of a client's queue."""
     return [client.updates.get_nowait() for _ in range(client.updates.qsize())]
 
 
@@ -57,11 +57,11 @@ def test_an_event_of_a_peer_is_made_once_and_of_a_few_thousand_peers_kept() -> N
     assert [first, *others, last] == [PeerOnlineEvent(peer) for peer in [ALICE, *peers, ALICE]]
 
 
-# Clients that refuse, queues that are shut down
+# Clients that refuse, and queues that are shut down
 
 
 class BrokenClock:
-    """A clock that says START until it breaks."""
+    """A clock that returns START until it breaks."""
 
     broken = False
 
@@ -72,7 +72,7 @@ class BrokenClock:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_client_whose_store_s_clock_raises_does_not_deprive_the_others(place: int) -> None:
+def test_other_clients_get_an_update_that_a_store_s_clock_refused(place: int) -> None:
     server, clock = PeerNotifier(), BrokenClock()
     clients = [server.subscribe_peer_events() for _ in range(3)]
     refusing = clients.pop(place)
@@ -86,10 +86,10 @@ def test_a_client_whose_store_s_clock_raises_does_not_deprive_the_others(place: 
 
     expected = [PeerOnlineEvent(ALICE), PeerOnlineEvent(BOB)]
     assert [drain(client) for client in clients] == [expected, expected]
-    assert drain(refusing) == [ENDED]  # the store took BOB and then cancelled
+    assert drain(refusing) == [ENDED]  # the store handled BOB and then cancelled
 
 
-def test_a_client_alone_whose_store_s_clock_raises_tells_the_sender() -> None:
+def test_the_error_of_a_store_s_clock_reaches_the_sender() -> None:
     server, clock = PeerNotifier(), BrokenClock()
     client = server.subscribe_peer_events()
 
@@ -103,7 +103,7 @@ def test_a_client_alone_whose_store_s_clock_raises_tells_the_sender() -> None:
 
 @needs_shutdown
 @pytest.mark.parametrize("immediate", [True, False])
-def test_a_client_that_shut_its_queue_down_gets_no_more_and_hinders_nobody(
+def test_a_client_that_shut_its_queue_down_gets_no_more_updates(
     server: Server[object], immediate: bool
 ) -> None:
     client, other = server.subscribe(), server.subscribe()
@@ -118,7 +118,7 @@ def test_a_client_that_shut_its_queue_down_gets_no_more_and_hinders_nobody(
 
 
 @needs_shutdown
-def test_a_reader_that_waits_is_woken_by_a_shutdown(server: Server[object]) -> None:
+def test_a_shutdown_wakes_a_waiting_reader(server: Server[object]) -> None:
     client = server.subscribe()
     reader = Call(client.updates.get, True, WAIT)
 
@@ -177,7 +177,7 @@ def test_a_peer_notifier_publishes_peers_that_come_and_go() -> None:
         notifier.subscribe_peer_events()
 
 
-def test_promises_1_and_2_two_stores_on_the_same_notifiers_say_the_same() -> None:
+def test_promises_1_and_2_two_stores_on_the_same_notifiers_agree() -> None:
     channels, peers, clock = ChannelNotifier(), PeerNotifier(), ManualClock(START)
     stores = [
         make_store(channels.subscribe_channel_events(), peers.subscribe_peer_events(), clock=clock)

@@ -1,4 +1,4 @@
-"""What needs a process of its own: exits, forks, interrupts, imports."""
+"""Exits, forks, interrupts and imports, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def run(*scripts: str) -> str:
-    """What the scripts print, in one process, which must end well and warn of nothing.
+    """Run the scripts in one process, which must succeed without a warning; return its output.
 
-    Coverage does not follow: its tracer is none of what may be interrupted anywhere.
+    Coverage does not follow, since its own tracer cannot be interrupted anywhere.
     """
     inherited = {
         name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")
@@ -86,8 +86,8 @@ def run(*scripts: str) -> str:
     return ended.stdout
 
 
-def test_a_script_that_forgets_stop_still_exits() -> None:
-    """The thread is a daemon thread."""
+def test_a_script_without_stop_exits() -> None:
+    """The loop's thread is a daemon thread."""
     printed = run(
         STORE,
         """
@@ -105,7 +105,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_child_of_this_very_process_is_refused() -> None:
+def test_a_child_of_the_test_process_is_refused() -> None:
     asleep = FakeNode().store
     with FakeNode() as node:
         child = os.fork()
@@ -123,8 +123,7 @@ def test_a_child_of_this_very_process_is_refused() -> None:
 
 
 @needs_fork
-def test_a_child_of_fork_is_refused_and_the_parent_goes_on() -> None:
-    """Promise 4."""
+def test_promise_4_a_child_of_fork_is_refused_and_the_parent_goes_on() -> None:
     printed = run(
         STORE,
         FORK,
@@ -151,7 +150,7 @@ def test_a_child_of_fork_is_refused_and_the_parent_goes_on() -> None:
 @needs_fork
 @pytest.mark.parametrize("state", ["pass", "store.start(); ask(); store.stop()"])
 def test_a_child_of_fork_is_refused_also_by_a_store_that_does_not_run(state: str) -> None:
-    """Promise 4: one that has not started yet, and one that has stopped."""
+    """Promise 4: for a store that has not started, and for one that has stopped."""
     run(
         STORE,
         FORK,
@@ -167,8 +166,7 @@ def test_a_child_of_fork_is_refused_also_by_a_store_that_does_not_run(state: str
 
 
 @needs_fork
-def test_a_child_of_multiprocessing_is_refused_and_the_parent_goes_on() -> None:
-    """Promise 4."""
+def test_promise_4_a_child_of_multiprocessing_is_refused_and_the_parent_goes_on() -> None:
     printed = run(
         STORE,
         FORK,
@@ -188,8 +186,8 @@ def test_a_child_of_multiprocessing_is_refused_and_the_parent_goes_on() -> None:
 
 
 @needs_fork
-def test_a_child_publishes_to_nobody_though_a_thread_was_in_the_middle_of_a_put() -> None:
-    """Promise 4: the notifier's lock is taken for good in the child."""
+def test_publishing_in_a_child_is_refused_though_a_put_was_interrupted_by_the_fork() -> None:
+    """Promise 4: the notifier's lock stays locked in the child."""
     run(
         STORE,
         FORK,
@@ -227,8 +225,8 @@ def test_a_child_publishes_to_nobody_though_a_thread_was_in_the_middle_of_a_put(
 
 
 @pytest.mark.parametrize("patch", ["patch_all()", "patch_all(queue=False)"])
-def test_gevent_s_threads_are_refused(patch: str) -> None:
-    """They would wait for the loop on the thread on which it is to run."""
+def test_patched_threads_of_gevent_are_refused(patch: str) -> None:
+    """They would wait for the loop on the thread that is to run it."""
     pytest.importorskip("gevent")
     printed = run(
         f"""
@@ -245,7 +243,7 @@ def test_gevent_s_threads_are_refused(patch: str) -> None:
     assert printed.startswith("gevent has replaced threads and queues")
 
 
-def test_gevent_that_has_replaced_nothing_is_no_hindrance() -> None:
+def test_gevent_without_patched_threads_is_accepted() -> None:
     pytest.importorskip("gevent")
     run(
         """
@@ -257,8 +255,8 @@ def test_gevent_that_has_replaced_nothing_is_no_hindrance() -> None:
     )
 
 
-def test_eventlet_s_threads_are_refused() -> None:
-    """By what eventlet says of itself: it need not be there."""
+def test_patched_threads_of_eventlet_are_refused() -> None:
+    """A stand-in reports the patching, since eventlet need not be installed."""
     printed = run(
         """
         import sys, types
@@ -296,7 +294,7 @@ interrupts = {length(400, 4_000)}
 
 
 def test_a_question_may_be_interrupted_anywhere() -> None:
-    """Promises 2 and 4: the answers that come next are exact, and stop() returns."""
+    """Promises 2 and 4: later answers are exact, and stop() returns."""
     printed = run(
         STORE,
         INTERRUPT,
@@ -316,7 +314,7 @@ def test_a_question_may_be_interrupted_anywhere() -> None:
 
 
 def test_a_notifier_may_be_interrupted_anywhere() -> None:
-    """Promises 2 and 4: its queue's lock is never left locked, and no time is lost."""
+    """Promises 2 and 4: the queue's lock is released, and no time is lost."""
     printed = run(
         STORE,
         INTERRUPT,
@@ -335,7 +333,7 @@ def test_a_notifier_may_be_interrupted_anywhere() -> None:
     assert printed == "stopped\n"
 
 
-def test_the_import_says_nothing() -> None:
+def test_the_import_prints_nothing() -> None:
     assert run("import chanfitness") == ""
 
 
@@ -352,7 +350,7 @@ def test_the_import_needs_no_optional_package() -> None:
     assert set(printed.split()) <= {"chanfitness", "typing_extensions"}
 
 
-def test_a_warning_goes_nowhere_while_nobody_configured_logging() -> None:
+def test_a_warning_is_not_printed_while_logging_is_not_configured() -> None:
     """Python's handler of last resort would print it."""
     printed = run(
         STORE,

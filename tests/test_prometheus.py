@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the stores of two nodes, with the files under contrib/."""
+"""A real Prometheus scrapes the stores of two nodes, with the files of contrib/."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ WAITED_FOR = """
       - alert: Stopped
         expr: count(chanfitness_up) == 2 and count(chanfitness_channel_lifetime_seconds) == 2
 """
-"""Alerts that tell the tests that something has come to Prometheus."""
+"""Alerts that notify the tests of new data in Prometheus."""
 
 
 class ScrapedStore(ChannelEventStore):
-    """Its node's clock goes on by a second with each scrape; ``between`` holds scrapes off."""
+    """A store whose clock advances by a second at each scrape; ``between`` delays scrapes."""
 
     def __init__(self, node: FakeNode) -> None:
         super().__init__(node.config)
@@ -63,7 +63,7 @@ class ScrapedStore(ChannelEventStore):
 
 
 class Fleet:
-    """Alice has a peer that is up and one that is down, Bob one, and was blind for a while."""
+    """Two nodes: Alice has a peer online and one offline, Bob has one, and some blind time."""
 
     def __init__(self) -> None:
         self.alice, self.bob = FakeNode(), FakeNode()
@@ -102,7 +102,7 @@ def replaced(text: str, *pairs: tuple[str, str]) -> str:
 
 
 def write_config(directory: Path, ports: list[int], alertmanager: str) -> Path:
-    """The example under contrib/, for these exporters, and in a hurry."""
+    """Write the example of contrib/ for these exporters, with short intervals."""
     rules = (CONTRIB / "prometheus/chanfitness.rules.yml").read_text()
     rules = replaced(
         rules, ("interval: 2m", "interval: 200ms"), ("interval: 3m", "interval: 200ms")
@@ -136,7 +136,7 @@ def alertmanager() -> Iterator[Alertmanager]:
 def prometheus(
     fleet: Fleet, alertmanager: Alertmanager, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
-    """One that has scraped both nodes, and has evaluated the rules."""
+    """A Prometheus that has scraped both nodes and has evaluated the rules."""
     directory = tmp_path_factory.mktemp("prometheus")
     alice, bob = (serve(store, ("127.0.0.1", 0)) for store in fleet.stores)
     with alice, bob:
@@ -177,7 +177,7 @@ def test_a_query_finds_what_the_store_knows(prometheus: Prometheus, fleet: Fleet
     assert ratio == pytest.approx(1)
 
 
-def test_the_whole_fleet_is_asked_at_once(prometheus: Prometheus, fleet: Fleet) -> None:
+def test_one_query_covers_both_nodes(prometheus: Prometheus, fleet: Fleet) -> None:
     online = {
         (labels["node"], labels["peer"]): value
         for labels, value in prometheus.query("chanfitness_peer_online")
@@ -213,10 +213,10 @@ def test_the_kind_of_each_family_is_known(prometheus: Prometheus) -> None:
 
 
 @pytest.mark.parametrize("days", [1, 7])
-def test_the_rules_record_the_ratio_of_what_was_seen(
+def test_the_rules_record_the_ratio_of_the_scraped_time(
     prometheus: Prometheus, fleet: Fleet, days: int
 ) -> None:
-    """Since the first scrape, that is: Prometheus did not see the hours before."""
+    """Prometheus did not see the hours before its first scrape."""
     recorded = prometheus.query(f"channel:chanfitness_channel_uptime_ratio:{days}d")
     ratios = {(each["node"], each["channel_point"]): value for each, value in recorded}
     assert ratios == {
@@ -227,7 +227,7 @@ def test_the_rules_record_the_ratio_of_what_was_seen(
 
 
 def test_no_rule_fails(prometheus: Prometheus, alertmanager: Alertmanager) -> None:
-    for _ in range(2):  # at the second, all rules have been evaluated once
+    for _ in range(2):  # when the second comes, all rules have been evaluated once
         alertmanager.wait_for("ChanfitnessPeerFlapping")
     rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
     assert len(rules) == 4 + 10 + 3
@@ -248,7 +248,7 @@ VARIABLES = {"$__range": "1h", "$node": ".*", "$instance": ".*"}
 
 
 def filled_in(text: str) -> str:
-    """``text``, with the variables of the dashboard as Grafana fills them in at first."""
+    """Replace the variables of the dashboard in ``text`` by Grafana's first values."""
     for name, value in VARIABLES.items():
         text = text.replace(name, value)
     assert "$" not in text
@@ -267,7 +267,7 @@ def test_each_query_of_the_dashboard_finds_something(
     assert prometheus.get("query_range", query=expression, **times)["result"]
 
 
-def test_the_dashboard_calls_peers_by_their_aliases(prometheus: Prometheus, fleet: Fleet) -> None:
+def test_the_dashboard_shows_aliases(prometheus: Prometheus, fleet: Fleet) -> None:
     expressions = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
     joined = [expression for expression in expressions if "(alias)" in expression]
     assert len(joined) == 9
@@ -292,7 +292,7 @@ def test_each_variable_of_the_dashboard_has_values(
     assert len(found) == 2
 
 
-# Last, since the stores do not come back
+# The last test, since the stores stop for good
 
 
 def test_a_store_that_has_stopped_is_down_and_its_channels_are_gone(

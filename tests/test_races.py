@@ -1,7 +1,7 @@
-"""Starts, stops, questions, events and a dying loop, all at the same moment.
+"""Races of starts, stops, questions, events and a dying loop.
 
-Promise 4: every call returns. ``call_together`` begins each round at a barrier,
-and fails if a call is still running long after.
+Promise 4: every call returns. ``call_together`` begins each round at a barrier, and fails if a
+call still runs long after.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ ROUNDS = length(300, 5_000)
 CALLERS = 8
 EVENTS = [PeerOnlineEvent(vertex(number)) for number in range(100, 130)]
 ANSWER = ChannelInfo(CHANNEL_1, ALICE, lifetime=SECOND, uptime=0 * SECOND)
-"""To all questions: the clock stands still, and the events are of other peers."""
+"""The answer to all questions: the clock stands still, and the events are of other peers."""
 
 FAULTS = pytest.mark.parametrize("fault", [OSError, SystemExit])
 
 
 @pytest.fixture(autouse=True)
 def hasty_switches() -> Iterator[None]:
-    """Python changes threads 500 times as often as usual, which finds what it can find."""
+    """Switch threads 500 times as often as usual, which finds more races."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     yield
@@ -51,7 +51,7 @@ def hasty_switches() -> Iterator[None]:
 
 
 class FailingQueue(queue.Queue[Any]):
-    """Nothing can be taken from it: the loop dies of its first item."""
+    """A queue from which the loop cannot take its first item, so it dies."""
 
     def __init__(self, fault: type[BaseException]) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class FailingQueue(queue.Queue[Any]):
 
 
 def running_store(source: QueueSubscription, notifier: PeerNotifier) -> ChannelEventStore:
-    """A store with one channel, which is open for a second."""
+    """Start a store with one channel, which has been open for a second."""
     clock = ManualClock(START)
     store = make_store(
         source,
@@ -76,7 +76,7 @@ def running_store(source: QueueSubscription, notifier: PeerNotifier) -> ChannelE
 
 
 def ask_until_refused(store: ChannelEventStore) -> ShuttingDownError:
-    """Each answer must be right; returns the refusal that comes at last."""
+    """Check all answers, and return the refusal that comes last."""
     try:
         while True:
             assert store.get_chan_info(CHANNEL_1, ALICE) == ANSWER
@@ -86,7 +86,7 @@ def ask_until_refused(store: ChannelEventStore) -> ShuttingDownError:
 
 
 def race(store: ChannelEventStore, *others: Callable[[], None]) -> list[ShuttingDownError]:
-    """What the callers were refused with, when they and ``others`` all begin at once."""
+    """Run the callers and ``others`` at the same time, and return the callers' refusals."""
     asking = [partial(ask_until_refused, store)] * CALLERS
     outcomes = call_together(*others, *asking)
     refusals = [each for each in outcomes if each is not None]
@@ -109,7 +109,7 @@ def taken_out(source: QueueSubscription) -> list[object]:
 
 
 def test_questions_race_two_stops_while_events_come() -> None:
-    """Promises 4 and 8: a right answer or a refusal; no event is lost, doubled or uncounted."""
+    """Promises 4 and 8: each question is answered or refused, and each event counted once."""
     for _ in range(ROUNDS):
         source, notifier = QueueSubscription(), PeerNotifier()
         store = running_store(source, notifier)
@@ -125,8 +125,9 @@ def test_questions_race_two_stops_while_events_come() -> None:
 
 
 @FAULTS
-def test_questions_race_two_stops_and_the_death_of_the_loop(fault: type[BaseException]) -> None:
-    """Promise 4: also if the loop dies."""
+def test_promise_4_questions_race_two_stops_and_the_death_of_the_loop(
+    fault: type[BaseException],
+) -> None:
     for _ in range(ROUNDS):
         source, notifier = QueueSubscription(FailingQueue(fault)), PeerNotifier()
         store = running_store(source, notifier)
@@ -140,7 +141,7 @@ def test_questions_race_two_stops_and_the_death_of_the_loop(fault: type[BaseExce
 
 @FAULTS
 def test_questions_race_the_death_of_the_loop(fault: type[BaseException]) -> None:
-    """Promise 4: each caller gets an error of its own that names the fault."""
+    """Promise 4: each caller gets an error of its own that names the cause."""
     for _ in range(ROUNDS):
         source, notifier = QueueSubscription(FailingQueue(fault)), PeerNotifier()
         store = running_store(source, notifier)
@@ -153,8 +154,8 @@ def test_questions_race_the_death_of_the_loop(fault: type[BaseException]) -> Non
 
 
 @FAULTS
-def test_a_dead_loop_leaves_what_it_could_not_take_and_counted(fault: type[BaseException]) -> None:
-    """Promise 8: ``join()`` must not say that it was handled."""
+def test_a_dead_loop_leaves_unhandled_items_counted(fault: type[BaseException]) -> None:
+    """Promise 8: ``join()`` must not take them for handled."""
     source = QueueSubscription(FailingQueue(fault))
     store = running_store(source, PeerNotifier())
 
@@ -165,8 +166,8 @@ def test_a_dead_loop_leaves_what_it_could_not_take_and_counted(fault: type[BaseE
     assert source.updates.unfinished_tasks == len(EVENTS)
 
 
-def test_a_question_put_right_after_stop_is_left_to_be_refused() -> None:
-    """Promise 4, and how the race above was lost once in 400 rounds."""
+def test_a_question_put_right_after_stop_is_refused() -> None:
+    """Promise 4, in an order that the race above meets once in 400 rounds."""
     selector = Selector(ManualClock(START).now)
     selector.post("before")
     selector.end()
@@ -181,7 +182,7 @@ def test_a_question_put_right_after_stop_is_left_to_be_refused() -> None:
 
 
 class FreshSources:
-    """Makes a new source for each subscription, and remembers them all."""
+    """Makes a new source for each subscription, and keeps them."""
 
     def __init__(self) -> None:
         self.made: list[QueueSubscription] = []
@@ -217,7 +218,7 @@ def ask(store: ChannelEventStore) -> str:
 
 
 def test_start_races_stop() -> None:
-    """Promise 4, whichever wins: all that was subscribed is cancelled once, and no one hangs."""
+    """Promise 4, whichever wins: each subscription is cancelled once, and no call hangs."""
     for _ in range(ROUNDS):
         sources = FreshSources()
         store = sources.make_store()
@@ -231,7 +232,7 @@ def test_start_races_stop() -> None:
 
 
 def test_start_races_start() -> None:
-    """Promise 4: one of them starts the store, the others are refused."""
+    """Promise 4: one start succeeds, the others are refused."""
     for _ in range(ROUNDS):
         sources = FreshSources()
         store = sources.make_store()

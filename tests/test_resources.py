@@ -1,4 +1,4 @@
-"""What a store costs: no wake-up while idle, and memory only for what is open now."""
+"""Resources of a store: no wake-up while idle, and memory for present state alone."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .support.stores import make_store
 from .support.values import ALICE, CHANNEL_1, SECOND, START, outpoint, vertex
 
 PAIRS = length(50_000, 500_000)
-"""An online and an offline, or an open and a close: two events each."""
+"""Online and offline, or open and close: two events each."""
 CHUNK = 250
 SLACK = 50_000
-"""Bytes. One byte an event would be more."""
+"""In bytes; one byte an event would be more."""
 
 TASKS = Path("/proc/self/task")
 
 
 class Daemon:
-    """A running store, its clock and the notifiers that feed it."""
+    """A running store, its clock and its notifiers."""
 
     def __init__(self) -> None:
         self.channels = ChannelNotifier()
@@ -49,7 +49,7 @@ def daemon() -> Iterator[Daemon]:
 
 @pytest.fixture
 def traced() -> Iterator[Callable[[], int]]:
-    """How many bytes Python holds that were allocated since the test began."""
+    """Trace allocations, and return a function that measures them in bytes."""
 
     def traced_bytes() -> int:
         gc.collect()
@@ -61,7 +61,7 @@ def traced() -> Iterator[Callable[[], int]]:
 
 
 def growth(daemon: Daemon, produce: Callable[[int], None], traced: Callable[[], int]) -> int:
-    """By how many bytes memory grows after the first tenth of ``produce(0..PAIRS)``.
+    """Return by how many bytes memory grows after the first tenth of ``produce(0..PAIRS)``.
 
     A question after each chunk keeps the backlog short.
     """
@@ -78,22 +78,21 @@ def growth(daemon: Daemon, produce: Callable[[int], None], traced: Callable[[], 
 
 
 def context_switches(thread: threading.Thread) -> dict[str, int]:
-    """How often the system has put this thread to sleep, or has taken the CPU from it."""
+    """Count the voluntary and involuntary context switches of a thread."""
     lines = (TASKS / str(thread.native_id) / "status").read_text().splitlines()
     pairs = (line.split(":") for line in lines if "ctxt_switches" in line)
     return {name: int(value) for name, value in pairs}
 
 
 @pytest.mark.skipif(not TASKS.exists(), reason="wake-ups are counted in /proc")
-def test_an_idle_store_makes_no_wake_up(daemon: Daemon) -> None:
-    """Promise 6."""
+def test_promise_6_an_idle_store_does_not_wake_up(daemon: Daemon) -> None:
     daemon.peers.notify_peer_online(ALICE)
     assert daemon.store.list_channels(timeout=60) == []
     (loop,) = [each for each in threading.enumerate() if each.name == "chanfitness"]
     never = threading.Event()
 
-    # The one wait for real time in all tests: nothing else can show that nothing
-    # happens. A little of it lets the loop, which has just answered, go to sleep.
+    # The only wait for real time in all tests, since nothing else can show that nothing happens.
+    # It lets the loop, which has just answered, go to sleep.
     never.wait(0.5)
     before = context_switches(loop)
     never.wait(2.0)
@@ -103,8 +102,9 @@ def test_an_idle_store_makes_no_wake_up(daemon: Daemon) -> None:
     assert after == before
 
 
-def test_strangers_who_come_and_go_leave_nothing(daemon: Daemon, traced: Callable[[], int]) -> None:
-    """Promise 7."""
+def test_promise_7_peers_without_a_channel_leave_no_memory(
+    daemon: Daemon, traced: Callable[[], int]
+) -> None:
 
     def come_and_go(number: int) -> None:
         daemon.peers.notify_peer_online(vertex(number))
@@ -113,8 +113,8 @@ def test_strangers_who_come_and_go_leave_nothing(daemon: Daemon, traced: Callabl
     assert growth(daemon, come_and_go, traced) < SLACK
 
 
-def test_a_peer_that_flaps_leaves_nothing(daemon: Daemon, traced: Callable[[], int]) -> None:
-    """Promise 7; and all of its flaps are in the answer."""
+def test_a_flapping_peer_leaves_no_memory(daemon: Daemon, traced: Callable[[], int]) -> None:
+    """Promise 7; all of its flaps are in the answer."""
     daemon.channels.notify_open_channel(CHANNEL_1, ALICE)
 
     def flap(_: int) -> None:
@@ -128,9 +128,7 @@ def test_a_peer_that_flaps_leaves_nothing(daemon: Daemon, traced: Callable[[], i
     assert (info.lifetime, info.uptime) == (PAIRS * 3 * SECOND, PAIRS * SECOND)
 
 
-def test_a_peer_that_goes_twice_and_comes_twice_leaves_nothing(
-    daemon: Daemon, traced: Callable[[], int]
-) -> None:
+def test_repeated_events_leave_no_memory(daemon: Daemon, traced: Callable[[], int]) -> None:
     """Promise 7, for events that change nothing."""
     daemon.channels.notify_open_channel(CHANNEL_1, ALICE)
 
@@ -141,10 +139,8 @@ def test_a_peer_that_goes_twice_and_comes_twice_leaves_nothing(
     assert growth(daemon, repeat, traced) < SLACK
 
 
-def test_a_channel_that_is_active_and_inactive_leaves_nothing(
-    daemon: Daemon, traced: Callable[[], int]
-) -> None:
-    """Promise 7; and all of its unusable time is in the answer, and what it was called last."""
+def test_changes_of_activity_leave_no_memory(daemon: Daemon, traced: Callable[[], int]) -> None:
+    """Promise 7; the answer has all unusable time and the last alias."""
     daemon.channels.notify_open_channel(CHANNEL_1, ALICE)
     daemon.peers.notify_peer_online(ALICE)
 
@@ -161,10 +157,9 @@ def test_a_channel_that_is_active_and_inactive_leaves_nothing(
     assert info.short_channel_id == "1x1x0"
 
 
-def test_channels_that_open_and_close_leave_nothing(
+def test_promise_7_closed_channels_and_their_peers_leave_no_memory(
     daemon: Daemon, traced: Callable[[], int]
 ) -> None:
-    """Promise 7: neither channels nor their peers."""
 
     def open_and_close(number: int) -> None:
         daemon.channels.notify_open_channel(outpoint(number), vertex(number))
@@ -174,10 +169,9 @@ def test_channels_that_open_and_close_leave_nothing(
     assert daemon.store.list_channels(timeout=60) == []
 
 
-def test_a_channel_that_opens_again_and_again_leaves_nothing(
+def test_promise_7_a_reopened_channel_leaves_no_memory(
     daemon: Daemon, traced: Callable[[], int]
 ) -> None:
-    """Promise 7."""
     daemon.peers.notify_peer_online(ALICE)
 
     def open_and_close(_: int) -> None:

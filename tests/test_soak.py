@@ -1,4 +1,4 @@
-"""A year of a large routing node: exact all the way, and no larger than after a month."""
+"""Soak test: a year of a large routing node, with exact answers and bounded size."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from .support.stores import WAIT, QueueSubscription, stop
 from .support.values import START
 
 SMALL = 2**16
-MAXIMUM_LOG_BYTES = 2**23  # SQLite begins it anew at half of that, if nobody reads
-FEW_SEGMENTS = 128  # of which none is forgotten
+MAXIMUM_LOG_BYTES = 2**23  # SQLite begins it again at half of that while nobody reads
+FEW_SEGMENTS = 128  # with so few, none is forgotten
 WINDOWS = 20  # asked for at each check
 OURS = tracemalloc.Filter(True, f"{Path(chanfitness.__file__).parent}/*")
 
 
 class Size(NamedTuple):
-    """Bytes, after so many microseconds, and at this age of the store.
+    """Sizes in bytes, at a time and an age of the store in microseconds.
 
-    ``ours``: what the package's own code allocated and holds; ``traced``: what all
-    of Python does; ``log``: the write-ahead log.
+    ``ours``: held by allocations of the package's own code; ``traced``: of all Python; ``file``:
+    the database; ``log``: the write-ahead log.
     """
 
     now: int
@@ -54,7 +54,7 @@ class Size(NamedTuple):
 
 
 class Soak:
-    """A simulated node, and its store, which restarts with it."""
+    """A simulated node and its store, which restarts with it."""
 
     def __init__(self, path: Path, simulation: Simulation, history: timedelta) -> None:
         self.path, self.simulation, self.history = path, simulation, history
@@ -87,14 +87,14 @@ class Soak:
         self.starts += 1
 
     def check(self) -> None:
-        """All that it answers, and now and then how large it is."""
+        """Check all answers, and measure sizes now and then."""
         self.check_channels()
         self.check_windows()
         if self.age >= DAY and self.simulation.now // DAY % (self.history.days // 5) == 0:
             self.measure()
 
     def stop(self) -> None:
-        """Check all answers, and what is stored after it stopped."""
+        """Check all answers, stop, and check the stored state."""
         self.check_channels()
         self.check_windows()
         if self.age >= DAY:
@@ -104,7 +104,7 @@ class Soak:
         self.closed += len(self.simulation.closed)
         self.simulation.closed.clear()
         assert self.stored_points() == {str(point) for point in self.simulation.figures()}
-        if self.age < DAY:  # what was not needed when it started is gone
+        if self.age < DAY:  # segments that were not needed at the start are gone
             assert self.segments_not_needed() <= FEW_SEGMENTS
 
     def check_channels(self) -> None:
@@ -119,7 +119,7 @@ class Soak:
         assert {info.peer: info.flap_count for info in peers if info.channels} == simulation.flaps()
 
     def check_windows(self) -> None:
-        """Of a few channels, each for another time before now, blind time or not."""
+        """Check the histories of a few channels, each for a random window."""
         for _ in range(WINDOWS):
             point, period, expected = self.simulation.any_window()
             history = self.store.get_history(point, window=period * MICROSECOND, timeout=WAIT)
@@ -138,19 +138,19 @@ class Soak:
     # What is stored.
 
     def rows_of_closed(self) -> list[ClosedRow]:
-        """What was remembered since the last time."""
+        """Return the channels that closed since the last call."""
         _, closed = read(self.path)
         return [row for row in closed if not row.closed_unseen][self.closed :]
 
     def stored_points(self) -> set[str]:
-        """Of the channels that are open."""
+        """Return the stored open channels."""
         return {
             point
             for (point,) in self.select("SELECT channel_point FROM channels WHERE left IS NULL")
         }
 
     def segments_not_needed(self) -> int:
-        """How many are stored that are older than the history, and date nothing."""
+        """Count the stored segments that are older than the history and date nothing."""
         ((count,),) = self.select(
             """
             SELECT count(*) FROM stretches WHERE utc < ? AND number NOT IN (
@@ -180,17 +180,17 @@ def traced() -> Iterator[None]:
 def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, record_property: Record
 ) -> None:
-    """All answers are checked once a day, at each restart and in the end.
+    """All answers are checked once a day, at each restart and at the end.
 
-    What is expected are sums of our own: lifetimes, uptimes and flaps of all channels,
-    and of a few also what their histories say of a window, at most as long as changes
-    are kept; of the outages in it only that they add up. After each stop all that closed
-    must be stored with its sums, and which channels are open.
+    They are compared with independent sums: lifetimes, uptimes and flaps of all channels; for a
+    few of them also a window of their history, at most as long as changes are kept. Of the outages
+    in a window, only the sum is checked. After each stop the database must have all closed
+    channels with their sums, and the open channels.
 
-    What grows for ever is what closed for good, which is remembered; so few close in
-    the short run that its small database shows whether the rest is bounded.
+    Only closed channels may take more and more space. Few close in the short run, so that its
+    small database shows whether the rest is bounded.
     """
-    caplog.set_level(logging.CRITICAL)  # or pytest keeps what is told of each own outage
+    caplog.set_level(logging.CRITICAL)  # pytest keeps the records, and each own outage has one
     if STRESS:
         kept, days, size = 30, 365, (1000, 2000, Rates())
     else:
@@ -204,7 +204,7 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
             simulation.run_until_seen()
             soak.stop()
     finally:
-        stop(soak.store)  # or it goes on beside the tests to come
+        stop(soak.store)  # or it would run on beside later tests
 
     record_property("events", simulation.told)
     record_property("starts", soak.starts)
@@ -212,33 +212,33 @@ def test_a_long_run_is_exact_and_no_larger_than_after_the_first_month(
     for each in soak.sizes:
         record_property(f"after {each.now // DAY} days", str(each))
     with replayable(SEED):
-        check_that_it_stays_as_large(soak.sizes, kept * DAY)
+        check_sizes_are_bounded(soak.sizes, kept * DAY)
 
 
-def check_that_it_stays_as_large(sizes: list[Size], kept: int) -> None:
-    """Within each life of a store, and from the first months to the last."""
+def check_sizes_are_bounded(sizes: list[Size], kept: int) -> None:
+    """Compare sizes within each life of a store, and the first months with the last."""
     settled = [size for size in sizes if size.now >= kept]
     first = [size for size in settled if size.now < 3 * kept]
     later = settled[len(first) :]
     assert max(each.file for each in later) <= about(max(each.file for each in first))
     assert max(each.log for each in sizes) < MAXIMUM_LOG_BYTES
-    if Coverage.current() is not None:  # its records are traced as well, as if they were ours
+    if Coverage.current() is not None:  # its records would count as the package's own memory
         return
     for _, life in groupby(settled, lambda size: size.now - size.age):
-        check_that_it_does_not_grow(list(life))
+        check_no_growth(list(life))
     assert usual(later[-len(first) :]) <= about(usual(first))
-    if STRESS:  # in a short run what others free at odd times weighs too much
+    if STRESS:  # in a short run other code's memory weighs too much
         assert max(each.traced for each in later) <= about(max(each.traced for each in first))
 
 
-def check_that_it_does_not_grow(life: list[Size]) -> None:
-    """From the first third of a life to the last."""
+def check_no_growth(life: list[Size]) -> None:
+    """Compare the first third of a life with the last."""
     third = max(len(life) // 3, 1)
     assert usual(life[-third:]) <= about(usual(life[:third]))
 
 
 def usual(sizes: list[Size]) -> float:
-    """Of the package's own; a few were taken in the middle of a save."""
+    """Return the median of the package's own memory; a few sizes fall into a save."""
     return median(size.ours for size in sizes)
 
 

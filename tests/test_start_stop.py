@@ -1,4 +1,4 @@
-"""What start() does and undoes, and what stop() does."""
+"""Effects of start() and stop(), and the undoing of a failed start()."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .support.interruptible_config import (
 from .support.stores import WAIT, OnRecord, QueueSubscription, make_store, running
 from .support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3, SECOND, START
 
-# What start() does
+# start()
 
 
 def test_start_asks_for_each_peer_once_in_the_caller_s_thread() -> None:
@@ -63,9 +63,7 @@ def test_promise_2_the_snapshot_is_as_old_as_the_return_of_get_open_channels() -
 
 @pytest.mark.parametrize("error", [OSError("node is down"), KeyboardInterrupt("node is down")])
 @pytest.mark.parametrize("step", CALLABLES)
-def test_a_start_that_fails_is_undone_and_may_be_tried_again(
-    step: str, error: BaseException
-) -> None:
+def test_a_failed_start_is_undone_and_may_be_repeated(step: str, error: BaseException) -> None:
     around = InterruptibleConfig(step, raiser(error))
 
     with pytest.raises(type(error), match="node is down"):
@@ -83,7 +81,7 @@ def test_a_start_that_fails_is_undone_and_may_be_tried_again(
 @pytest.mark.parametrize(
     "channels", [None, 7, [None], ["x"], [(CHANNEL_1, "alice")], [("x", ALICE)], [(CHANNEL_1,)]]
 )
-def test_a_snapshot_that_is_none_makes_start_fail(channels: Any) -> None:
+def test_a_snapshot_of_another_type_makes_start_fail(channels: Any) -> None:
     source = QueueSubscription()
 
     with pytest.raises((TypeError, ValueError)):
@@ -107,7 +105,7 @@ def test_a_thread_that_cannot_be_started_makes_start_fail(monkeypatch: pytest.Mo
         assert around.store.list_channels(timeout=WAIT) == ANSWER
 
 
-# What stop() does
+# stop()
 
 
 class Stubborn(QueueSubscription):
@@ -116,7 +114,7 @@ class Stubborn(QueueSubscription):
         raise OSError("cannot cancel")
 
 
-def test_what_cancel_raises_is_logged_and_the_other_is_cancelled(
+def test_an_error_of_cancel_is_logged_and_the_other_subscription_cancelled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     one, two = Stubborn(), Stubborn()
@@ -129,7 +127,7 @@ def test_what_cancel_raises_is_logged_and_the_other_is_cancelled(
     assert caplog.text.count("OSError: cannot cancel") == 2
 
 
-def test_what_cancel_raises_does_not_hide_why_start_failed() -> None:
+def test_an_error_of_cancel_does_not_hide_the_error_of_start() -> None:
     with pytest.raises(TypeError, match="cannot watch"):
         make_store(Stubborn(), QueueSubscription(queue.SimpleQueue())).start()  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The clock that a store is given: zones, clocks that fail, clocks that can be corrected."""
+"""The clock of a store: zones, clocks that fail, clocks that can be corrected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAIVE = datetime(2026, 1, 1)
 
 @dataclass
 class FunctionClock:
-    """A clock that says what its function says; the function may be exchanged."""
+    """A clock that calls a function, which may be exchanged."""
 
     says: Callable[[], datetime]
 
@@ -75,7 +75,7 @@ def say_naive() -> datetime:
 
 
 @pytest.mark.parametrize(("broken", "error"), [(fail, OSError), (say_naive, ValueError)])
-def test_with_a_broken_clock_a_put_and_a_question_raise_and_nothing_was_put(
+def test_with_a_broken_clock_puts_and_questions_raise_and_put_nothing(
     broken: Callable[[], datetime], error: type[Exception]
 ) -> None:
     clock, source = FunctionClock(lambda: START), QueueSubscription()
@@ -93,7 +93,7 @@ def test_with_a_broken_clock_a_put_and_a_question_raise_and_nothing_was_put(
 
 
 @pytest.mark.parametrize(("broken", "error"), [(fail, OSError), (say_naive, ValueError)])
-def test_with_a_broken_clock_start_fails_and_may_be_tried_again(
+def test_with_a_broken_clock_start_fails_and_may_be_repeated(
     broken: Callable[[], datetime], error: type[Exception]
 ) -> None:
     clock, source, other = FunctionClock(broken), QueueSubscription(), QueueSubscription()
@@ -110,7 +110,7 @@ def test_with_a_broken_clock_start_fails_and_may_be_tried_again(
         assert lifetime_and_uptime(store) == (timedelta(0), timedelta(0))
 
 
-def test_start_shows_the_naive_time_that_the_clock_said() -> None:
+def test_start_shows_the_naive_time_of_the_clock() -> None:
     with pytest.raises(ValueError, match=r"naive time datetime\.datetime\(2026, 1, 1, 0, 0\)"):
         make_store(clock=FunctionClock(say_naive)).start()
 
@@ -120,7 +120,7 @@ def test_start_shows_the_naive_time_that_the_clock_said() -> None:
 
 @dataclass
 class CorrectedClock:
-    """A clock with ``read()``, whose two hands are set by hand."""
+    """A clock with ``read()`` whose date and seen time are set by the test."""
 
     utc: datetime = START
     seen: timedelta = timedelta(0)
@@ -132,7 +132,7 @@ class CorrectedClock:
         return Reading(self.utc, self.seen)
 
 
-def test_lifetimes_run_on_what_a_clock_has_seen() -> None:
+def test_lifetimes_are_measured_by_seen_time() -> None:
     clock, source = CorrectedClock(seen=-HOUR), QueueSubscription()
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
@@ -143,7 +143,7 @@ def test_lifetimes_run_on_what_a_clock_has_seen() -> None:
 
 
 @pytest.mark.parametrize("zone", [timezone.utc, BERLIN])
-def test_an_event_s_own_time_is_converted_to_what_the_clock_has_seen(zone: timezone) -> None:
+def test_the_time_of_an_event_is_converted_to_seen_time(zone: timezone) -> None:
     clock, source = CorrectedClock(), QueueSubscription()
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
@@ -159,7 +159,7 @@ def test_a_clock_that_reads_a_naive_time_is_refused() -> None:
         make_store(clock=CorrectedClock(utc=NAIVE)).start()
 
 
-def test_promise_4_a_question_returns_even_if_the_clock_s_reading_is_nonsense() -> None:
+def test_promise_4_a_question_returns_although_the_reading_is_nonsense() -> None:
     clock = CorrectedClock()
 
     with running(make_store(open_channels=OPEN_ALREADY, clock=clock)) as store:

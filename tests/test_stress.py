@@ -1,8 +1,8 @@
-"""Many threads, one store, and a model that is told the same in the same order.
+"""Stress test: many threads on one store, compared with a model that gets the same events.
 
-Promises 1 to 5. Puts that overlap may be ordered either way, so the order is the
-store's own; but it must keep each queue's order, and no put may come before one that
-had returned when it began. Told in that order, the model must give every answer.
+Promises 1 to 5. Overlapping puts may be ordered either way, so the store decides the order.
+But it must keep each queue's order, and a put that returned comes before one that began later.
+With the events in that order, the model must give every answer.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from .support.random_threads import ONLINE_ALREADY, OPEN_ALREADY, RandomThreads
 from .support.values import START
 
 OPERATIONS = length(8_000, 1_000_000)
-OF_A_ROUND = 1_000  # about; what the model takes grows with the square of it
-MAXIMUM_ROUNDS = 4 * OPERATIONS // OF_A_ROUND  # most of them are handled whole
+OF_A_ROUND = 1_000  # about; the model's time grows with the square of it
+MAXIMUM_ROUNDS = 4 * OPERATIONS // OF_A_ROUND  # most operations are handled completely
 
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
 
-def test_the_store_answers_as_the_model_whatever_the_threads_do(
+def test_the_store_answers_as_the_model(
     record_property: Record,
 ) -> None:
     handled = rounds = 0
@@ -54,7 +54,7 @@ def test_the_store_answers_as_the_model_whatever_the_threads_do(
 
 
 def play(stressed: RandomThreads) -> int:
-    """One round; how many operations were handled and found right."""
+    """Play one round, and return the number of checked operations."""
     begun = stressed.run()
     order = in_order(stressed)
     check_order(stressed, [operation for operation, _ in order])
@@ -63,7 +63,7 @@ def play(stressed: RandomThreads) -> int:
 
 
 def in_order(stressed: RandomThreads) -> list[tuple[Operation, datetime | None]]:
-    """What the loop came to."""
+    """Return the operations in the order of the loop."""
     operation_of = {id(each.what): each for each in stressed.operations}
     return [
         (each if isinstance(each, Operation) else operation_of[id(each)], utc)
@@ -92,7 +92,7 @@ def check_order(stressed: RandomThreads, order: list[Operation]) -> None:
 
 
 def check_queue(stressed: RandomThreads, source: int, handled: list[Operation]) -> None:
-    """Its order is that of the readings, and what is left was not put before the stop."""
+    """Check that a queue was read in order, and that unread items were put after the stop began."""
     put = [each for each in stressed.operations if each.source == source]
     operation_of = {id(each.what): each for each in put}
     left = [operation_of[id(event)] for event in stressed.left(source)]
@@ -106,7 +106,7 @@ def check_queue(stressed: RandomThreads, source: int, handled: list[Operation]) 
 
 
 class Model(HistoryModel):
-    """One that knows of moves, and of long histories."""
+    """A model with moves and long histories."""
 
     def _after(self, event: Any, last: State) -> State:
         if not isinstance(event, ChannelMovedEvent):
@@ -142,7 +142,7 @@ class Model(HistoryModel):
         )
 
     def outages(self) -> Any:
-        """How many each channel has."""
+        """Count the outages of each channel."""
         if self.keeps_no_history:
             return None
         histories: list[Any] = [self.history(each.point, None) for each in self.now.openings]
@@ -163,12 +163,12 @@ def check_answers(
 
 
 def shown(moment: datetime | Reading) -> datetime:
-    """The model has one hand: that on which lifetimes run."""
+    """Return the model's time of a reading: the seen time."""
     return START + moment.seen if isinstance(moment, Reading) else moment
 
 
 def event_of(operation: Operation) -> Any:
-    """What the model is told of it."""
+    """Return an operation's event as the model takes it."""
     event, moment = operation.what, operation.moment
     if operation.source is None:
         return None
@@ -194,7 +194,7 @@ def check_answer(stressed: RandomThreads, model: Model, operation: Operation, nu
 
 
 def check_sums(history: ChannelHistory) -> None:
-    """As they are documented."""
+    """Check the documented sums."""
     assert history.lifetime + history.blind == history.end - history.start, history
     thinned = history.lifetime - history.uptime - sum(durations(history), ZERO)
     assert (thinned > ZERO) == (history.thinned_outages > 0), history
@@ -227,14 +227,14 @@ QUESTIONS: dict[str, Callable[..., Any]] = {
 
 
 def comparable(stressed: RandomThreads, answer: Any, window: object) -> Any:
-    """What of an answer the model can tell."""
+    """Return the part of an answer that the model knows."""
     if stressed.is_redated:
         return undated(answer, window)
     return from_latest(answer) if stressed.is_steady else answer
 
 
 def from_latest(answer: Any) -> Any:
-    """With each date as how long it is before the latest of them."""
+    """Replace each date by its distance from the latest."""
     latest = max(dates(answer), default=START)
 
     def shifted(part: Any) -> Any:
@@ -254,7 +254,7 @@ def dates(part: Any) -> Iterator[datetime]:
 
 
 def undated(answer: Any, window: object = None) -> Any:
-    """What does not depend on the date."""
+    """Return the part that does not depend on the date."""
     if isinstance(answer, list):
         return [undated(each) for each in answer]
     if isinstance(answer, PeerInfo):

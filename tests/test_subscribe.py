@@ -1,4 +1,4 @@
-"""Fan-out: every client gets every update, in one order for all, and ENDED last."""
+"""Fan-out: every client gets every update in one order, and ENDED last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .support.stores import WAIT, Call, call_together
 
 
 def drain(client: Client[Any]) -> list[Any]:
-    """What is in a client's queue now."""
+    """Return the content of a client's queue."""
     return [client.updates.get_nowait() for _ in range(client.updates.qsize())]
 
 
@@ -47,13 +47,13 @@ def test_one_client_alone_gets_every_update(server: Server[object]) -> None:
     assert drain(client) == ["a", "b"]
 
 
-def test_an_update_without_clients_goes_nowhere(server: Server[object]) -> None:
+def test_an_update_without_clients_is_dropped(server: Server[object]) -> None:
     server.send_update("nobody hears this")
 
     assert drain(server.subscribe()) == []
 
 
-def test_a_client_gets_what_is_sent_from_its_subscription_on(server: Server[object]) -> None:
+def test_a_client_gets_updates_from_its_subscription_on(server: Server[object]) -> None:
     early = server.subscribe()
     server.send_update("a")
     late = server.subscribe()
@@ -69,7 +69,7 @@ def test_a_client_s_queue_is_an_unbounded_queue(server: Server[object]) -> None:
     assert client.updates.maxsize == 0
 
 
-def test_a_client_s_queue_counts_what_is_to_be_done(server: Server[object]) -> None:
+def test_a_client_s_queue_counts_unfinished_items(server: Server[object]) -> None:
     client = server.subscribe()
     server.send_update("a")
     joining = Call(client.updates.join)
@@ -83,7 +83,7 @@ def test_a_client_s_queue_counts_what_is_to_be_done(server: Server[object]) -> N
 
 
 @pytest.mark.parametrize("count_of_clients", [1, 3])
-def test_promise_1_all_clients_see_one_order_whoever_sends(count_of_clients: int) -> None:
+def test_promise_1_all_clients_get_one_order_from_many_senders(count_of_clients: int) -> None:
     server: Server[tuple[int, int]] = Server()
     clients = [server.subscribe() for _ in range(count_of_clients)]
 
@@ -103,7 +103,7 @@ def test_promise_1_all_clients_see_one_order_whoever_sends(count_of_clients: int
         assert [count for who, count in first if who == number] == list(range(200))
 
 
-def test_readers_that_wait_are_woken_one_for_each_update(server: Server[object]) -> None:
+def test_each_update_wakes_one_waiting_reader(server: Server[object]) -> None:
     client = server.subscribe()
     readers = [Call(client.updates.get, True, WAIT) for _ in range(4)]
 
@@ -114,7 +114,7 @@ def test_readers_that_wait_are_woken_one_for_each_update(server: Server[object])
 
 
 @pytest.mark.parametrize("end", ["cancel", "stop"])
-def test_a_reader_that_waits_is_woken_by_the_end(server: Server[object], end: str) -> None:
+def test_the_end_wakes_a_waiting_reader(server: Server[object], end: str) -> None:
     client = server.subscribe()
     reader = Call(client.updates.get, True, WAIT)
     watcher = Call(client.quit.wait, WAIT)
@@ -192,7 +192,7 @@ def test_after_stop_sending_and_subscribing_are_refused(
     assert [drain(client) for client in clients] == [[ENDED]] * count_of_clients
 
 
-def test_nothing_comes_after_the_end(server: Server[object]) -> None:
+def test_no_update_follows_the_end(server: Server[object]) -> None:
     client = server.subscribe()
     client.cancel()
 
@@ -203,7 +203,7 @@ def test_nothing_comes_after_the_end(server: Server[object]) -> None:
     assert client.updates.unfinished_tasks == 1
 
 
-def test_whoever_subscribes_while_the_server_stops_is_refused_or_told_of_the_end() -> None:
+def test_a_subscription_during_stop_is_refused_or_ended() -> None:
     for _ in range(100):
         server: Server[object] = Server()
         clients: list[Client[object]] = []
@@ -219,5 +219,5 @@ def test_whoever_subscribes_while_the_server_stops_is_refused_or_told_of_the_end
         assert all(drain(client) == [ENDED] for client in clients)
 
 
-def test_the_end_is_shown_by_name() -> None:
+def test_ended_shows_its_public_name() -> None:
     assert repr(ENDED) == "subscribe.ENDED"
