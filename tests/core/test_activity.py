@@ -1,4 +1,4 @@
-"""Unusable time: a channel's peer is online, and its source calls the channel inactive."""
+"""Unusable time: the peer is online, and the source calls the channel inactive."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ GOES, COMES = PeerOfflineEvent(ALICE), PeerOnlineEvent(ALICE)
 
 
 def driven_store(**changed: Any) -> DrivenStore:
-    """A store of one channel, whose peer is online."""
+    """Return a store with one channel, whose peer is online."""
     settings: dict[str, Any] = {"open_channels": [ONE], "online": [ALICE], "history": DAYS_90}
     return DrivenStore(**settings | changed)
 
 
 def play(driven: DrivenStore, *course: object) -> None:
-    """Events, and between them the seconds that pass."""
+    """Put the events, and advance the clock by the seconds between them."""
     for each in course:
         if isinstance(each, (int, float)):
             driven.clock.advance(each * SECOND)
@@ -50,7 +50,7 @@ def play(driven: DrivenStore, *course: object) -> None:
 
 
 def unusable(driven: DrivenStore) -> float:
-    """In seconds; the history of the whole life says the same, and lists it."""
+    """Return the unusable time in seconds, after a check against the history of the whole life."""
     info = driven.store.get_chan_info(CHANNEL_1, timeout=WAIT)
     history = history_of(driven)
     spans = sum((span.duration for span in history.unusable_spans), ZERO)
@@ -64,14 +64,14 @@ def history_of(driven: DrivenStore, window: timedelta | None = None) -> ChannelH
 
 
 def spans_of(driven: DrivenStore) -> list[tuple[float, float | None, float]]:
-    """Of the whole life, in seconds since the start."""
+    """Return the unusable spans of the whole life, in seconds since the start."""
     return [
         ((begun - START) / SECOND, None if end is None else (end - START) / SECOND, seen / SECOND)
         for begun, end, seen in history_of(driven).unusable_spans
     ]
 
 
-# What counts
+# Counted time
 
 
 def test_only_time_in_which_the_peer_is_online_is_unusable() -> None:
@@ -98,7 +98,7 @@ def test_only_time_in_which_the_peer_is_online_is_unusable() -> None:
     ],
     ids=["lnd's order", "the other", "unseen by anyone", "repeats", "never", "still", "at once"],
 )
-def test_the_order_of_what_is_told_does_not_matter(
+def test_the_order_of_events_at_one_moment_does_not_matter(
     course: tuple[object, ...], expected: float
 ) -> None:
     with driven_store() as driven:
@@ -106,14 +106,14 @@ def test_the_order_of_what_is_told_does_not_matter(
         assert unusable(driven) == expected
 
 
-def test_a_source_that_never_says_leaves_it_unknown() -> None:
+def test_without_activity_events_active_is_none() -> None:
     with driven_store() as driven:
         play(driven, 5)
         info = driven.store.get_chan_info(CHANNEL_1, timeout=WAIT)
         assert (info.active, info.unusable, info.usable_ratio) == (None, ZERO, 1.0)
 
 
-def test_a_window_counts_what_lies_in_it() -> None:
+def test_a_window_counts_its_own_unusable_time() -> None:
     with driven_store() as driven:
         play(driven, INACTIVE, 10, ACTIVE, 10, INACTIVE, 10)
         found = history_of(driven, 25 * SECOND)
@@ -133,7 +133,7 @@ def test_without_history_the_sum_alone_is_kept() -> None:
         assert info.unusable == 10 * SECOND
 
 
-def test_what_is_said_of_a_channel_that_is_not_open_is_nothing() -> None:
+def test_activity_of_a_channel_that_is_not_open_is_dropped() -> None:
     with driven_store(open_channels=[]) as driven:
         play(driven, INACTIVE, OpenChannelEvent(*ONE), 10)
         assert (unusable(driven), driven.store.get_chan_info(*ONE, timeout=WAIT).active) == (
@@ -145,7 +145,7 @@ def test_what_is_said_of_a_channel_that_is_not_open_is_nothing() -> None:
 # Lists
 
 
-def test_lists_say_it_or_leave_it() -> None:
+def test_lists_set_the_activity_or_leave_it() -> None:
     inactive, plain = OpenChannel(*ONE, active=False), cast(OpenChannel, tuple(ONE))
     with driven_store(open_channels=[inactive]) as driven:
         play(driven, 10, SnapshotEvent([ONE], [ALICE]), 10, SnapshotEvent([plain], [ALICE]))
@@ -153,14 +153,14 @@ def test_lists_say_it_or_leave_it() -> None:
         assert unusable(driven) == 30
 
 
-def test_a_list_of_a_channel_with_another_peer_says_nothing_of_it() -> None:
+def test_a_listed_channel_with_another_peer_leaves_the_activity() -> None:
     other = OpenChannel(CHANNEL_1, BOB, active=False)
     with driven_store() as driven:
         play(driven, SnapshotEvent([other, ONE], [ALICE]), 10)
         assert driven.store.get_chan_info(*ONE, timeout=WAIT).active is None
 
 
-def test_a_channel_whose_close_has_begun_is_missed_by_nobody() -> None:
+def test_a_closing_channel_may_be_missing_from_a_snapshot() -> None:
     with driven_store() as driven:
         play(driven, INACTIVE, 5, SnapshotEvent([], [ALICE]), 5)
         assert unusable(driven) == 10
@@ -171,7 +171,7 @@ def test_a_channel_whose_close_has_begun_is_missed_by_nobody() -> None:
 # Blind time
 
 
-def test_what_is_said_in_blind_time_holds_from_the_resume() -> None:
+def test_activity_in_blind_time_holds_from_the_resume() -> None:
     with driven_store() as driven:
         play(driven, 10, MonitoringPausedEvent(), 10, INACTIVE, 10)
         play(driven, MonitoringResumedEvent([ONE], [ALICE]), 5)
@@ -179,7 +179,7 @@ def test_what_is_said_in_blind_time_holds_from_the_resume() -> None:
         assert unusable(driven) == 5
 
 
-def test_in_blind_time_what_is_said_last_counts() -> None:
+def test_the_last_activity_in_blind_time_counts() -> None:
     with driven_store() as driven:
         play(driven, INACTIVE, 10, MonitoringPausedEvent(), 10, ACTIVE, 5, INACTIVE, 5)
         play(driven, MonitoringResumedEvent([ONE], [ALICE]), 5)
@@ -187,7 +187,7 @@ def test_in_blind_time_what_is_said_last_counts() -> None:
         assert unusable(driven) == 15
 
 
-def test_what_is_taken_back_in_blind_time_was_never_said() -> None:
+def test_activity_that_is_reverted_in_blind_time_leaves_no_trace() -> None:
     with driven_store() as driven:
         for _ in range(2):
             play(driven, MonitoringPausedEvent(), INACTIVE, ACTIVE, 10)
@@ -196,8 +196,8 @@ def test_what_is_taken_back_in_blind_time_was_never_said() -> None:
         assert spans_of(driven) == [(20, None, 5)]
 
 
-def test_a_span_that_begins_with_a_return_unseen_begins_at_the_resume() -> None:
-    """The pause, told late, goes back to the last event."""
+def test_a_span_that_begins_in_blind_time_begins_at_the_resume() -> None:
+    """The late pause goes back to the last event."""
     with driven_store() as driven:
         play(driven, GOES, 0.002, INACTIVE, 20, MonitoringPausedEvent(START), 10)
         play(driven, MonitoringResumedEvent([ONE], [ALICE]), 5)
@@ -205,16 +205,14 @@ def test_a_span_that_begins_with_a_return_unseen_begins_at_the_resume() -> None:
         assert unusable(driven) == 5
 
 
-def test_a_span_that_ends_with_a_going_ends_there_also_if_it_was_active_after_the_blind_time() -> (
-    None
-):
+def test_blind_time_does_not_prolong_a_span_that_ended_with_its_peer() -> None:
     with driven_store() as driven:
         play(driven, INACTIVE, 10, GOES, MonitoringPausedEvent(), 10)
         play(driven, MonitoringResumedEvent([OpenChannel(*ONE, active=True)], []), 5)
         assert spans_of(driven) == [(0, 10, 10)]
 
 
-# This node's own outage
+# Outages of this node
 
 OTHERS = [OpenChannel(CHANNEL_2, BOB)]
 OURS: dict[str, Any] = {
@@ -225,7 +223,7 @@ OURS: dict[str, Any] = {
 ALL_GO = (PeerOfflineEvent(BOB), GOES, PeerOfflineEvent(CAROL))
 
 
-def test_an_own_outage_undoes_what_was_said_within_but_the_state() -> None:
+def test_an_own_outage_undoes_activity_changes_but_not_the_state() -> None:
     with driven_store(**OURS) as driven:
         play(driven, PeerOnlineEvent(CAROL), 10, ALL_GO[0], 5, INACTIVE, 5, *ALL_GO[1:], 100)
         assert unusable(driven) == 0
@@ -234,7 +232,7 @@ def test_an_own_outage_undoes_what_was_said_within_but_the_state() -> None:
         assert unusable(driven) == 3
 
 
-def test_an_own_outage_ends_what_lasted_at_its_begin() -> None:
+def test_an_own_outage_keeps_the_unusable_span_around_it() -> None:
     with driven_store(**OURS) as driven:
         play(driven, PeerOnlineEvent(CAROL), INACTIVE, 10, ALL_GO[0], 5, ACTIVE, 2, INACTIVE, 5)
         play(driven, *ALL_GO[1:], 100, COMES, 3, ACTIVE, 5)
@@ -250,10 +248,10 @@ def test_an_own_outage_ends_what_lasted_at_its_begin() -> None:
         ((INACTIVE, 4, ACTIVE, ALL_GO[0], INACTIVE, 5, ACTIVE), 2 + 4),
     ],
 )
-def test_what_was_said_in_the_first_moment_of_an_own_outage_is_undone(
+def test_activity_in_the_first_moment_of_an_own_outage_is_undone(
     said: tuple[object, ...], expected: float
 ) -> None:
-    """There was a spell of no length then, of which the history keeps nothing."""
+    """The history keeps nothing of a span without a length."""
     with driven_store(**OURS) as driven:
         play(driven, PeerOnlineEvent(CAROL), INACTIVE, 2, ACTIVE, 10)
         play(driven, *said, 5, *ALL_GO[1:], 10, COMES, 3)
@@ -273,20 +271,20 @@ def test_an_own_outage_undoes_more_than_history_keeps() -> None:
 # Thinned history
 
 
-def test_spans_are_listed_as_far_as_the_changes_of_both_are_kept() -> None:
+def test_spans_are_listed_where_the_changes_of_channel_and_peer_are_kept() -> None:
     with driven_store(history_limit=2) as driven:
         play(driven, INACTIVE, 1, GOES, 10, COMES, 2, GOES, 10, COMES, 4, ACTIVE, 5)
         assert history_of(driven).unusable == 7 * SECOND
         assert spans_of(driven) == [(23, 27, 4)]
 
 
-def test_a_span_whose_begin_is_not_kept_begins_with_what_is() -> None:
+def test_a_span_with_a_thinned_start_begins_at_the_first_kept_change() -> None:
     with driven_store(history_limit=2) as driven:
         play(driven, INACTIVE, GOES, 1, COMES, 1, GOES, 1)
         assert spans_of(driven) == [(1, 2, 1)]
 
 
-def test_a_history_begins_where_the_changes_of_both_are_known() -> None:
+def test_a_history_begins_where_channel_and_peer_are_known() -> None:
     with driven_store(history_limit=2) as driven:
         play(driven, 5, INACTIVE, 1, ACTIVE, 1, INACTIVE, 1, ACTIVE, 1)
         assert not (history := history_of(driven)).complete

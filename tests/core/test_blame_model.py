@@ -1,4 +1,4 @@
-"""Whatever happens, blame is decided as a model decides it that has hindsight."""
+"""Outages are attributed as by a model with hindsight, for any sequence of events."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_store_decides_as_the_model(
 
 @settings(max_examples=length(80, 10_000))
 @WHATEVER_HAPPENS
-def test_with_a_storage_it_decides_so_of_channels_that_come_back(
+def test_with_a_storage_channels_that_come_back_are_decided_as_in_the_model(
     open_channels: list[OpenChannel],
     online: set[Vertex],
     rules: dict[str, Any],

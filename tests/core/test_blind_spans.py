@@ -47,7 +47,7 @@ def node() -> FakeNode:
 
 
 def found(store: ChannelEventStore) -> list[tuple[str, str | None, int | None, timedelta]]:
-    """What is told of the blind spans, which follow each other and are all blind time."""
+    """Return the blind spans, after a check that they are in order and add up to all blind time."""
     spans = store.list_blind(timeout=WAIT)
     assert sum((span.duration for span in spans), ZERO) == store.get_overview().blind
     for span in spans:
@@ -56,13 +56,13 @@ def found(store: ChannelEventStore) -> list[tuple[str, str | None, int | None, t
     return [(span.of, span.cause, span.peers, span.duration) for span in spans]
 
 
-def test_a_store_that_saw_everything_has_none(node: FakeNode) -> None:
+def test_a_store_that_was_never_blind_has_no_span(node: FakeNode) -> None:
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
         assert found(store) == []
 
 
-def test_a_source_that_is_cut(node: FakeNode) -> None:
+def test_a_paused_source_has_a_span(node: FakeNode) -> None:
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
         begun = node.clock.now()
@@ -77,7 +77,7 @@ def test_a_source_that_is_cut(node: FakeNode) -> None:
         assert found(store) == [("all", "source", 3, 2 * HOUR)]
 
 
-def test_a_pause_that_has_just_begun_is_told_of_and_one_of_no_length_is_not(
+def test_a_pause_that_has_just_begun_is_listed_and_an_ended_one_of_no_length_is_not(
     node: FakeNode,
 ) -> None:
     with running(ChannelEventStore(node.config)) as store:
@@ -88,7 +88,7 @@ def test_a_pause_that_has_just_begun_is_told_of_and_one_of_no_length_is_not(
         assert store.list_blind() == ()
 
 
-def test_a_line_that_was_lost_late_is_blind_since_then(node: FakeNode) -> None:
+def test_a_late_pause_is_blind_from_its_time(node: FakeNode) -> None:
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
         lost = node.clock.now()
@@ -97,7 +97,7 @@ def test_a_line_that_was_lost_late_is_blind_since_then(node: FakeNode) -> None:
         assert found(store) == [("all", "source", 3, MINUTE)]
 
 
-def test_an_own_outage_concerns_those_that_have_a_channel_or_went(node: FakeNode) -> None:
+def test_an_own_outage_counts_peers_with_a_channel_or_that_went_offline(node: FakeNode) -> None:
     node.open_channel(node.new_peer())
     with running(ChannelEventStore(node.config)) as store:
         stranger = node.new_peer(online=True)
@@ -111,7 +111,7 @@ def test_an_own_outage_concerns_those_that_have_a_channel_or_went(node: FakeNode
         assert found(store) == [("all", "own outage", 5, HOUR)]
 
 
-def test_a_source_that_is_cut_in_an_own_outage_has_a_span_of_its_own(node: FakeNode) -> None:
+def test_a_pause_in_an_own_outage_has_a_span_of_its_own(node: FakeNode) -> None:
     with running(ChannelEventStore(node.config)) as store:
         for peer in peers_of(node):
             node.peer_offline(peer)
@@ -128,17 +128,17 @@ def test_a_source_that_is_cut_in_an_own_outage_has_a_span_of_its_own(node: FakeN
         ]
 
 
-def test_a_node_that_was_not_seen_yet(node: FakeNode) -> None:
+def test_a_blind_start_has_a_span(node: FakeNode) -> None:
     config = replace(node.config, get_open_channels=lambda: NOT_YET_KNOWN)
     with running(ChannelEventStore(config)) as store:
         node.advance(hours=1)
-        pause(node)  # it was never seen
+        pause(node)  # monitoring never began
         node.advance(hours=1)
         resume(node)
         assert found(store) == [("all", "starting", 0, 2 * HOUR)]
 
 
-def test_a_machine_that_slept() -> None:
+def test_a_suspend_has_a_span() -> None:
     timeline = Timeline(Reading(START, ZERO))
     timeline.concerned = lambda: 7
     timeline.advance(Reading(START + 10 * SECOND, 10 * SECOND))
@@ -147,10 +147,10 @@ def test_a_machine_that_slept() -> None:
     assert (span.cause, span.peers, span.duration) == ("suspended", 7, 88 * SECOND)
 
 
-# Over restarts.
+# Restarts.
 
 
-def test_a_stop_and_a_start_that_does_not_see_its_node_yet(node: FakeNode, tmp_path: Path) -> None:
+def test_a_stop_and_a_blind_start_have_a_span_each(node: FakeNode, tmp_path: Path) -> None:
     with watching(node, tmp_path / "db"):
         node.advance(hours=1)
     node.advance(hours=2)
@@ -166,9 +166,7 @@ def test_a_stop_and_a_start_that_does_not_see_its_node_yet(node: FakeNode, tmp_p
         assert found(store) == [*expected, ("all", "stopped", 3, 5 * HOUR)]
 
 
-def test_a_store_that_was_killed_is_blind_from_its_last_heartbeat(
-    node: FakeNode, tmp_path: Path
-) -> None:
+def test_a_killed_store_is_blind_from_its_last_heartbeat(node: FakeNode, tmp_path: Path) -> None:
     storage = FlushedByHand(tmp_path / "db")
     with watching(node, tmp_path / "db", storage=storage):
         node.advance(hours=1)
@@ -183,9 +181,7 @@ def test_a_store_that_was_killed_is_blind_from_its_last_heartbeat(
         assert found(store) == [("all", "killed", 3, 2 * HOUR)]
 
 
-def test_a_stop_while_the_source_is_cut_has_a_span_of_its_own(
-    node: FakeNode, tmp_path: Path
-) -> None:
+def test_a_stop_during_a_pause_has_a_span_of_its_own(node: FakeNode, tmp_path: Path) -> None:
     with watching(node, tmp_path / "db"):
         node.advance(hours=1)
         pause(node)
@@ -199,7 +195,7 @@ def test_a_stop_while_the_source_is_cut_has_a_span_of_its_own(
         ]
 
 
-def test_an_earlier_version_did_not_keep_the_cause(node: FakeNode, tmp_path: Path) -> None:
+def test_spans_of_an_earlier_version_have_no_cause(node: FakeNode, tmp_path: Path) -> None:
     with watching(node, tmp_path / "db"):
         restart(node, *peers_of(node))
     with closing(sqlite3.connect(tmp_path / "db")) as database:
@@ -218,9 +214,7 @@ def test_an_earlier_version_did_not_keep_the_cause(node: FakeNode, tmp_path: Pat
 # Forgotten segments.
 
 
-def test_blind_times_that_are_taken_for_one_have_the_cause_of_the_longest(
-    node: FakeNode, tmp_path: Path
-) -> None:
+def test_merged_spans_have_the_cause_of_the_longest(node: FakeNode, tmp_path: Path) -> None:
     with watching(node, tmp_path / "db", history=HOUR) as store:
         for channel in channels_of(node):
             node.close_channel(channel)
@@ -238,7 +232,7 @@ def test_blind_times_that_are_taken_for_one_have_the_cause_of_the_longest(
         assert found(store) == [*spans, ("all", "stopped", 0, HOUR)]
 
 
-def test_of_merged_times_the_longest_span_names_the_whole() -> None:
+def test_the_longest_span_gives_the_merged_one_its_cause() -> None:
     causes = BlindCauses()
     anchors = [Anchor(each * HOUR, START + 2 * each * HOUR) for each in range(4)]
     causes.add(2, START, "source", 1)
@@ -258,7 +252,7 @@ def test_of_merged_times_the_longest_span_names_the_whole() -> None:
     assert (last.cause, last.peers, last.duration) == ("own outage", 4, 2 * HOUR)
 
 
-def test_merged_times_of_no_length_leave_nothing() -> None:
+def test_merged_spans_of_no_length_leave_nothing() -> None:
     causes = BlindCauses()
     anchors = [Anchor(each * HOUR, START + each * HOUR) for each in range(3)]
     causes.add(1, START, "source", 1)
@@ -268,7 +262,7 @@ def test_merged_times_of_no_length_leave_nothing() -> None:
     assert causes.since(0) == []
 
 
-def test_a_clock_that_is_set_right_leaves_no_gap_between_two_causes() -> None:
+def test_a_clock_correction_leaves_no_gap_between_two_spans() -> None:
     clock = ManualClock(START)
     timeline = Timeline(Reading(clock.now(), ZERO))
     timeline.pause(timeline.instant())
@@ -282,7 +276,7 @@ def test_a_clock_that_is_set_right_leaves_no_gap_between_two_causes() -> None:
     assert (spans[-1].cause, spans[-1].end) == ("own outage", None)
 
 
-def test_a_cause_that_is_told_again_goes_on() -> None:
+def test_a_repeated_cause_continues_the_span() -> None:
     clock = ManualClock(START)
     timeline = Timeline(Reading(clock.now(), ZERO))
     timeline.pause(timeline.instant())

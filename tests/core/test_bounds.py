@@ -1,4 +1,4 @@
-"""Queues as sources: bounds, join(), many producers, missing items, and their end."""
+"""Queues as sources: bounds, join(), many producers, missing items and ends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ either_way = pytest.mark.parametrize("immediate", [True, False])
 
 
 class MeasuredQueue(queue.Queue[Any]):
-    """Knows how long it ever was."""
+    """A queue that records its greatest length."""
 
     longest = 0
 
@@ -52,7 +52,7 @@ class MeasuredQueue(queue.Queue[Any]):
 
 
 class PickyQueue(queue.Queue[Any]):
-    """Refuses to be given None."""
+    """A queue that refuses None."""
 
     def _put(self, item: object) -> None:
         if item is None:
@@ -91,7 +91,7 @@ def test_a_full_queue_blocks_its_producer_until_the_loop_frees_it() -> None:
             producer = Call(source.updates.put, PeerOnlineEvent(ALICE), True, WAIT)
             with pytest.raises(queue.Full):
                 source.updates.put_nowait(PeerOnlineEvent(ALICE))
-            clock.advance(SECOND)  # an item is put when a place came free
+            clock.advance(SECOND)  # an item is put when the queue has room for it
             hold.release()
             producer.result()
         clock.advance(2 * SECOND)
@@ -112,7 +112,7 @@ def test_a_bounded_queue_never_holds_more_than_its_bound() -> None:
     assert 1 <= updates.longest <= 3
 
 
-def test_join_waits_until_what_was_taken_is_handled() -> None:
+def test_join_waits_until_taken_items_are_handled() -> None:
     source = QueueSubscription()
 
     with running(make_store(source)), Hold("nonsense") as hold:
@@ -134,7 +134,7 @@ def test_join_is_exact_after_a_put_that_the_queue_refused() -> None:
             source.updates.put(None)
         source.updates.put("more nonsense")
         hold.release()
-        hold.reached()  # the loop handles the second, and here comes a third
+        hold.reached()  # the loop handles the second item, and now the third is put
         source.updates.put("still more nonsense")
         hold.release()
         hold.reached()
@@ -164,11 +164,11 @@ def test_promise_1_producers_in_many_threads_lose_nothing_and_keep_their_order()
         assert [point for point in points if point in own] == own
 
 
-# Fewer items than notes
+# Items that others took
 
 
 @pytest.mark.parametrize(("gone", "uptime"), [(1, 3 * SECOND), (2, NOTHING)])
-def test_if_somebody_else_took_items_the_newest_puts_count(gone: int, uptime: timedelta) -> None:
+def test_if_another_reader_took_items_the_newest_puts_count(gone: int, uptime: timedelta) -> None:
     source, clock = QueueSubscription(), ManualClock(START)
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
@@ -236,7 +236,9 @@ def test_a_queue_shut_down_before_the_start_is_logged_once(
 
 @needs_shutdown
 @either_way
-def test_an_immediate_shutdown_drops_what_a_late_one_leaves_to_be_handled(immediate: bool) -> None:
+def test_an_immediate_shutdown_drops_waiting_items_and_another_one_keeps_them(
+    immediate: bool,
+) -> None:
     source = QueueSubscription()
 
     with running(make_store(source)) as store:

@@ -1,4 +1,4 @@
-"""Clocks that say the years 1 and 9999: dates are cut there, and nothing else is."""
+"""Clocks in the years 1 and 9999: only dates are limited to the calendar."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WINDOWS = [None, ZERO, HOUR, 36 * HOUR, timedelta.max]
 
 
 class Machine:
-    """Its wall clock may be set to any date; ``awake`` and ``asleep`` only grow."""
+    """A machine whose wall clock may be set to any date; ``awake`` and ``asleep`` only grow."""
 
     def __init__(self) -> None:
         self.date, self.awake, self.asleep = START, ZERO, ZERO
@@ -58,7 +58,7 @@ class Machine:
 
 
 def ask_all(store: ChannelEventStore) -> list[ChannelInfo]:
-    """Every question, each of which has an answer that makes sense."""
+    """Ask every question, and check that the answers are plausible."""
     overview = store.get_overview(timeout=WAIT)
     infos = store.list_channels(timeout=WAIT)
     assert list(overview.channels) == infos
@@ -80,7 +80,7 @@ def ask_all(store: ChannelEventStore) -> list[ChannelInfo]:
 
 
 def a_day(machine: Machine, node: FakeNode, store: ChannelEventStore) -> Iterator[None]:
-    """What happens while the clock is set to and fro."""
+    """Put events while the clock is set to many dates."""
     channels = list(node.config.get_open_channels())  # type: ignore[arg-type]
     node.peer_offline(channels[0].peer)
     yield
@@ -123,7 +123,7 @@ def test_every_question_is_answered_and_the_last_state_is_saved(
                 ask_all(store)
             saved = [info.lifetime for info in ask_all(store)]
         as_stored(path, saved)
-    # Of six hours one was paused; the one before that was gone back, if its date was late.
+    # One of the six hours was paused. The hour before it was taken back if the pause was dated.
     assert not steady or saved in [[hours * HOUR] * 3 for hours in range(12, 16)]
     assert caplog.records == []
 
@@ -137,7 +137,7 @@ def as_stored(path: Path, lifetimes: list[timedelta]) -> None:
 
 
 @pytest.mark.parametrize("date", [FIRST, LAST])
-def test_a_window_at_an_end_is_no_longer_than_it_was_asked_for(date: datetime) -> None:
+def test_a_window_at_an_end_is_at_most_as_long_as_requested(date: datetime) -> None:
     machine = Machine()
     channel = OpenChannel(CHANNEL_1, ALICE)
     clock = machine.clock(steady=True)
@@ -148,7 +148,7 @@ def test_a_window_at_an_end_is_no_longer_than_it_was_asked_for(date: datetime) -
     assert (history.lifetime, history.end - history.start) == (HOUR, HOUR)
 
 
-def test_a_date_is_cut_at_the_first_and_at_the_last() -> None:
+def test_a_date_is_limited_to_the_calendar() -> None:
     assert shifted(START, HOUR) == START + HOUR
     assert shifted(START, -timedelta(days=10**6)) == shifted(FIRST, -MICROSECOND) == FIRST
     assert shifted(START, timedelta(days=10**7)) == shifted(LAST, MICROSECOND) == LAST
@@ -156,7 +156,7 @@ def test_a_date_is_cut_at_the_first_and_at_the_last() -> None:
     assert before(START, timedelta.max) == before(FIRST, MICROSECOND) == FIRST
 
 
-def test_a_date_of_another_zone_is_cut_where_utc_ends() -> None:
+def test_a_date_of_another_zone_is_limited_to_the_calendar_of_utc() -> None:
     assert nearest_utc(START.astimezone(EAST)) == START
     assert nearest_utc(FIRST.replace(tzinfo=EAST)) == FIRST
     assert nearest_utc(LAST.replace(tzinfo=WEST)) == LAST

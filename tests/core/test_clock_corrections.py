@@ -1,4 +1,4 @@
-"""Clocks that can be corrected, through a store: dates follow them, durations do not."""
+"""Clocks that are corrected, through a store: dates follow them, durations do not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Machine:
-    """One that runs, sleeps and has its wall clock set, as a ``SteadyClock`` sees it."""
+    """A machine that runs, sleeps and has its wall clock set, as a ``SteadyClock`` reads it."""
 
     def __init__(self) -> None:
         self.utc, self.awake, self.asleep = START, ZERO, ZERO
@@ -60,7 +60,7 @@ class Machine:
         return self.driven.store.get_history(CHANNEL_1, window=window, timeout=WAIT)
 
 
-def test_a_night_asleep_is_blind() -> None:
+def test_a_suspend_of_a_night_is_blind() -> None:
     machine = Machine()
     with machine.driven as driven:
         machine.run(HOUR)
@@ -93,7 +93,7 @@ def test_the_jitter_of_a_reading_is_not_blind(jitter: timedelta) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_clock_that_is_set_changes_dates_and_no_duration(step: timedelta) -> None:
+def test_a_correction_changes_dates_and_no_duration(step: timedelta) -> None:
     machine = Machine()
     with machine.driven as driven:
         machine.run(HOUR)
@@ -111,7 +111,7 @@ def test_a_clock_that_is_set_changes_dates_and_no_duration(step: timedelta) -> N
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_clock_that_is_set_while_paused_changes_no_duration(step: timedelta) -> None:
+def test_a_correction_while_paused_changes_no_duration(step: timedelta) -> None:
     machine = Machine()
     with machine.driven as driven:
         machine.run(HOUR)
@@ -129,11 +129,11 @@ def test_a_clock_that_is_set_while_paused_changes_no_duration(step: timedelta) -
     )
 
 
-# Whatever happens
+# Any sequence
 
 Event = PeerOnlineEvent | PeerOfflineEvent | MonitoringPausedEvent | MonitoringResumedEvent
 Deed = Event | tuple[str, timedelta] | timedelta | None
-"""An event, something that the machine does, or a question (about a window)."""
+"""An event, a step of the machine, or a question about a window."""
 
 AMOUNTS = st.sampled_from([0, 1, 2, 60, 3600, 86400]).map(lambda number: number * SECOND)
 DEEDS: st.SearchStrategy[Deed] = st.one_of(
@@ -154,7 +154,7 @@ DEEDS: st.SearchStrategy[Deed] = st.one_of(
 
 
 class Sums:
-    """What was seen, and how much of it with the peer online."""
+    """The seen time, and how much of it the peer was online."""
 
     def __init__(self) -> None:
         self.online = self.paused = False
@@ -174,7 +174,7 @@ class Sums:
 
 
 def check(history: ChannelHistory) -> None:
-    """What holds of any history, whatever its clock said."""
+    """Check the invariants of a history, which hold for any clock."""
     assert ZERO <= history.uptime <= history.lifetime
     assert history.blind >= ZERO
     assert history.lifetime + history.blind == history.end - history.start

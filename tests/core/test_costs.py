@@ -1,4 +1,4 @@
-"""What an event costs does not grow with what it is not about. Steps are counted, not time."""
+"""Costs of events and questions, counted in steps: they depend on the affected objects alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PERIOD = 90 * SECOND
 
 
 class Accounts:
-    """So many channels, of as many peers or of one, that are online."""
+    """A ledger with so many channels, of as many peers or of one, all online."""
 
     def __init__(self, count: int, *, one_peer: bool = False) -> None:
         self.timeline = Timeline(Reading(START, timedelta(0)))
@@ -42,7 +42,7 @@ class Accounts:
         return self.timeline.instant()
 
     def wait(self, seconds: float, wrong: timedelta = timedelta(0)) -> Instant:
-        """Go on by that; the wall clock is then ``wrong`` by so much."""
+        """Advance by seconds seen; the wall clock is then ``wrong`` by so much."""
         seen = self.now[0] + timedelta(seconds=seconds)
         return self.timeline.advance(Reading(START + seen + wrong, seen))
 
@@ -50,7 +50,7 @@ class Accounts:
         self.ledger.resume(self.now, self.channels, self.peers)
 
     def lose_all(self) -> None:
-        """An empty snapshot."""
+        """Apply an empty snapshot."""
         self.ledger.resume(self.now, [], [])
 
     def close_all(self) -> None:
@@ -69,7 +69,7 @@ class Accounts:
             self.ledger.peer_online(self.wait(1), peer)
 
     def go_all(self) -> None:
-        """The own network is lost."""
+        """Take all peers offline, as in an own outage."""
         for peer in self.peers:
             self.ledger.peer_offline(self.now, peer)
 
@@ -85,7 +85,7 @@ class Accounts:
             assert [row.closed for row in flush.channels] != [None]
 
     def close_and_settle_all(self) -> None:
-        """In the end they do not come back any more."""
+        """Close all channels, and advance until they cannot come back."""
         self.close_all()
         self.wait(3 * DAY / SECOND)
         flush = self.ledger.flush(self.now, everything=False)
@@ -101,7 +101,7 @@ class Accounts:
 
 
 def cut_often(accounts: Accounts) -> None:
-    """A segment of the timeline for each channel."""
+    """Make a segment of the timeline for each channel."""
     for channel in accounts.channels:
         accounts.ledger.close_channel(accounts.wait(1), *channel)
         accounts.timeline.pause(accounts.now)
@@ -110,13 +110,13 @@ def cut_often(accounts: Accounts) -> None:
 
 
 def set_back(accounts: Accounts) -> None:
-    """The earlier segments are dated anew."""
+    """Correct the clock, which dates the earlier segments again."""
     cut_often(accounts)
     accounts.wait(1, wrong=-DAY)
 
 
 def be_absent_often(accounts: Accounts) -> None:
-    """Gaps in a channel's life and outages of its peer, in turns; as many as there are channels."""
+    """Make as many gaps in a channel's life, and outages of its peer, as there are channels."""
     channel = accounts.channels[0]
     accounts.ledger.resume(accounts.now, [channel], [channel.peer])
     for _ in accounts.channels:
@@ -127,7 +127,7 @@ def be_absent_often(accounts: Accounts) -> None:
 
 
 def nothing(_: Accounts) -> None:
-    """No more than is there."""
+    """Change nothing."""
 
 
 def ask_history(accounts: Accounts) -> None:
@@ -180,7 +180,7 @@ def test_five_times_as_many_cost_five_times_as_much(
     before: Callable[[Accounts], object], what: Callable[[Accounts], object], one_peer: bool
 ) -> None:
     few, many = (steps(count, before, what, one_peer=one_peer) for count in (FEW, MANY))
-    assert many <= 8 * few  # quadratic were 25; a search in what is sorted grows a little
+    assert many <= 8 * few  # quadratic costs: 25 times as high; a binary search grows a little
 
 
 STAYS = OpenChannel(outpoint(10**7), vertex(10**7))
@@ -205,11 +205,11 @@ OTHER = OpenChannel(outpoint(10**7 + 1), STAYS.peer)
         lambda ledger, now: ledger.flush(now, everything=False),
     ],
 )
-def test_what_closed_and_may_come_back_is_met_by_no_event_and_no_question(
+def test_closed_channels_that_may_come_back_cost_events_and_questions_nothing(
     what: Callable[[Ledger, Instant], object], offline: bool
 ) -> None:
     counted = []
-    for count in (3, 3, 300):  # Python 3.13 misses some of the first steps that it counts at all
+    for count in (3, 3, 300):  # Python 3.13 misses some steps of the first count
         accounts = Accounts(count, one_peer=not offline)
         ledger = accounts.ledger
         ledger.open_channel(accounts.wait(1), *STAYS)
@@ -218,7 +218,7 @@ def test_what_closed_and_may_come_back_is_met_by_no_event_and_no_question(
         if offline:
             for peer in accounts.peers:
                 ledger.peer_offline(accounts.wait(1), peer)
-        ledger.flush(accounts.wait(36_000), everything=False)  # flaps cool in all
+        ledger.flush(accounts.wait(36_000), everything=False)  # lets all flaps cool down
         counted.append(CountedSteps(partial(what, ledger, accounts.wait(1))).steps)
     assert counted[1] == counted[2]
 

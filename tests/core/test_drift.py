@@ -1,4 +1,4 @@
-"""Snapshots while the source sees: what differs is set right, and nobody is blamed for it."""
+"""Drift: snapshots correct differences while the source sees, without a flap or an outage."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lists(node: FakeNode, *online: Vertex) -> SnapshotEvent:
     return SnapshotEvent(channels_of(node), online)
 
 
-def test_a_snapshot_sets_right_what_differs_as_of_now(
+def test_a_snapshot_corrects_differences_as_of_now(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     came, went, same, closed = channels_of(node)
@@ -75,8 +75,10 @@ def test_a_snapshot_without_a_difference_changes_nothing(
     assert caplog.messages == []
 
 
-def test_it_is_no_sign_that_peers_went_or_came(node: FakeNode, store: ChannelEventStore) -> None:
-    """An own outage is found by events alone: a list may be as old as the lost line."""
+def test_a_snapshot_starts_and_prevents_no_own_outage(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    """Only events detect one: a list may be as old as the lost connection."""
     _, first, second, third = peers_of(node)
     node.peer_offline(first)
     put(node, lists(node, second, third))
@@ -87,7 +89,9 @@ def test_it_is_no_sign_that_peers_went_or_came(node: FakeNode, store: ChannelEve
     assert store.get_peer_info(third).flap_count == 0
 
 
-def test_without_a_difference_all_may_still_go(node: FakeNode, store: ChannelEventStore) -> None:
+def test_a_snapshot_without_a_difference_prevents_no_own_outage(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     _, first, second, third = peers_of(node)
     node.peer_offline(first)
     node.peer_offline(second)
@@ -96,21 +100,21 @@ def test_without_a_difference_all_may_still_go(node: FakeNode, store: ChannelEve
     assert not store.get_overview().sees
 
 
-def test_a_peer_that_is_awaited_is_back_if_it_is_listed(
-    node: FakeNode, store: ChannelEventStore
-) -> None:
+def test_an_awaited_peer_is_back_if_it_is_listed(node: FakeNode, store: ChannelEventStore) -> None:
     _, slow, quick, _ = channels_of(node)
     put(node, MonitoringPausedEvent())
     put(node, MonitoringResumedEvent(channels_of(node), [quick.peer]))
     node.advance(seconds=4)
-    put(node, lists(node, quick.peer))  # which says nothing new of the others
+    put(node, lists(node, quick.peer))  # it adds nothing about the others
     put(node, lists(node, quick.peer, slow.peer))
     node.advance(hours=1)
     assert figures(store, slow) == (2, 2)
     assert history_of(store, slow).outages == ()
 
 
-def test_nobody_was_online_and_now_somebody_is(node: FakeNode, store: ChannelEventStore) -> None:
+def test_a_snapshot_may_list_the_first_peer_online(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     _, *channels = channels_of(node)
     put(node, MonitoringPausedEvent())
     put(node, MonitoringResumedEvent(channels_of(node), []))
@@ -125,10 +129,10 @@ def test_nobody_was_online_and_now_somebody_is(node: FakeNode, store: ChannelEve
     ]
 
 
-# While nothing is seen.
+# Blind time.
 
 
-def test_while_paused_it_sets_what_is_shown_and_is_no_resume(
+def test_a_snapshot_while_paused_sets_the_shown_state_and_is_no_resume(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     came, went, *_ = channels_of(node)
@@ -153,7 +157,7 @@ def lose_network(node: FakeNode) -> None:
     node.advance(hours=1)
 
 
-def test_in_an_own_outage_one_with_a_peer_online_ends_it(
+def test_a_snapshot_with_a_peer_online_ends_an_own_outage(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     lose_network(node)
@@ -167,7 +171,7 @@ def test_in_an_own_outage_one_with_a_peer_online_ends_it(
     assert figures(store, second) == (2, 2)
 
 
-def test_in_an_own_outage_an_empty_one_changes_nothing(
+def test_an_empty_snapshot_in_an_own_outage_changes_nothing(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     lose_network(node)
@@ -176,7 +180,7 @@ def test_in_an_own_outage_an_empty_one_changes_nothing(
     assert store.get_overview() == before
 
 
-def test_in_an_own_outage_of_a_source_that_is_cut_it_is_no_resume(
+def test_a_snapshot_while_paused_in_an_own_outage_is_no_resume(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     lose_network(node)
@@ -186,4 +190,4 @@ def test_in_an_own_outage_of_a_source_that_is_cut_it_is_no_resume(
     assert not store.get_overview().sees
     assert store.get_peer_info(first).online
     put(node, MonitoringResumedEvent(channels_of(node), []))
-    assert store.get_overview().sees  # the outage had ended
+    assert store.get_overview().sees  # the own outage is over

@@ -1,7 +1,7 @@
-"""Flaps: lnd's rule, one sentence after the other, with numbers that were worked out by hand.
+"""Flaps: each sentence of lnd's rule, with numbers computed by hand.
 
-``0.95 ** (elapsed / 8 h)``: 0.95 after 8 hours, 0.9025 after 16, 0.857375 after 24,
-0.9259 after 12.
+``0.95 ** (elapsed / 8 h)``: 0.95 after 8 hours, 0.9025 after 16, 0.857375 after 24, 0.9259
+after 12.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OPEN_ALREADY = [OpenChannel(CHANNEL_1, ALICE)]
 
 
 def flap(driven: DrivenStore, times: int) -> None:
-    """Alice's state changes so many times, at once, from and to offline if that is even."""
+    """Change Alice's state so many times at one moment; an even count ends where it began."""
     for number in range(times):
         driven.put(PeerOfflineEvent(ALICE) if number % 2 else PeerOnlineEvent(ALICE))
 
@@ -45,10 +45,10 @@ def flaps(driven: DrivenStore) -> tuple[int, datetime | None]:
     return info.flap_count, info.last_flap
 
 
-# What counts
+# Counted changes
 
 
-def test_a_peer_that_was_not_heard_of_has_no_flap() -> None:
+def test_a_peer_without_events_has_no_flap() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         assert flaps(driven) == (0, None)
 
@@ -119,10 +119,10 @@ def test_events_while_paused_count_none() -> None:
         assert flaps(driven) == (1, START)
 
 
-# Who is remembered
+# Kept flaps
 
 
-def test_a_strangers_flaps_go_with_him() -> None:
+def test_the_flaps_of_a_peer_without_a_channel_are_forgotten_when_it_goes() -> None:
     with DrivenStore() as driven:
         flap(driven, 2)
         with pytest.raises(PeerNotFoundError):
@@ -151,7 +151,7 @@ def test_the_flaps_of_a_peer_with_a_channel_stay_until_the_channel_closes() -> N
         (0 * HOUR, 10),
         (8 * HOUR - MICROSECOND, 10),
         (8 * HOUR, 9),  # 9.5
-        (12 * HOUR, 9),  # 9.259: periods are not whole numbers
+        (12 * HOUR, 9),  # 9.259: half periods count
         (16 * HOUR, 9),  # 9.025
         (24 * HOUR, 8),  # 8.57375
         (240 * HOUR, 2),  # 0.95 ** 30 is 0.2146
@@ -186,13 +186,13 @@ def test_showing_stores_nothing() -> None:
             driven.clock.advance(HOUR)
             driven.store.get_peer_info(ALICE, timeout=WAIT)
             driven.store.list_peers(timeout=WAIT)
-        assert flaps(driven) == (17, START)  # 17.1475; step by step it would be less
+        assert flaps(driven) == (17, START)  # 17.1475; rounded at each step it would be less
         flap(driven, 1)
 
         assert flaps(driven) == (18, START + 24 * HOUR)
 
 
-def test_a_flap_begins_the_period_anew() -> None:
+def test_a_flap_restarts_the_period() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         flap(driven, 10)
         driven.clock.advance(7 * HOUR)
@@ -202,7 +202,7 @@ def test_a_flap_begins_the_period_anew() -> None:
         assert flaps(driven) == (11, START + 7 * HOUR)
 
 
-def test_blind_time_cools_as_any_other() -> None:
+def test_the_count_cools_down_in_blind_time_too() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         flap(driven, 10)
         driven.clock.advance(HOUR)
@@ -218,7 +218,7 @@ def test_blind_time_cools_as_any_other() -> None:
 
 @pytest.mark.parametrize("step", [-240 * HOUR, 240 * HOUR])
 @pytest.mark.parametrize("paused", [True, False])
-def test_a_clock_that_is_set_cools_nothing(step: timedelta, paused: bool) -> None:
+def test_a_clock_correction_cools_nothing(step: timedelta, paused: bool) -> None:
     utc = ManualClock(START)
     clock = SteadyClock(utc=utc.now, monotonic=lambda: 0.0, boottime=lambda: 0.0)
     with DrivenStore(open_channels=OPEN_ALREADY, clock=clock) as driven:
@@ -230,7 +230,7 @@ def test_a_clock_that_is_set_cools_nothing(step: timedelta, paused: bool) -> Non
         assert flaps(driven) == (10, START + step)
 
 
-def test_a_clock_that_is_set_back_unseen_makes_no_elapsed_time_negative() -> None:
+def test_elapsed_time_is_never_negative_after_an_unseen_correction() -> None:
     with DrivenStore(
         open_channels=OPEN_ALREADY, flap_factor=0.5, flap_period=MICROSECOND
     ) as driven:
@@ -258,7 +258,7 @@ def test_factor_and_period_are_settings() -> None:
 
 
 @pytest.mark.parametrize(("factor", "count"), [(0.0, 0), (1.0, 10)])
-def test_a_factor_may_forget_all_or_nothing(factor: float, count: int) -> None:
+def test_a_factor_of_zero_or_one_forgets_all_or_nothing(factor: float, count: int) -> None:
     with DrivenStore(open_channels=OPEN_ALREADY, flap_factor=factor) as driven:
         flap(driven, 10)
         driven.clock.advance(8 * HOUR)

@@ -1,4 +1,4 @@
-"""A source that is cut for years: the segments that date nothing any more are forgotten."""
+"""Forgotten segments: after years of pauses, the timeline keeps only those that date something."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CUTS = 400
 
 
 def cut(node: FakeNode, online: list[Vertex]) -> None:
-    """An hour that is seen and an hour that is not."""
+    """Let an hour pass that is seen, and an hour that is blind."""
     node.advance(hours=1)
     node.channel_notifier.send_update(MonitoringPausedEvent())
     node.advance(hours=1)
@@ -51,7 +51,7 @@ def timeline_of(store: ChannelEventStore) -> Timeline:
 
 
 def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, ChannelHistory]:
-    """A channel that opened long ago, and one peer that flaps now and then."""
+    """Pause often, with a channel that opened long ago and a peer that flaps now and then."""
     old = node.open_channel(node.new_peer(online=True))
     flapping = node.open_channel(node.new_peer(online=True))
     unsteady = node.open_channel(old.peer)
@@ -72,7 +72,7 @@ def cut_often(node: FakeNode, store: ChannelEventStore) -> tuple[Overview, Chann
 
 
 def expected(monkeypatch: pytest.MonkeyPatch) -> tuple[Overview, ChannelHistory]:
-    """The same, of a store that forgets nothing."""
+    """Return the answers of a store that forgets no segment."""
     with monkeypatch.context() as patch:
         patch.setattr("chanfitness.core.accounts._MANY_SEGMENTS", 10**9)
         node = FakeNode(history=3 * DAY)
@@ -82,7 +82,7 @@ def expected(monkeypatch: pytest.MonkeyPatch) -> tuple[Overview, ChannelHistory]
             return found
 
 
-def test_what_is_kept_is_bounded_and_all_dates_stand(
+def test_segments_are_bounded_and_no_date_changes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     node = FakeNode(history=3 * DAY)
@@ -100,7 +100,7 @@ def test_what_is_kept_is_bounded_and_all_dates_stand(
     assert [info.last_flap for info in again.peers] == [info.last_flap for info in overview.peers]
 
 
-def test_without_history_only_what_dates_something_is_kept() -> None:
+def test_without_history_only_segments_that_date_something_are_kept() -> None:
     node = FakeNode()
     with running(ChannelEventStore(replace(node.config))) as store:
         overview = None
@@ -114,7 +114,7 @@ def test_without_history_only_what_dates_something_is_kept() -> None:
 
 
 def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
-    """Its old changes are dropped with the segments in which they were seen, on the disk too."""
+    """Its old changes are dropped with their segments, on the disk too."""
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     with watching(node, tmp_path / "db", history=3 * DAY):
@@ -131,7 +131,7 @@ def test_a_peer_that_flapped_long_ago_can_be_restored(tmp_path: Path) -> None:
 
 
 def returned_late_often(node: FakeNode, store: ChannelEventStore) -> list[ChannelHistory]:
-    """A peer that flaps each hour and is awaited for a second after each cut."""
+    """Let a peer flap and return a second after each pause, and return its histories."""
     channel = node.open_channel(node.new_peer(online=True))
     for _ in range(CUTS):
         node.peer_offline(channel.peer)
@@ -144,7 +144,7 @@ def returned_late_often(node: FakeNode, store: ChannelEventStore) -> list[Channe
     return [store.get_history(channel.channel_point, window=each, timeout=WAIT) for each in windows]
 
 
-def test_gaps_before_all_that_is_known_are_forgotten_too(
+def test_gaps_before_the_known_time_are_forgotten_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = []
@@ -164,7 +164,7 @@ def test_gaps_before_all_that_is_known_are_forgotten_too(
 
 
 def a_cut_timeline() -> Timeline:
-    """Ten segments of a second, two seconds apart."""
+    """Return a timeline of ten segments of a second, two seconds apart."""
     anchors = [Anchor(number * SECOND, START + 3 * number * SECOND) for number in range(10)]
     return Timeline(START + 30 * SECOND, anchors, 10 * SECOND)
 
@@ -173,7 +173,7 @@ def date(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def test_the_first_the_last_and_what_is_needed_are_kept() -> None:
+def test_the_first_the_last_and_needed_segments_are_kept() -> None:
     timeline = a_cut_timeline()
     timeline.forget(date(1000), {4})
     assert timeline.numbers() == [0, 4, 9, 10]
@@ -189,21 +189,21 @@ def test_the_first_the_last_and_what_is_needed_are_kept() -> None:
     assert timeline.numbers() == [0, 4, 9, 10, 11]
 
 
-def test_what_ended_later_is_kept() -> None:
+def test_later_segments_are_kept() -> None:
     timeline = a_cut_timeline()
     timeline.forget(date(24), ())
     assert timeline.numbers() == [0, 7, 8, 9, 10]
     assert timeline.locate(date(21.5)) == 7.5 * SECOND
 
 
-def test_blind_time_between_two_that_are_left_is_one() -> None:
+def test_blind_time_between_two_kept_segments_is_one_span() -> None:
     timeline = a_cut_timeline()
     timeline.forget(date(1000), ())
     assert timeline.locate(date(5)) == 5 * SECOND
     assert timeline.locate(date(9)) == timeline.locate(date(26)) == 9 * SECOND
 
 
-def test_nothing_is_forgotten_twice() -> None:
+def test_forgetting_again_changes_nothing() -> None:
     timeline = a_cut_timeline()
     for _ in range(2):
         timeline.forget(date(1000), {4})

@@ -1,4 +1,4 @@
-"""Clients of a notifier that a store watches: their items go straight to the loop."""
+"""Watched clients of a notifier: their items go straight to the loop."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def drain(updates: queue.Queue[Any]) -> list[Any]:
     return [updates.get_nowait() for _ in range(updates.qsize())]
 
 
-def test_what_was_sent_before_the_start_is_handled_first() -> None:
+def test_items_of_before_the_start_are_handled_first() -> None:
     notifier = ChannelNotifier()
     client = notifier.subscribe_channel_events()
     notifier.notify_open_channel(CHANNEL_1, ALICE)
@@ -49,7 +49,7 @@ def test_what_was_sent_before_the_start_is_handled_first() -> None:
         client.updates.join()
 
 
-def test_join_waits_until_what_was_sent_is_handled() -> None:
+def test_join_waits_until_sent_items_are_handled() -> None:
     notifier = PeerNotifier()
     client = notifier.subscribe_peer_events()
     with running(make_store(client)) as store, Hold("nonsense") as hold:
@@ -62,7 +62,7 @@ def test_join_waits_until_what_was_sent_is_handled() -> None:
         assert store.get_peer_info(ALICE, timeout=WAIT).online
 
 
-def test_what_is_sent_after_the_stop_is_in_the_queue_in_order_and_counted() -> None:
+def test_items_of_after_the_stop_are_in_the_queue_in_order_and_counted() -> None:
     notifier = PeerNotifier()
     client = notifier.subscribe_peer_events()
     other = notifier.subscribe_peer_events()
@@ -79,11 +79,11 @@ def test_what_is_sent_after_the_stop_is_in_the_queue_in_order_and_counted() -> N
     assert drain(client.updates) == [ENDED]
     client.updates.task_done()
     joining.result()
-    notifier.notify_peer_offline(ALICE)  # to the client that is left
+    notifier.notify_peer_offline(ALICE)  # the other client gets it
     assert drain(other.updates) == ["nonsense", PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)]
 
 
-def test_a_loop_that_dies_gives_back_what_it_did_not_handle() -> None:
+def test_a_dead_loop_puts_unhandled_items_back() -> None:
     notifier = PeerNotifier()
     client = notifier.subscribe_peer_events()
 
@@ -133,7 +133,7 @@ def test_a_watched_client_that_is_shut_down_ends_once(caplog: pytest.LogCaptureF
     assert sum("has ended" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_a_publisher_far_ahead_leaves_the_processor_to_the_loop(
+def test_a_publisher_far_ahead_yields_to_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     notifier = PeerNotifier()
@@ -211,7 +211,7 @@ def test_the_loop_keeps_no_reference_to_an_error() -> None:
         (ChannelNotifier().notify_closed_channel, [CHANNEL_1, None], "got None"),
     ],
 )
-def test_what_is_published_must_be_of_the_right_type(
+def test_a_notifier_refuses_values_of_another_type(
     notify: Callable[..., None], arguments: list[Any], message: str
 ) -> None:
     with pytest.raises(TypeError, match=message):
@@ -219,7 +219,7 @@ def test_what_is_published_must_be_of_the_right_type(
 
 
 @pytest.mark.parametrize("subscription", [queue.Queue(), None, object()])
-def test_what_is_no_subscription_is_named(subscription: Any) -> None:
+def test_a_bad_subscription_is_shown_in_the_error(subscription: Any) -> None:
     good = QueueSubscription()
     store = ChannelEventStore(
         Config(
@@ -234,12 +234,12 @@ def test_what_is_no_subscription_is_named(subscription: Any) -> None:
 
 
 @pytest.mark.parametrize("channel", [str(CHANNEL_1), (CHANNEL_1,), CHANNEL_1.txid])
-def test_a_snapshot_of_other_things_than_pairs_is_named(channel: Any) -> None:
+def test_a_bad_snapshot_is_shown_in_the_error(channel: Any) -> None:
     with pytest.raises(TypeError, match=r"get_open_channels returned .* among the channels"):
         make_store(open_channels=[channel]).start()
 
 
-def test_an_event_by_hand_is_an_event() -> None:
+def test_an_event_may_be_put_into_the_queue_of_a_client() -> None:
     notifier = ChannelNotifier()
     client = notifier.subscribe_channel_events()
     client.updates.put(OpenChannelEvent(CHANNEL_1, ALICE))
@@ -253,16 +253,16 @@ def test_an_event_by_hand_is_an_event() -> None:
         ("eventlet.patcher", {"is_monkey_patched": "thread".__eq__}, "eventlet"),
     ],
 )
-def test_threads_that_were_replaced_are_refused(
+def test_patched_threads_are_refused(
     module: str, fake: dict[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By what these say of themselves; gevent itself is tried in a process of its own."""
+    """Stand-ins report the patching; gevent itself is tested in a process of its own."""
     monkeypatch.setitem(sys.modules, module, SimpleNamespace(**fake))
     with pytest.raises(ChanFitnessError, match=f"{name} has replaced threads and queues"):
         make_store().start()
 
 
-def test_a_client_that_has_ended_takes_nothing_more_from_its_server() -> None:
+def test_an_ended_client_gets_no_more_updates() -> None:
     notifier = PeerNotifier()
     client = notifier.subscribe_peer_events()
     client.updates.put(ENDED)
@@ -271,7 +271,7 @@ def test_a_client_that_has_ended_takes_nothing_more_from_its_server() -> None:
     assert drain(client.updates) == [ENDED]
 
 
-def test_a_client_that_ended_before_the_start_is_a_source_that_has_ended(
+def test_a_client_may_have_ended_before_the_start(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "chanfitness")
@@ -285,11 +285,11 @@ def test_a_client_that_ended_before_the_start_is_a_source_that_has_ended(
     assert sum("has ended" in record.getMessage() for record in caplog.records) == 1
 
 
-# Ends in odd places.
+# Ends at unusual points.
 
 
 def test_stop_in_the_middle_of_a_put_returns_at_once() -> None:
-    """As in a signal's handler: the loop cannot end before the put does."""
+    """A signal's handler may call it: the loop cannot end before the put does."""
     notifier = PeerNotifier()
     client = notifier.subscribe_peer_events()
     store = make_store(client)

@@ -1,4 +1,4 @@
-"""What a peer's history says of a window, and what it costs to keep."""
+"""History of a peer: its windows and its size."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def seconds(number: float) -> datetime:
     return START + number * SECOND
 
 
-# A history alone
+# A history on its own
 
 
 def history_of(positions: list[int], *, online: bool) -> History:
-    """Of changes at these microseconds; ``online`` is the state after the first."""
+    """Return a history of changes at these microseconds; ``online``: the state after the first."""
     history = History((positions[0] * MICROSECOND, 0), online)
     for position in positions[1:]:
         history.change((position * MICROSECOND, 0))
@@ -168,7 +168,7 @@ def test_blind_time_ends_no_outage_and_lengthens_none() -> None:
     )
 
 
-def test_what_is_too_old_moves_the_start_but_no_total() -> None:
+def test_dropped_old_changes_move_the_start_but_no_total() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY, history=30 * SECOND) as driven:
         driven.clock.advance(10 * SECOND)
         driven.put(PeerOnlineEvent(ALICE))
@@ -186,8 +186,8 @@ def test_what_is_too_old_moves_the_start_but_no_total() -> None:
 DAY = 24 * HOUR
 
 
-def test_what_is_too_much_is_thinned_to_a_checkpoint_a_day() -> None:
-    """Outages of one, two and three hours, one a day; the last change alone is kept."""
+def test_changes_over_the_limit_are_thinned_to_a_checkpoint_a_day() -> None:
+    """One outage a day, of one, two and three hours. Only the last change is kept."""
     with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE], history=DAYS_90) as driven:
         for hours in (1, 2, 3):
             driven.clock.advance(6 * HOUR)
@@ -223,7 +223,7 @@ def test_what_is_too_much_is_thinned_to_a_checkpoint_a_day() -> None:
     assert (six_hours.uptime, six_hours.outage_count) == (6 * HOUR, 0)
 
 
-def test_without_history_there_is_none_to_ask_for() -> None:
+def test_without_history_the_question_is_refused() -> None:
     with (
         DrivenStore(open_channels=OPEN_ALREADY) as driven,
         pytest.raises(HistoryDisabledError, match=r"Config\(history="),
@@ -265,7 +265,7 @@ def test_a_bad_setting_is_refused(setting: dict[str, Any], message: str) -> None
         )
 
 
-def test_a_channel_may_be_asked_for_without_naming_its_peer() -> None:
+def test_a_question_needs_no_peer() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE]) as driven:
         driven.clock.advance(SECOND)
         store = driven.store

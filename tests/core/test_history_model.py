@@ -1,4 +1,4 @@
-"""Whatever happens, the store remembers it as a model does that keeps everything for ever."""
+"""The store answers as a model that keeps all history, for any sequence of events."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Put(NamedTuple):
-    """An event, whose own time is ``off`` from the clock's, if it has one."""
+    """An event; ``off``: its `at` relative to the clock, if it has one."""
 
     kind: type[Event]
     channel: OpenChannel
@@ -60,7 +60,7 @@ class Put(NamedTuple):
 
 
 class Resume(NamedTuple):
-    """A snapshot that differs from the state in the channels and peers that are named.
+    """A snapshot that differs from the state in the named channels and peers.
 
     ``active``: of some of the channels. The others are plain pairs.
     """
@@ -73,7 +73,7 @@ class Resume(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Of the clock."""
+    """A step of the clock."""
 
     by: timedelta
 
@@ -87,7 +87,7 @@ Operation = Put | Resume | Move | Ask
 
 
 class Pair:
-    """A store and its model, which are told and asked the same."""
+    """A store and its model, which get the same events and questions."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Pair:
         return in_order, online
 
     def compare(self, channel: OpenChannel, window: timedelta | None) -> None:
-        """Ask everything."""
+        """Compare the answers to all questions."""
         self.model.ask(self.clock.now())
         model = self.model.outcome(**self.retention)
         store, (point, peer) = self.store, channel
@@ -174,7 +174,7 @@ class Pair:
     def compare_history(
         self, model: HistoryModel, point: OutPoint, window: timedelta | None
     ) -> None:
-        """What was too old at a later moment, to which the time has not come again, is gone."""
+        """The history of a moment is gone once a later moment's limit was past it."""
         history = answer(self.store.get_history, point, window=window)
         expected = model.history(point, window)
         if history != expected:
@@ -199,20 +199,20 @@ def outage_counts(model: HistoryModel, infos: list[ChannelInfo]) -> tuple[int, .
 
 
 def answer(question: Callable[..., T], *about: Any, **how: Any) -> T | type[Exception]:
-    """The answer, or the type of the error."""
+    """Return the answer, or the type of the error."""
     try:
         return question(*about, timeout=WAIT, **how)
     except (ChannelNotFoundError, PeerNotFoundError, HistoryDisabledError) as error:
         return type(error)
 
 
-# Few channels, and most of the time each with one peer: so there are many closes
-# of what is open, and many opens of what was open before.
+# Few channels, most often with the same peer: this gives many closes of open channels, and many
+# opens of channels that were open before.
 USUAL = [(CHANNEL_1, ALICE)] * 5 + [(CHANNEL_2, ALICE)] * 2 + [(CHANNEL_3, BOB)]
 UNUSUAL = [(CHANNEL_1, BOB), (CHANNEL_2, CAROL)]
 CHANNELS = st.sampled_from(USUAL + UNUSUAL).map(lambda channel: OpenChannel(*channel))
 PEERS = st.sampled_from([ALICE, ALICE, BOB, CAROL])
-# Many moves of the same lengths: so that things happen at once, or a period apart.
+# Few different lengths, so that events often fall together or a period apart.
 LENGTHS = st.one_of(
     st.sampled_from([MICROSECOND, SECOND, MINUTE, HOUR, 8 * HOUR, DAY, 30 * DAY]),
     st.timedeltas(ZERO, 10 * SECOND),
@@ -241,7 +241,7 @@ OPERATIONS = st.one_of(
     st.builds(Move, BACKWARDS),
     st.builds(Ask, CHANNELS, WINDOWS),
 )
-# The length is drawn first: listings() of its own accord makes short ones.
+# The length is drawn first, since listings() alone makes short ones.
 SEQUENCES = st.integers(1, 60).flatmap(
     lambda size: st.lists(OPERATIONS, min_size=size, max_size=size)
 )
@@ -265,7 +265,7 @@ WHATEVER_HAPPENS = given(
 
 @settings(max_examples=length(150, 20_000))
 @WHATEVER_HAPPENS
-def test_the_store_remembers_as_the_model(
+def test_the_store_answers_as_the_model(
     *,
     open_channels: list[OpenChannel],
     online: set[Vertex],
@@ -278,14 +278,15 @@ def test_the_store_remembers_as_the_model(
 
 @settings(max_examples=length(80, 10_000))
 @WHATEVER_HAPPENS
-def test_with_a_storage_what_closed_may_come_back_as_in_the_model(
+def test_with_a_storage_closed_channels_come_back_as_in_the_model(
     *,
     open_channels: list[OpenChannel],
     online: set[Vertex],
     retention: dict[str, Any],
     operations: list[Operation],
 ) -> None:
-    # Then nothing comes back, and a snapshot forgets a peer between two of its channels.
+    # With a history of zero no channel comes back, and a snapshot forgets a peer between two of
+    # its channels.
     assume(retention["history"] != ZERO)
     with tempfile.TemporaryDirectory() as directory:
         storage = SqliteStorage(Path(directory) / "db")

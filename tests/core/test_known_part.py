@@ -1,4 +1,4 @@
-"""Between two moments, a ledger says what sums over every unit of time say."""
+"""Figures between two moments, against sums over every unit of time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ASKED = st.tuples(st.floats(0, 1), st.floats(0, 1))
 
 
 def between(sums: UnitSums, point: OutPoint, begin: int, end: int) -> ChannelHistory | None:
-    """What the ledger says of a channel between two units; the last is now."""
+    """Return the ledger's figures of a channel between two units; the last one is now."""
     now, last = sums.now, len(sums.units)
     how = (last - begin) * UNIT, None if end == last else sums.date(end)
     if point in sums.closed:
@@ -48,8 +48,8 @@ def unit_at(date: datetime) -> int:
 
 @settings(max_examples=length(200, 20_000))
 @given(HAPPENS, ASKED)
-@example([TURN, SEE, TURN, SEE, NOTHING], (0.0, 0.4))  # to blind time, after which it is back
-def test_figures_between_two_moments_are_sums_over_that_time(
+@example([TURN, SEE, TURN, SEE, NOTHING], (0.0, 0.4))  # until blind time, then the peer is back
+def test_figures_between_two_moments_are_the_sums_over_the_units(
     happens: list[int], asked: tuple[float, float]
 ) -> None:
     sums = UnitSums(happens)
@@ -62,7 +62,7 @@ def test_figures_between_two_moments_are_sums_over_that_time(
 
 @settings(max_examples=length(200, 20_000))
 @given(HAPPENS, ASKED)
-def test_each_outage_of_a_peer_is_there_once_with_all_its_channels(
+def test_each_outage_of_a_peer_is_listed_once_with_all_its_channels(
     happens: list[int], asked: tuple[float, float]
 ) -> None:
     sums = UnitSums(happens)
@@ -76,7 +76,7 @@ def test_each_outage_of_a_peer_is_there_once_with_all_its_channels(
 
 @settings(max_examples=length(200, 20_000))
 @given(HAPPENS, ASKED, st.integers(1, 8))
-def test_what_was_thinned_is_summed_as_far_as_it_says_that_it_is_known(
+def test_thinned_time_is_summed_over_the_known_part(
     happens: list[int], asked: tuple[float, float], limit: int
 ) -> None:
     sums = UnitSums(happens, limit)

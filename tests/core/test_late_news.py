@@ -1,4 +1,4 @@
-"""What is told late: a line that was lost a while ago, and lists that events have overtaken."""
+"""Late events: a pause that goes back, and lists that events have overtaken."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Happened = list[tuple[Any, datetime]]
 
 @pytest.fixture
 def happened() -> Happened:
-    """What `on_event` is told."""
+    """Collect the calls of `on_event`."""
     return []
 
 
@@ -64,10 +64,10 @@ def store(node: FakeNode) -> Iterator[ChannelEventStore]:
         yield store
 
 
-# A pause that goes back.
+# Pauses that go back.
 
 
-def test_a_lost_line_is_blind_time_from_when_it_was_lost(
+def test_a_late_pause_is_blind_from_its_time(
     node: FakeNode, store: ChannelEventStore, happened: Happened
 ) -> None:
     """Promise 3, as amended: neither questions nor flushes move the bound."""
@@ -91,12 +91,12 @@ def test_a_lost_line_is_blind_time_from_when_it_was_lost(
     assert outage.duration == 2 * HOUR
 
 
-def test_it_is_not_lost_before_the_last_event(
+def test_a_late_pause_goes_back_to_the_last_event_at_most(
     node: FakeNode, store: ChannelEventStore, happened: Happened
 ) -> None:
     channel, _ = channels_of(node)
     node.advance(hours=1)
-    put(node, PeerOnlineEvent(channel.peer))  # a repeat, and a sign of life all the same
+    put(node, PeerOnlineEvent(channel.peer))  # a repeat is a sign of life too
     seen = node.clock.now()
     node.advance(hours=1)
     put(node, MonitoringPausedEvent(at=seen - HOUR))
@@ -104,7 +104,9 @@ def test_it_is_not_lost_before_the_last_event(
     assert happened[-1][1] == seen
 
 
-def test_nor_before_the_store_began_to_see(node: FakeNode, store: ChannelEventStore) -> None:
+def test_a_late_pause_goes_back_to_the_first_sight_at_most(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     channel, _ = channels_of(node)
     begun = node.clock.now()
     node.advance(hours=1)
@@ -116,7 +118,7 @@ def test_nor_before_the_store_began_to_see(node: FakeNode, store: ChannelEventSt
     assert figures(store, channel) == (1, 1)
 
 
-def test_nor_before_the_machine_woke_up() -> None:
+def test_a_late_pause_goes_back_to_the_end_of_a_suspend_at_most() -> None:
     class Machine:
         asleep = seen = 0 * HOUR
 
@@ -137,7 +139,7 @@ def test_nor_before_the_machine_woke_up() -> None:
         assert figures(store, channel) == (1, 1)
 
 
-def test_a_second_pause_is_none(
+def test_a_second_pause_changes_nothing(
     node: FakeNode, store: ChannelEventStore, happened: Happened
 ) -> None:
     channel, _ = channels_of(node)
@@ -149,7 +151,7 @@ def test_a_second_pause_is_none(
     assert [at for _, at in happened] == sorted(at for _, at in happened)
 
 
-def test_the_next_flush_rewrites_what_was_written_since(node: FakeNode, tmp_path: Path) -> None:
+def test_the_next_flush_rewrites_later_rows(node: FakeNode, tmp_path: Path) -> None:
     storage = FlushedByHand(tmp_path / "db")
     channel, _ = channels_of(node)
     with watching(node, tmp_path / "db", storage=storage, return_grace=5 * SECOND):
@@ -167,8 +169,8 @@ def test_the_next_flush_rewrites_what_was_written_since(node: FakeNode, tmp_path
         assert figures(store, channel) == (2, 2)
 
 
-def test_a_history_that_was_written_is_taken_back(node: FakeNode, tmp_path: Path) -> None:
-    """A peer was given up, that was written, and then it turns out that nothing was seen."""
+def test_a_written_history_is_taken_back(node: FakeNode, tmp_path: Path) -> None:
+    """A peer was given up and that was written; then a late pause takes it back."""
     storage = FlushedByHand(tmp_path / "db")
     first, second = channels_of(node)
     with watching(node, tmp_path / "db", storage=storage, return_grace=5 * SECOND) as store:
@@ -186,7 +188,7 @@ def test_a_history_that_was_written_is_taken_back(node: FakeNode, tmp_path: Path
         assert history_of(store, first).outages == ()
 
 
-def test_a_recording_of_it_says_the_same(
+def test_a_recording_of_a_late_pause_replays_the_same(
     node: FakeNode, happened: Happened, tmp_path: Path
 ) -> None:
     path = tmp_path / "recording"
@@ -223,10 +225,10 @@ Kind = type[MonitoringResumedEvent] | type[SnapshotEvent]
 
 @pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize("online", [True, False])
-def test_events_while_the_first_lists_are_asked_for_are_no_flaps(
+def test_events_during_the_first_list_request_are_no_flaps(
     node: FakeNode, *, listed: bool, online: bool
 ) -> None:
-    """In the lists is what was so before, or after: the event is right either way."""
+    """The lists may be older or newer than the event, which wins either way."""
     channel, _ = channels_of(node)
     config = replace(node.config, get_open_channels=lambda: NOT_YET_KNOWN)
     with running(ChannelEventStore(config)) as store:
@@ -246,7 +248,7 @@ def test_events_while_the_first_lists_are_asked_for_are_no_flaps(
 
 
 @LISTS
-def test_what_an_event_told_since_wins_over_the_lists(
+def test_a_later_event_wins_over_the_lists(
     node: FakeNode, store: ChannelEventStore, kind: Kind
 ) -> None:
     kept, closed = channels_of(node)
@@ -264,7 +266,7 @@ def test_what_an_event_told_since_wins_over_the_lists(
 
 @LISTS
 @pytest.mark.parametrize("late", [0, 1])
-def test_what_an_event_told_before_does_not(
+def test_the_lists_win_over_an_earlier_event(
     node: FakeNode, store: ChannelEventStore, kind: Kind, late: int
 ) -> None:
     channel, _ = channels_of(node)
@@ -278,7 +280,7 @@ def test_what_an_event_told_before_does_not(
 
 
 @LISTS
-def test_lists_without_a_time_are_newer_than_all(
+def test_lists_without_a_time_win_over_all_events(
     node: FakeNode, store: ChannelEventStore, kind: Kind
 ) -> None:
     channel, _ = channels_of(node)
@@ -288,7 +290,9 @@ def test_lists_without_a_time_are_newer_than_all(
     assert store.get_peer_info(channel.peer).online
 
 
-def test_an_event_of_its_own_time_told_then(node: FakeNode, store: ChannelEventStore) -> None:
+def test_the_lists_win_over_an_event_with_an_earlier_at(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     channel, _ = channels_of(node)
     node.advance(hours=1)
     asked = node.clock.now()
@@ -298,8 +302,10 @@ def test_an_event_of_its_own_time_told_then(node: FakeNode, store: ChannelEventS
     assert store.get_peer_info(channel.peer).online
 
 
-def test_what_was_told_before_a_pause_is_old(node: FakeNode, store: ChannelEventStore) -> None:
-    """Also if the clock was set back since."""
+def test_the_lists_win_over_an_event_before_a_pause(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
+    """This holds also if the clock was set back since."""
     channel, _ = channels_of(node)
     asked = node.clock.now()
     node.advance(hours=1)
@@ -309,7 +315,7 @@ def test_what_was_told_before_a_pause_is_old(node: FakeNode, store: ChannelEvent
     assert store.get_peer_info(channel.peer).online
 
 
-def test_what_is_told_of_it_is_what_was_taken_from_it(
+def test_on_event_gets_the_lists_as_applied(
     node: FakeNode, store: ChannelEventStore, happened: Happened, tmp_path: Path
 ) -> None:
     kept, closed = channels_of(node)
@@ -330,16 +336,14 @@ def test_what_is_told_of_it_is_what_was_taken_from_it(
     assert [info.online for info in found.peers] == peers
 
 
-def test_what_was_told_is_forgotten_after_some_minutes() -> None:
-    """Promise 7."""
+def test_promise_7_overtaking_events_are_forgotten_after_minutes() -> None:
     recent = RecentEvents(lambda key: True)
     for number in range(100_000):
         recent.note(vertex(number), START + number * SECOND, None)
     assert 300 < len(recent.since(START)) < 1000
 
 
-def test_of_strangers_the_last_few_are_remembered() -> None:
-    """Promise 7."""
+def test_promise_7_only_the_last_few_unknown_peers_are_remembered() -> None:
     recent = RecentEvents(lambda key: key == ALICE)
     recent.note(ALICE, START, None)
     for number in range(100_000):
@@ -349,7 +353,7 @@ def test_of_strangers_the_last_few_are_remembered() -> None:
     assert {ALICE, *map(vertex, range(100_000 - 64, 100_000))} <= remembered
 
 
-def test_what_is_told_again_is_kept_once() -> None:
+def test_a_repeated_event_is_kept_once() -> None:
     recent = RecentEvents(lambda key: True)
     for number in range(100_000):
         recent.note(ALICE, Reading(START, number * SECOND), None)

@@ -42,7 +42,7 @@ def open_points(store: ChannelEventStore, timeout: float | None = WAIT) -> list[
 
 
 @pytest.mark.parametrize("timeout", [-1, -0.001, -math.inf, math.nan])
-def test_a_negative_timeout_or_none_at_all_is_a_value_error(timeout: float) -> None:
+def test_a_negative_timeout_or_nan_is_a_value_error(timeout: float) -> None:
     with running(make_store(open_channels=OPEN_ALREADY)) as store:
         with pytest.raises(ValueError, match=f"bad timeout {timeout}: expected 0 or more"):
             store.list_channels(timeout=timeout)
@@ -51,7 +51,7 @@ def test_a_negative_timeout_or_none_at_all_is_a_value_error(timeout: float) -> N
 
 
 @pytest.mark.parametrize("timeout", [None, WAIT, 10**9, 1e300, 10**400, math.inf])
-def test_a_question_waits_as_long_as_it_may(timeout: float | None) -> None:
+def test_a_question_waits_until_its_timeout(timeout: float | None) -> None:
     source = QueueSubscription()
 
     with running(make_store(source, open_channels=OPEN_ALREADY)) as store, Hold("nonsense") as hold:
@@ -77,7 +77,7 @@ def test_promise_4_a_question_that_gets_no_answer_in_time_is_a_timeout_error(
             store.list_channels(timeout=timeout)
         source.updates.put(OpenChannelEvent(CHANNEL_2, ALICE))
         hold.release()
-        assert open_points(store) == [CHANNEL_1, CHANNEL_2]  # and not a late answer
+        assert open_points(store) == [CHANNEL_1, CHANNEL_2]  # not the late answer
 
 
 @pytest.mark.parametrize("point", [CHANNEL_1, "a point", None, []])
@@ -149,7 +149,7 @@ def test_promise_4_a_subscription_that_stops_the_store_when_cancelled_does_no_ha
 
 
 class UnsayableError(Exception):
-    """A fault that cannot even be named."""
+    """An error whose message cannot be shown."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -160,7 +160,7 @@ each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fau
 
 
 class FailingQueue(queue.Queue[Any]):
-    """Raises its fault in place of handing "fatal" out."""
+    """Raises its error instead of returning the item "fatal"."""
 
     def __init__(self, fault: BaseException) -> None:
         super().__init__()
@@ -172,8 +172,7 @@ class FailingQueue(queue.Queue[Any]):
         return super()._get()
 
 
-def test_questions_put_before_a_queue_fails_are_answered_and_later_ones_told_why() -> None:
-    """Promises 1 and 4."""
+def test_promises_1_and_4_later_questions_get_the_error_that_ended_the_loop() -> None:
     source, other = QueueSubscription(FailingQueue(FAULTS[0])), QueueSubscription()
 
     with running(make_store(source, other)) as store, Hold("nonsense") as hold:
@@ -192,7 +191,7 @@ def test_questions_put_before_a_queue_fails_are_answered_and_later_ones_told_why
 
 
 def assert_refused_for_the_fault(calls: list[Call[list[OutPoint]]]) -> None:
-    """Each caller has an error of its own that names the fault."""
+    """Check that each caller has an error of its own that names the cause."""
     errors = []
     for call in calls:
         with pytest.raises(ShuttingDownError, match="out of luck") as caught:
@@ -202,7 +201,7 @@ def assert_refused_for_the_fault(calls: list[Call[list[OutPoint]]]) -> None:
 
 
 @each_fault
-def test_a_loop_that_died_of_a_queue_has_tidied_up(
+def test_a_loop_that_a_queue_ended_has_cleaned_up(
     fault: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     source, other = QueueSubscription(FailingQueue(fault)), QueueSubscription()
@@ -238,15 +237,14 @@ def test_promise_4_callers_return_even_if_the_fault_cannot_be_shown() -> None:
 
 
 class Exit(SystemExit):
-    """What a log handler may raise that no loop may swallow."""
+    """A log handler may raise it, and the loop must not catch it."""
 
 
 def exit_now() -> None:
     raise Exit("out of luck")
 
 
-def test_questions_in_the_batch_in_which_a_handler_exits_are_answered_or_told_why() -> None:
-    """Promises 1 and 4."""
+def test_promises_1_and_4_questions_beside_an_exit_are_answered_or_get_its_error() -> None:
     source, other = QueueSubscription(), QueueSubscription()
 
     with (

@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: the store answers as a model that forgets nothing."""
+"""The store answers as a model that forgets nothing, for any sequence of events."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class DatedClock:
-    """A clock with ``read()``: its date may step, its ``seen`` only passes."""
+    """A clock with ``read()``: its date may step, its seen time never does."""
 
     def __init__(self) -> None:
         self._reading = Reading(START, timedelta(days=40))
@@ -59,7 +59,7 @@ class DatedClock:
 
 
 class SteppedClock(ManualClock):
-    """A clock without ``read()``: whatever moves its date is time."""
+    """A clock without ``read()``, whose steps count as time."""
 
     step = ManualClock.advance
 
@@ -74,7 +74,7 @@ def moment(clock: AnyClock) -> Reading:
 
 
 class Put(NamedTuple):
-    """An event, whose own time is ``off`` from the clock's, if it has one."""
+    """An event; ``off``: its `at` relative to the clock, if it has one."""
 
     kind: type[Event]
     channel: Channel
@@ -110,7 +110,7 @@ Operation = Put | Advance | Step | Ask | ListAll
 
 
 class Pair:
-    """A store and its model, which are told and asked the same."""
+    """A store and its model, which get the same events and questions."""
 
     def __init__(
         self, sources: Sources, clock: AnyClock, open_channels: list[Channel], online: set[Vertex]
@@ -168,8 +168,8 @@ def queues() -> tuple[Any, Any, list[Callable[[Event], object]]]:
     return channels, peers, [channels.updates.put, peers.updates.put]
 
 
-# Few channels, and most of the time each with one peer: so there are many closes
-# of what is open, and many opens of what was open before.
+# Few channels, most often with the same peer: this gives many closes of open channels, and many
+# opens of channels that were open before.
 CHANNELS = st.sampled_from(
     [(CHANNEL_1, ALICE)] * 4 + [(CHANNEL_2, ALICE)] * 2 + [(CHANNEL_2, BOB), (CHANNEL_1, BOB)]
 )
@@ -196,7 +196,7 @@ OPERATIONS = st.one_of(
     st.builds(Ask, CHANNELS | UNHEARD_OF),
     st.builds(ListAll),
 )
-# The length is drawn first: listings() of its own accord makes short ones.
+# The length is drawn first, since listings() alone makes short ones.
 SEQUENCES = st.integers(1, 60).flatmap(
     lambda size: st.lists(OPERATIONS, min_size=size, max_size=size)
 )
@@ -220,7 +220,7 @@ def test_the_store_answers_as_the_model(
     before_start: list[Put],
     operations: list[Operation],
 ) -> None:
-    """Promises 1, 2 and 3, with nothing that waits between a put, the clock and a question."""
+    """Promises 1, 2 and 3. Nothing waits between a put, a step of the clock and a question."""
     pair = Pair(sources, clock(), open_channels, online)
     for put in before_start:
         pair.play(put)

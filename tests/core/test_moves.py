@@ -1,4 +1,4 @@
-"""A splice moves a channel: its figures go on under the new channel point."""
+"""Moves: a splice gives a channel a new channel point, and its figures go on."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ def store(node: FakeNode) -> Iterator[ChannelEventStore]:
         yield store
 
 
-def test_the_figures_go_on_under_the_new_channel_point(
-    node: FakeNode, store: ChannelEventStore
-) -> None:
+def test_a_moved_channel_keeps_its_figures(node: FakeNode, store: ChannelEventStore) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     node.advance(hours=1)
     node.peer_offline(channel.peer)
@@ -57,14 +55,16 @@ def test_the_figures_go_on_under_the_new_channel_point(
         store.get_chan_info(*channel)
 
 
-def test_it_keeps_its_place_in_the_order(node: FakeNode, store: ChannelEventStore) -> None:
+def test_a_moved_channel_keeps_its_place_in_the_order(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     first, second, third = (node.open_channel(node.new_peer()) for _ in range(3))
     moved = node.move_channel(second, NEW)
     listed = [info.channel_point for info in store.list_channels()]
     assert listed == [first.channel_point, moved.channel_point, third.channel_point]
 
 
-def test_the_old_channel_point_may_open_anew(node: FakeNode, store: ChannelEventStore) -> None:
+def test_the_old_channel_point_may_open_again(node: FakeNode, store: ChannelEventStore) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     node.advance(hours=1)
     moved = node.move_channel(channel, NEW)
@@ -73,7 +73,7 @@ def test_the_old_channel_point_may_open_anew(node: FakeNode, store: ChannelEvent
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_is_not_open_cannot_move(
+def test_a_move_of_a_channel_that_is_not_open_is_dropped(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture, known: bool
 ) -> None:
     channel = node.open_channel(node.new_peer())
@@ -86,7 +86,7 @@ def test_what_is_not_open_cannot_move(
     ]
 
 
-def test_it_cannot_move_to_where_another_is(
+def test_a_move_to_an_open_channel_point_is_refused(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = (node.open_channel(node.new_peer()) for _ in range(2))
@@ -100,7 +100,7 @@ def test_it_cannot_move_to_where_another_is(
 
 
 @pytest.mark.parametrize("field", range(3))
-def test_a_move_of_nonsense_is_logged(
+def test_a_move_with_a_field_of_another_type_is_logged(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture, field: int
 ) -> None:
     channel = node.open_channel(node.new_peer())
@@ -122,7 +122,7 @@ def test_a_naive_time_is_refused(node: FakeNode) -> None:
 # With storage.
 
 
-def test_a_restart_finds_it_where_it_moved(node: FakeNode, tmp_path: Path) -> None:
+def test_a_restart_finds_the_moved_channel(node: FakeNode, tmp_path: Path) -> None:
     first, second, third = (node.open_channel(node.new_peer(online=True)) for _ in range(3))
     with watching(node, tmp_path / "db") as store:
         node.advance(hours=1)
@@ -141,10 +141,10 @@ def test_a_restart_finds_it_where_it_moved(node: FakeNode, tmp_path: Path) -> No
     assert read(tmp_path / "db")[1] == []
 
 
-def test_it_keeps_its_place_though_it_moved_to_where_another_was(
+def test_a_channel_keeps_its_place_after_a_move_to_a_closed_channel_point(
     node: FakeNode, tmp_path: Path
 ) -> None:
-    """Between two writes the other closes, and is forgotten."""
+    """Between two flushes the other channel closes and is forgotten."""
     first, second, other = (node.open_channel(node.new_peer()) for _ in range(3))
     storage = FlushedByHand(tmp_path / "db")
     with watching(node, tmp_path / "db", storage=storage):
@@ -156,7 +156,9 @@ def test_it_keeps_its_place_though_it_moved_to_where_another_was(
     assert points == [moved.channel_point, second.channel_point]
 
 
-def test_what_opens_moves_and_closes_between_two_writes(node: FakeNode, tmp_path: Path) -> None:
+def test_a_channel_may_open_move_and_close_between_two_flushes(
+    node: FakeNode, tmp_path: Path
+) -> None:
     with watching(node, tmp_path / "db"):
         peer = node.new_peer(online=True)
         kept = node.open_channel(peer)
@@ -173,10 +175,8 @@ def test_what_opens_moves_and_closes_between_two_writes(node: FakeNode, tmp_path
     assert [row.channel_point for row in closed] == [str(gone.channel_point)]
 
 
-def test_a_channel_that_moved_unseen_is_told_before_the_resume(
-    node: FakeNode, tmp_path: Path
-) -> None:
-    """It was missing from a snapshot for a while, so it is absent when it moves."""
+def test_an_unseen_move_may_be_put_before_the_resume(node: FakeNode, tmp_path: Path) -> None:
+    """The channel was missing from a snapshot, so it is absent when it moves."""
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, tmp_path / "db"):
         node.advance(hours=1)
@@ -190,10 +190,10 @@ def test_a_channel_that_moved_unseen_is_told_before_the_resume(
         assert figures(store, moved) == (1, 1)
 
 
-# What a node calls its channels.
+# The node's names of channels.
 
 
-def test_the_names_of_channels_are_remembered(node: FakeNode, tmp_path: Path) -> None:
+def test_the_names_of_channels_are_saved(node: FakeNode, tmp_path: Path) -> None:
     storage = SqliteStorage(tmp_path / "db")
     with running(ChannelEventStore(replace(node.config, storage=storage))):
         assert storage.channel_ids == {}
@@ -207,9 +207,7 @@ def test_the_names_of_channels_are_remembered(node: FakeNode, tmp_path: Path) ->
         assert storage.channel_ids == {"b": NEW}
 
 
-def test_names_that_are_set_while_others_are_written_are_written_next(
-    node: FakeNode, tmp_path: Path
-) -> None:
+def test_names_set_during_a_flush_are_saved_by_the_next(node: FakeNode, tmp_path: Path) -> None:
     storage = FlushedByHand(tmp_path / "db")
     with running(ChannelEventStore(replace(node.config, storage=storage))):
         ask = storage.ask
@@ -233,7 +231,7 @@ def ids_in(path: Path) -> list[tuple[str, str]]:
 # Recordings.
 
 
-def test_a_recording_may_tell_of_it_also_before_it_starts_again() -> None:
+def test_a_recording_may_have_a_move_between_a_stop_and_a_start() -> None:
     peer = "02" + "00" * 32
     first, second, third = (str(outpoint(number)) for number in (1, 2, 3))
     channel = f'{{"channel_point": "{first}", "peer": "{peer}"}}'

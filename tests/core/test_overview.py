@@ -1,4 +1,4 @@
-"""One question for everything, a start that knows nothing yet, and who is told of events."""
+"""Overviews, blind starts and ``on_event``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_overview_has_all_channels_and_peers(node: FakeNode, store: ChannelEv
     assert overview.outages == (1, 0)
 
 
-def test_outages_before_a_channel_opened_are_not_its_own(
+def test_outages_before_the_opening_of_a_channel_do_not_count(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     peer = node.new_peer(online=True)
@@ -72,7 +72,7 @@ def test_outages_before_a_channel_opened_are_not_its_own(
         assert len(store.get_history(info.channel_point).outages) == outages
 
 
-def test_without_history_there_are_no_outages_to_count() -> None:
+def test_without_history_outages_are_none() -> None:
     node = FakeNode()
     node.open_channel(node.new_peer())
     with running(node.store) as store:
@@ -93,7 +93,7 @@ def test_blind_time_adds_up_over_pauses_and_restarts(node: FakeNode, tmp_path: P
         assert (store.get_overview().sees, store.get_overview().blind) == (True, 10 * HOUR)
 
 
-# A start that knows nothing yet.
+# Blind starts.
 
 
 def test_a_store_may_start_blind(node: FakeNode) -> None:
@@ -109,7 +109,7 @@ def test_a_store_may_start_blind(node: FakeNode) -> None:
         assert store.get_overview().blind == HOUR
 
 
-def test_a_store_that_starts_blind_says_what_it_remembers(node: FakeNode, tmp_path: Path) -> None:
+def test_a_blind_start_answers_from_the_database(node: FakeNode, tmp_path: Path) -> None:
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, tmp_path / "db"):
         node.advance(hours=3)
@@ -123,10 +123,10 @@ def test_a_store_that_starts_blind_says_what_it_remembers(node: FakeNode, tmp_pa
         assert (info.lifetime, info.uptime) == (4 * HOUR, 4 * HOUR)
 
 
-# Who is told of events.
+# Calls of ``on_event``.
 
 
-def test_each_event_is_told_once_it_was_handled_with_its_time(node: FakeNode) -> None:
+def test_on_event_gets_each_handled_event_with_its_time(node: FakeNode) -> None:
     told: list[tuple[object, datetime]] = []
     config = replace(node.config, on_event=lambda event, at: told.append((event, at)))
     begun = node.clock.now()
@@ -144,7 +144,7 @@ def test_each_event_is_told_once_it_was_handled_with_its_time(node: FakeNode) ->
     ]
 
 
-def test_promise_8_a_fault_of_who_is_told_is_logged(
+def test_promise_8_an_error_of_on_event_is_logged(
     node: FakeNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(event: object, at: datetime) -> None:

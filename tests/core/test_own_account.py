@@ -1,4 +1,4 @@
-"""Peers that come and go on their own account are no sign of an outage of this node's own."""
+"""Peers that reconnect on their own account are no sign of an outage of this node."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_a_peer_that_reconnects_and_goes_again_is_not_counted(
     assert store.get_overview().sees is not own
 
 
-def test_an_outage_does_not_begin_with_it(node: FakeNode, store: ChannelEventStore) -> None:
+def test_an_own_outage_does_not_begin_with_a_peer_that_reconnected(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     flapping, *others = peers_of(node)
     reconnect(node, flapping)
     node.peer_offline(flapping)
@@ -75,7 +77,7 @@ def test_an_outage_does_not_begin_with_it(node: FakeNode, store: ChannelEventSto
     assert store.get_peer_info(flapping).flap_count == 3
 
 
-def test_one_that_goes_between_the_others_is_in_it(
+def test_a_peer_that_reconnected_and_goes_between_the_others_is_part_of_the_outage(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     flapping, *others = peers_of(node)
@@ -86,7 +88,7 @@ def test_one_that_goes_between_the_others_is_in_it(
     assert store.get_peer_info(flapping).flap_count == 2
 
 
-def test_one_that_came_for_the_first_time_is_counted(
+def test_a_peer_that_came_for_the_first_time_is_counted(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     first, second, *others = peers_of(node)
@@ -97,10 +99,10 @@ def test_one_that_came_for_the_first_time_is_counted(
     assert not store.get_overview().sees
 
 
-def test_a_line_that_fails_again_is_this_node_s_own(
+def test_a_second_own_outage_is_found_after_the_first(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
-    """Who returns with the line was not seen to reconnect: nobody saw it go."""
+    """Peers that return from an own outage count as never offline, so none has reconnected."""
     node.config = replace(node.config, return_grace=5 * SECOND)
     with running(ChannelEventStore(node.config)) as store_that_awaits:
         for each in (store, store_that_awaits):
@@ -115,7 +117,7 @@ def test_a_line_that_fails_again_is_this_node_s_own(
 
 
 @pytest.mark.parametrize("reason", ["pause", "snapshot"])
-def test_a_change_that_was_not_seen_is_no_reconnect(
+def test_a_change_in_blind_time_is_no_reconnect(
     node: FakeNode, store: ChannelEventStore, reason: str
 ) -> None:
     flapping, first, second, other = peers_of(node)
@@ -134,7 +136,7 @@ def test_a_change_that_was_not_seen_is_no_reconnect(
 
 @pytest.mark.parametrize("return_grace", [None, 5 * SECOND])
 @pytest.mark.parametrize("reason", ["a restart", "this node's own outage"])
-def test_what_was_seen_before_a_change_that_was_not_is_no_reconnect(
+def test_changes_before_one_in_blind_time_are_no_reconnect(
     node: FakeNode, reason: str, return_grace: timedelta | None
 ) -> None:
     flapping, *others = peers_of(node)
@@ -163,7 +165,7 @@ def test_what_was_seen_before_a_change_that_was_not_is_no_reconnect(
 
 
 @pytest.mark.parametrize("kind", [MonitoringResumedEvent, SnapshotEvent])
-def test_lists_that_differ_end_what_is_undecided(
+def test_lists_that_differ_end_an_undecided_outage(
     node: FakeNode, store: ChannelEventStore, kind: type[MonitoringResumedEvent | SnapshotEvent]
 ) -> None:
     first, second, third, _ = peers_of(node)
@@ -174,11 +176,13 @@ def test_lists_that_differ_end_what_is_undecided(
     assert store.get_overview().sees
 
 
-# What is logged.
+# Log lines.
 
 
 @pytest.mark.parametrize(("many", "says"), [(3, "perhaps "), (4, "perhaps "), (5, "")])
-def test_few_peers_are_a_perhaps(caplog: pytest.LogCaptureFixture, many: int, says: str) -> None:
+def test_with_few_peers_the_log_says_perhaps(
+    caplog: pytest.LogCaptureFixture, many: int, says: str
+) -> None:
     node = FakeNode()
     peers = [node.new_peer(online=True) for _ in range(many)]
     for peer in peers:

@@ -1,4 +1,4 @@
-"""When all peers go at once, it was this node's own network, and nobody's outage."""
+"""Own outages: if all peers go offline at once, this node's own network failed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def store(node: FakeNode) -> Iterator[ChannelEventStore]:
 
 
 def all_go(node: FakeNode, every: float = 20) -> list[Vertex]:
-    """All peers go, one after the other."""
+    """Take all peers offline, one after the other."""
     peers = [peer for _, peer in channels_of(node)]
     for number, peer in enumerate(peers):
         if number:
@@ -62,7 +62,7 @@ def all_go(node: FakeNode, every: float = 20) -> list[Vertex]:
     return peers
 
 
-def test_it_is_blind_time_from_the_first_to_go_to_the_first_to_return(
+def test_an_own_outage_is_blind_from_the_first_offline_to_the_first_online(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     node.advance(hours=1)
@@ -99,7 +99,9 @@ def test_peers_that_return_later_were_offline_from_the_resume(
     assert store.get_peer_info(peers[0]).flap_count == 1
 
 
-def test_answers_before_it_was_decided_stand(node: FakeNode, store: ChannelEventStore) -> None:
+def test_answers_before_the_decision_count_the_peers_as_offline(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     channel = channels_of(node)[0]
     node.advance(hours=1)
     first, second, third = (peer for _, peer in channels_of(node))
@@ -124,7 +126,7 @@ def test_all_must_go_within_the_period(
     assert store.get_overview().sees is not own
 
 
-def test_the_period_slides_past_a_peer_that_went_on_its_own_account(
+def test_the_period_slides_past_a_peer_that_went_earlier(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     alone = node.new_peer(online=True)
@@ -148,13 +150,13 @@ def test_two_peers_are_too_few(node: FakeNode, store: ChannelEventStore) -> None
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_peer_that_is_seen_online_between_decides_against_it(
+def test_an_online_event_in_between_decides_against_an_own_outage(
     node: FakeNode, store: ChannelEventStore, known: bool
 ) -> None:
     first, second, third = (peer for _, peer in channels_of(node))
     node.peer_offline(first)
     node.peer_offline(second)
-    node.peer_online(third if known else node.new_peer())  # of the known one it is no news
+    node.peer_online(third if known else node.new_peer())  # for the known peer it is a repeat
     for peer in (third, node.new_peer()):
         node.peer_offline(peer)
     assert store.get_overview().sees
@@ -169,7 +171,7 @@ def test_peers_without_channels_count_too(node: FakeNode, store: ChannelEventSto
     assert stranger not in [info.peer for info in store.list_peers()]
 
 
-def test_without_the_setting_it_is_everybodys_outage(node: FakeNode) -> None:
+def test_without_the_setting_each_peer_has_an_outage(node: FakeNode) -> None:
     with running(ChannelEventStore(replace(node.config, own_outage=None))) as store:
         all_go(node)
         node.advance(hours=1)
@@ -183,7 +185,7 @@ def test_a_bad_period_is_refused() -> None:
         replace(FakeNode().config, own_outage=-SECOND)
 
 
-def test_it_is_logged_with_its_beginning(
+def test_an_own_outage_is_logged_with_its_start(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     begun = node.clock.now()
@@ -195,7 +197,7 @@ def test_it_is_logged_with_its_beginning(
     ]
 
 
-# With a source that is cut.
+# Pauses.
 
 
 def paused(store: ChannelEventStore, node: FakeNode) -> None:
@@ -206,7 +208,7 @@ def resumed(node: FakeNode, *peers: Vertex) -> None:
     node.channel_notifier.send_update(MonitoringResumedEvent(channels_of(node), peers))
 
 
-def test_what_goes_while_the_source_is_cut_is_no_own_outage(
+def test_peers_that_go_while_paused_are_no_own_outage(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     first, *others = [peer for _, peer in channels_of(node)]
@@ -218,7 +220,7 @@ def test_what_goes_while_the_source_is_cut_is_no_own_outage(
     assert store.get_overview().sees
 
 
-def test_a_source_that_is_cut_in_an_own_outage_is_blind_until_it_sees_somebody(
+def test_a_pause_in_an_own_outage_is_blind_until_a_peer_is_online(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     peers = all_go(node)
@@ -234,7 +236,9 @@ def test_a_source_that_is_cut_in_an_own_outage_is_blind_until_it_sees_somebody(
     assert [info.lifetime for info in store.list_channels()] == [HOUR] * 3
 
 
-def test_a_snapshot_with_a_peer_online_ends_it(node: FakeNode, store: ChannelEventStore) -> None:
+def test_lists_with_a_peer_online_end_an_own_outage(
+    node: FakeNode, store: ChannelEventStore
+) -> None:
     peers = all_go(node)
     paused(store, node)
     node.advance(hours=1)
@@ -242,7 +246,7 @@ def test_a_snapshot_with_a_peer_online_ends_it(node: FakeNode, store: ChannelEve
     assert store.get_overview().sees
 
 
-def test_a_peer_that_returns_while_the_source_is_cut_is_no_resume(
+def test_a_peer_that_returns_while_paused_is_no_resume(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     peers = all_go(node)
@@ -254,10 +258,10 @@ def test_a_peer_that_returns_while_the_source_is_cut_is_no_resume(
     assert store.get_overview().sees
 
 
-# What else happened meanwhile.
+# Channel events in an own outage.
 
 
-def test_a_channel_that_opened_meanwhile_begins_at_the_resume(
+def test_a_channel_that_opens_in_an_own_outage_begins_at_the_resume(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     node.advance(hours=1)
@@ -281,7 +285,7 @@ def test_a_channel_that_opened_meanwhile_begins_at_the_resume(
     assert store.get_peer_info(strange.peer).since == resumed - HOUR - 20 * SECOND
 
 
-def test_a_channel_that_closed_meanwhile_has_the_figures_of_before(
+def test_a_channel_that_closes_in_an_own_outage_has_the_figures_of_before(
     node: FakeNode, tmp_path: Path
 ) -> None:
     with watching(node, tmp_path / "db"):
@@ -301,7 +305,7 @@ def test_a_channel_that_closed_meanwhile_has_the_figures_of_before(
     assert int_to_date(row.closed) == closed_at
 
 
-def test_a_channel_that_came_back_meanwhile_comes_back_at_the_resume(
+def test_a_channel_that_returns_in_an_own_outage_returns_at_the_resume(
     node: FakeNode, tmp_path: Path
 ) -> None:
     back = channels_of(node)[2]
@@ -347,7 +351,7 @@ def test_a_long_history_is_undone_like_a_short_one(
         assert history.lifetime - history.uptime == (number + 1) * HOUR
 
 
-def test_a_channel_that_closed_meanwhile_is_gone_without_storage_too(
+def test_without_storage_a_channel_that_closes_in_an_own_outage_is_forgotten(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     first, second, third = channels_of(node)
@@ -363,11 +367,11 @@ def test_a_channel_that_closed_meanwhile_is_gone_without_storage_too(
     ]
 
 
-# What is written.
+# Flushes.
 
 
-def test_while_nothing_can_be_told_from_what_is_older_nothing_is_written(tmp_path: Path) -> None:
-    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()  # for everything, or for what changed
+def test_a_flush_without_an_answer_writes_nothing(tmp_path: Path) -> None:
+    asked: queue.SimpleQueue[bool] = queue.SimpleQueue()  # True: for everything
     storage = SqliteStorage(tmp_path / "db", flush_interval=timedelta(milliseconds=1))
     storage.open()
     storage.start(asked.put)

@@ -1,4 +1,4 @@
-"""Any sequence of events: the same as if someone had told when the network was lost."""
+"""Own outages equal explicit pauses at the same times, for any sequence of events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class At(NamedTuple):
 
 
 def told(events: Sequence[At], end: float) -> BlameModel:
-    """The model that was told of these events, and then asked."""
+    """Return a model with these events, asked at the end."""
     model = BlameModel(START, [], [], own_outage=PERIOD, return_grace=None)
     for each in events:
         model.put(each.event, each.time)
@@ -107,7 +107,7 @@ def sequences(draw: Callable[..., Any]) -> list[At]:
 
 
 def outcome(model: BlameModel) -> list[At]:
-    """What is to be told to a store that decides nothing."""
+    """Return the events, and the pauses, for a store without the setting."""
     _, *others = model.events()  # the start
     return [At((each.time - START) / SECOND, each.item) for each in others if each.item]
 
@@ -119,7 +119,7 @@ def run(
     limit: int = 10_000,
     **more: Any,
 ) -> Any:
-    """What a store says after these events."""
+    """Return a store's answers after these events."""
     source, clock = QueueSubscription(), ManualClock(START)
     config = Config(
         subscribe_channel_events=lambda: source,
@@ -150,14 +150,14 @@ def everything(store: ChannelEventStore) -> tuple[Overview, list[Any]]:
 
 @settings(max_examples=length(120, 20_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
-def test_it_is_as_if_someone_had_told(events: list[At], later: float) -> None:
+def test_an_own_outage_equals_an_explicit_pause(events: list[At], later: float) -> None:
     end = events[-1].seconds + later
     expected = run(outcome(told(events, end)), end, everything)
     assert run(events, end, everything, own_outage=PERIOD) == expected
 
 
 def content(path: Path) -> Any:
-    """What was saved, but for the causes: who is told of them names others."""
+    """Return the saved state without the causes, which differ for explicit pauses."""
     saved, closed = read(path)
     if saved is None:
         return None
@@ -175,7 +175,7 @@ def content(path: Path) -> Any:
 
 @settings(max_examples=length(100, 3_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]))
-def test_what_is_undecided_when_it_stops_is_saved_as_it_seemed(
+def test_a_stop_saves_an_undecided_outage_as_explicit_events_would(
     tmp_path_factory: pytest.TempPathFactory, events: list[At], later: float
 ) -> None:
     folder, end = tmp_path_factory.mktemp("stops"), events[-1].seconds + later
@@ -188,10 +188,10 @@ def test_what_is_undecided_when_it_stops_is_saved_as_it_seemed(
 
 @settings(max_examples=length(100, 3_000))
 @given(sequences(), st.sampled_from([0, 1, 50, 100_000]), st.data())
-def test_nothing_newer_than_what_is_undecided_is_written(
+def test_a_flush_has_no_change_since_an_undecided_outage_began(
     tmp_path_factory: pytest.TempPathFactory, events: list[At], later: float, data: st.DataObject
 ) -> None:
-    """A crash finds what a store would have saved that stopped just before."""
+    """After a crash the state is that of a stop just before the undecided events."""
     end = events[-1].seconds + later
     model = told(events, end)
     assume(not model.closed_unseen)
@@ -218,7 +218,7 @@ def test_nothing_newer_than_what_is_undecided_is_written(
         found = content(folder / "found")
     expected, undecided = outcome(model), model.undecided(START + end * SECOND)
     if undecided is not None:
-        undecided -= 1  # without the start
+        undecided -= 1  # the first event is the start
         changed = [type(event) for _, event in expected[undecided:]]
         end = expected[undecided].seconds
         at_once = [type(event) for time, event in expected[undecided:] if time == end]
@@ -235,7 +235,7 @@ def test_nothing_newer_than_what_is_undecided_is_written(
 
 @settings(max_examples=length(50, 2_000))
 @given(sequences(), st.integers(1, 3))
-def test_a_short_history_is_no_obstacle(events: list[At], limit: int) -> None:
+def test_a_short_history_changes_no_decision(events: list[At], limit: int) -> None:
     end = events[-1].seconds
     overview, _ = run(outcome(told(events, end)), end, everything)
     found, _ = run(events, end, everything, limit=limit, own_outage=PERIOD)

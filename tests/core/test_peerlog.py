@@ -1,4 +1,4 @@
-"""The accounting alone: no thread, no clock, instants in seconds."""
+"""The accounting of peers and channels on its own: no thread, no clock, instants in seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def now(number: float) -> Instant:
 
 
 def lifetime_and_uptime(logs: Ledger, at: float) -> tuple[float, float]:
-    """Of CHANNEL_1 with ALICE, in seconds."""
+    """Return both of CHANNEL_1 with ALICE, in seconds."""
     info = logs.channel_info(now(at), CHANNEL_1, ALICE)
     return info.lifetime.total_seconds(), info.uptime.total_seconds()
 
@@ -46,7 +46,7 @@ def logs() -> Ledger:
 # Lifetime and uptime
 
 
-def test_a_lifetime_starts_when_the_channel_is_learnt_of_and_ends_when_asked(
+def test_a_lifetime_is_the_time_from_the_opening_to_the_question(
     logs: Ledger,
 ) -> None:
     logs.open_channel(now(10), CHANNEL_1, ALICE)
@@ -65,7 +65,7 @@ def test_a_channel_opened_while_its_peer_is_online_is_up_from_its_first_moment(
     assert lifetime_and_uptime(logs, 15) == (5, 5)
 
 
-def test_a_peer_that_nothing_was_heard_of_is_offline(logs: Ledger) -> None:
+def test_a_peer_without_events_is_offline(logs: Ledger) -> None:
     logs.peer_online(now(0), BOB)
     logs.open_channel(now(0), CHANNEL_1, ALICE)
 
@@ -123,7 +123,7 @@ def test_closing_forgets_the_channel(logs: Ledger) -> None:
         logs.channel_info(now(1), CHANNEL_1, ALICE)
 
 
-def test_opening_again_starts_anew(logs: Ledger) -> None:
+def test_a_reopened_channel_begins_at_zero(logs: Ledger) -> None:
     logs.peer_online(now(0), ALICE)
     logs.open_channel(now(0), CHANNEL_1, ALICE)
     logs.close_channel(now(0), CHANNEL_1, ALICE)
@@ -143,7 +143,7 @@ def test_a_channel_point_may_open_again_with_another_peer(logs: Ledger) -> None:
 def logged_by(
     caplog: pytest.LogCaptureFixture, tell: Callable[..., None], *arguments: object
 ) -> list[tuple[int, str]]:
-    """Level and text of each record."""
+    """Return level and text of each record."""
     caplog.set_level(logging.DEBUG, "chanfitness")
     caplog.clear()
     tell(*arguments)
@@ -195,7 +195,7 @@ def test_a_repeated_offline_of_a_known_peer_is_in_the_debug_log(
     assert logs.peer_info(now(1), ALICE).flap_count == 0
 
 
-def test_a_channel_that_is_twice_in_a_snapshot_is_open_once(
+def test_a_channel_listed_twice_is_open_once(
     logs: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     twice = [OpenChannel(CHANNEL_1, ALICE)] * 2
@@ -221,7 +221,7 @@ def test_a_close_with_another_peer_than_the_channel_has_is_a_warning_and_changes
     assert lifetime_and_uptime(logs, 5) == (5, 0)
 
 
-def test_opening_with_another_peer_what_is_open_is_an_error_and_changes_nothing(
+def test_opening_an_open_channel_with_another_peer_is_an_error_and_changes_nothing(
     logs: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     logs.open_channel(now(0), CHANNEL_1, ALICE)
@@ -234,7 +234,7 @@ def test_opening_with_another_peer_what_is_open_is_an_error_and_changes_nothing(
     assert len(logs.list_channels(now(5))) == 1
 
 
-def test_what_goes_well_is_not_logged(logs: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_valid_events_are_not_logged(logs: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "chanfitness")
 
     logs.peer_online(now(0), ALICE)
@@ -245,7 +245,7 @@ def test_what_goes_well_is_not_logged(logs: Ledger, caplog: pytest.LogCaptureFix
     assert caplog.records == []
 
 
-# Who is known
+# Known peers
 
 
 def test_a_peer_whose_last_channel_closes_is_still_known_while_it_is_online(
@@ -277,7 +277,7 @@ def test_promise_7_an_offline_peer_is_kept_until_its_last_channel_closes(logs: L
         logs.channel_info(now(2), CHANNEL_1, ALICE)
 
 
-def test_promise_7_strangers_who_connect_and_vanish_leave_nothing_behind(logs: Ledger) -> None:
+def test_promise_7_peers_without_a_channel_leave_nothing(logs: Ledger) -> None:
     gc.collect()
     before = count_of_peer_logs()
 
@@ -288,7 +288,7 @@ def test_promise_7_strangers_who_connect_and_vanish_leave_nothing_behind(logs: L
     assert count_of_peer_logs() == before
 
 
-# Many channels, wrong types, values
+# Many channels, values of other types, ratios
 
 
 def test_all_channels_are_listed_in_order_of_opening(logs: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""Coming back takes time: peers that are still reconnecting are awaited, and not blamed."""
+"""Return grace: peers that are still reconnecting are awaited, and have no outage."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def node() -> FakeNode:
 
 
 def closed_in(storage: FlushedByHand) -> list[tuple[timedelta, timedelta]]:
-    """Lifetime and uptime of what closed, as a database has it now."""
+    """Return lifetime and uptime of the closed channels in the database."""
     assert storage.flush()
     return [(each.lifetime, each.uptime) for each in load_database(str(storage.path)).closed]
 
 
-def test_a_peer_that_comes_back_within_the_grace_was_never_away(
+def test_a_peer_that_returns_within_the_grace_has_no_outage(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     _, slow, quick, _ = channels_of(node)
@@ -68,7 +68,7 @@ def test_a_peer_that_comes_back_within_the_grace_was_never_away(
     assert store.get_peer_info(slow.peer).flap_count == 0
 
 
-def test_a_peer_that_does_not_was_offline_from_the_resume(
+def test_a_peer_that_does_not_return_was_offline_from_the_resume(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     _, slow, quick, _ = channels_of(node)
@@ -87,7 +87,7 @@ def test_a_peer_that_does_not_was_offline_from_the_resume(
     assert store.get_peer_info(slow.peer).flap_count == 1
 
 
-def test_one_whose_last_channel_closes_meanwhile_is_awaited_no_more(
+def test_a_peer_whose_last_channel_closes_is_no_longer_awaited(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "chanfitness.core.sight")
@@ -102,7 +102,7 @@ def test_one_whose_last_channel_closes_meanwhile_is_awaited_no_more(
     ]
 
 
-def test_each_return_prolongs_it_to_a_minute_at_most(
+def test_each_return_prolongs_the_grace_to_a_minute_at_most(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     others = [node.open_channel(node.new_peer(online=True)) for _ in range(20)]
@@ -113,12 +113,12 @@ def test_each_return_prolongs_it_to_a_minute_at_most(
         node.peer_online(channel.peer)
     node.advance(seconds=1)
     assert seconds(store, last)[0] == 0
-    for _ in range(3):  # the minute began when the first came back
+    for _ in range(3):  # the minute began with the first return
         node.advance(seconds=1)
     assert seconds(store, last) == (64, 0)
 
 
-def test_one_that_was_offline_when_last_seen_is_not_awaited(
+def test_a_peer_that_was_offline_when_last_seen_is_not_awaited(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     away = channels_of(node)[0]
@@ -127,7 +127,7 @@ def test_one_that_was_offline_when_last_seen_is_not_awaited(
     assert figures(store, away) == ((3600 + 3) / 3600, 0)
 
 
-def test_one_that_was_never_seen_is_awaited(node: FakeNode, store: ChannelEventStore) -> None:
+def test_a_peer_that_was_never_seen_is_awaited(node: FakeNode, store: ChannelEventStore) -> None:
     put(node, MonitoringPausedEvent())
     strange = node.open_channel(node.new_peer())
     restart(node, *peers_of(node)[1:4])
@@ -140,7 +140,7 @@ def test_one_that_was_never_seen_is_awaited(node: FakeNode, store: ChannelEventS
     assert store.get_peer_info(strange.peer).flap_count == 0
 
 
-def test_while_nobody_is_online_and_three_are_awaited_it_does_not_end(
+def test_the_grace_does_not_end_while_no_peer_is_online_and_three_are_awaited(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     _, first, second, third = channels_of(node)
@@ -156,7 +156,7 @@ def test_while_nobody_is_online_and_three_are_awaited_it_does_not_end(
     assert seconds(store, third) == (5 * 3600 + 9, 0)
 
 
-def test_an_own_outage_ends_for_each_peer_on_its_own(
+def test_an_own_outage_ends_for_each_peer_at_its_return(
     node: FakeNode, store: ChannelEventStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, *channels = channels_of(node)
@@ -189,7 +189,7 @@ def test_a_pause_within_the_grace_leaves_it_undecided(
     assert seconds(store, quick) == (8, 8)
 
 
-def test_a_late_pause_takes_back_that_the_grace_was_over(
+def test_a_late_pause_takes_back_the_end_of_the_grace(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     _, slow, quick, _ = channels_of(node)
@@ -221,7 +221,7 @@ def test_a_channel_that_opens_while_its_peer_is_awaited_is_awaited_too(
     assert figures(store, new) == (1, 1)
 
 
-def test_a_peer_whose_channels_close_is_not_awaited_any_more(
+def test_a_peer_without_channels_is_no_longer_awaited(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     _, slow, *_ = channels_of(node)
@@ -239,7 +239,7 @@ def test_a_peer_whose_channels_close_is_not_awaited_any_more(
     [(1, 0), (10, 2)],
     ids=["its peer comes back", "its peer does not"],
 )
-def test_a_channel_that_closes_while_its_peer_is_awaited_is_as_it_turns_out(
+def test_the_final_figures_of_a_closed_channel_follow_the_decision_about_its_peer(
     node: FakeNode, tmp_path: Path, returns_after: int, seen: int
 ) -> None:
     _, slow, quick, _ = channels_of(node)
@@ -258,7 +258,7 @@ def test_a_channel_that_closes_while_its_peer_is_awaited_is_as_it_turns_out(
         assert seconds(store, slow) == (3600 + seen, 3600)
 
 
-def test_a_channel_that_closed_is_as_it_turns_out_also_if_that_is_taken_back(
+def test_the_final_figures_of_a_closed_channel_follow_a_late_pause(
     node: FakeNode, tmp_path: Path
 ) -> None:
     _, slow, quick, _ = channels_of(node)
@@ -276,7 +276,7 @@ def test_a_channel_that_closed_is_as_it_turns_out_also_if_that_is_taken_back(
         assert closed_in(storage) == [(HOUR, HOUR)]
 
 
-def test_of_a_channel_that_closed_and_came_back_the_rest_turns_out(
+def test_a_channel_that_closed_and_returned_counts_from_its_return(
     node: FakeNode, tmp_path: Path
 ) -> None:
     _, slow, quick, _ = channels_of(node)
@@ -292,7 +292,7 @@ def test_of_a_channel_that_closed_and_came_back_the_rest_turns_out(
         assert seconds(store, slow) == (10, 0)
 
 
-def test_who_is_awaited_is_so_after_a_stop(node: FakeNode, tmp_path: Path) -> None:
+def test_an_awaited_peer_is_awaited_after_a_restart(node: FakeNode, tmp_path: Path) -> None:
     _, slow, quick, _ = channels_of(node)
     path = tmp_path / "db"
     with watching(node, path):
@@ -318,7 +318,7 @@ def test_who_is_awaited_is_so_after_a_stop(node: FakeNode, tmp_path: Path) -> No
     ]
 
 
-def test_what_is_undecided_at_a_stop_is_saved_as_it_seemed(node: FakeNode, tmp_path: Path) -> None:
+def test_a_stop_saves_undecided_peers_as_offline(node: FakeNode, tmp_path: Path) -> None:
     _, first, second, _ = channels_of(node)
     path = tmp_path / "db"
     with watching(node, path):
@@ -331,7 +331,7 @@ def test_what_is_undecided_at_a_stop_is_saved_as_it_seemed(node: FakeNode, tmp_p
         assert seconds(store, second) == (33, 33)
 
 
-def test_a_peer_whose_channel_closed_in_an_own_outage_is_offline_with_its_end(
+def test_a_peer_whose_channel_closed_in_an_own_outage_is_offline_from_its_end(
     node: FakeNode, tmp_path: Path
 ) -> None:
     _, closed, *others = channels_of(node)

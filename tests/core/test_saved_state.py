@@ -1,4 +1,4 @@
-"""What cannot have been saved is refused, whatever says so."""
+"""Validation of saved state: impossible values are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TWO = CheckpointRow(6, 0, 2, 1, 2)
 THINNED = HISTORY._replace(columns=[(10,), (0,)], checkpoints=[ONE, TWO])
 
 
-def test_what_was_saved_is_taken() -> None:
+def test_saved_state_is_accepted() -> None:
     check(SAVED)
     check(SAVED._replace(histories=[THINNED]))
 
@@ -52,6 +52,6 @@ def test_what_was_saved_is_taken() -> None:
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused(nonsense: dict[str, Any], reason: str) -> None:
+def test_an_impossible_state_is_refused(nonsense: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         check(SAVED._replace(**nonsense))

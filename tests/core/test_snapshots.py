@@ -1,4 +1,4 @@
-"""The snapshot with which a store sees again: what it decides, and that it is one moment."""
+"""Snapshots of a resume: their decisions, and their atomicity."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def peer_info(driven: DrivenStore) -> PeerInfo:
 # One moment
 
 
-def test_a_peer_is_remembered_whose_channels_are_all_others_in_the_snapshot() -> None:
+def test_a_peer_with_other_channels_in_the_snapshot_is_kept() -> None:
     with DrivenStore(open_channels=[ONE], online=[ALICE]) as driven:
         driven.put(PeerOfflineEvent(ALICE))
         driven.clock.advance(10 * SECOND)
@@ -47,7 +47,7 @@ def test_a_peer_is_remembered_whose_channels_are_all_others_in_the_snapshot() ->
         assert peer_info(driven)[:6] == (ALICE, False, START, 1, START, (CHANNEL_2,))
 
 
-def test_a_peer_is_remembered_who_went_offline_and_got_a_channel_unseen() -> None:
+def test_a_peer_that_went_offline_and_got_a_channel_in_blind_time_is_kept() -> None:
     with DrivenStore() as driven:
         driven.put(PeerOnlineEvent(ALICE))
         driven.put(MonitoringPausedEvent())
@@ -59,10 +59,10 @@ def test_a_peer_is_remembered_who_went_offline_and_got_a_channel_unseen() -> Non
         assert peer_info(driven)[:6] == (ALICE, False, resumed, 1, START, (CHANNEL_1,))
 
 
-# What opened unseen
+# Channels that opened in blind time
 
 
-def test_a_channel_that_opened_unseen_begins_at_the_resume() -> None:
+def test_a_channel_that_opened_in_blind_time_begins_at_the_resume() -> None:
     with DrivenStore(history=DAYS_90) as driven:
         driven.put(MonitoringPausedEvent())
         driven.clock.advance(SECOND)
@@ -78,7 +78,7 @@ def test_a_channel_that_opened_unseen_begins_at_the_resume() -> None:
         assert (history.lifetime, history.uptime, history.outages) == (SECOND, SECOND, ())
 
 
-def test_a_channel_that_opened_unseen_changes_nothing_of_one_that_opened_at_the_pause() -> None:
+def test_a_channel_that_opened_in_blind_time_leaves_one_that_opened_at_the_pause() -> None:
     with DrivenStore(open_channels=[ONE], history=DAYS_90) as driven:
         driven.put(MonitoringPausedEvent())
         driven.put(OpenChannelEvent(*TWO))
@@ -92,7 +92,7 @@ def test_a_channel_that_opened_unseen_changes_nothing_of_one_that_opened_at_the_
         assert history.outages == ((START, None, 5 * SECOND),)
 
 
-def test_a_channel_that_opened_unseen_brings_back_nothing_that_was_dropped() -> None:
+def test_a_channel_that_opened_in_blind_time_restores_no_dropped_history() -> None:
     with DrivenStore(open_channels=[ONE], history=5 * SECOND) as driven:
         driven.clock.advance(10 * SECOND)
         driven.put(PeerOnlineEvent(ALICE))
@@ -107,8 +107,7 @@ def test_a_channel_that_opened_unseen_brings_back_nothing_that_was_dropped() -> 
         assert (history.lifetime, history.uptime) == (5 * SECOND, 5 * SECOND)
 
 
-def test_channels_that_open_and_close_unseen_cost_nothing() -> None:
-    """Promise 7."""
+def test_promise_7_channels_that_open_and_close_in_blind_time_leave_nothing() -> None:
     with DrivenStore(open_channels=[ONE], history=DAYS_90) as driven:
         driven.put(MonitoringPausedEvent())
         for number in range(1000):
@@ -120,7 +119,7 @@ def test_channels_that_open_and_close_unseen_cost_nothing() -> None:
         assert len([each for each in kept if each.peer == ALICE]) < 100
 
 
-# Bad ones
+# Bad snapshots
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,7 @@ def test_channels_that_open_and_close_unseen_cost_nothing() -> None:
 def test_a_bad_snapshot_is_logged_and_changes_nothing(
     snapshot: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Promise 8: it is handled or it is not."""
+    """Promise 8: a snapshot is applied as a whole or not at all."""
     with DrivenStore(open_channels=[ONE]) as driven, caplog.at_level(logging.ERROR):
         driven.clock.advance(SECOND)
         driven.put(MonitoringPausedEvent())

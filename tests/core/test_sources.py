@@ -1,4 +1,4 @@
-"""Plain queues as sources: what may be one, and what the store does with it."""
+"""Plain queues as sources: accepted types, and their use by the store."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def open_points(store: ChannelEventStore) -> list[OutPoint]:
 
 
 def handled_strings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The strings that the loop could not handle, in order."""
+    """Return the strings that the loop could not handle, in order."""
     prefix = "could not handle '"
     messages = [record.getMessage() for record in caplog.records]
     return [text[len(prefix) : -1] for text in messages if text.startswith(prefix)]
 
 
-# Before the watch, and after it
+# Before and after the watch
 
 
-def test_promise_2_what_was_put_before_the_start_has_the_snapshot_s_time() -> None:
+def test_promise_2_items_of_before_the_start_have_the_time_of_the_snapshot() -> None:
     source, clock = QueueSubscription(), ManualClock(START)
     source.updates.put(PeerOnlineEvent(ALICE, at=LAST_YEAR))
     source.updates.put(OpenChannelEvent(CHANNEL_2, ALICE))
@@ -62,7 +62,7 @@ def test_promise_2_what_was_put_before_the_start_has_the_snapshot_s_time() -> No
             assert (info.lifetime, info.uptime) == (SECOND, SECOND)
 
 
-def test_promise_1_what_was_put_before_the_start_comes_after_the_snapshot() -> None:
+def test_promise_1_items_of_before_the_start_come_after_the_snapshot() -> None:
     source = QueueSubscription()
     source.updates.put(ClosedChannelEvent(CHANNEL_1, ALICE))
 
@@ -102,18 +102,18 @@ def test_a_queue_s_own_put_hook_is_used_while_watched_and_restored_after() -> No
     assert vars(source.updates)["_put"] is note_and_put
 
 
-# What may be a source
+# Accepted sources
 
 
 class LabelledQueue(queue.Queue[Any]):
-    """A user's own queue may have attributes of any name."""
+    """A user's own queue with attributes of any name."""
 
     watcher = "Argus"
     ended = True
     note = source = read = taken = None
 
 
-def test_a_user_s_own_kind_of_queue_keeps_its_attributes() -> None:
+def test_a_user_s_own_queue_class_keeps_its_attributes() -> None:
     source = QueueSubscription(LabelledQueue())
     vars(source.updates)["watcher"] = "Heimdall"
 
@@ -133,7 +133,7 @@ def test_a_user_s_own_kind_of_queue_keeps_its_attributes() -> None:
         (list, "list"),
     ],
 )
-def test_what_cannot_be_watched_is_a_type_error_that_says_what_to_pass(
+def test_a_bad_source_is_a_type_error_with_the_expected_type(
     make: Callable[[], Any], name: str
 ) -> None:
     source, bad = QueueSubscription(), QueueSubscription(make())
@@ -209,13 +209,13 @@ def test_a_queue_is_handled_in_its_own_order(
     assert handled_strings(caplog) == ["nonsense", *order]
 
 
-# An event's own time, and what is no event
+# The `at` of events, and items that are no events
 
 
 @pytest.mark.parametrize(
     ("ago", "uptime"), [(NOTHING, 1), (2 * SECOND, 3), (10 * SECOND, 11), (timedelta(99), 11)]
 )
-def test_an_event_s_own_time_counts_back_to_the_start_at_most(ago: timedelta, uptime: int) -> None:
+def test_the_at_of_an_event_counts_back_to_the_start_at_most(ago: timedelta, uptime: int) -> None:
     source, clock = QueueSubscription(), ManualClock(START)
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
@@ -226,7 +226,7 @@ def test_an_event_s_own_time_counts_back_to_the_start_at_most(ago: timedelta, up
         assert lifetime_and_uptime(store) == (11 * SECOND, uptime * SECOND)
 
 
-def test_promise_3_an_event_s_own_time_is_never_later_than_its_put() -> None:
+def test_promise_3_the_at_of_an_event_is_limited_to_its_put() -> None:
     source, clock = QueueSubscription(), ManualClock(START)
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
@@ -235,7 +235,7 @@ def test_promise_3_an_event_s_own_time_is_never_later_than_its_put() -> None:
         assert lifetime_and_uptime(store) == (SECOND, SECOND)
 
 
-def test_promise_3_an_event_s_own_time_is_never_before_the_previous_item() -> None:
+def test_promise_3_the_at_of_an_event_is_never_before_the_previous_item() -> None:
     source, clock = QueueSubscription(), ManualClock(START)
 
     with running(make_store(source, open_channels=OPEN_ALREADY, clock=clock)) as store:
@@ -260,7 +260,7 @@ class Unshowable:
         OpenChannel(CHANNEL_2, ALICE),
         OpenChannelEvent,
         Unshowable(),
-        type("array", (), {})(),  # reprlib takes it for an array.array
+        type("array", (), {})(),  # reprlib treats it as an array.array
         OpenChannelEvent("a point", ALICE),  # type: ignore[arg-type]
         OpenChannelEvent(CHANNEL_2, []),  # type: ignore[arg-type]
         ClosedChannelEvent({}, ALICE),  # type: ignore[arg-type]
@@ -269,7 +269,7 @@ class Unshowable:
     ],
     ids=lambda item: type(item).__name__,
 )
-def test_promise_8_what_cannot_be_handled_is_logged_and_the_loop_goes_on(
+def test_promise_8_a_bad_item_is_logged_and_the_loop_goes_on(
     caplog: pytest.LogCaptureFixture, item: object
 ) -> None:
     source = QueueSubscription()

@@ -1,4 +1,4 @@
-"""What is left of a peer's changes that are too many or too old, beside a list of all of them."""
+"""Thinning of a peer's history, compared with a list of all its changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVER = timedelta.max
 
 
 class Kept:
-    """A history whose timeline begins at ``START`` and is never blind, and what is saved of it."""
+    """A history, and its saved rows. Its timeline begins at ``START`` and is never blind."""
 
     def __init__(self, *, online: bool, limit: int, period: timedelta = EVER) -> None:
         self.now = ZERO
@@ -73,7 +73,7 @@ class Change(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a history tells of the time from a position until now."""
+    """A history's answers about the time from a position until now."""
 
     start: timedelta
     uptime: timedelta
@@ -99,7 +99,7 @@ def told_by(kept: Kept, asked: timedelta) -> Told:
 
 
 class Remembered:
-    """All changes in a list."""
+    """All changes, in a list."""
 
     def __init__(self, online: bool, limit: int, period: timedelta) -> None:
         self._all = [Change(ZERO, online)]
@@ -161,7 +161,7 @@ DEEDS = st.lists(
     deeds=DEEDS,
     share=st.floats(0, 1),
 )
-def test_what_is_told_is_exact_and_does_not_depend_on_when_it_was_thinned(
+def test_answers_are_exact_and_independent_of_the_moment_of_thinning(
     *,
     online: bool,
     limit: int,
@@ -180,7 +180,7 @@ def test_what_is_told_is_exact_and_does_not_depend_on_when_it_was_thinned(
         elif deed == "ask":
             for asked in (ZERO, kept.now * share, kept.now):
                 assert told_by(kept, asked) == remembered.tell(asked, kept.now)
-            assert len(kept.history) <= limit + 1  # one may yet be taken back
+            assert len(kept.history) <= limit + 1  # the last one may still be taken back
         else:
             getattr(kept, deed)()
 
@@ -188,7 +188,7 @@ def test_what_is_told_is_exact_and_does_not_depend_on_when_it_was_thinned(
 # Outages of no length.
 
 
-def test_an_outage_of_no_length_is_none_also_if_an_older_version_kept_it() -> None:
+def test_an_outage_of_no_length_that_an_older_version_kept_is_dropped() -> None:
     columns = [(0, 5, 5, 8, 9), (0, 0, 0, 0, 0)]
     history = History.of_rows(HistoryRows(b"", False, 3, 3, columns, True, []))
     assert len(history) == 3
@@ -197,7 +197,7 @@ def test_an_outage_of_no_length_is_none_also_if_an_older_version_kept_it() -> No
     assert (rows.anew, rows.changes) == (True, [(0, 0), (8, 0), (9, 0)])
 
 
-def test_an_outage_of_no_length_that_was_saved_is_taken_back() -> None:
+def test_a_saved_outage_of_no_length_is_taken_back() -> None:
     kept = Kept(online=True, limit=9)
     for after in (HOUR, HOUR, HOUR):
         kept.change(after)
@@ -207,7 +207,7 @@ def test_an_outage_of_no_length_that_was_saved_is_taken_back() -> None:
     assert told_by(kept, ZERO).listed == [(HOUR, 2 * HOUR)]
 
 
-# What it costs.
+# Memory.
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_a_kept_change_takes_16_bytes_at_most() -> None:
 
 @pytest.mark.usefixtures("traced")
 def test_a_kept_change_of_activity_takes_25_bytes_at_most() -> None:
-    """21, and what arrays have in reserve."""
+    """21 bytes, and the reserve of the arrays."""
     before = tracemalloc.get_traced_memory()[0]
     activity = Activity((ZERO, 0), 0)
     for number in range(1, 100_000):
@@ -261,5 +261,5 @@ def test_a_day_of_thinned_changes_leaves_one_checkpoint() -> None:
     )
 
 
-def test_dates_are_those_of_utc_days() -> None:
+def test_checkpoints_are_by_utc_days() -> None:
     assert datetime.combine(START.date(), datetime.min.time(), START.tzinfo) == START

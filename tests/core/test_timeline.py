@@ -1,4 +1,4 @@
-"""The store's timeline: what stands still, what goes on, and how positions are dated."""
+"""The timeline: positions, blind time, dates, corrections and suspends."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def utc(seconds: float) -> datetime:
 
 
 def reading(seen: float, *, wrong: timedelta = ZERO, asleep: timedelta = ZERO) -> Reading:
-    """After ``seen`` seconds awake; the date is ``wrong`` by so much."""
+    """Return the reading after ``seen`` seconds; its date is ``wrong`` by so much."""
     return Reading(utc(seen) + asleep + wrong, s(1000 + seen), asleep)
 
 
 def position(timeline: Timeline, moment: Moment, at: datetime | None = None) -> timedelta:
-    """Where the timeline goes on to."""
+    """Return the position to which the timeline advances."""
     return timeline.advance(moment, at)[0]
 
 
@@ -55,7 +55,7 @@ def test_a_position_is_never_before_the_one_before_it() -> None:
 
 
 @pytest.mark.parametrize(("at", "expected"), [(4, 5), (7, 7), (10, 10), (11, 10)])
-def test_an_events_own_time_may_only_be_earlier(at: float, expected: float) -> None:
+def test_the_at_of_an_event_may_only_be_earlier(at: float, expected: float) -> None:
     timeline = Timeline(START)
     timeline.advance(utc(5))
 
@@ -67,7 +67,7 @@ def test_an_events_own_time_may_only_be_earlier(at: float, expected: float) -> N
 
 
 def two_segments() -> Timeline:
-    """10 seconds seen, 20 blind, 30 seen."""
+    """Return a timeline of 10 seconds seen, 20 blind, 30 seen."""
     timeline = Timeline(START)
     timeline.advance(utc(10))
     timeline.pause(timeline.instant())
@@ -77,7 +77,7 @@ def two_segments() -> Timeline:
     return timeline
 
 
-def test_while_paused_the_timeline_stands_and_the_date_goes_on() -> None:
+def test_while_paused_the_position_stands_still_and_the_date_advances() -> None:
     timeline = Timeline(START)
     timeline.advance(utc(10))
     timeline.pause(timeline.instant())
@@ -89,7 +89,7 @@ def test_while_paused_the_timeline_stands_and_the_date_goes_on() -> None:
     assert timeline.latest_date() == utc(30)
 
 
-def test_a_resume_goes_on_from_where_the_timeline_stood() -> None:
+def test_a_resume_continues_at_the_same_position() -> None:
     timeline = two_segments()
 
     assert not timeline.paused
@@ -98,7 +98,7 @@ def test_a_resume_goes_on_from_where_the_timeline_stood() -> None:
     assert timeline.anchors() == [(ZERO, START), (s(10), utc(30))]
 
 
-def test_how_long_ago_something_was_counts_blind_time_too() -> None:
+def test_the_age_of_a_position_includes_blind_time() -> None:
     timeline = two_segments()
     end = timeline.latest_date()
     instants = [(s(4), 0), (s(10), 0), (s(10), 1), (s(25), 1)]
@@ -130,11 +130,11 @@ def test_one_position_has_two_dates_where_two_segments_meet() -> None:
     ("date", "position"),
     [(-5, 0), (0, 0), (4, 4), (10, 10), (11, 10), (29, 10), (30, 10), (31, 11), (60, 40), (99, 40)],
 )
-def test_a_date_in_blind_time_is_where_the_timeline_stood(date: float, position: float) -> None:
+def test_a_date_in_blind_time_is_the_position_of_the_pause(date: float, position: float) -> None:
     assert two_segments().locate(utc(date)) == s(position)
 
 
-def test_a_date_after_the_pause_is_where_the_timeline_stands() -> None:
+def test_a_date_after_the_pause_is_the_present_position() -> None:
     timeline = Timeline(START)
     timeline.advance(utc(10))
     timeline.pause(timeline.instant())
@@ -143,10 +143,10 @@ def test_a_date_after_the_pause_is_where_the_timeline_stands() -> None:
     assert [timeline.locate(utc(each)) for each in (9, 10, 20, 30)] == [s(9), s(10), s(10), s(10)]
 
 
-# What was seen before
+# Earlier segments
 
 
-def test_a_timeline_goes_on_after_earlier_segments() -> None:
+def test_a_timeline_continues_after_earlier_segments() -> None:
     timeline = Timeline(utc(100), [Anchor(ZERO, START), Anchor(s(10), utc(50))], s(15))
 
     assert position(timeline, utc(101)) == s(16)
@@ -166,7 +166,7 @@ def test_earlier_segments_that_would_overlap_are_moved_back() -> None:
 
 
 @pytest.mark.parametrize("wrong", STEPS)
-def test_a_correction_dates_the_present_segment_anew_and_moves_no_position(
+def test_a_correction_moves_the_dates_of_the_present_segment_and_no_position(
     wrong: timedelta,
 ) -> None:
     timeline = Timeline(reading(0))
@@ -180,7 +180,7 @@ def test_a_correction_dates_the_present_segment_anew_and_moves_no_position(
 
 
 @pytest.mark.parametrize("wrong", STEPS)
-def test_a_correction_while_paused_dates_the_present_segment_anew(wrong: timedelta) -> None:
+def test_a_correction_while_paused_moves_the_dates_of_the_present_segment(wrong: timedelta) -> None:
     timeline = Timeline(reading(0))
     timeline.advance(reading(10))
     timeline.pause(timeline.instant())
@@ -265,7 +265,7 @@ def test_a_suspend_while_paused_is_part_of_the_pause() -> None:
     assert timeline.instant() == (s(11), 1)
 
 
-def test_a_reading_that_was_overtaken_over_a_suspend_makes_no_time() -> None:
+def test_a_reading_that_arrives_late_after_a_suspend_adds_no_time() -> None:
     timeline = Timeline(reading(0))
     timeline.pause(timeline.instant())
     timeline.advance(reading(12, asleep=2 * HOUR))

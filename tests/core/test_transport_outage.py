@@ -1,4 +1,4 @@
-"""When all peers of one transport go at once, it was this node's way there, and not their fault."""
+"""Transport outages: if all peers of one transport go at once, this node lost that transport."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def node() -> Node:
     return Node()
 
 
-def test_twelve_peers_of_one_transport_are_not_blamed_while_others_stay() -> None:
+def test_twelve_peers_of_one_transport_have_no_outage_while_others_stay() -> None:
     node = Node(tor=12, clearnet=8)
     with watched(node) as store:
         node.advance(hours=1)
@@ -52,7 +52,7 @@ def test_twelve_peers_of_one_transport_are_not_blamed_while_others_stay() -> Non
         )
 
 
-def test_it_lasts_until_each_is_online_again_by_whatever_transport(node: Node) -> None:
+def test_it_lasts_until_each_peer_is_online_again_by_any_transport(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -71,7 +71,7 @@ def test_it_lasts_until_each_is_online_again_by_whatever_transport(node: Node) -
         assert flaps(store) == {0}
 
 
-def test_who_is_not_back_within_the_grace_was_offline_from_the_first_return_on(
+def test_a_peer_not_back_within_the_grace_was_offline_from_the_first_return(
     node: Node,
 ) -> None:
     with watched(node) as store:
@@ -88,7 +88,7 @@ def test_who_is_not_back_within_the_grace_was_offline_from_the_first_return_on(
         assert (span.start, span.end) == (begun, back + GRACE)
 
 
-def test_without_a_grace_only_the_first_to_return_is_not_blamed_from_there_on() -> None:
+def test_without_a_grace_all_but_the_first_to_return_are_offline_from_there() -> None:
     node = Node(return_grace=None)
     with watched(node) as store:
         node.advance(hours=1)
@@ -114,7 +114,7 @@ def test_another_peer_of_the_transport_may_be_the_first_to_return(node: Node) ->
         assert store.get_peer_info(late.peer).flap_count == 1
 
 
-# When it is none.
+# Cases without a transport outage.
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_transport_that_is_cleared_is_unknown(node: Node) -> None:
         assert spans(store) == ()
 
 
-def test_a_description_of_a_stranger_is_dropped(node: Node) -> None:
+def test_a_description_of_an_unknown_peer_is_dropped(node: Node) -> None:
     with watched(node) as store:
         put(node, PeerDescribedEvent(node.new_peer(), None, "tor"))
         node.tor_goes()
@@ -161,7 +161,7 @@ def test_all_must_go_within_the_period(node: Node, every: float, lost: bool) -> 
         assert bool(spans(store)) is lost
 
 
-def test_one_of_the_transport_that_comes_between_decides_against_it(node: Node) -> None:
+def test_a_peer_of_the_transport_online_in_between_decides_against_it(node: Node) -> None:
     late = node.open_channel(node.new_peer())
     with watched(node) as store:
         put(node, PeerDescribedEvent(late.peer, None, "tor"))
@@ -174,7 +174,7 @@ def test_one_of_the_transport_that_comes_between_decides_against_it(node: Node) 
         assert spans(store) == ()
 
 
-def test_one_of_another_transport_that_comes_between_does_not(node: Node) -> None:
+def test_a_peer_of_another_transport_online_in_between_does_not(node: Node) -> None:
     with watched(node) as store:
         node.peer_offline(node.clearnet[0].peer)
         node.peer_offline(node.tor[0].peer)
@@ -184,7 +184,7 @@ def test_one_of_another_transport_that_comes_between_does_not(node: Node) -> Non
         assert len(spans(store)) == 1
 
 
-def test_while_only_peers_of_an_unknown_transport_stay_nothing_can_be_told(node: Node) -> None:
+def test_remaining_peers_of_an_unknown_transport_are_no_evidence(node: Node) -> None:
     with running(ChannelEventStore(node.config)) as store:
         for _, peer in node.tor:
             put(node, PeerDescribedEvent(peer, None, "tor"))
@@ -193,7 +193,7 @@ def test_while_only_peers_of_an_unknown_transport_stay_nothing_can_be_told(node:
         assert store.get_overview().sees
 
 
-def test_a_peer_that_turns_out_to_be_of_another_transport_did_not_go(node: Node) -> None:
+def test_a_peer_described_by_another_transport_meanwhile_does_not_count(node: Node) -> None:
     with watched(node) as store:
         for _, peer in node.tor[:2]:
             node.peer_offline(peer)
@@ -202,7 +202,7 @@ def test_a_peer_that_turns_out_to_be_of_another_transport_did_not_go(node: Node)
         assert spans(store) == ()
 
 
-def test_without_the_setting_it_is_everybodys_outage() -> None:
+def test_without_the_setting_each_peer_has_an_outage() -> None:
     node = Node(own_outage=None)
     with watched(node) as store:
         node.tor_goes()
@@ -212,10 +212,12 @@ def test_without_the_setting_it_is_everybodys_outage() -> None:
         assert store.get_overview().transports == (("clearnet", True), ("tor", True))
 
 
-# Who is told.
+# Log lines, ``on_event`` and overviews.
 
 
-def test_it_is_logged_and_told(node: Node, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_transport_outage_is_logged_and_passed_to_on_event(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[tuple[object, datetime]] = []
     node.config = replace(node.config, on_event=lambda *event: told.append(event))
     with watched(node) as store:
@@ -238,7 +240,7 @@ def test_it_is_logged_and_told(node: Node, caplog: pytest.LogCaptureFixture) -> 
     ]
 
 
-def test_it_is_told_to_be_over_when_all_is_blind(node: Node) -> None:
+def test_a_transport_outage_is_over_when_all_channels_are_blind(node: Node) -> None:
     told: list[object] = []
     node.config = replace(node.config, on_event=lambda event, _: told.append(event))
     with watched(node) as store:
@@ -249,7 +251,7 @@ def test_it_is_told_to_be_over_when_all_is_blind(node: Node) -> None:
     assert told[-1] == TransportBackEvent("tor", node.clock.now())
 
 
-def test_a_failing_listener_is_told_of_the_next_all_the_same(node: Node) -> None:
+def test_an_on_event_that_fails_gets_the_next_event(node: Node) -> None:
     told: list[object] = []
 
     def listen(event: object, _: datetime) -> None:
@@ -262,7 +264,7 @@ def test_a_failing_listener_is_told_of_the_next_all_the_same(node: Node) -> None
     assert told[-1] == TransportLostEvent("tor", 3, begun)
 
 
-def test_the_overview_says_which_transports_are_lost(node: Node) -> None:
+def test_the_overview_lists_the_lost_transports(node: Node) -> None:
     stranger = node.new_peer(online=True)
     with watched(node) as store:
         put(node, PeerDescribedEvent(stranger, None, "i2p"))

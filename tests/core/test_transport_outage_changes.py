@@ -1,4 +1,4 @@
-"""What happens while our way to a transport is lost, or may be; and over restarts."""
+"""Changes in a lost transport, in an undecided one, and over restarts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def node() -> Node:
     return Node()
 
 
-# What happens meanwhile.
+# Changes in a lost transport.
 
 
-def test_an_own_outage_that_began_with_it_takes_its_place(node: Node) -> None:
+def test_an_own_outage_with_the_same_start_replaces_it(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         begun = node.tor_goes()
@@ -50,7 +50,7 @@ def test_an_own_outage_that_began_with_it_takes_its_place(node: Node) -> None:
         assert flaps(store) == {0}
 
 
-def test_an_own_outage_later_ends_it_where_that_begins(node: Node) -> None:
+def test_a_later_own_outage_ends_it(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         begun = node.tor_goes()
@@ -73,7 +73,7 @@ def test_an_own_outage_later_ends_it_where_that_begins(node: Node) -> None:
         assert {seconds(store, each) for each in node.tor} == {(10, 10)}
 
 
-def test_a_source_that_is_cut_ends_it_and_a_resume_awaits_its_peers(node: Node) -> None:
+def test_a_pause_ends_it_and_a_resume_awaits_its_peers(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -90,7 +90,7 @@ def test_a_source_that_is_cut_ends_it_and_a_resume_awaits_its_peers(node: Node) 
         assert {seconds(store, each) for each in node.tor} == {(10, 10)}
 
 
-def test_a_line_that_was_lost_before_the_grace_was_over_takes_its_end_back(node: Node) -> None:
+def test_a_late_pause_takes_back_its_end(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -108,7 +108,7 @@ def test_a_line_that_was_lost_before_the_grace_was_over_takes_its_end_back(node:
         assert history_of(store, node.tor[1]).outages == ()
 
 
-def test_lists_that_tell_of_a_return_are_a_first_return(node: Node) -> None:
+def test_lists_may_bring_the_first_return(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -119,7 +119,7 @@ def test_lists_that_tell_of_a_return_are_a_first_return(node: Node) -> None:
         assert [seconds(store, each) for each in node.tor] == [(10, 10), (10, 0), (10, 0)]
 
 
-def test_lists_in_the_middle_change_nothing(node: Node) -> None:
+def test_lists_without_a_return_change_nothing(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -130,7 +130,7 @@ def test_lists_in_the_middle_change_nothing(node: Node) -> None:
         assert spans(store)[0].end is None
 
 
-def test_a_channel_that_opens_meanwhile_is_seen_from_the_return_on(node: Node) -> None:
+def test_a_channel_that_opens_meanwhile_counts_from_the_return(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -174,7 +174,7 @@ def test_a_channel_that_closed_meanwhile_has_the_figures_of_before(
 
 
 @pytest.mark.parametrize("first_is_back", [False, True])
-def test_a_channel_that_closes_before_its_peer_is_back_is_not_blamed(
+def test_a_channel_that_closes_before_its_peer_returns_has_no_outage(
     node: Node, tmp_path: Path, first_is_back: bool
 ) -> None:
     with watched(node, tmp_path / "db"):
@@ -191,7 +191,7 @@ def test_a_channel_that_closes_before_its_peer_is_back_is_not_blamed(
     assert (closed.lifetime, closed.uptime) == (HOUR, HOUR)
 
 
-def test_all_that_return_may_go_again_which_is_an_outage_of_its_own(node: Node) -> None:
+def test_peers_that_return_and_go_again_are_another_outage(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.tor_goes()
@@ -205,7 +205,7 @@ def test_all_that_return_may_go_again_which_is_an_outage_of_its_own(node: Node) 
         assert [span.peers for span in spans(store)] == [3, 3]
 
 
-def test_who_is_awaited_still_is_part_of_the_next_outage() -> None:
+def test_a_peer_that_is_still_awaited_is_part_of_the_next_outage() -> None:
     node = Node(tor=6)
     with watched(node) as store:
         node.advance(hours=1)
@@ -224,10 +224,10 @@ def test_who_is_awaited_still_is_part_of_the_next_outage() -> None:
         assert {history_of(store, each).outages for each in node.tor} == {()}
 
 
-# Over restarts.
+# Restarts.
 
 
-def test_a_restart_in_the_middle_awaits_its_peers(node: Node, tmp_path: Path) -> None:
+def test_a_restart_awaits_its_peers(node: Node, tmp_path: Path) -> None:
     with watched(node, tmp_path / "db"):
         node.advance(hours=1)
         begun = node.tor_goes()
@@ -245,14 +245,14 @@ def test_a_restart_in_the_middle_awaits_its_peers(node: Node, tmp_path: Path) ->
         ]
 
 
-def test_a_crash_while_it_is_undecided_blames_nobody(node: Node, tmp_path: Path) -> None:
+def test_a_crash_while_it_is_undecided_leaves_no_outage(node: Node, tmp_path: Path) -> None:
     storage = FlushedByHand(tmp_path / "db")
     with watched(node, tmp_path / "db", storage=storage):
         node.advance(hours=1)
         for _, peer in node.tor[:2]:
             node.peer_offline(peer)
             node.advance(seconds=10)
-        node.peer_online(node.new_peer())  # so it is no own outage
+        node.peer_online(node.new_peer())  # prevents an own outage
         assert storage.flush()
         shutil.copy(tmp_path / "db", tmp_path / "crashed")
     node.advance(hours=1)
@@ -263,7 +263,9 @@ def test_a_crash_while_it_is_undecided_blames_nobody(node: Node, tmp_path: Path)
         assert flaps(store) == {0}
 
 
-def test_a_stop_while_it_is_undecided_saves_what_was_seen(node: Node, tmp_path: Path) -> None:
+def test_a_stop_while_it_is_undecided_saves_its_peers_as_offline(
+    node: Node, tmp_path: Path
+) -> None:
     with watched(node, tmp_path / "db"):
         node.advance(hours=1)
         for _, peer in node.tor[:2]:
@@ -273,13 +275,13 @@ def test_a_stop_while_it_is_undecided_saves_what_was_seen(node: Node, tmp_path: 
         assert [seconds(store, each) for each in node.tor] == [(10, 0), (10, 0), (10, 10)]
 
 
-def test_nothing_is_written_while_its_channels_change_undecided(node: Node, tmp_path: Path) -> None:
+def test_no_flush_while_channels_of_an_undecided_outage_change(node: Node, tmp_path: Path) -> None:
     storage = FlushedByHand(tmp_path / "db")
     with watched(node, tmp_path / "db", storage=storage):
         put(node, PeerDescribedEvent(node.clearnet[0].peer, None, "clearnet"))
         for _, peer in node.tor[:2]:
             node.peer_offline(peer)
-        node.peer_online(node.new_peer())  # so it is no own outage
+        node.peer_online(node.new_peer())  # prevents an own outage
         node.open_channel(node.clearnet[0].peer)
         node.channel_inactive(node.clearnet[1])
         assert storage.flush()
@@ -304,11 +306,11 @@ def test_old_outages_are_forgotten_with_the_history(node: Node, tmp_path: Path) 
         assert [span.of for span in spans(store)] == []
 
 
-# What changes while it is undecided.
+# Changes while it is undecided.
 
 
 @pytest.mark.parametrize("history", [90 * DAY, None])
-def test_a_channel_that_opens_while_they_go_is_seen_from_the_return_on(
+def test_a_channel_that_opens_while_undecided_counts_from_the_return(
     history: timedelta | None,
 ) -> None:
     node = Node(history=history)
@@ -329,7 +331,7 @@ def test_a_channel_that_opens_while_they_go_is_seen_from_the_return_on(
         assert flaps(store) == {0}
 
 
-def test_a_channel_that_closes_and_is_there_again_while_they_go_goes_on(
+def test_a_channel_that_closes_and_returns_while_undecided_goes_on(
     node: Node, tmp_path: Path
 ) -> None:
     with watched(node, tmp_path / "db") as store:
@@ -349,7 +351,7 @@ def test_a_channel_that_closes_and_is_there_again_while_they_go_goes_on(
         assert history_of(store, channel).outages == ()
 
 
-def test_what_is_said_within_is_undone_by_an_own_outage_that_began_before(node: Node) -> None:
+def test_activity_within_it_is_undone_by_an_own_outage_that_began_before(node: Node) -> None:
     with watched(node) as store:
         node.advance(hours=1)
         node.peer_offline(node.clearnet[0].peer)
@@ -368,9 +370,7 @@ def test_what_is_said_within_is_undone_by_an_own_outage_that_began_before(node: 
         assert store.get_chan_info(node.tor[0].channel_point).unusable == 10 * SECOND
 
 
-def test_what_is_lost_is_written_as_of_the_begin_of_an_own_outage_that_may_be(
-    node: Node, tmp_path: Path
-) -> None:
+def test_a_flush_is_as_of_the_start_of_a_possible_own_outage(node: Node, tmp_path: Path) -> None:
     storage = FlushedByHand(tmp_path / "db")
     with watched(node, tmp_path / "db", storage=storage):
         node.advance(hours=1)

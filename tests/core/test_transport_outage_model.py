@@ -1,4 +1,4 @@
-"""Whatever happens, a transport's outage is found as a model finds it that has hindsight."""
+"""Transport outages are found as by a model with hindsight, for any sequence of events."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ONE = st.one_of(
 
 @st.composite
 def all_of(draw: Callable[..., Any], peers: list[Vertex], kind: Any) -> list[Any]:
-    """All of them go or come, but not in one moment; some channel may change between."""
+    """Draw events that take all peers offline or online one by one, with changes between them."""
     operations: list[Any] = []
     for peer in draw(st.permutations(peers)):
         operations += [Put(kind(peer)), Move(draw(st.sampled_from([0, 0, 1, 4, 20])))]
@@ -127,7 +127,7 @@ def test_the_store_decides_as_the_model(
 
 @settings(max_examples=length(80, 10_000))
 @WHATEVER_HAPPENS
-def test_with_a_storage_it_decides_so_of_channels_that_come_back(
+def test_with_a_storage_channels_that_come_back_are_decided_as_in_the_model(
     open_channels: list[OpenChannel],
     online: set[Vertex],
     rules: dict[str, Any],

@@ -1,4 +1,4 @@
-"""What is undecided together: a return grace, an own outage and a pause that goes back."""
+"""Combinations of undecided states: a return grace, an own outage and a late pause."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def node() -> FakeNode:
     )
 
 
-# A grace, and an own outage.
+# A grace and an own outage.
 
 
 def test_a_grace_does_not_end_while_an_own_outage_is_undecided(
@@ -68,7 +68,7 @@ def test_a_grace_does_not_end_while_an_own_outage_is_undecided(
     assert [seconds(store, channel) for channel in others] == [(8, 8)] * 3
 
 
-def test_it_ends_with_what_is_undecided(node: FakeNode, store: ChannelEventStore) -> None:
+def test_a_grace_ends_when_the_outage_is_decided(node: FakeNode, store: ChannelEventStore) -> None:
     slow, quick, *_ = channels_of(node)
     restart(node, *peers_of(node)[1:])
     node.advance(seconds=4)
@@ -80,7 +80,7 @@ def test_it_ends_with_what_is_undecided(node: FakeNode, store: ChannelEventStore
     assert seconds(store, quick) == (95, 4)
 
 
-def test_a_channel_that_opened_while_its_peer_was_awaited_and_the_line_failed_is_still_awaited(
+def test_a_channel_that_opened_in_a_grace_is_awaited_after_an_own_outage(
     node: FakeNode, store: ChannelEventStore
 ) -> None:
     slow, *others = channels_of(node)
@@ -101,7 +101,7 @@ def test_a_channel_that_opened_while_its_peer_was_awaited_and_the_line_failed_is
 
 
 @pytest.mark.parametrize("history", [90 * DAY, None])
-def test_a_peer_that_got_its_first_channel_while_all_went_was_not_seen_offline(
+def test_a_peer_with_its_first_channel_in_an_own_outage_is_awaited(
     node: FakeNode, history: timedelta | None
 ) -> None:
     first, *others = peers_of(node)
@@ -121,7 +121,7 @@ def test_a_peer_that_got_its_first_channel_while_all_went_was_not_seen_offline(
         assert store.get_peer_info(STRANGER).flap_count == 0
 
 
-def test_a_suspend_ends_what_is_undecided_and_with_it_the_grace() -> None:
+def test_a_suspend_ends_an_undecided_outage_and_the_grace() -> None:
     class Machine:
         asleep = seen = 0 * HOUR
 
@@ -145,11 +145,11 @@ def test_a_suspend_ends_what_is_undecided_and_with_it_the_grace() -> None:
         assert figures(store, other) == (5 / 3600, 5 / 3600)
 
 
-# A channel that has two changes while all peers go.
+# A channel with two changes in an undecided outage.
 
 
 @pytest.mark.parametrize("closes_first", [True, False])
-def test_a_channel_that_opens_and_closes_while_all_go_is_as_it_is_in_the_end(
+def test_two_changes_of_a_channel_while_undecided_count_as_the_last(
     node: FakeNode, tmp_path: Path, *, closes_first: bool
 ) -> None:
     channel, *others = channels_of(node)
@@ -177,7 +177,7 @@ def test_a_channel_that_opens_and_closes_while_all_go_is_as_it_is_in_the_end(
         assert history_of(store, channel).outages == ()
 
 
-def test_a_channel_that_gave_its_channel_point_away_while_all_went_ends_with_the_first(
+def test_a_channel_whose_point_another_peer_took_while_undecided_ends_with_the_outage(
     node: FakeNode, tmp_path: Path
 ) -> None:
     channel, *others = channels_of(node)
@@ -195,11 +195,11 @@ def test_a_channel_that_gave_its_channel_point_away_while_all_went_ends_with_the
         assert (closed.peer, closed.lifetime, closed.uptime) == (channel.peer, HOUR, HOUR)
 
 
-# A pause that goes back.
+# Late pauses.
 
 
 @pytest.mark.parametrize("history", [90 * DAY, None])
-def test_who_was_given_up_after_the_line_was_lost_is_awaited_again(
+def test_a_peer_given_up_after_the_start_of_a_late_pause_is_awaited_again(
     node: FakeNode, tmp_path: Path, history: timedelta | None
 ) -> None:
     slow, *others = channels_of(node)
@@ -224,10 +224,10 @@ def test_who_was_given_up_after_the_line_was_lost_is_awaited_again(
 
 
 @pytest.mark.parametrize(("late", "seen"), [(5, 5), (3, 7)])
-def test_who_was_given_up_before_the_line_was_lost_is_not(
+def test_a_peer_given_up_before_the_start_of_a_late_pause_is_not_awaited(
     node: FakeNode, store: ChannelEventStore, late: int, seen: int
 ) -> None:
-    """When that was decided is not when it was asked."""
+    """The end of the grace counts, not the later question that noticed it."""
     slow, *_ = channels_of(node)
     restart(node, *peers_of(node)[1:])
     node.advance(seconds=10)
@@ -266,7 +266,7 @@ def test_a_peer_that_was_offline_when_its_channel_opened_is_not_awaited(
         assert figures(store, new) == (3603 / 3600, 0)
 
 
-def test_what_was_written_of_an_awaited_peer_is_written_anew_at_a_pause(
+def test_the_rows_of_an_awaited_peer_are_rewritten_at_a_pause(
     node: FakeNode, tmp_path: Path
 ) -> None:
     slow, quick, *_ = channels_of(node)
@@ -284,10 +284,10 @@ def test_what_was_written_of_an_awaited_peer_is_written_anew_at_a_pause(
         assert seconds(store, quick) == (3, 3)
 
 
-# What is written while an own outage is undecided.
+# Flushes in an undecided own outage.
 
 
-def test_what_was_held_back_is_written_when_it_is_decided(node: FakeNode, tmp_path: Path) -> None:
+def test_withheld_changes_are_written_after_the_decision(node: FakeNode, tmp_path: Path) -> None:
     gone, *_ = channels_of(node)
     storage = FlushedByHand(tmp_path / "db")
     with watching(node, tmp_path / "db", storage=storage):
@@ -301,10 +301,10 @@ def test_what_was_held_back_is_written_when_it_is_decided(node: FakeNode, tmp_pa
         assert info[:4] == (*gone, HOUR + 100 * SECOND, HOUR)
 
 
-def test_while_a_channel_of_an_undecided_outage_is_open_nothing_is_written(
+def test_no_flush_while_a_channel_of_an_undecided_outage_is_open(
     node: FakeNode, tmp_path: Path
 ) -> None:
-    """It opened after the first peer went: where it begins is not decided."""
+    """The channel opened after the first peer went, so its start is undecided."""
     storage = FlushedByHand(tmp_path / "db")
     config = replace(node.config, storage=storage)
     with running(ChannelEventStore(config)) as store:

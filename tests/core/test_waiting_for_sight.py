@@ -1,4 +1,4 @@
-"""Waiting until the store sees its node."""
+"""``wait_until_seeing``: waits until the store sees its node."""
 
 from __future__ import annotations
 
@@ -36,21 +36,19 @@ def node() -> FakeNode:
 
 @pytest.fixture
 def blind(node: FakeNode) -> Iterator[ChannelEventStore]:
-    """A store that starts blind."""
+    """Return a store that starts blind."""
     config = replace(node.config, get_open_channels=lambda: NOT_YET_KNOWN)
     with running(ChannelEventStore(config)) as store:
         yield store
 
 
-def test_a_store_that_sees_is_not_waited_for(node: FakeNode) -> None:
+def test_a_store_that_sees_returns_at_once(node: FakeNode) -> None:
     with running(node.store) as store:
         Call(store.wait_until_seeing).result()
         store.wait_until_seeing(timeout=WAIT)
 
 
-def test_all_who_wait_go_on_when_the_first_snapshot_comes(
-    node: FakeNode, blind: ChannelEventStore
-) -> None:
+def test_the_first_snapshot_ends_all_waits(node: FakeNode, blind: ChannelEventStore) -> None:
     waits = [asking(blind.wait_until_seeing) for _ in range(3)]
     node.peer_notifier.send_update(MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE]))
     for wait in waits:
@@ -58,7 +56,7 @@ def test_all_who_wait_go_on_when_the_first_snapshot_comes(
     assert [info.channel_point for info in blind.list_channels(timeout=WAIT)] == [CHANNEL_1]
 
 
-def test_promise_1_what_was_put_before_counts(node: FakeNode) -> None:
+def test_promise_1_earlier_puts_count(node: FakeNode) -> None:
     with running(node.store) as store:
         node.peer_notifier.send_update(MonitoringPausedEvent())
         with pytest.raises(RequestTimeoutError, match=r"nothing was seen within 0\.01 seconds"):
@@ -70,7 +68,7 @@ def test_promise_1_what_was_put_before_counts(node: FakeNode) -> None:
         wait.result()
 
 
-def test_the_end_of_an_own_outage_is_waited_for() -> None:
+def test_a_wait_ends_with_an_own_outage() -> None:
     node = FakeNode()
     config = replace(node.config, own_outage=timedelta(seconds=90))
     with running(ChannelEventStore(config)) as store:
@@ -92,7 +90,7 @@ def test_promise_4_a_stop_ends_all_waits(blind: ChannelEventStore) -> None:
             wait.result()
 
 
-def test_promise_4_a_wait_returns_whatever_races_it(node: FakeNode) -> None:
+def test_promise_4_a_wait_returns_in_a_race_with_stop(node: FakeNode) -> None:
     def wait() -> None:
         with pytest.raises((ShuttingDownError, RequestTimeoutError)):
             store.wait_until_seeing(timeout=WAIT)
@@ -104,7 +102,7 @@ def test_promise_4_a_wait_returns_whatever_races_it(node: FakeNode) -> None:
         call_together(wait, wait, store.stop)
 
 
-def test_before_the_start_and_after_the_end_nothing_is_waited_for(node: FakeNode) -> None:
+def test_a_wait_before_the_start_or_after_the_stop_is_refused(node: FakeNode) -> None:
     with pytest.raises(NotStartedError):
         node.store.wait_until_seeing()
     with running(node.store):
@@ -115,7 +113,7 @@ def test_before_the_start_and_after_the_end_nothing_is_waited_for(node: FakeNode
         node.store.wait_until_seeing(timeout=-1)
 
 
-def test_who_does_not_wait_any_more_is_forgotten() -> None:
+def test_an_abandoned_wait_is_forgotten() -> None:
     timeline = Timeline(START)
     waits = SightWaits(timeline)
     assert waits.begin() is None
@@ -130,9 +128,7 @@ def test_who_does_not_wait_any_more_is_forgotten() -> None:
     assert (len(waits), first.empty(), second.get_nowait()) == (0, True, True)
 
 
-def test_a_start_that_is_blind_is_logged_once(
-    node: FakeNode, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_blind_start_is_logged_once(node: FakeNode, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     config = replace(node.config, get_open_channels=lambda: NOT_YET_KNOWN)
     with running(ChannelEventStore(config)):
