@@ -46,7 +46,7 @@ def info_of(store: ChannelEventStore, channel: OpenChannel) -> ChannelInfo:
 
 
 def unusable(store: ChannelEventStore, channel: OpenChannel) -> float:
-    """In hours; the history of the whole life says the same, and lists it."""
+    """Return the unusable time in hours, after a check against the history of the whole life."""
     info, history = info_of(store, channel), history_of(store, channel)
     spans = sum((span.duration for span in history.unusable_spans), ZERO)
     assert info.unusable == history.unusable == spans
@@ -56,7 +56,7 @@ def unusable(store: ChannelEventStore, channel: OpenChannel) -> float:
 # Restarts
 
 
-def test_it_goes_on_after_a_restart_and_the_time_between_is_blind(
+def test_unusable_time_goes_on_after_a_restart_and_the_time_between_is_blind(
     path: Path, node: FakeNode, channel: OpenChannel
 ) -> None:
     with watching(node, path) as store:
@@ -74,7 +74,7 @@ def test_it_goes_on_after_a_restart_and_the_time_between_is_blind(
     assert load_database(str(path)).channels[0].unusable == 5 * HOUR
 
 
-def test_a_start_whose_list_does_not_say_leaves_what_was_said(
+def test_a_start_with_lists_without_activity_keeps_the_saved_one(
     path: Path, node: FakeNode, channel: OpenChannel
 ) -> None:
     with watching(node, path):
@@ -84,10 +84,10 @@ def test_a_start_whose_list_does_not_say_leaves_what_was_said(
         assert unusable(store, channel) == 1
 
 
-def test_a_run_without_history_leaves_the_sum_and_histories_begin_anew(
+def test_a_run_without_history_keeps_the_sum_and_later_histories_begin_after_it(
     path: Path, node: FakeNode, channel: OpenChannel
 ) -> None:
-    """What was said then of a channel is in no history."""
+    """Activity of that run is in no history."""
     other = node.open_channel(node.new_peer(online=True))
     node.channel_inactive(other)
     with watching(node, path):
@@ -112,7 +112,7 @@ def test_a_run_without_history_leaves_the_sum_and_histories_begin_anew(
 
 
 @pytest.mark.parametrize("now_active", [True, False])
-def test_a_history_that_was_never_kept_begins_with_the_run_that_keeps_it(
+def test_a_history_begins_with_the_first_run_that_keeps_it(
     path: Path, node: FakeNode, channel: OpenChannel, now_active: bool
 ) -> None:
     with watching(node, path, history=None):
@@ -132,10 +132,10 @@ def test_a_history_that_was_never_kept_begins_with_the_run_that_keeps_it(
 # Crashes
 
 
-def test_what_was_said_in_the_first_moment_of_what_is_undecided_waits_for_its_end(
+def test_activity_in_the_first_moment_of_an_undecided_outage_withholds_flushes(
     path: Path, node: FakeNode, channel: OpenChannel, tmp_path: Path
 ) -> None:
-    """There was a spell of no length then, of which the history keeps nothing."""
+    """The history keeps nothing of a span without a length."""
     others = [node.open_channel(node.new_peer(online=True)) for _ in range(2)]
     storage = FlushedByHand(path)
     with watching(node, path, storage=storage, own_outage=90 * SECOND) as store:
@@ -159,7 +159,7 @@ def test_what_was_said_in_the_first_moment_of_what_is_undecided_waits_for_its_en
         assert unusable(store, channel) == 3
 
 
-def test_what_is_undecided_is_saved_as_it_was_before(
+def test_a_flush_is_as_of_the_start_of_an_undecided_outage(
     path: Path, node: FakeNode, channel: OpenChannel, tmp_path: Path
 ) -> None:
     others = [node.open_channel(node.new_peer(online=True)) for _ in range(2)]
@@ -182,7 +182,7 @@ def test_what_is_undecided_is_saved_as_it_was_before(
 
 
 def two_moves(node: FakeNode, first: OpenChannel, second: OpenChannel) -> list[OpenChannel]:
-    """One channel moves away, and the other to where it was."""
+    """Move one channel away, and the other to its channel point; return both."""
     moved = node.move_channel(second, outpoint(50))
     return [node.move_channel(first, second.channel_point), moved]
 
@@ -197,7 +197,7 @@ Moves = Callable[[FakeNode, OpenChannel, OpenChannel], list[OpenChannel]]
 
 @pytest.mark.parametrize("moves", [two_moves, away_and_on])
 @pytest.mark.parametrize("flushed", [True, False])
-def test_a_move_keeps_it_with_its_spans(
+def test_a_moved_channel_keeps_its_unusable_spans(
     path: Path, node: FakeNode, channel: OpenChannel, moves: Moves, flushed: bool
 ) -> None:
     second = node.open_channel(channel.peer)
@@ -220,7 +220,7 @@ def test_a_move_keeps_it_with_its_spans(
 
 
 @pytest.mark.parametrize("restart", [True, False])
-def test_a_channel_that_comes_back_goes_on(
+def test_a_channel_that_comes_back_keeps_its_unusable_time(
     path: Path, node: FakeNode, channel: OpenChannel, restart: bool
 ) -> None:
     with watching(node, path) as store:
@@ -240,7 +240,7 @@ def test_a_channel_that_comes_back_goes_on(
         assert unusable(store, channel) == 3
 
 
-def test_a_new_channel_at_the_point_of_an_old_one_has_nothing_of_it(
+def test_a_new_channel_at_an_old_channel_point_has_no_unusable_time(
     path: Path, node: FakeNode, channel: OpenChannel
 ) -> None:
     with watching(node, path):
@@ -262,7 +262,7 @@ def test_a_new_channel_at_the_point_of_an_old_one_has_nothing_of_it(
 
 
 @pytest.mark.parametrize("as_before", [as_version_3, as_version_2])
-def test_before_the_migration_it_is_not_known(
+def test_unusable_time_before_the_migration_is_unknown(
     path: Path,
     node: FakeNode,
     channel: OpenChannel,
@@ -297,7 +297,7 @@ def test_before_the_migration_it_is_not_known(
     assert (overview.closed[0].unusable, overview.closed[0].usable_ratio) == (None, None)
 
 
-def test_thinned_activity_is_as_before_after_a_restart(
+def test_thinned_activity_is_the_same_after_a_restart(
     path: Path, node: FakeNode, channel: OpenChannel
 ) -> None:
     def histories(store: ChannelEventStore) -> list[object]:

@@ -1,4 +1,4 @@
-"""The state of alerts is written with what was put before, soon if somebody waits for it."""
+"""Saved state of alerts: written with earlier puts, and soon if a caller waits for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def alerts_in(path: Path) -> list[str]:
         return [text for (text,) in database.execute("SELECT state FROM alerts")]
 
 
-def test_what_was_kept_last_is_there_after_a_start(path: Path) -> None:
+def test_the_last_state_is_there_after_a_start(path: Path) -> None:
     storage = SqliteStorage(path)
     with watching(FakeNode(), path, storage=storage):
         assert storage.alerts is None
@@ -41,7 +41,7 @@ def test_what_was_kept_last_is_there_after_a_start(path: Path) -> None:
     assert alerts_in(path) == ["last"]
 
 
-def test_who_waits_for_it_is_told_soon_and_not_before_it_is_on_the_disk(path: Path) -> None:
+def test_on_kept_is_called_soon_after_the_state_is_on_the_disk(path: Path) -> None:
     storage, kept = SqliteStorage(path, timedelta.max), threading.Event()
     found: list[str] = []
 
@@ -56,7 +56,7 @@ def test_who_waits_for_it_is_told_soon_and_not_before_it_is_on_the_disk(path: Pa
     assert found == ["state"]
 
 
-def test_who_waits_is_told_at_the_last_write_too(path: Path) -> None:
+def test_on_kept_is_called_at_the_last_write(path: Path) -> None:
     storage, kept = FlushedByHand(path), threading.Event()
     with watching(FakeNode(), path, storage=storage):
         storage.keep_alerts("state", kept.set)
@@ -65,7 +65,7 @@ def test_who_waits_is_told_at_the_last_write_too(path: Path) -> None:
     assert alerts_in(path) == ["state"]
 
 
-def test_who_waits_is_told_when_it_can_be_written_again(path: Path) -> None:
+def test_on_kept_is_called_when_the_file_can_be_written_again(path: Path) -> None:
     storage = FlushedByHand(path)
     told: list[str] = []
     with watching(FakeNode(), path, storage=storage):
@@ -79,7 +79,7 @@ def test_who_waits_is_told_when_it_can_be_written_again(path: Path) -> None:
         assert told == ["kept"]
 
 
-def test_a_database_that_is_begun_anew_has_it(path: Path) -> None:
+def test_a_database_that_is_begun_again_has_the_state(path: Path) -> None:
     storage = FlushedByHand(path)
     with watching(FakeNode(), path, storage=storage):
         storage.keep_alerts("state")

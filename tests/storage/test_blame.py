@@ -1,4 +1,4 @@
-"""Restarts and crashes, whatever is undecided just then: nothing is blamed on anyone."""
+"""Restarts and crashes at any moment: nobody has an outage because of them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Move(NamedTuple):
 
 
 class Peers(NamedTuple):
-    """What a source says that is true of channels: the peers in ``differing`` changed."""
+    """True lists of the source, in which the peers in ``differing`` have changed."""
 
     kind: type[MonitoringResumedEvent] | type[SnapshotEvent]
     differing: set[Vertex]
@@ -53,7 +53,7 @@ class Peers(NamedTuple):
 
 
 class Opens(NamedTuple):
-    """A new channel, at a channel point that was never used."""
+    """Opens a channel at a channel point that was never used."""
 
     peer: Vertex
 
@@ -66,7 +66,7 @@ class Closes(NamedTuple):
 
 
 class Says(NamedTuple):
-    """Whether an open channel can be used."""
+    """Says whether an open channel can be used."""
 
     kind: type[ActiveChannelEvent] | type[InactiveChannelEvent]
     number: int
@@ -76,7 +76,7 @@ class Says(NamedTuple):
 
 
 class Reopens(NamedTuple):
-    """The channel that opened so many before the last, if it is closed."""
+    """Reopens the channel that opened so many before the last, if it is closed."""
 
     number: int
 
@@ -94,7 +94,7 @@ class Ask(NamedTuple):
 
 
 class End(NamedTuple):
-    """A clean stop, or a crash; ``away`` seconds later it starts again, and these changed."""
+    """A stop or a crash, and ``away`` seconds later a start; meanwhile these changed."""
 
     crash: bool
     away: float
@@ -113,7 +113,7 @@ class Lives:
         self._begin([], set())
         self.model = self._new_model()
         self._before: dict[int, TransportModel] = {}  # each event of this life
-        self._saved: TransportModel | None = None  # what a crash leaves
+        self._saved: TransportModel | None = None  # the state after a crash
 
     def _new_model(self) -> TransportModel:
         return TransportModel(self.time, [], [], **self._rules, stored=True)
@@ -169,7 +169,7 @@ class Lives:
 
     def _flush(self) -> None:
         if not self._storage.flush():
-            return  # what was written before stands
+            return  # the earlier rows stand
         shutil.copy(self._path, self._folder / "saved")
         saved, time = copy.deepcopy(self.model), self.time
         saved.ask(time)
@@ -254,7 +254,7 @@ ALL_GO = st.permutations(PEERS).map(lambda peers: [PeerOfflineEvent(peer) for pe
 
 @st.composite
 def transport_goes(draw: Callable[..., Any]) -> list[Any]:
-    """Peers are described, and those of one transport go, with whatever between."""
+    """Draw events that describe peers and take one transport offline, with others in between."""
     *tor, other = PEERS
     operations: list[Any] = [Opens(peer) for peer in tor if draw(st.booleans())]
     operations += [PeerOnlineEvent(peer) for peer in PEERS]
@@ -262,7 +262,7 @@ def transport_goes(draw: Callable[..., Any]) -> list[Any]:
     for peer in draw(st.permutations(tor))[: draw(st.integers(2, 4))]:
         operations += [PeerOfflineEvent(peer), Move(draw(st.sampled_from([0, 1, 10])))]
         if draw(st.booleans()):
-            operations.append(PeerOnlineEvent(other))  # so it is no own outage
+            operations.append(PeerOnlineEvent(other))  # prevents an own outage
         operations += draw(st.sampled_from([[], [], [Flush()], [Ask()], [Opens(tor[0])]]))
     crash = End(draw(st.booleans()), 10, {*tor[: draw(st.integers(0, 4))]})
     operations += draw(st.sampled_from([[], [Flush()], [Flush(), crash], [crash]]))
@@ -291,7 +291,7 @@ RULES = st.fixed_dictionaries(
 
 @settings(max_examples=length(60, 5_000))
 @given(rules=RULES, limit=st.sampled_from([10_000, 10_000, 5, 3, 2]), operations=OPERATIONS)
-def test_the_store_goes_on_as_the_model(
+def test_the_store_continues_as_the_model(
     tmp_path_factory: pytest.TempPathFactory,
     rules: dict[str, Any],
     limit: int,
@@ -302,7 +302,7 @@ def test_the_store_goes_on_as_the_model(
 
 @settings(max_examples=length(60, 5_000))
 @given(rules=RULES, operations=operations(transport_goes(), transport_goes()))
-def test_it_does_so_whatever_is_undecided_of_a_transport(
+def test_the_store_continues_as_the_model_around_transport_outages(
     tmp_path_factory: pytest.TempPathFactory, rules: dict[str, Any], operations: list[list[Any]]
 ) -> None:
     play(tmp_path_factory.mktemp("lives"), rules, 10_000, operations)

@@ -1,4 +1,4 @@
-"""Channels that close, by event or by absence, and history, over restarts."""
+"""Closed channels and history over restarts."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def test_a_channel_closed_by_absence_goes_on_if_it_appears_again(path: Path, res
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
-def test_a_channel_that_is_with_another_peer_now_keeps_what_it_had(
+def test_a_channel_listed_with_another_peer_is_closed_with_its_figures(
     path: Path, restarts: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A snapshot says so, or the next: then the first was closed by absence meanwhile."""
+    """Without a restart in between one snapshot closes it, with one the earlier snapshot does."""
     node = FakeNode()
     alice, bob = node.new_peer(online=True), node.new_peer(online=True)
     channel = node.open_channel(alice)
@@ -122,7 +122,7 @@ def test_a_channel_closed_by_absence_goes_on_if_an_event_opens_it(path: Path) ->
         assert history_of(store, channel).blind == 10 * HOUR
 
 
-def test_a_close_that_is_told_later_is_seen_and_dated_anew_with_the_figures_of_before(
+def test_a_late_close_event_dates_a_channel_that_was_closed_by_absence(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "chanfitness")
@@ -151,7 +151,7 @@ def test_a_close_that_is_told_later_is_seen_and_dated_anew_with_the_figures_of_b
         assert str(channel.channel_point) in record.message
 
 
-def test_history_is_as_if_there_had_been_no_restart(path: Path) -> None:
+def test_history_is_the_same_with_and_without_restarts(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     with watching(node, path):
@@ -171,8 +171,8 @@ def test_history_is_as_if_there_had_been_no_restart(path: Path) -> None:
     assert [outage.duration for outage in window.outages] == [0.5 * HOUR, HOUR]
 
 
-def test_thinned_changes_stay_thinned_and_all_figures_exact(path: Path) -> None:
-    """Four changes in each of twelve runs, an hour apart, of which three are kept."""
+def test_thinned_changes_stay_thinned_and_figures_exact(path: Path) -> None:
+    """Each of twelve runs has four changes, an hour apart, and keeps three of them."""
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     for _ in range(12):
@@ -200,7 +200,7 @@ def test_thinned_changes_stay_thinned_and_all_figures_exact(path: Path) -> None:
 def test_a_channel_that_was_absent_in_thinned_time_is_known_from_its_return(
     path: Path, days_after: int
 ) -> None:
-    """A flap a day; what of a thinned day lay in the gap cannot be told any more."""
+    """With a flap a day, the part of a thinned day that lay in the gap is unknown."""
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, history_limit=2) as store:
@@ -228,9 +228,7 @@ def flap_a_day(node: FakeNode, channel: OpenChannel, days: int) -> None:
 
 
 @pytest.mark.parametrize("dropped", [False, True])
-def test_a_history_of_version_2_is_known_from_its_oldest_kept_change(
-    path: Path, dropped: bool
-) -> None:
+def test_a_history_of_version_2_begins_at_its_oldest_kept_change(path: Path, dropped: bool) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path):
@@ -252,7 +250,7 @@ def test_a_history_of_version_2_is_known_from_its_oldest_kept_change(
     assert (history.outage_count, history.longest_outage) == (1, HOUR)
 
 
-def test_history_may_be_turned_off_and_on_and_begins_where_it_is_kept(path: Path) -> None:
+def test_history_begins_where_it_was_turned_on(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path):
@@ -270,7 +268,7 @@ def test_history_may_be_turned_off_and_on_and_begins_where_it_is_kept(path: Path
         assert history_of(store, channel).lifetime == HOUR
 
 
-def test_history_that_missed_nothing_while_it_was_off_is_whole(path: Path) -> None:
+def test_history_without_changes_while_it_was_off_is_complete(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     for history in [90 * DAY, None, 90 * DAY]:
@@ -281,7 +279,7 @@ def test_history_that_missed_nothing_while_it_was_off_is_whole(path: Path) -> No
         assert figures(store, channel) == (3, 3)
 
 
-def test_an_absence_of_no_time_leaves_no_gap(path: Path) -> None:
+def test_an_absence_of_no_length_leaves_no_gap(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     with watching(node, path):

@@ -1,4 +1,4 @@
-"""Clocks that can be corrected, over restarts: dates follow them, durations do not."""
+"""Clock corrections over restarts: dates follow them, durations do not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Machine:
-    """One that boots with any date, and whose monotonic clock begins anywhere."""
+    """A machine that boots with any date and any start of its monotonic clock."""
 
     def __init__(self, utc: datetime, monotonic: timedelta) -> None:
         self.utc, self.monotonic = utc, monotonic
@@ -49,9 +49,7 @@ def test_a_reboot_that_moves_the_steady_clocks_origin_changes_nothing(
 
 
 @pytest.mark.parametrize("off", [HOUR, 100 * DAY, timedelta(days=50 * 365)])
-def test_a_machine_that_boots_in_the_past_and_is_set_right_gives_the_dates_back(
-    path: Path, off: timedelta
-) -> None:
+def test_dates_are_corrected_after_a_boot_in_the_past(path: Path, off: timedelta) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     first = Machine(START, ZERO)
@@ -70,7 +68,7 @@ def test_a_machine_that_boots_in_the_past_and_is_set_right_gives_the_dates_back(
     assert right == ChannelHistory(START, START + 4 * HOUR, 3 * HOUR, 3 * HOUR, HOUR, ())
 
 
-def test_dates_come_back_also_when_the_clock_is_set_right_after_another_restart(path: Path) -> None:
+def test_dates_are_corrected_after_another_restart_too(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     machines = [Machine(START, ZERO), Machine(START - 900 * DAY, ZERO), Machine(START + DAY, ZERO)]

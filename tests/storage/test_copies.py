@@ -1,4 +1,4 @@
-"""Copies of a database: plain ones of a running store's file, and backups."""
+"""Copies of a database: plain copies of a running store's file, and backups."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_plain_copy_of_a_running_stores_file_has_the_last_flush(path: Path, co
             assert saved == read(path)[0]
 
 
-def test_a_backup_is_one_file_that_has_all_until_the_last_flush(path: Path, copy: Path) -> None:
+def test_a_backup_is_one_file_with_the_last_flush(path: Path, copy: Path) -> None:
     node, storage = FakeNode(), FlushedByHand(path)
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path, storage=storage):
@@ -82,14 +82,14 @@ def test_a_backup_is_one_file_that_has_all_until_the_last_flush(path: Path, copy
     assert len(read(copy)[1]) == 1
 
 
-def test_a_backup_of_a_log_that_a_crash_left_has_it_all(path: Path, copy: Path) -> None:
+def test_a_backup_after_a_crash_includes_the_log(path: Path, copy: Path) -> None:
     node, crashed = FakeNode(), path.with_name("crashed.db")
     storage = FlushedByHand(path)
     with watching(node, path, storage=storage):
         storage.flush()
         with closing(sqlite3.connect(path)) as reader:
             reader.execute("BEGIN")
-            reader.execute("SELECT * FROM state").fetchall()  # what it sees is not overwritten
+            reader.execute("SELECT * FROM state").fetchall()  # keeps what it reads in the log
             node.open_channel(node.new_peer())
             storage.flush()
             for suffix in ("", "-wal"):
@@ -100,7 +100,7 @@ def test_a_backup_of_a_log_that_a_crash_left_has_it_all(path: Path, copy: Path) 
     assert len(saved.channels) == 1
 
 
-def test_nothing_is_overwritten(path: Path, copy: Path) -> None:
+def test_a_backup_overwrites_no_file(path: Path, copy: Path) -> None:
     with watching(FakeNode(), path):
         pass
     copy.write_bytes(b"")
@@ -112,14 +112,14 @@ def test_nothing_is_overwritten(path: Path, copy: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"rubbish", b"rubbish\n" * 1000])
-def test_what_is_no_database_is_not_copied(path: Path, copy: Path, content: bytes) -> None:
+def test_a_file_that_is_no_database_is_refused(path: Path, copy: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(StorageCorruptError, match=str(path)):
         back_up(path, copy)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_is_damaged_or_of_a_newer_version_is_not_copied(path: Path, copy: Path) -> None:
+def test_a_damaged_or_newer_database_is_refused(path: Path, copy: Path) -> None:
     node = FakeNode()
     for _ in range(99):
         node.open_channel(node.new_peer())
@@ -135,14 +135,14 @@ def test_what_is_damaged_or_of_a_newer_version_is_not_copied(path: Path, copy: P
     assert not copy.exists()
 
 
-def test_where_nothing_can_be_written_is_named(path: Path, copy: Path) -> None:
+def test_a_target_that_cannot_be_written_is_named(path: Path, copy: Path) -> None:
     with watching(FakeNode(), path):
         pass
     with pytest.raises(StorageUnwritableError, match=f"^{copy}/x: "):
         back_up(path, copy / "x")
 
 
-def test_a_full_disk_is_named_and_nothing_is_left_on_it(path: Path, small_disk: Disk) -> None:
+def test_a_full_disk_is_named_and_left_without_a_copy(path: Path, small_disk: Disk) -> None:
     with watching(FakeNode(), path):
         pass
     small_disk.fill()
@@ -152,7 +152,7 @@ def test_a_full_disk_is_named_and_nothing_is_left_on_it(path: Path, small_disk: 
     assert {each.name for each in small_disk.directory.iterdir()} == {"filler"}
 
 
-def test_the_command(path: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_backup(path: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     node = FakeNode()
     node.open_channel(node.new_peer())
     with watching(node, path):
@@ -164,8 +164,8 @@ def test_the_command(path: Path, copy: Path, capsys: pytest.CaptureFixture[str])
     assert main(["backup", str(copy.with_name("none")), str(copy)]) == 2
 
 
-def test_a_signal_leaves_a_whole_copy_or_none(path: Path, copy: Path) -> None:
-    """Wherever it comes; before the command has its handler, ours is there."""
+def test_a_signal_leaves_a_complete_copy_or_none(path: Path, copy: Path) -> None:
+    """It may come at any point; until the command has its handler, the test's own gets it."""
     node = FakeNode()
     with watching(node, path):
         channel = node.open_channel(node.new_peer())
@@ -180,7 +180,7 @@ def test_a_signal_leaves_a_whole_copy_or_none(path: Path, copy: Path) -> None:
 
 
 def backups_with_a_signal(path: Path, copy: Path) -> Iterator[tuple[int, list[str]]]:
-    """At one point after the other: the exit status, and the channels of the copy."""
+    """Yield exit status and channels of the copy for a signal at each point in turn."""
     for number in itertools.count(0, length(29, 3)):
         points = SignalPoints(number, partial(signal.raise_signal, signal.SIGTERM))
         status = status_of_backup(path, copy, points)

@@ -1,4 +1,4 @@
-"""A process that is killed at any moment loses the interval, and nothing else."""
+"""Crash test: a killed process loses at most the flush interval."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ CHILD = str(ROOT / "tests" / "support" / "crash_child.py")
 PEERS = [vertex(number) for number in range(1, 6)]
 KEPT = [OpenChannel(outpoint(number), peer) for number, peer in enumerate(PEERS)]
 SECOND = 10**6
-MAXIMUM_LOST = SECOND + 20_000  # the interval, and a second
+MAXIMUM_LOST = SECOND + 20_000  # the flush interval and a second
 LINES = length(20_000, 60_000)
 
 
 class Line:
-    """What the child said: at which time, and what happens to whom."""
+    """A line of the child's output: when, what, and to which peer or channel."""
 
     def __init__(self, text: bytes) -> None:
         time, self.what, self.whom = text.decode().rstrip("\n").split(" ", 2)
@@ -45,20 +45,20 @@ class Line:
 
 
 class Node:
-    """What truly happened, which the children said, and what is known of the database."""
+    """The true events, from the children's output, and the known state of the database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rounds = 0
         self.open = {each.channel_point: each for each in KEPT}
         self.online: set[Vertex] = set()
-        self.flaps = dict.fromkeys(PEERS, 0)  # that the database must know
+        self.flaps = dict.fromkeys(PEERS, 0)  # that the database must have
         self.infos: dict[OutPoint, ChannelInfo] = {}
         self.closed: list[ClosedRow] = []
-        self.lost: list[int] = []  # microseconds, of each round
+        self.lost: list[int] = []  # microseconds, by round
 
     def given(self) -> str:
-        """What the next child begins with."""
+        """Return the start values of the next child."""
         return json.dumps(
             {
                 "path": str(self.path),
@@ -72,7 +72,7 @@ class Node:
 
     @contextmanager
     def child(self) -> Iterator[Child]:
-        """One that runs, and in the end is killed."""
+        """Run a child that is killed at the end."""
         self.rounds += 1
         with Child(self.given()) as child:
             yield child
@@ -92,7 +92,7 @@ class Node:
                 del self.open[channel.channel_point]
 
     def check(self, child: Child) -> None:
-        """The database is whole, and knows what happened until its heartbeat."""
+        """Check that the database is intact and has the events until its heartbeat."""
         with closing(sqlite3.connect(self.path)) as database:
             assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         saved, closed = read(self.path)
@@ -103,9 +103,9 @@ class Node:
             self.lost.append(child.killed - max(child.started, heartbeat))
 
     def check_closed(self, closed: list[ClosedRow], lines: list[Line]) -> None:
-        """None is missing but the one that may have been on its way.
+        """Check that no closed channel is missing but the last, which may have been in a flush.
 
-        Of what closed after the last heartbeat a later start finds that it is missing.
+        A later start finds the channels missing that closed after the last heartbeat.
         """
         closed = [row for row in closed if not row.closed_unseen]
         assert closed[: len(self.closed)] == self.closed
@@ -116,7 +116,7 @@ class Node:
         self.closed = closed
 
     def restart(self, child: Child, heartbeat: int) -> None:
-        """A store starts on it; it takes no time, so its figures are those of the heartbeat."""
+        """Start a store at the heartbeat's time, and check its figures."""
         driven = DrivenStore(
             open_channels=self.open.values(),
             online=self.online,
@@ -139,7 +139,7 @@ class Node:
     def check_lifetimes(
         self, infos: dict[OutPoint, ChannelInfo], child: Child, heartbeat: int
     ) -> None:
-        """Stored lifetimes never shrink, and grow by the time until the heartbeat."""
+        """Check that lifetimes never shrink, and grow by the time until the heartbeat."""
         grown = timedelta(microseconds=child.seen(heartbeat))
         for point, before in self.infos.items():
             if point in infos:
@@ -150,7 +150,7 @@ class Node:
         self.infos = infos
 
     def check_flaps(self, driven: DrivenStore, child: Child, heartbeat: int) -> None:
-        """None is missing but the one that may have been on its way."""
+        """Check that no flap is missing but the last, which may have been in a flush."""
         missing = 0
         for line in [*child.of("online"), *child.of("offline")]:
             self.flaps[Vertex.parse(line.whom)] += line.time <= heartbeat
@@ -163,7 +163,7 @@ class Node:
 
 
 class Child:
-    """A process that writes the database, until it is killed. What it says is kept."""
+    """A process that writes the database until it is killed; its output is kept."""
 
     def __init__(self, given: str) -> None:
         self.lines: list[Line] = []
@@ -195,12 +195,12 @@ class Child:
             assert self._read(), "the child ended"
 
     def read_for(self, time: int) -> None:
-        """What it says in so many microseconds."""
+        """Read its output for so many microseconds."""
         while self.started is None or self.lines[-1].time < self.started + time:
             self.read(1)
 
     def read_until(self, text: str) -> None:
-        """Until it logged that."""
+        """Read its output until this log line."""
         while not (self.lines and text in self.lines[-1].whom):
             self.read(1)
 
@@ -208,7 +208,7 @@ class Child:
         return [line for line in self.lines if line.what == what]
 
     def seen(self, heartbeat: int) -> int:
-        """The time from its start until the heartbeat."""
+        """Return the time from its start until the heartbeat."""
         return 0 if self.started is None else max(heartbeat - self.started, 0)
 
     def _read(self) -> bool:
@@ -222,7 +222,7 @@ class Child:
         return bool(text)
 
 
-def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
+def test_a_store_killed_at_any_moment_continues_from_the_database(
     tmp_path: Path, record_property: Record
 ) -> None:
     node, rng = Node(tmp_path / "fitness.db"), random.Random(SEED)
@@ -239,7 +239,7 @@ def test_killed_at_any_moment_it_goes_on_with_what_was_stored(
     record_property("lost at most", str(timedelta(microseconds=max(node.lost))))
 
 
-def test_killed_while_the_disk_is_full_it_goes_on_with_what_was_stored(small_disk: Disk) -> None:
+def test_a_store_killed_on_a_full_disk_continues_from_the_database(small_disk: Disk) -> None:
     node, rng = Node(small_disk.directory / "fitness.db"), random.Random(SEED)
     for _ in range(length(3, 40)):
         with node.child() as child:

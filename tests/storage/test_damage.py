@@ -1,4 +1,4 @@
-"""What may be wrong with a database file: it is said, and the file is left as it is."""
+"""Damaged database files: the error names the file, which is unchanged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def store_of(node: FakeNode, storage: SqliteStorage) -> ChannelEventStore:
 
 
 def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
-    """Six hours of some channels, up for one of them, and two that closed; the first of them."""
+    """Make a database of six hours with open channels and two closed ones; return the first."""
     node = FakeNode()
     channels = [node.open_channel(node.new_peer()) for _ in range(peers)]
     storage = SqliteStorage(path)
@@ -64,11 +64,11 @@ def a_database(path: Path, peers: int = 3, changes: int = 20) -> OpenChannel:
 
 
 def start_raises(path: Path, kind: type[StorageError]) -> None:
-    """``start()`` raises ``kind``, names the file, and leaves it and its lock as they were."""
+    """Check that ``start()`` raises ``kind``, names the file, and leaves it and its lock as is."""
     before = content(path)
     node = FakeNode()
     store = store_of(node, SqliteStorage(path))
-    for _ in range(2):  # the lock is released, and it can be tried again
+    for _ in range(2):  # the lock is released, so the second try fails the same way
         with pytest.raises(kind, match=f"^{re.escape(str(path))}") as raised:
             store.start()
         assert type(raised.value) is kind
@@ -77,7 +77,7 @@ def start_raises(path: Path, kind: type[StorageError]) -> None:
 
 
 def content(path: Path) -> bytes:
-    """All but SQLite's header, in which it counts what was written."""
+    """Return the content without SQLite's header, which counts writes."""
     return path.read_bytes()[100:] if path.is_file() else b""
 
 
@@ -89,7 +89,7 @@ def test_rubbish_is_corrupt(path: Path, size: int) -> None:
         read(path)
 
 
-@pytest.mark.parametrize("part", [0.01, 0.3, 0.5, 0.9])  # the end may be of an empty table
+@pytest.mark.parametrize("part", [0.01, 0.3, 0.5, 0.9])  # the end may belong to an empty table
 def test_a_truncated_file_is_corrupt(path: Path, part: float) -> None:
     a_database(path)
     whole = path.read_bytes()
@@ -118,7 +118,7 @@ def test_a_newer_version_is_refused(path: Path) -> None:
         read(path)
 
 
-def test_an_empty_file_is_brought_to_the_present_version(path: Path) -> None:
+def test_an_empty_file_becomes_a_database(path: Path) -> None:
     path.touch()
     channel = a_database(path)
     saved, closed = read(path)
@@ -130,7 +130,7 @@ def test_an_empty_file_is_brought_to_the_present_version(path: Path) -> None:
     assert (len(saved.channels), len(saved.histories), len(closed)) == (4, 3, 2)
 
 
-def test_a_start_that_was_killed_before_it_wrote_is_no_damage(path: Path) -> None:
+def test_a_start_that_was_killed_before_its_first_write_is_no_damage(path: Path) -> None:
     path.touch(0o600)
     assert read(path) == (None, [])
 
@@ -170,7 +170,7 @@ def test_a_start_that_was_killed_before_it_wrote_is_no_damage(path: Path) -> Non
         "UPDATE stretches SET utc = 9000000000000000000",
     ],
 )
-def test_what_makes_no_sense_is_corrupt(path: Path, damage: str) -> None:
+def test_impossible_values_are_corrupt(path: Path, damage: str) -> None:
     a_database(path)
     with closing(sqlite3.connect(path)) as database:
         database.execute(damage)
@@ -178,8 +178,8 @@ def test_what_makes_no_sense_is_corrupt(path: Path, damage: str) -> None:
     start_raises(path, StorageCorruptError)
 
 
-def test_bit_flips_are_found_or_harmless(path: Path) -> None:
-    """Promise 4: SQLite has no checksums, so some go unnoticed; but nothing else may be raised."""
+def test_bit_flips_are_detected_or_harmless(path: Path) -> None:
+    """Promise 4: SQLite has no checksums, so some stay undetected; no other error is raised."""
     channel = a_database(path)
     whole, found = path.read_bytes(), []
     for seed in different_seeds(length(120, 3000)):
@@ -193,7 +193,7 @@ def test_bit_flips_are_found_or_harmless(path: Path) -> None:
 
 
 def is_found(path: Path, channel: OpenChannel) -> bool:
-    """Whether a store refuses the database; else it answers what it is asked."""
+    """Return whether a store refuses the database; otherwise ask it everything."""
     node = FakeNode()
     node.open_channel(channel.peer, channel.channel_point)
     try:

@@ -1,4 +1,4 @@
-"""Disks that cannot be written, at the start and later: SQLite's files on a bad day."""
+"""Disks that cannot be written, at the start and later."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def store_of(node: FakeNode, path: Path, interval: timedelta = HOUR) -> ChannelE
 
 
 @pytest.mark.parametrize("place", ["missing/fitness.db", "", "/proc/fitness.db"])
-def test_where_no_file_can_be_made_start_says_so(tmp_path: Path, place: str) -> None:
+def test_start_is_refused_where_no_file_can_be_created(tmp_path: Path, place: str) -> None:
     store = store_of(FakeNode(), tmp_path / place)
     for _ in range(2):
         with pytest.raises(StorageUnwritableError, match=f"^{tmp_path / place}"):
             store.start()
 
 
-def test_a_start_that_failed_may_be_tried_again(tmp_path: Path) -> None:
+def test_a_failed_start_may_be_repeated(tmp_path: Path) -> None:
     node = FakeNode()
     store = store_of(node, tmp_path / "made later" / "fitness.db")
     with pytest.raises(StorageUnwritableError):
@@ -58,7 +58,7 @@ def test_a_start_that_failed_may_be_tried_again(tmp_path: Path) -> None:
         assert store.list_channels(timeout=WAIT) == []
 
 
-def test_a_start_that_fails_after_the_file_was_opened_releases_it(tmp_path: Path) -> None:
+def test_a_start_that_fails_with_the_file_open_releases_it(tmp_path: Path) -> None:
     node, path = FakeNode(), tmp_path / "fitness.db"
 
     def fail() -> list[OpenChannel]:
@@ -94,7 +94,7 @@ def test_a_read_only_disk_is_refused(small_disk: Disk) -> None:
 
 
 @pytest.mark.parametrize("new", [True, False])
-def test_a_full_disk_is_refused_until_there_is_place(small_disk: Disk, new: bool) -> None:
+def test_a_full_disk_is_refused_until_it_has_room(small_disk: Disk, new: bool) -> None:
     path = small_disk.directory / "fitness.db"
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
@@ -113,11 +113,11 @@ def test_a_full_disk_is_refused_until_there_is_place(small_disk: Disk, new: bool
     assert info.lifetime == info.uptime == (1 if new else 2) * HOUR
 
 
-# A disk that fails later.
+# Disks that fail later.
 
 
 class AskedClock(ManualClock):
-    """It knows when another thread reads it: the writer, when it asks what changed."""
+    """A clock that counts the reads of other threads: the writer's, when it asks for changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class AskedClock(ManualClock):
         return super().now()
 
     def asked(self, times: int) -> None:
-        """Return when the writer has asked so often since the last time."""
+        """Wait until the writer has asked so often since the last call."""
         while self._asked.acquire(blocking=False):
             pass
         for _ in range(times):
@@ -137,7 +137,7 @@ class AskedClock(ManualClock):
 
 
 class Trouble:
-    """A node in trouble: what was logged of its disk, and ways to wait for that."""
+    """A store on a failing disk, its log, and ways to wait for a record."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.failed, self.recovered = threading.Event(), threading.Event()
@@ -152,7 +152,7 @@ def trouble() -> Iterator[Trouble]:
 
 
 def a_busy_hour(node: FakeNode, channels: list[OpenChannel]) -> list[OpenChannel]:
-    """The channels flap, the first closes, a hundred new ones open; what is open then."""
+    """Let channels flap, close and open for an hour, and return the open ones."""
     for change in [node.peer_online, node.peer_offline, node.peer_online]:
         node.advance(minutes=20)
         for channel in channels:
@@ -161,10 +161,10 @@ def a_busy_hour(node: FakeNode, channels: list[OpenChannel]) -> list[OpenChannel
     return channels[1:] + [node.open_channel(node.new_peer(online=True)) for _ in range(100)]
 
 
-def nothing_is_missing(
+def check_nothing_is_missing(
     node: FakeNode, path: Path, infos: list[ChannelInfo], peers: list[PeerInfo]
 ) -> None:
-    """A second store of the same node knows the same of all that is open, with no time between."""
+    """Check that a second store of the same node has the same figures, with no time between."""
     with running(store_of(node, path)) as store:
         assert store.list_channels(timeout=WAIT) == infos
         known = store.list_peers(timeout=WAIT)
@@ -178,7 +178,7 @@ def nothing_is_missing(
     assert len(closed) == 5
 
 
-def test_a_disk_that_errors_is_logged_once_and_caught_up_with(
+def test_a_disk_error_is_logged_once_and_missing_changes_are_written_later(
     tmp_path: Path, trouble: Trouble, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = AskedClock()
@@ -199,12 +199,10 @@ def test_a_disk_that_errors_is_logged_once_and_caught_up_with(
     logged = [each.message for each in caplog.records if each.name == "chanfitness.storage.sqlite"]
     assert [FAILED in each for each in logged] == [True, False]
     assert all(message.startswith(str(path)) for message in logged)
-    nothing_is_missing(node, path, infos, peers)
+    check_nothing_is_missing(node, path, infos, peers)
 
 
-def test_a_disk_that_errors_and_is_repaired_before_the_stop_is_caught_up_with(
-    tmp_path: Path, trouble: Trouble
-) -> None:
+def test_missing_changes_are_written_at_the_stop(tmp_path: Path, trouble: Trouble) -> None:
     path, node = tmp_path / "fitness.db", FakeNode()
     channels = [node.open_channel(node.new_peer())]
     with running(store_of(node, path, 200 * SOON)) as store:
@@ -214,12 +212,10 @@ def test_a_disk_that_errors_and_is_repaired_before_the_stop_is_caught_up_with(
             assert trouble.failed.wait(WAIT)
         infos = store.list_channels(timeout=WAIT)
         peers = store.list_peers(timeout=WAIT)
-    nothing_is_missing(node, path, infos, peers)
+    check_nothing_is_missing(node, path, infos, peers)
 
 
-def test_a_disk_that_errors_until_the_stop_costs_no_more_than_that_time(
-    tmp_path: Path, trouble: Trouble
-) -> None:
+def test_a_disk_error_until_the_stop_loses_only_that_time(tmp_path: Path, trouble: Trouble) -> None:
     path, node = tmp_path / "fitness.db", FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with running(store_of(node, path)):
@@ -234,7 +230,7 @@ def test_a_disk_that_errors_until_the_stop_costs_no_more_than_that_time(
         assert store.get_chan_info(*channel, timeout=WAIT).lifetime == 5 * HOUR
 
 
-def test_a_disk_that_fills_is_logged_once_and_caught_up_with(
+def test_a_full_disk_is_logged_once_and_missing_changes_are_written_later(
     small_disk: Disk, trouble: Trouble, caplog: pytest.LogCaptureFixture
 ) -> None:
     path, node = small_disk.directory / "fitness.db", FakeNode()
@@ -252,4 +248,4 @@ def test_a_disk_that_fills_is_logged_once_and_caught_up_with(
         peers = store.list_peers(timeout=WAIT)
     logged = [each.message for each in caplog.records if each.name == "chanfitness.storage.sqlite"]
     assert [FAILED in each for each in logged] == [True, False]
-    nothing_is_missing(node, path, infos, peers)
+    check_nothing_is_missing(node, path, infos, peers)

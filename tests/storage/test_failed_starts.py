@@ -1,4 +1,4 @@
-"""A start that fails leaves what was there before, and nothing else."""
+"""Failed starts: they leave the files of before, and no others."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def interrupt() -> Any:
     ["subscribe_channel_events", "subscribe_peer_events", "get_open_channels"],
 )
 @pytest.mark.parametrize("failure", [fail, interrupt])
-def test_a_callable_that_fails(
+def test_a_failing_callable_of_the_config_leaves_the_files_as_they_were(
     path: Path,
     before: Callable[[Path], None],
     callable_of_the_config: str,
@@ -85,7 +85,9 @@ def test_a_callable_that_fails(
 
 
 @pytest.mark.parametrize("before", [nothing, a_lock, an_empty_file, a_database])
-def test_a_disk_that_takes_no_more(path: Path, before: Callable[[Path], None]) -> None:
+def test_a_write_error_leaves_the_files_as_they_were(
+    path: Path, before: Callable[[Path], None]
+) -> None:
     before(path)
     there = names(path)
     storage = SqliteStorage(path)
@@ -94,7 +96,7 @@ def test_a_disk_that_takes_no_more(path: Path, before: Callable[[Path], None]) -
     assert names(path) == there
 
 
-def test_a_disk_that_is_full(small_disk: Disk) -> None:
+def test_a_full_disk_leaves_the_files_as_they_were(small_disk: Disk) -> None:
     small_disk.fill()
     for _ in range(2):
         with pytest.raises(StorageError):
@@ -103,7 +105,9 @@ def test_a_disk_that_is_full(small_disk: Disk) -> None:
 
 
 @pytest.mark.parametrize("path", ["missing/fitness.db", "/proc/fitness.db"])
-def test_where_no_file_can_be_made(tmp_path: Path, path: str) -> None:
+def test_a_place_without_a_directory_is_refused_without_new_files(
+    tmp_path: Path, path: str
+) -> None:
     with pytest.raises(StorageError, match=f"^{tmp_path / path}: cannot be used: No such file"):
         SqliteStorage(tmp_path / path).open()
     assert list(tmp_path.iterdir()) == []
@@ -111,8 +115,8 @@ def test_where_no_file_can_be_made(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize("content", [b"rubbish", b"rubbish\n" * 1000])
 @pytest.mark.parametrize("suffix", ["", "-lock"])
-def test_what_is_refused_is_left_and_named(path: Path, content: bytes, suffix: str) -> None:
-    """A lock file that is rubbish is no reason to throw the database away."""
+def test_a_refused_file_is_unchanged_and_named(path: Path, content: bytes, suffix: str) -> None:
+    """A broken lock file is no reason to remove the database."""
     a_database(path)
     refused = path.with_name(path.name + suffix)
     refused.write_bytes(content)

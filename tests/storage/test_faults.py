@@ -1,4 +1,4 @@
-"""What the data says is damage, with its cause; what our own code says is a fault, as it is."""
+"""Errors of the storage: damage of the data is a StorageError, a fault of the code is not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
-def test_a_fault_of_ours_is_raised_as_it_is(fault: Exception) -> None:
+def test_a_fault_of_the_code_is_raised_as_it_is(fault: Exception) -> None:
     with pytest.raises(type(fault)) as raised, typed_errors("db"):
         raise fault
     assert raised.value is fault
@@ -70,7 +70,7 @@ def test_a_fault_of_ours_is_raised_as_it_is(fault: Exception) -> None:
     ],
     ids=repr,
 )
-def test_what_the_file_is_to_blame_for_is_typed_and_keeps_its_cause(
+def test_an_error_of_the_file_is_a_storage_error_with_its_cause(
     error: Exception, kind: type[StorageError]
 ) -> None:
     with pytest.raises(kind, match=r"^db: ") as raised, typed_errors("db"):
@@ -80,7 +80,7 @@ def test_what_the_file_is_to_blame_for_is_typed_and_keeps_its_cause(
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A database with a row of every table."""
+    """Return a database with a row in every table."""
     node = FakeNode()
     path = tmp_path / "fitness.db"
     storage = SqliteStorage(path)
@@ -101,7 +101,7 @@ def path(tmp_path: Path) -> Path:
         node.advance(hours=1)
         node.peer_offline(channels[0].peer)
         node.close_channel(channels[2])
-        node.advance(days=91)  # it does not come back any more
+        node.advance(days=91)  # the channel can no longer come back
         node.close_channel(channels[3])
         node.peer_online(channels[0].peer)
         peers = [node.open_channel(node.new_peer()).peer for _ in range(4)]
@@ -117,7 +117,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def columns() -> list[tuple[str, str, str]]:
-    """Every table and column, and the type that it is declared with."""
+    """Return every column of every table, with its declared type."""
     from chanfitness.storage.migrations import migrate  # noqa: PLC0415
 
     with closing(sqlite3.connect(":memory:")) as database:
@@ -160,7 +160,7 @@ UNREAD = {
     ("activity_checkpoints", "channel"),
     ("activity_checkpoints", "number"),
 }
-"""Of these only the truth, the order or the equality counts."""
+"""Columns of which only the truth value, the order or the equality counts."""
 
 
 @pytest.mark.parametrize(
@@ -179,13 +179,13 @@ def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
         try:
             database.execute(f"UPDATE OR REPLACE {table} SET {column} = {value}")
         except sqlite3.IntegrityError:
-            return  # SQLite does not take it
+            return  # SQLite refuses the value
         database.commit()
     store = ChannelEventStore(replace(FakeNode().config, storage=SqliteStorage(path)))
     with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as one:
         store.start()
     assert one.value.__cause__ is not None
-    if table not in ("channel_ids", "alerts"):  # which only a store reads
+    if table not in ("channel_ids", "alerts"):  # only a store reads these
         with pytest.raises(StorageCorruptError, match=f"^{re.escape(str(path))}: damaged: ") as two:
             read(path)
         assert two.value.__cause__ is not None
@@ -234,7 +234,7 @@ def test_a_cell_of_the_wrong_type_or_out_of_range_is_damage_with_its_cause(
         "UPDATE channels SET gaps = '{\"a\": 1}'",
     ],
 )
-def test_what_does_not_fit_together_is_damage_with_its_cause(path: Path, damage: str) -> None:
+def test_inconsistent_rows_are_damage_with_their_cause(path: Path, damage: str) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute(damage)
         database.commit()
@@ -244,13 +244,13 @@ def test_what_does_not_fit_together_is_damage_with_its_cause(path: Path, damage:
 
 
 @pytest.mark.parametrize("number", [-1, 2**32])
-def test_a_segment_that_no_store_numbered_is_refused(number: int) -> None:
+def test_a_segment_with_an_impossible_number_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match=f"a segment with the number {number}"):
         check_saved(Saved(1_000, 20, [(number, 0, 1_000)], [], [], []))
 
 
-def test_a_history_of_a_peer_that_is_not_there_is_refused() -> None:
-    """Where pages are damaged, a peer's row and SQLite's index of it need not agree."""
+def test_a_history_of_a_missing_peer_is_refused() -> None:
+    """On damaged pages a peer's row and its index may disagree."""
     history = HistoryRows(bytes(ALICE), False, 0, 0, [(0,), (0,)], True, [])
     with pytest.raises(ValueError, match="an unknown peer"):
         check_saved(Saved(1_000, 20, [(0, 0, 1_000)], [], [], [history]))
@@ -269,5 +269,5 @@ def test_a_history_of_a_peer_that_is_not_there_is_refused() -> None:
         (ClosedRow, tuple(ClosedRow(str(CHANNEL_1), bytes(ALICE), 0, 0, 2, 1, 0))),
     ],
 )
-def test_a_row_keeps_its_cells(kind: type[PeerRow], row: tuple[object, ...]) -> None:
+def test_a_row_is_read_as_it_was_written(kind: type[PeerRow], row: tuple[object, ...]) -> None:
     assert typed_rows(kind, [row]) == [row]

@@ -1,4 +1,4 @@
-"""The database file: who may write it and who may read it."""
+"""The database file: its names, its writer and its readers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def store_of(node: FakeNode, storage: SqliteStorage) -> ChannelEventStore:
 
 
 @pytest.mark.parametrize("interval", [ZERO, -SECOND])
-def test_an_interval_that_is_none_is_refused(path: Path, interval: timedelta) -> None:
+def test_a_flush_interval_of_zero_or_less_is_refused(path: Path, interval: timedelta) -> None:
     with pytest.raises(ValueError, match="flush_interval"):
         SqliteStorage(path, interval)
 
@@ -59,7 +59,7 @@ def test_a_second_store_of_the_same_process_is_refused(path: Path) -> None:
         pass
 
 
-def test_a_storage_that_a_store_uses_is_refused(path: Path) -> None:
+def test_a_storage_in_use_is_refused(path: Path) -> None:
     node, storage = FakeNode(), SqliteStorage(path)
     with running(store_of(node, storage)) as first:
         with pytest.raises(StorageInUseError, match=str(path)):
@@ -76,7 +76,7 @@ def test_another_name_of_the_same_file_is_refused(path: Path, tmp_path: Path) ->
         store_of(FakeNode(), SqliteStorage(link)).start()
 
 
-def test_a_relative_path_is_not_moved_by_a_change_of_directory(
+def test_a_relative_path_survives_a_change_of_directory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(path.parent)
@@ -86,7 +86,7 @@ def test_a_relative_path_is_not_moved_by_a_change_of_directory(
 
 
 @pytest.mark.parametrize("name", ["", ":memory:"])
-def test_a_name_that_sqlite_takes_for_no_file_loses_nothing(
+def test_a_special_name_of_sqlite_is_a_plain_file_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -119,7 +119,7 @@ ANOTHER_PROCESS = """
 
 @contextmanager
 def another_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One in which a store of ``path`` runs."""
+    """Run a store of ``path`` in another process."""
     with subprocess.Popen(
         [sys.executable, "-c", dedent(BEGIN) + dedent(ANOTHER_PROCESS), path],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -138,7 +138,7 @@ def another_process(path: Path) -> Iterator[subprocess.Popen[bytes]]:
             watchdog.cancel()
 
 
-def test_a_database_that_another_process_writes_is_refused_until_that_is_killed(
+def test_a_database_of_another_process_is_refused_until_that_is_killed(
     path: Path,
 ) -> None:
     with another_process(path) as process:
@@ -150,8 +150,8 @@ def test_a_database_that_another_process_writes_is_refused_until_that_is_killed(
             assert store.list_channels(timeout=WAIT) == []
 
 
-def test_nothing_that_this_process_does_lets_another_in(path: Path) -> None:
-    """Locks of a process end when it closes a file: nothing but SQLite may open one."""
+def test_no_call_in_this_process_releases_its_lock(path: Path) -> None:
+    """A process loses its locks when it closes the file: only SQLite may open it."""
     node = FakeNode()
     with running(store_of(node, SqliteStorage(path))):
         with pytest.raises(StorageInUseError):
@@ -163,7 +163,7 @@ def test_nothing_that_this_process_does_lets_another_in(path: Path) -> None:
 
 
 def run(script: str, path: Path) -> None:
-    """In a process of its own, which must end well and say nothing."""
+    """Run the script in a process of its own, which must succeed and print nothing."""
     ended = subprocess.run(
         [sys.executable, "-c", dedent(BEGIN) + dedent(script), path],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -174,7 +174,7 @@ def run(script: str, path: Path) -> None:
     assert (ended.stderr, ended.returncode) == (b"", 0)
 
 
-def test_a_script_that_forgets_stop_writes_at_its_exit(path: Path) -> None:
+def test_a_script_without_stop_writes_at_its_exit(path: Path) -> None:
     run("store.start(); node.advance(hours=3)", path)
     saved, _ = read(path)
     assert saved is not None
@@ -182,7 +182,7 @@ def test_a_script_that_forgets_stop_writes_at_its_exit(path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_child_of_fork_leaves_the_database_to_its_parent(path: Path) -> None:
+def test_a_child_of_fork_does_not_write_the_database(path: Path) -> None:
     run(
         """
         import os, subprocess, warnings
@@ -211,7 +211,7 @@ def test_a_child_of_fork_leaves_the_database_to_its_parent(path: Path) -> None:
     assert saved.position == 2 * 3600 * 10**6
 
 
-def test_readers_see_a_whole_state_while_another_process_writes(path: Path) -> None:
+def test_readers_see_a_consistent_state_while_another_process_writes(path: Path) -> None:
     with another_process(path) as process:
         assert read(path) == (None, [])
         process.communicate(b"", timeout=WAIT)
@@ -222,13 +222,13 @@ def test_readers_see_a_whole_state_while_another_process_writes(path: Path) -> N
     assert (len(saved.channels), saved.position) == (1, 3600 * 10**6)
 
 
-def test_what_was_never_written_cannot_be_read(path: Path) -> None:
+def test_a_missing_database_cannot_be_read(path: Path) -> None:
     with pytest.raises(StorageError, match=str(path)):
         read(path)
     assert not path.exists()
 
 
-def test_only_its_owner_may_read_it(path: Path) -> None:
+def test_only_the_owner_may_read_the_file(path: Path) -> None:
     before = os.umask(0)
     try:
         with running(store_of(FakeNode(), SqliteStorage(path))):
@@ -240,7 +240,7 @@ def test_only_its_owner_may_read_it(path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
-def test_a_writer_that_is_refused_leaves_the_rest_to_the_stop(path: Path) -> None:
+def test_the_stop_writes_the_rest_for_a_writer_that_was_refused(path: Path) -> None:
     asked = threading.Event()
 
     def refuse(everything: bool) -> Flush:
@@ -285,7 +285,7 @@ def test_a_storage_that_is_not_open_may_be_closed(path: Path) -> None:
 
 
 class BrokenAtTheEnd(ManualClock):
-    """Works until it is broken."""
+    """A clock that works until it is broken."""
 
     broken = False
 
@@ -295,7 +295,7 @@ class BrokenAtTheEnd(ManualClock):
         return super().now()
 
 
-def test_a_clock_that_fails_at_the_stop_costs_no_more_than_the_time_since(path: Path) -> None:
+def test_a_clock_that_fails_at_the_stop_loses_only_the_time_since(path: Path) -> None:
     clock = BrokenAtTheEnd()
     node = FakeNode(clock)
     channel = node.open_channel(node.new_peer(online=True))

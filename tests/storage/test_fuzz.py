@@ -1,6 +1,7 @@
-"""Database files, damaged in every way: an error that is typed, or answers that make sense.
+"""Fuzzing of database files: a typed error, or plausible answers.
 
-Never a hang, never unbounded memory, and a file that is refused is left as it was.
+A damaged file never hangs a start and never takes unbounded memory. A refused file is
+unchanged.
 """
 
 from __future__ import annotations
@@ -44,20 +45,20 @@ Damage = Callable[[bytearray, random.Random], object]
 Figures = list[tuple[float, float]]
 
 RUN = (2.0, 1.0)
-"""Hours that each run lasts, and that each peer is online in it."""
+"""The hours of each run, and of them the hours that each peer is online."""
 
 MERGED: Figures = [(4, 2), (4, 2), (2, 1)]
-"""Lifetime and uptime of each channel, in hours, after two runs: the third was absent once."""
+"""Lifetime and uptime of each channel, in hours, after two runs; the third missed one."""
 
 WHOLE: Figures = [(6, 3), (4, 2), (4, 2)]
-"""After three, in the last of which the second was absent."""
+"""After three runs; the second channel missed the last."""
 
 
 class Stored(NamedTuple):
-    """What a store left when it was killed, and what was so then.
+    """The files that a killed store left, and the true state.
 
-    ``files``: of the third run all is in the log. ``merged``: the database alone, as it
-    is when its log is merged into it.
+    ``files``: the third run is in the log alone. ``merged``: the database alone, with its log
+    merged into it.
     """
 
     files: Files
@@ -68,15 +69,15 @@ class Stored(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
-    """Three runs of a node with all that is remembered, and a log that is not merged yet."""
+    """Make files with three runs of a node, a row in every table, and a log that is not merged."""
     path, node = tmp_path_factory.mktemp("stored") / "db", FakeNode()
     channels = [node.open_channel(node.new_peer()) for _ in range(3)]
     a_run(node, path, channels)
-    node.advance(days=91)  # what closed does not come back any more
+    node.advance(days=91)  # closed channels can no longer come back
     a_run(node, path, channels, missing=channels[2])
     with closing(sqlite3.connect(path)) as database:
         database.execute("BEGIN")
-        database.execute("SELECT * FROM state").fetchall()  # what it sees is not overwritten
+        database.execute("SELECT * FROM state").fetchall()  # keeps what it reads in the log
         a_run(node, path, channels, missing=channels[1])
         database.rollback()
         database.execute("INSERT INTO channel_ids VALUES ('1x1x1', ?)", [str(channels[0][0])])
@@ -89,7 +90,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
 def a_run(
     node: FakeNode, path: Path, channels: list[OpenChannel], missing: OpenChannel | None = None
 ) -> None:
-    """Two hours with all ``channels`` but one, and with one that closes, and an unseen hour."""
+    """Run a store for two hours without ``missing``, and close a channel; then stop for an hour."""
     shown = [each for each in channels if each is not missing]
     with watching(node, path, get_open_channels=shown.copy, history_limit=25) as store:
         closes = node.open_channel(channels[0].peer)
@@ -114,7 +115,7 @@ def flap(node: FakeNode, channels: list[OpenChannel]) -> None:
 
 
 def files_at(path: Path) -> Files:
-    """The database and those beside it."""
+    """Return the database file and the files beside it."""
     files = {suffix: path.with_name(path.name + suffix) for suffix in SUFFIXES}
     return {suffix: file.read_bytes() for suffix, file in files.items() if file.is_file()}
 
@@ -128,7 +129,7 @@ def put(path: Path, files: Files) -> None:
 
 
 def answers(path: Path, stored: Stored) -> Figures | None:
-    """Lifetime and uptime of each channel, which make sense; None if the file is refused."""
+    """Return plausible lifetimes and uptimes of all channels, or None if the file is refused."""
     node = FakeNode()
     node.clock.set(stored.now)
     for channel in stored.channels:
@@ -153,7 +154,7 @@ def answers(path: Path, stored: Stored) -> Figures | None:
 
 
 def is_left_as_it_was(before: bytes, after: bytes) -> bool:
-    """All but the header, in which SQLite counts; a page that was cut off it fills with zeros."""
+    """Compare all but the header, a counter; SQLite fills a truncated page with zeros."""
     return after[100 : len(before)] == before[100:] and not any(after[len(before) :])
 
 
@@ -173,7 +174,7 @@ def ask_everything(node: FakeNode, path: Path) -> list[ChannelInfo]:
         return infos
 
 
-def test_what_is_not_damaged_is_answered(tmp_path: Path, stored: Stored) -> None:
+def test_undamaged_files_are_answered(tmp_path: Path, stored: Stored) -> None:
     path = tmp_path / "db"
     for files, figures, runs in (
         (stored.merged, WHOLE, 3),
@@ -231,8 +232,10 @@ def extend(data: bytearray, rng: random.Random) -> None:
 DAMAGES: list[Damage] = [zero, swap, copy, garbage, garbage, scatter, scatter, truncate, extend]
 
 
-def test_damaged_pages_are_found_or_harmless(tmp_path: Path, stored: Stored) -> None:
-    """SQLite has no checksums: some damage gives other figures, but most gives the old ones."""
+def test_damaged_pages_are_detected_or_give_plausible_answers(
+    tmp_path: Path, stored: Stored
+) -> None:
+    """SQLite has no checksums: some damage changes figures, but most leaves them."""
     path, found = tmp_path / "db", []
     for seed in different_seeds(length(60, 5_000)):
         rng = random.Random(seed)
@@ -247,10 +250,12 @@ def test_damaged_pages_are_found_or_harmless(tmp_path: Path, stored: Stored) -> 
         assert accepted.count(WHOLE) > len(accepted) / 2
 
 
-# The files beside it
+# The files beside the database
 
 
-def test_a_damaged_log_gives_what_was_merged_or_more(tmp_path: Path, stored: Stored) -> None:
+def test_with_a_damaged_log_at_least_the_merged_state_is_there(
+    tmp_path: Path, stored: Stored
+) -> None:
     path = tmp_path / "db"
     for seed in different_seeds(length(30, 2_000)):
         rng = random.Random(seed)
@@ -261,7 +266,7 @@ def test_a_damaged_log_gives_what_was_merged_or_more(tmp_path: Path, stored: Sto
             assert answers(path, stored) in (MERGED, WHOLE)
 
 
-def test_a_damaged_index_of_the_log_is_made_again(tmp_path: Path, stored: Stored) -> None:
+def test_a_damaged_index_of_the_log_is_rebuilt(tmp_path: Path, stored: Stored) -> None:
     path = tmp_path / "db"
     for seed in different_seeds(length(20, 1_000)):
         rng = random.Random(seed)
@@ -289,7 +294,7 @@ def test_a_lock_that_is_no_file_is_refused(tmp_path: Path, stored: Stored) -> No
 # Cells
 
 OF_FIGURES = ["state", "segments", "peers", "channels"]
-"""The tables that lifetimes and uptimes are in."""
+"""The tables with lifetimes and uptimes."""
 
 HUGE, YEAR = 2**63 - 1, 365 * 86400 * 10**6
 NUMBERS: list[object] = [None, -1, 0, 1, 7, 2**31, HUGE, -HUGE - 1, YEAR, -YEAR, 1.5, float("inf")]
@@ -317,7 +322,7 @@ GAPS: list[object] = [
 
 @pytest.fixture(scope="module")
 def columns(stored: Stored, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
-    """The tables and their columns."""
+    """Return the tables and their columns."""
     path = tmp_path_factory.mktemp("columns") / "db"
     put(path, stored.merged)
     with closing(sqlite3.connect(path)) as database:
@@ -327,7 +332,7 @@ def columns(stored: Stored, tmp_path_factory: pytest.TempPathFactory) -> list[tu
         ).fetchall()
 
 
-def test_cells_of_any_content_are_found_or_make_sense(
+def test_cells_of_any_content_are_refused_or_give_plausible_answers(
     tmp_path: Path, stored: Stored, columns: list[tuple[str, str]]
 ) -> None:
     path = tmp_path / "db"
@@ -344,12 +349,12 @@ def test_cells_of_any_content_are_found_or_make_sense(
 
 
 def chosen(cases: list[T]) -> list[T]:
-    """All, or some at random."""
+    """Return all, or some at random."""
     return random.Random(SEED).sample(cases, length(150, len(cases)))
 
 
 def set_cells(path: Path, table: str, column: str, value: object, *, in_all_rows: bool) -> bool:
-    """Returns whether the table allows that there."""
+    """Return whether the table accepts the value in these cells."""
     with closing(sqlite3.connect(path)) as database:
         keys = ", ".join(
             name

@@ -1,4 +1,4 @@
-"""A database that another program holds: waited for, and never taken for another store's."""
+"""Databases that another program holds: a start waits, and does not report another store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def node(path: Path) -> FakeNode:
-    """With a channel, of which the database has an hour."""
+    """A node with a channel; the database has an hour of it."""
     node = FakeNode()
     node.open_channel(node.new_peer(online=True))
     with watching(node, path):
@@ -55,7 +55,7 @@ def store_of(node: FakeNode, storage: SqliteStorage) -> ChannelEventStore:
 
 @contextmanager
 def held(path: Path, lock: str = "EXCLUSIVE") -> Iterator[sqlite3.Connection]:
-    """Another program has an open transaction, as a backup has."""
+    """Hold an open transaction, as a backup program does."""
     with closing(sqlite3.connect(path, isolation_level=None)) as backup:
         backup.execute(f"BEGIN {lock}")
         yield backup
@@ -64,7 +64,7 @@ def held(path: Path, lock: str = "EXCLUSIVE") -> Iterator[sqlite3.Connection]:
 
 
 def without_a_log(path: Path) -> None:
-    """As a copy is: whoever writes it keeps readers out."""
+    """Make the database one without a log, such as a copy, whose writers block readers."""
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = DELETE")
 
@@ -79,7 +79,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("lock", ["IMMEDIATE", "EXCLUSIVE"])
-def test_a_start_does_not_wait_for_what_can_be_read(
+def test_a_start_does_not_wait_for_a_lock_that_allows_reading(
     node: FakeNode, path: Path, lock: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (channel,) = node.config.get_open_channels()  # type: ignore[misc]
@@ -102,7 +102,7 @@ def test_a_start_does_not_wait_for_what_can_be_read(
 
 
 @pytest.mark.parametrize("kind", [without_a_log, of_an_older_version])
-def test_a_start_waits_for_what_it_needs_and_goes_on_when_it_is_free(
+def test_a_start_waits_until_the_database_is_free(
     node: FakeNode, path: Path, kind: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     kind(path)
@@ -122,7 +122,7 @@ def test_a_start_waits_for_what_it_needs_and_goes_on_when_it_is_free(
     assert saved.position == 3600 * 10**6
 
 
-def test_a_start_that_waits_ends_when_the_store_is_stopped(node: FakeNode, path: Path) -> None:
+def test_a_stop_ends_a_waiting_start(node: FakeNode, path: Path) -> None:
     without_a_log(path)
     waits = threading.Event()
     store = store_of(node, SqliteStorage(path))
@@ -137,7 +137,7 @@ def test_a_start_that_waits_ends_when_the_store_is_stopped(node: FakeNode, path:
 
 
 @pytest.mark.parametrize("timeout", [timedelta(0), timedelta(milliseconds=1)])
-def test_a_start_may_be_told_how_long_to_wait(
+def test_a_start_waits_at_most_for_lock_timeout(
     node: FakeNode, path: Path, timeout: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     without_a_log(path)
@@ -146,12 +146,12 @@ def test_a_start_may_be_told_how_long_to_wait(
         for _ in range(2):
             with pytest.raises(StorageInUseError, match=f"^{path}: another program holds it$"):
                 store.start()
-    assert logged(caplog) == [f"{path}: {WAITS}"] * 2  # once a start
+    assert logged(caplog) == [f"{path}: {WAITS}"] * 2  # once for each start
     with running(store):
         pass
 
 
-def test_a_reader_is_told_that_another_program_holds_it(
+def test_a_reader_gets_an_error_that_another_program_holds_the_database(
     node: FakeNode, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chanfitness.storage.reading._HELD", 0.1)
@@ -161,7 +161,7 @@ def test_a_reader_is_told_that_another_program_holds_it(
         read(path)
 
 
-def test_what_is_held_while_it_is_written_is_said_once_and_made_up_for(
+def test_a_held_database_is_logged_once_and_written_later(
     node: FakeNode, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = SqliteStorage(path, timedelta(milliseconds=1))
@@ -188,7 +188,7 @@ def test_what_is_held_while_it_is_written_is_said_once_and_made_up_for(
 
 
 class AnnouncedStop(FlushedByHand):
-    """Says when the store, at its stop, is asked for the last time."""
+    """A storage that announces when the store asks for its last write."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -205,7 +205,7 @@ class AnnouncedStop(FlushedByHand):
         super().close(announced)
 
 
-def test_a_stop_waits_for_what_is_held(node: FakeNode, path: Path) -> None:
+def test_a_stop_waits_for_a_held_database(node: FakeNode, path: Path) -> None:
     storage = AnnouncedStop(path)
     store = store_of(node, storage)
     store.start()
@@ -221,7 +221,7 @@ def test_a_stop_waits_for_what_is_held(node: FakeNode, path: Path) -> None:
     assert saved.position == 2 * 3600 * 10**6
 
 
-def test_a_stop_says_what_is_lost_of_what_is_held_for_too_long(
+def test_a_stop_logs_the_lost_time_if_the_database_is_held_for_too_long(
     node: FakeNode,
     path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -241,7 +241,7 @@ def test_a_stop_says_what_is_lost_of_what_is_held_for_too_long(
     assert caplog.records[-1].levelno == logging.ERROR
 
 
-def test_what_is_lost_of_a_new_database_is_all_since_the_start(path: Path) -> None:
+def test_of_a_new_database_all_time_since_the_start_is_lost(path: Path) -> None:
     node, storage = FakeNode(), SqliteStorage(path)
     node.open_channel(node.new_peer(online=True))
     started = node.clock.now()

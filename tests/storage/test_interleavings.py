@@ -1,4 +1,4 @@
-"""What comes between any two lines of the storage: names that are set, and interrupts."""
+"""Interleavings with the storage: names set, and interrupts, between any two of its lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..support.stores import running
 from ..support.values import outpoint
 
 FOLDER = "chanfitness/storage"
-MANY = 10_000  # lines, which is more than there are
+MANY = 10_000  # more lines than any call has
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def ids_in(path: Path) -> dict[str, str]:
         return dict(database.execute("SELECT * FROM channel_ids").fetchall())
 
 
-def test_names_that_are_set_between_any_two_lines_of_a_write_are_written(path: Path) -> None:
+def test_names_set_between_any_two_lines_of_a_write_are_written(path: Path) -> None:
     node, storage = FakeNode(), FlushedByHand(path)
     node.open_channel(node.new_peer())
     with running(ChannelEventStore(replace(node.config, storage=storage))):
@@ -52,7 +52,7 @@ def test_names_that_are_set_between_any_two_lines_of_a_write_are_written(path: P
     assert 30 < number < MANY
 
 
-def test_names_that_are_set_before_the_last_write_are_in_it(path: Path) -> None:
+def test_names_set_before_the_last_write_are_in_it(path: Path) -> None:
     node, storage = FakeNode(), FlushedByHand(path)
     with running(ChannelEventStore(replace(node.config, storage=storage))):
         storage.channel_ids = {"a": outpoint(1)}
@@ -62,9 +62,7 @@ def test_names_that_are_set_before_the_last_write_are_in_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_start_that_is_interrupted_between_any_two_lines_leaves_nothing(
-    path: Path, is_new: bool
-) -> None:
+def test_a_start_interrupted_between_any_two_lines_leaves_nothing(path: Path, is_new: bool) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     if not is_new:

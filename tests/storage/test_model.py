@@ -1,13 +1,12 @@
-"""A restart is a pause: a store that restarts knows what one knows that only paused.
+"""A restart equals a pause: a restarted store answers as one that only paused.
 
-One difference is allowed: a stranger, a peer that never had a channel, is not
-remembered over a restart. So here each peer has, or once had, a channel.
+One difference is allowed: a peer that never had a channel is forgotten in a restart. Here each
+peer has, or once had, a channel.
 
-A store without storage forgets an offline peer without channels, with its flaps,
-and a channel that closes. So a restarting store is compared with one in memory over
-sequences in which each peer keeps a channel, the snapshots keep all and what closed
-does not come back; and over any sequence with one that has a storage of its own and
-never stops.
+A store without storage forgets an offline peer without channels, with its flaps, and a closed
+channel. So there are two comparisons. With a store in memory: over sequences in which each
+peer keeps a channel, snapshots list all channels, and closed channels do not come back. With a
+store that has a storage of its own and never stops: over any sequence.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Put(NamedTuple):
-    """An event, whose own time is ``off`` from the clock's, if it has one."""
+    """An event; ``off``: its `at` relative to the clock, if it has one."""
 
     kind: type
     channel: OpenChannel
@@ -66,7 +65,7 @@ class Put(NamedTuple):
 
 
 class Unseen(NamedTuple):
-    """A restart or a pause, while which channels and peers change, as time passes."""
+    """A restart or a pause in which channels and peers change."""
 
     restart: bool
     lasting: timedelta
@@ -75,7 +74,7 @@ class Unseen(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """Which a later snapshot, or the next start, ends."""
+    """A pause, which a later snapshot or the next start ends."""
 
 
 class Move(NamedTuple):
@@ -90,14 +89,14 @@ Operation = Put | Unseen | Pause | Move | Ask
 
 
 class Node:
-    """What is true, a store that restarts, and one that only pauses."""
+    """The true state, a store that restarts, and one that only pauses."""
 
     def __init__(
         self, kept: list[OpenChannel], path: Path, retention: dict[str, Any], stack: ExitStack
     ) -> None:
         self.clock, self.kept = ManualClock(START), kept
         self.open = {each.channel_point: each for each in kept}
-        self.gone: set[OpenChannel] = set()  # that may not come back
+        self.gone: set[OpenChannel] = set()  # closed channels that may not come back
         self.online: set[Vertex] = set()
         self.retention = {"clock": self.clock, **retention}
         self.path, self.stack = path, stack
@@ -162,7 +161,7 @@ class Node:
             self.tell_both(MonitoringResumedEvent(channels, peers))
 
     def _is_stranger(self, peer: Vertex) -> bool:
-        """Whether a pause may remember a peer that is online, where a restart does not."""
+        """Return whether a pause may keep a peer that a restart forgets."""
         period = self.retention["history"] or 90 * DAY
         return (
             peer in self.online
@@ -187,7 +186,7 @@ class Node:
                 self.gone.add(channel)
 
     def compare(self, window: timedelta | None) -> None:
-        """Ask everything."""
+        """Compare the answers to all questions."""
         steady, restarting = self.steady.store, self.restarting.store
         infos = restarting.list_channels(timeout=WAIT)
         assert infos == steady.list_channels(timeout=WAIT)
@@ -204,7 +203,7 @@ class Node:
 
 
 def peers_of(store: ChannelEventStore) -> dict[Vertex, object]:
-    """What is known of each peer."""
+    """Return the answers about each peer."""
     return {info.peer: info for info in store.list_peers(timeout=WAIT)}
 
 
@@ -251,7 +250,7 @@ RETENTION = st.fixed_dictionaries(
 @pytest.mark.parametrize("kept", [KEPT, []], ids=["in memory", "with a storage"])
 @settings(max_examples=length(60, 2_000))
 @given(retention=RETENTION, operations=SEQUENCES)
-def test_a_restart_is_a_pause(
+def test_a_restart_equals_a_pause(
     kept: list[OpenChannel], retention: dict[str, Any], operations: list[Operation]
 ) -> None:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""One database, by two names: one store writes it, and a reader gets what is there or an error."""
+"""A database under two names: one store writes it, and readers get its state or an error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ else:
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A database with a channel, an hour old, in a directory of its own."""
+    """Return a database with an hour of a channel, in a directory of its own."""
     directory = tmp_path / "data"
     directory.mkdir()
     monkeypatch.chdir(directory)
@@ -61,7 +61,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def in_another_process(name: str) -> Iterator[subprocess.Popen[str]]:
-    """One that opens the database, and has it until its input ends."""
+    """Run a process that holds the database open until its input ends."""
     with subprocess.Popen(
         [sys.executable, "-c", SECOND, name],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -98,7 +98,7 @@ def test_a_second_store_in_another_process_is_refused(path: Path, way: Way) -> N
 
 
 @pytest.mark.parametrize("way", ONE_FILE + OTHER_LOCK)
-def test_a_store_is_refused_what_another_process_has_until_that_ends(path: Path, way: Way) -> None:
+def test_a_store_is_refused_until_the_process_with_the_database_ends(path: Path, way: Way) -> None:
     with ExitStack() as stack:
         with in_another_process(str(path)) as process:
             assert said_by(process) == "started\n"
@@ -122,7 +122,7 @@ os._exit(0)
 """
 
 
-def test_a_child_of_fork_that_lives_on_keeps_nobody_out(path: Path) -> None:
+def test_a_living_child_of_fork_does_not_hold_the_lock(path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", FORKED, str(path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -138,7 +138,7 @@ def test_a_child_of_fork_that_lives_on_keeps_nobody_out(path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", [hard_link, lock_removed])
-def test_of_two_processes_that_start_at_once_one_has_it(path: Path, way: Way) -> None:
+def test_one_of_two_simultaneous_processes_gets_the_database(path: Path, way: Way) -> None:
     with ExitStack() as stack:
         name = way(path, stack)
         for _ in range(length(2, 100)):
@@ -147,10 +147,10 @@ def test_of_two_processes_that_start_at_once_one_has_it(path: Path, way: Way) ->
             assert said == ["refused", "started"]
 
 
-def test_a_start_that_another_one_overtakes_leaves_it_its_files(
+def test_a_start_that_another_one_overtakes_leaves_the_files_to_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one takes the lock between the making of the lock file and its locking."""
+    """The other one locks the lock file between its creation and its locking."""
     make = os.open
 
     def make_and_be_late(file: str, flags: int, *mode: int) -> int:
@@ -172,7 +172,7 @@ def test_a_start_that_another_one_overtakes_leaves_it_its_files(
 def test_a_reader_sees_the_last_flush_by_any_name_of_one_file(path: Path, way: Way) -> None:
     node, storage = FakeNode(), FlushedByHand(path)
     with watching(node, path, storage=storage), ExitStack() as stack:
-        for _ in range(2):  # the first is there already
+        for _ in range(2):  # the first is up to date already
             node.open_channel(node.new_peer())
         storage.flush()
         saved, _ = read(way(path, stack))
@@ -184,13 +184,13 @@ def test_a_reader_sees_the_last_flush_by_any_name_of_one_file(path: Path, way: W
     ("way", "here"),
     [
         *((way, here) for way in (hard_link, mounted, moved) for here in (True, False)),
-        (lock_removed, False),  # from outside it looks as if the lock had another name
+        (lock_removed, False),  # from outside, as if the lock had another name
     ],
 )
-def test_a_reader_by_another_name_is_told_what_to_do(
+def test_a_reader_under_another_name_gets_an_error_with_advice(
     path: Path, tmp_path: Path, way: Way, here: bool
 ) -> None:
-    """What was written last is in a log that SQLite names after the first name."""
+    """The last writes are in a log that SQLite names after the first name."""
     with ExitStack() as stack:
         if here:
             stack.enter_context(watching(FakeNode(), path))
@@ -208,7 +208,7 @@ def test_a_reader_by_another_name_is_told_what_to_do(
 
 
 @pytest.mark.parametrize("way", [hard_link, mounted])
-def test_a_second_name_of_what_nobody_writes_is_as_good_as_the_first(path: Path, way: Way) -> None:
+def test_without_a_writer_a_second_name_works_as_the_first(path: Path, way: Way) -> None:
     with ExitStack() as stack:
         name = way(path, stack)
         assert read(name) == read(path)
@@ -218,7 +218,7 @@ def test_a_second_name_of_what_nobody_writes_is_as_good_as_the_first(path: Path,
             assert figures(store, channel) == (1, 1)
 
 
-def test_reading_in_the_process_that_writes_lets_nobody_in(path: Path) -> None:
+def test_reading_in_the_writing_process_does_not_release_the_lock(path: Path) -> None:
     with watching(FakeNode(), path):
         assert read(path)[0] is not None
         with ExitStack() as stack, pytest.raises(StorageInUseError):
@@ -228,7 +228,7 @@ def test_reading_in_the_process_that_writes_lets_nobody_in(path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ONE_FILE)
-def test_where_the_system_has_no_such_locks_the_lock_file_keeps_others_out(
+def test_without_open_file_description_locks_the_lock_file_protects(
     path: Path, way: Way, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unsupported(*_: object) -> bytes:
@@ -246,7 +246,7 @@ def test_where_the_system_has_no_such_locks_the_lock_file_keeps_others_out(
 def test_a_start_that_meets_another_that_fails_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file that it has just locked is removed by the one that made it."""
+    """The start that created the locked file removes it."""
     lock = fcntl.fcntl
     new = path.with_name("new.db")
 

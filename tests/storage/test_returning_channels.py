@@ -1,4 +1,4 @@
-"""Closed channels that come back: they go on, and the time between is blind for them."""
+"""Closed channels that come back: they continue, and the time between is blind for them."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def close_by_event(node: FakeNode, channel: OpenChannel) -> None:
 
 
 def listed(node: FakeNode, *, missing: OpenChannel) -> list[OpenChannel]:
-    """What the node says is open, but one channel."""
+    """List all open channels but one."""
     channels = node.config.get_open_channels()
     assert isinstance(channels, list)
     return [each for each in channels if each != missing]
 
 
 def close_by_absence(node: FakeNode, channel: OpenChannel) -> None:
-    """A snapshot does not have it."""
+    """Put a snapshot without it."""
     channels = listed(node, missing=channel)
     node.peer_notifier.send_update(MonitoringResumedEvent(channels, [channel.peer]))
 
@@ -70,7 +70,7 @@ Close = Callable[[FakeNode, OpenChannel], None]
 @pytest.mark.parametrize("close", CLOSES)
 @pytest.mark.parametrize("restarts", [(), ("stop",), ("kill",), ("stop", "kill", "stop")])
 @pytest.mark.parametrize("event", [True, False])
-def test_what_closed_and_is_there_again_goes_on_and_was_blind(
+def test_a_channel_that_comes_back_continues_after_blind_time(
     path: Path, close: Close, restarts: tuple[str, ...], event: bool
 ) -> None:
     node = FakeNode()
@@ -115,8 +115,8 @@ def test_what_closed_and_is_there_again_goes_on_and_was_blind(
 
 
 @pytest.mark.parametrize("close", CLOSES)
-def test_without_a_storage_what_closed_begins_anew(close: Close) -> None:
-    """As in lnd."""
+def test_without_a_storage_a_channel_that_comes_back_begins_at_zero(close: Close) -> None:
+    """This is as in lnd."""
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with running(ChannelEventStore(node.config)) as store:
@@ -129,9 +129,7 @@ def test_without_a_storage_what_closed_begins_anew(close: Close) -> None:
 
 
 @pytest.mark.parametrize("close", CLOSES)
-def test_what_closed_is_visible_at_once_and_says_whether_that_was_seen(
-    path: Path, close: Close
-) -> None:
+def test_a_closed_channel_is_listed_at_once_with_closed_unseen(path: Path, close: Close) -> None:
     node = FakeNode()
     channel, other = (node.open_channel(node.new_peer(online=True)) for _ in range(2))
     storage = FlushedByHand(path)
@@ -155,7 +153,7 @@ def test_what_closed_is_visible_at_once_and_says_whether_that_was_seen(
 @pytest.mark.parametrize("history", [30 * DAY, None])
 @pytest.mark.parametrize("restart", [True, False])
 @pytest.mark.parametrize("late", [True, False])
-def test_what_closed_comes_back_within_the_history_period_and_then_not(
+def test_a_closed_channel_comes_back_only_within_the_history_period(
     path: Path, close: Close, history: timedelta | None, *, restart: bool, late: bool
 ) -> None:
     node = FakeNode()
@@ -196,7 +194,7 @@ def test_a_peer_is_kept_for_as_long_as_its_channels_may_come_back(path: Path) ->
         assert [len(saved.peers), len(saved.histories), len(saved.channels)] == [kept] * 3
 
 
-def test_what_may_come_back_gives_way_to_a_channel_that_moves_there(path: Path) -> None:
+def test_a_move_replaces_a_closed_channel_at_its_new_channel_point(path: Path) -> None:
     node = FakeNode()
     closed, moving = (node.open_channel(node.new_peer(online=True)) for _ in range(2))
     with watching(node, path) as store:
@@ -225,7 +223,7 @@ def test_a_channel_that_closed_moves_and_comes_back(path: Path) -> None:
         assert (figures(store, new), figures(store, channel)) == ((2, 2), (1, 1))
 
 
-def test_a_channel_that_comes_back_with_another_peer_starts_anew(path: Path) -> None:
+def test_a_channel_that_comes_back_with_another_peer_begins_at_zero(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path):

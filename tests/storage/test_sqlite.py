@@ -1,4 +1,4 @@
-"""State that survives a restart: what goes on, and what is blind."""
+"""Restarts with a storage: figures continue, and the time between is blind."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "fitness.db"
 
 
-def test_figures_go_on_and_the_time_between_is_blind(path: Path) -> None:
+def test_figures_continue_and_the_time_between_is_blind(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer(online=True))
     for _ in range(3):
@@ -98,7 +98,7 @@ def test_channels_are_listed_in_order_of_opening_after_a_restart(path: Path) -> 
     assert [info.channel_point for info in before] == [second.channel_point, first.channel_point]
 
 
-def test_flaps_and_since_outlive_channels_and_restarts(path: Path) -> None:
+def test_flaps_and_since_survive_channels_and_restarts(path: Path) -> None:
     node = FakeNode()
     peer = node.new_peer()
     channel = node.open_channel(peer)
@@ -121,10 +121,10 @@ def test_flaps_and_since_outlive_channels_and_restarts(path: Path) -> None:
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_questions_do_not_tell_of_a_peer_that_is_offline_and_without_a_channel(
+def test_an_offline_peer_without_a_channel_is_unknown_to_questions(
     path: Path, restarts: bool
 ) -> None:
-    """With a storage as without."""
+    """This is the same with and without a storage."""
     node = FakeNode()
     offline, online, other = (node.new_peer(online=is_online) for is_online in (False, True, True))
     closing = [node.open_channel(peer) for peer in (offline, online, other)]
@@ -146,7 +146,7 @@ def test_questions_do_not_tell_of_a_peer_that_is_offline_and_without_a_channel(
                 store.get_chan_info(closing[0].channel_point, peer, timeout=WAIT)
 
 
-def test_flaps_cool_in_blind_time(path: Path) -> None:
+def test_flaps_cool_down_in_blind_time(path: Path) -> None:
     node = FakeNode()
     peer = node.open_channel(node.new_peer()).peer
     with watching(node, path):
@@ -157,7 +157,7 @@ def test_flaps_cool_in_blind_time(path: Path) -> None:
         assert store.get_peer_info(peer, timeout=WAIT).flap_count == 95
 
 
-def test_a_strangers_flaps_go_with_him(path: Path) -> None:
+def test_the_flaps_of_a_peer_without_a_channel_are_forgotten_when_it_goes(path: Path) -> None:
     node = FakeNode()
     stranger = node.new_peer()
     with watching(node, path) as store:
@@ -189,7 +189,7 @@ def test_a_pause_at_the_stop_ends_at_the_start(path: Path) -> None:
         assert store.get_peer_info(channel.peer, timeout=WAIT).flap_count == 0
 
 
-def test_what_opened_in_a_pause_at_the_stop_begins_at_the_start(path: Path) -> None:
+def test_a_channel_opened_in_a_pause_before_the_stop_begins_at_the_start(path: Path) -> None:
     node = FakeNode()
     with watching(node, path):
         node.peer_notifier.send_update(MonitoringPausedEvent())
@@ -204,7 +204,7 @@ def test_what_opened_in_a_pause_at_the_stop_begins_at_the_start(path: Path) -> N
         assert history == ChannelHistory(started, started + HOUR, HOUR, HOUR, ZERO, ())
 
 
-def test_the_last_heartbeat_is_that_of_the_stop(path: Path) -> None:
+def test_the_last_heartbeat_is_the_time_of_the_stop(path: Path) -> None:
     node = FakeNode()
     node.open_channel(node.new_peer())
     with watching(node, path):
@@ -219,7 +219,7 @@ def test_the_last_heartbeat_is_that_of_the_stop(path: Path) -> None:
 
 
 class OneBadReading(ManualClock):
-    """It fails the first time that another thread reads it; ``readings`` has the later ones."""
+    """A clock that fails at the first read of another thread; ``readings``: later ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class OneBadReading(ManualClock):
         return super().now()
 
 
-def test_a_clock_that_fails_once_costs_one_write(
+def test_a_clock_that_fails_once_loses_one_flush(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = OneBadReading()
@@ -245,7 +245,7 @@ def test_a_clock_that_fails_once_costs_one_write(
     assert "OSError: clock hiccup" in caplog.text
 
 
-def test_it_may_be_written_at_the_stop_alone(path: Path) -> None:
+def test_the_only_write_may_be_at_the_stop(path: Path) -> None:
     node = FakeNode()
     channel = node.open_channel(node.new_peer())
     with watching(node, path, storage=SqliteStorage(path, timedelta.max)):
@@ -255,7 +255,7 @@ def test_it_may_be_written_at_the_stop_alone(path: Path) -> None:
     assert [row.channel_point for row in saved.channels] == [str(channel.channel_point)]
 
 
-def test_what_could_not_be_written_of_one_store_is_not_written_of_the_next(path: Path) -> None:
+def test_unwritten_changes_of_one_store_are_not_written_by_the_next(path: Path) -> None:
     node, storage = FakeNode(), SqliteStorage(path)
     channel = node.open_channel(node.new_peer())
     with watching(node, path, storage=storage):

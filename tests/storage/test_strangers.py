@@ -1,4 +1,4 @@
-"""Questions tell of the same peers with a storage as without, and a database keeps more."""
+"""Offline peers without a channel: unknown to questions, and kept in the database."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from chanfitness.testing import FakeNode
 from ..support.persistent_stores import watching
 
 
-def test_a_peer_that_is_offline_and_has_no_channel_is_not_known(tmp_path: Path) -> None:
-    """Promise 7."""
+def test_promise_7_an_offline_peer_without_a_channel_is_unknown(tmp_path: Path) -> None:
     node, path = FakeNode(), tmp_path / "db"
     channel, stranger = node.open_channel(node.new_peer(online=True)), node.new_peer(online=True)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Files that are removed, moved, replaced or damaged under a running store: nothing is lost."""
+"""Files removed, moved, replaced or damaged under a running store: nothing is lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RECOVERED = "written again, nothing is missing"
 
 
 class Node(FakeNode):
-    """A node on which something happens, and a store of it that is flushed by hand."""
+    """A node with events, and a store of it that is flushed by hand."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Node(FakeNode):
         self.channels = [self.open_channel(self.new_peer()) for _ in range(3)]
 
     def some_hours(self) -> None:
-        """All channels flap; one opens, and one closes that may have opened just now."""
+        """Let all channels flap, one open, and one close that may be new."""
         for change in (self.peer_online, self.peer_offline):
             self.advance(hours=1)
             for channel in self.channels:
@@ -67,7 +67,7 @@ class Node(FakeNode):
         return self._channels - len(self.channels)
 
     def is_stored(self) -> bool:
-        """Whether all that the store knows is in the database, once each."""
+        """Return whether the database has everything that the store has, once each."""
         saved, closed = read(self.path)
         infos = self.running.list_channels(timeout=WAIT)
         points = [row.channel_point for row in closed]
@@ -80,7 +80,7 @@ class Node(FakeNode):
         )
 
     def goes_on_with_everything(self, before: list[object]) -> bool:
-        """Whether another store of the database knows the same."""
+        """Return whether another store of the database has the same figures."""
         with watching(self, self.path) as store:
             return list(store.list_channels(timeout=WAIT)) == before
 
@@ -105,13 +105,13 @@ def node(tmp_path: Path) -> Node:
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What the storage said of its file, but the names under which it kept others."""
+    """Return the storage's log without the new names of set-aside files."""
     texts = [each.getMessage() for each in caplog.records if "storage" in each.name]
     return [text for text in texts if "is kept as" not in text]
 
 
 @pytest.mark.parametrize("harm", LOST)
-def test_what_is_taken_away_is_written_anew_at_the_next_flush(
+def test_a_removed_file_is_written_again_at_the_next_flush(
     node: Node, harm: Harm, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(node.running):
@@ -132,7 +132,7 @@ def test_what_is_taken_away_is_written_anew_at_the_next_flush(
 
 
 @pytest.mark.parametrize("harm", LOST + BESIDE + HARMLESS)
-def test_what_is_taken_away_before_the_stop_is_written_at_the_stop(node: Node, harm: Harm) -> None:
+def test_a_file_removed_before_the_stop_is_written_at_the_stop(node: Node, harm: Harm) -> None:
     with running(node.running):
         node.some_hours()
         node.storage.flush()
@@ -144,7 +144,7 @@ def test_what_is_taken_away_before_the_stop_is_written_at_the_stop(node: Node, h
 
 
 @pytest.mark.parametrize("harm", LOST[:3])
-def test_what_is_taken_away_before_anything_was_saved_is_made_again(node: Node, harm: Harm) -> None:
+def test_a_file_removed_before_the_first_flush_is_created_again(node: Node, harm: Harm) -> None:
     with running(node.running):
         harm(node.path)
         node.some_hours()
@@ -153,7 +153,7 @@ def test_what_is_taken_away_before_anything_was_saved_is_made_again(node: Node, 
 
 
 @pytest.mark.parametrize("harm", BESIDE)
-def test_what_sqlite_keeps_beside_it_may_be_taken_away(
+def test_the_files_of_sqlite_beside_it_may_be_removed(
     node: Node, harm: Harm, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(node.running):
@@ -172,7 +172,7 @@ def test_what_sqlite_keeps_beside_it_may_be_taken_away(
 
 
 @pytest.mark.parametrize("harm", HARMLESS)
-def test_what_harms_nothing_is_not_noticed(
+def test_harmless_changes_are_ignored(
     node: Node, harm: Harm, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(node.running):
@@ -186,7 +186,7 @@ def test_what_harms_nothing_is_not_noticed(
 
 
 @pytest.mark.parametrize("harm", [replace_by_another, replace_by_rubbish, truncate(4096)])
-def test_what_is_in_its_place_is_kept_under_another_name(
+def test_a_file_in_its_place_is_kept_under_another_name(
     node: Node, harm: Harm, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(node.running):
@@ -206,7 +206,7 @@ def test_what_is_in_its_place_is_kept_under_another_name(
         assert saved.position == 78 * 3600 * 10**6
 
 
-def test_a_link_that_leads_elsewhere_is_followed(node: Node, tmp_path: Path) -> None:
+def test_a_link_to_another_place_is_followed(node: Node, tmp_path: Path) -> None:
     first, second = tmp_path / "first.db", tmp_path / "second.db"
     node.path.symlink_to(first)
     with running(node.running):
@@ -221,7 +221,7 @@ def test_a_link_that_leads_elsewhere_is_followed(node: Node, tmp_path: Path) -> 
     assert read(second)[0] == read(node.path)[0]
 
 
-def test_a_directory_that_is_gone_is_said_once_and_made_up_for_when_it_is_back(
+def test_a_missing_directory_is_logged_once_and_changes_are_written_later(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = node.path.parent
@@ -245,7 +245,7 @@ def test_a_directory_that_is_gone_is_said_once_and_made_up_for_when_it_is_back(
     assert logged(caplog)[1:] == [f"{node.path}: {RECOVERED}"]
 
 
-def test_what_is_put_in_its_place_while_it_is_gone_is_kept(node: Node) -> None:
+def test_a_file_put_in_its_place_while_it_is_missing_is_kept(node: Node) -> None:
     with running(node.running):
         node.some_hours()
         node.storage.flush()
@@ -260,7 +260,7 @@ def test_what_is_put_in_its_place_while_it_is_gone_is_kept(node: Node) -> None:
     assert beside(node.path, ".aside-1").read_bytes() == b"put there by somebody"
 
 
-def test_a_directory_that_is_gone_at_the_stop_is_what_is_lost(
+def test_a_directory_missing_at_the_stop_loses_the_unsaved_time(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(node.running):
@@ -277,10 +277,10 @@ def test_a_directory_that_is_gone_at_the_stop_is_what_is_lost(
     )
 
 
-def test_a_mounted_file_that_lost_its_last_name_is_noticed(
+def test_a_mounted_file_without_a_name_is_noticed(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As a container has it, whose host replaced the file: no name leads to it any more."""
+    """In a container, whose host replaced the file, no name leads to the old one."""
     outside = node.path.with_name("outside.db")
     with watching(node, outside):
         pass
@@ -297,7 +297,7 @@ def test_a_mounted_file_that_lost_its_last_name_is_noticed(
     assert "is lost" in logged(caplog)[-1]
 
 
-def test_damage_that_sqlite_finds_while_it_writes_is_set_aside(node: Node) -> None:
+def test_a_file_that_sqlite_finds_damaged_while_writing_is_set_aside(node: Node) -> None:
     with running(node.running):
         node.some_hours()
         node.storage.flush()
@@ -315,8 +315,8 @@ def test_damage_that_sqlite_finds_while_it_writes_is_set_aside(node: Node) -> No
     assert beside(node.path, ".aside-1").exists()
 
 
-def test_a_table_that_is_gone_is_said(node: Node) -> None:
-    """It is not set aside: what SQLite does not know may be a fault of ours, at each flush."""
+def test_a_missing_table_is_logged(node: Node) -> None:
+    """The file is not set aside: the error may be a fault of the code, and recur at each flush."""
     with running(node.running):
         node.storage.flush()
         with closing(sqlite3.connect(node.path)) as database:
@@ -330,7 +330,7 @@ def test_a_table_that_is_gone_is_said(node: Node) -> None:
         assert node.is_stored()
 
 
-def test_a_file_that_cannot_be_looked_at_is_said(
+def test_a_file_that_cannot_be_examined_is_logged(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> bytes:
@@ -349,7 +349,7 @@ def test_a_file_that_cannot_be_looked_at_is_said(
         assert node.is_stored()
 
 
-def test_a_file_that_is_being_read_when_it_is_lost_waits_for_nobody(node: Node) -> None:
+def test_a_reader_of_a_lost_file_does_not_delay_the_next_flush(node: Node) -> None:
     with running(node.running):
         node.some_hours()
         node.storage.flush()
@@ -363,7 +363,7 @@ def test_a_file_that_is_being_read_when_it_is_lost_waits_for_nobody(node: Node) 
 
 
 @pytest.mark.usefixtures("quiet")
-def test_harm_of_every_kind_one_after_another(tmp_path: Path) -> None:
+def test_a_sequence_of_all_kinds_of_harm_loses_nothing(tmp_path: Path) -> None:
     for seed in different_seeds(length(3, 300)):
         rng = random.Random(seed)
         directory = tmp_path / str(seed)
@@ -374,11 +374,11 @@ def test_harm_of_every_kind_one_after_another(tmp_path: Path) -> None:
                 for _ in range(rng.randint(1, 8)):
                     node.some_hours()
                     for harm in rng.sample(LOST + BESIDE + HARMLESS, rng.randint(0, 2)):
-                        with suppress(OSError, StorageError, sqlite3.Error):  # it may be gone
+                        with suppress(OSError, StorageError, sqlite3.Error):  # it may be missing
                             harm(node.path)
                     if rng.random() < 0.7:
                         node.storage.flush()
-                        node.storage.flush()  # the first may have found the damage
+                        node.storage.flush()  # the first flush may have found the damage
                         assert node.is_stored()
                 before: list[object] = list(node.running.list_channels(timeout=WAIT))
             assert node.storage.unsaved_since is None

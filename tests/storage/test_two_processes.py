@@ -1,4 +1,4 @@
-"""Two processes that want one database again and again, by two names: nothing is lost."""
+"""Two processes that open one database repeatedly, by two names: nothing is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..support.stores import WAIT
 from ..support.values import outpoint
 
 TURNS = length(5, 100)
-"""Of each process, which tries until it is let."""
+"""The runs of each process, which retries until it is let in."""
 
 PROCESS = """
 import datetime, sys
@@ -70,7 +70,7 @@ print(refused)
 
 
 def process(name: str, first: int) -> subprocess.Popen[str]:
-    """One that starts stores of a channel each, and says how often it was refused."""
+    """Run a process that starts stores of a channel each and prints how often it was refused."""
     return subprocess.Popen(
         [sys.executable, "-c", PROCESS, name, str(first), str(TURNS)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

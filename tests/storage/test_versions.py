@@ -1,4 +1,4 @@
-"""Databases of an earlier version: they go on, and to look at one leaves it as it is."""
+"""Databases of earlier versions: a store migrates them, and a reader leaves them unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ENDED = BEGUN + 18 * HOUR
 
 @pytest.fixture(params=[1, 2])
 def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """A database of that version; 1 was as 2 is, without names of channels."""
+    """Return a database of that version; version 1 is as 2, but without names of channels."""
     path = tmp_path / "fitness.db"
     path.write_bytes(gzip.decompress((DATA / "database-2.db.gz").read_bytes()))
     if request.param == 1:
@@ -47,7 +47,7 @@ def path(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def node() -> FakeNode:
-    """The node an hour later: two channels are there again."""
+    """Return the node an hour later, with two of its channels."""
     node = FakeNode(ManualClock(ENDED + HOUR))
     for channel in (OPENED, RETURNED, ABSENT, CLOSED):
         node.peer_online(channel.peer)
@@ -61,7 +61,7 @@ def version_of(path: Path) -> int:
     return int(version)
 
 
-def test_what_was_open_or_absent_goes_on_and_what_was_closed_begins_anew(
+def test_open_and_absent_channels_continue_and_closed_ones_begin_at_zero(
     path: Path, node: FakeNode
 ) -> None:
     with watching(node, path) as store:
@@ -69,7 +69,7 @@ def test_what_was_open_or_absent_goes_on_and_what_was_closed_begins_anew(
         found = {channel: figures(store, channel) for channel in (OPENED, ABSENT, RETURNED, CLOSED)}
         outages = history_of(store, OPENED).outages
         blind = history_of(store, ABSENT).blind
-        assert store.get_peer_info(OPENED.peer, timeout=WAIT).flap_count == 1  # of two, cooled
+        assert store.get_peer_info(OPENED.peer, timeout=WAIT).flap_count == 1  # two, cooled down
 
     assert found == {OPENED: (9, 8), ABSENT: (5, 5), RETURNED: (7, 7), CLOSED: (1, 1)}
     assert outages == ((BEGUN + 3 * HOUR, BEGUN + 4 * HOUR, HOUR),)
@@ -80,7 +80,7 @@ def test_what_was_open_or_absent_goes_on_and_what_was_closed_begins_anew(
 
 
 @pytest.mark.parametrize("migrated", [False, True])
-def test_what_closed_by_absence_is_visible_as_of_when_it_was_found_missing(
+def test_a_channel_closed_by_absence_is_dated_when_it_was_found_missing(
     path: Path, migrated: bool
 ) -> None:
     if migrated:
@@ -97,14 +97,14 @@ def test_what_closed_by_absence_is_visible_as_of_when_it_was_found_missing(
     assert len(closed) == (3 if migrated else 2)
 
 
-def test_to_look_at_it_leaves_it_as_it_is(path: Path) -> None:
+def test_reading_leaves_the_database_unchanged(path: Path) -> None:
     before = path.read_bytes()
     overview = load_database(str(path))
     assert [info.channel_point for info in overview.channels] == [OPENED[0], RETURNED[0]]
     assert path.read_bytes() == before
 
 
-def test_peers_are_kept_with_their_channels(path: Path) -> None:
+def test_peers_and_their_channels_are_migrated(path: Path) -> None:
     saved, _ = read(path)
     assert saved is not None
     keys = [bytes(channel.peer) for channel in (OPENED, ABSENT, RETURNED)]
@@ -112,7 +112,7 @@ def test_peers_are_kept_with_their_channels(path: Path) -> None:
     assert sorted(rows.key for rows in saved.histories) == keys
 
 
-def test_the_names_of_channels_go_on(path: Path, node: FakeNode) -> None:
+def test_the_names_of_channels_are_migrated(path: Path, node: FakeNode) -> None:
     names = {} if version_of(path) == 1 else {"a name": OPENED.channel_point}
     storage = SqliteStorage(path)
     with watching(node, path, storage=storage):
@@ -132,7 +132,7 @@ def test_the_names_of_channels_go_on(path: Path, node: FakeNode) -> None:
         "DROP TABLE histories",
     ],
 )
-def test_a_damaged_one_is_refused_and_left_as_it_was(
+def test_a_damaged_database_is_refused_and_unchanged(
     path: Path, node: FakeNode, damage: str
 ) -> None:
     with closing(sqlite3.connect(path)) as database:
