@@ -1,4 +1,4 @@
-"""The cases in which callers, producers and stops meet at one store."""
+"""Cases of the explorer: callers, producers and stops at one store."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .stepping import LOOK, Party, Run, here
 
 
 class FailingQueue(SteppedQueue):
-    """Nothing can be taken from it: the loop dies of its first item."""
+    """A queue from which the loop cannot take its first item, so it dies."""
 
     def _get(self) -> Any:
         raise OSError("disk on fire")
 
 
 def add(run: Run, count: int, name: str, function: Callable[[], object]) -> list[Party]:
-    """Add ``count`` parties that do the same."""
+    """Add ``count`` equal parties."""
     parties: list[Party] = []
     for number in range(1, count + 1):
         parties.append(run.party(f"{name} {number}", function, parties[-1] if parties else None))
@@ -28,7 +28,7 @@ def add(run: Run, count: int, name: str, function: Callable[[], object]) -> list
 
 
 def after(parties: list[Party], function: Callable[[], object]) -> Callable[[], object]:
-    """Call ``function`` when all these parties have ended."""
+    """Call ``function`` after all these parties have ended."""
 
     def wait() -> object:
         ends = tuple((("end", party.number), LOOK) for party in parties)
@@ -49,11 +49,11 @@ def hand_over(
     notifier_stops: bool = False,
     **options: Any,
 ) -> Case:
-    """A case in which all these meet at a store. ``options``: of ``HandOver``.
+    """Return a case in which these parties act on one store. ``options``: of ``HandOver``.
 
-    ``puts``: how many events each producer puts. ``is_running``: else another party starts
-    the store. ``stops_last``: when the producers have ended. ``notifier_stops``: another
-    party stops the notifier.
+    ``puts``: the number of events of each producer. ``is_running``: whether the store runs before;
+    otherwise another party starts it. ``stops_last``: the stops come after the producers have
+    ended. ``notifier_stops``: another party stops the notifier.
     """
 
     def case(run: Run) -> Callable[[], object]:

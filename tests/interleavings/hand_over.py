@@ -1,8 +1,7 @@
-"""Callers, producers and stops at one store, and what must hold in whatever order they come.
+"""The scene of the explorer: parties at one store, and the checks after any order of steps.
 
-What is checked must not depend on the order of steps that do not conflict, since
-only one of these orders is run: so nothing here asks what came first, unless
-steps show it.
+Of the orders that differ only in steps without conflict, one alone is run. So no check may
+depend on such an order: it uses the recorded steps.
 """
 
 from __future__ import annotations
@@ -44,18 +43,18 @@ UNUSABLE = [PeerOnlineEvent(ALICE), InactiveChannelEvent(CHANNEL_1), PeerOffline
 LATE_PAUSE = [PeerOnlineEvent(ALICE), MonitoringPausedEvent(at=START)]
 
 Outcome = list[ChannelInfo] | type[Exception]
-"""What a caller got: the answer to ``list_channels``, or an error."""
+"""A caller's result: the answer to ``list_channels``, or an error."""
 
 
 class StandingClock:
-    """Stands still until a party moves it."""
+    """A clock that stands still until a party moves it."""
 
     how = LOOK
     tick = 0 * SECOND
 
     def __init__(self) -> None:
         self.readings: list[tuple[Party | None, datetime]] = []
-        """What it said, and to whom; first to ``start()``."""
+        """Each reading and its reader; the first is of start()."""
         self._now = START
 
     def now(self) -> datetime:
@@ -70,17 +69,17 @@ class StandingClock:
 
 
 class TickingClock(StandingClock):
-    """Goes on whenever it is read: each order of readings has its own times."""
+    """A clock that advances at each reading, so each order of readings has its own times."""
 
     how = CHANGE
     tick = SECOND
 
     def advance(self) -> None:
-        """It does that by itself."""
+        """Do nothing: the clock advances by itself."""
 
 
 class PlainModel:
-    """Of a store that decides nothing."""
+    """A model of a store without any setting."""
 
     def __init__(self, start: Reading) -> None:
         self._model = Model(start)
@@ -94,7 +93,7 @@ class PlainModel:
 
 
 class GraceModel:
-    """Of a store that awaits peers."""
+    """A model of a store with a return grace."""
 
     def __init__(self, start: Reading) -> None:
         channels = [OpenChannel(CHANNEL_1, ALICE)]
@@ -112,12 +111,11 @@ class GraceModel:
 
 
 class HandOver:
-    """One run: a store, and what the parties do with it.
+    """One run: a store, and the parties' actions on it.
 
-    ``witnessed``: callers and stops first look at what the source has accepted, and
-    that must be handled before them.
-    ``dies``: the loop does when it takes the first event.
-    ``events``: what producers put. ``awaits``: the store does, for ``GRACE``.
+    ``witnessed``: callers and stops first record the accepted events, which must be handled before
+    them. ``dies``: the loop does at the first event. ``events``: those of the producers.
+    ``awaits``: the store has the return grace ``GRACE``.
     """
 
     def __init__(
@@ -154,12 +152,12 @@ class HandOver:
         self._witnessed = witnessed
         self._dies = dies
         self._seen: dict[Party, int] = {}
-        self._sent = self._reached = 0  # sent, and surely to a client that was not cancelled
+        self._sent = self._reached = 0  # sent; sent surely to a client that was not cancelled
         self._timeout = timeout
         self._events = events
         self._model = GraceModel if awaits else PlainModel
 
-    # What parties do.
+    # Actions of the parties.
 
     def start(self) -> None:
         with suppress(ShuttingDownError):
@@ -173,16 +171,16 @@ class HandOver:
             self.outcomes[me] = type(error)
 
     def put(self, number: int) -> None:
-        """The first ``number`` of the events, and move the clock after each."""
+        """Put the first ``number`` of the events, and move the clock after each."""
         for event in self._events[:number]:
-            with suppress(ShuttingDownError):  # of the notifier
+            with suppress(ShuttingDownError):  # after the notifier has stopped
                 self._send(event)
                 self._sent += 1
                 self._reached += not self._is_cancelled()
             self.clock.advance()
 
     def stop(self) -> None:
-        """Nothing is answered after it, and the loop has ended."""
+        """Stop the store, and check that nothing is answered afterwards and the loop has ended."""
         self._witness()
         self.store.stop()
         assert all(loop.ended for loop in _loops()), "the loop goes on after stop()"
@@ -200,16 +198,16 @@ class HandOver:
             self._seen[me] = len(self.accepted)
         return me
 
-    # What must hold in the end.
+    # Checks at the end.
 
     @property
     def accepted(self) -> list[Accepted]:
-        """What the source accepted in its queue, and from whom."""
+        """Return the items that the source accepted in its queue, with their parties."""
         accepted: list[Accepted] = self.source.updates.queue.accepted
         return accepted
 
     def check(self) -> None:
-        """Promises 1 to 4 and 8, by the order in which the ready list accepted what was put."""
+        """Check promises 1 to 4 and 8, in the order in which the ready list accepted the items."""
         answers, handled = self._expected()
         for party, outcome in self.outcomes.items():
             is_right = (
@@ -222,7 +220,7 @@ class HandOver:
         self._check_source(handled)
 
     def _may_be_raised(self, error: type[Exception], is_answered: bool) -> bool:
-        """What was answered too late is given up: by a timeout, or by the end of the loop."""
+        """Return whether a caller may get this error. A late answer is dropped."""
         if error is NotStartedError:
             return not is_answered and any(party.name == "start" for party in here().parties)
         if error is RequestTimeoutError:
@@ -230,12 +228,12 @@ class HandOver:
         return not is_answered or self._timeout is not None
 
     def _check_moments(self) -> None:
-        """Each moment was read by who put it, for that; and no event is before another's."""
+        """Check that each moment was read by its putter, and that moments do not decrease."""
         given: dict[Party, list[datetime]] = {}
         events: list[datetime] = []
         for party, (what, moment, _) in self._noted():
             if moment is None:
-                continue  # of ENDED, which has no time
+                continue  # ENDED has no time
             if party is not None and party.name not in ("start", "loop"):
                 given.setdefault(party, []).append(moment)
             if what is not _END and not isinstance(what, Question):
@@ -246,7 +244,7 @@ class HandOver:
         assert events == sorted(events), "an event is given an earlier time than the one before"
 
     def _expected(self) -> tuple[dict[Party, list[ChannelInfo]], int]:
-        """What must be answered to whom, and how many events must be handled."""
+        """Return the expected answer of each caller, and the expected number of handled events."""
         start = _reading(self.clock.readings[0][1] if self.clock.readings else START)
         model = self._model(start)
         answers: dict[Party, list[ChannelInfo]] = {}
@@ -272,20 +270,20 @@ class HandOver:
         return answers, handled
 
     def _noted(self) -> list[Accepted]:
-        """What the ready list accepted."""
+        """Return the items that the ready list accepted."""
         if self.store._session is None:
-            return []  # there is none: start() did not come so far
+            return []  # start() has not made one
         ready: Any = self.store._session.selector._ready
         accepted: list[Accepted] = ready.accepted
         return accepted
 
     def _ready(self) -> list[Accepted]:
-        """What the loop has to handle; without a loop that is nothing."""
+        """Return the items that the loop has to handle: none without a loop."""
         session = self.store._session
         return self._noted() if session is not None and session.ident is not None else []
 
     def _check_source(self, handled: int) -> None:
-        """What was put later is left there, counted, and nothing watches any more."""
+        """Check that later items are left in the source, counted, and that nothing watches it."""
         updates = self.source.updates
         left = [each.item for each in self.accepted[handled:]]
         if isinstance(updates, WatchableQueue):
@@ -311,12 +309,12 @@ class HandOver:
 
 
 def _loops() -> list[Party]:
-    """The thread of the store, if it was started."""
+    """Return the store's thread, if it was started."""
     return [party for party in here().parties if party.name == "loop"]
 
 
 def _is_note_of(event: Accepted, party: Party | None) -> bool:
-    """Who puts an event notes it; what was put before the start, whoever starts the store."""
+    """Return whether the putter noted the event; start() notes earlier ones."""
     return party is event.party or party is None or party.name == "start"
 
 

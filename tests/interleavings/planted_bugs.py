@@ -1,4 +1,4 @@
-"""Bugs that are planted in the source for one test, and found again."""
+"""Bugs planted in the source for one test, which the explorer must find."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from .schedules import Case, Schedule, ScheduleError, explore, replay
 from .stepping import Attributes
 
 Edits = dict[str, str]
-"""What is in the place of what, which is there once."""
+"""(original text, replacement); the original occurs once."""
 
 
 class BugPlanter:
-    """Edits methods for one test."""
+    """Edits methods for the duration of one test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
 
     def __call__(self, owner: type, name: str, edits: Edits, **names: object) -> None:
-        """``names`` may be used in the edits."""
+        """Apply the edits, in which ``names`` may be used."""
         method = getattr(owner, name)
         source = textwrap.dedent(inspect.getsource(method))
         for old, new in edits.items():
@@ -34,7 +34,7 @@ class BugPlanter:
 
 
 def found(case: Case) -> str:
-    """What is wrong under the schedule that is found, and under the same when replayed."""
+    """Return the error of the schedule that is found, checked by a replay of that schedule."""
     with pytest.raises(ScheduleError) as caught:
         explore(case)
     printed = str(caught.value).splitlines()[-1]

@@ -1,12 +1,11 @@
-"""Runs a case in every order of steps that makes a difference, and replays one.
+"""The explorer: runs a case in every order of steps that matters, and replays one.
 
-Two schedules differ unless one becomes the other by swapping neighbouring steps
-that do not conflict: such a swap changes nothing, so of each kind one schedule is
-enough. :func:`explore` runs exactly these (by dynamic partial-order reduction with
-source sets and sleep sets, after Abdulla, Aronis, Jonsson and Sagonas, 2014): a
-schedule is run; wherever two steps of it conflict and could have come the other way
-round, one is run in which they do; and so on, until there is nothing left. There is
-no bound on how often the parties take turns.
+Two schedules are equivalent if swaps of neighbouring steps without conflict turn one into the
+other: such a swap changes nothing, so one schedule of each kind is enough. :func:`explore`
+runs exactly these, by dynamic partial-order reduction with source sets and sleep sets (after
+Abdulla, Aronis, Jonsson and Sagonas, 2014). It runs a schedule; for each two of its steps that
+conflict and could come the other way round, it runs one in which they do; and so on, until
+none is left. The number of switches between parties is not bounded.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ from .stepping import (
 from .threads import Threads
 
 WIDTH = 12
-"""Parties at most."""
+"""The most parties of a case."""
 
 Case = Callable[[Run], Callable[[], object]]
-"""Makes the parties of a run, and returns what checks it when they have ended."""
+"""Makes the parties of a run, and returns the check for the time after they have ended."""
 
 
 class Schedule(NamedTuple):
-    """Which party took each step."""
+    """The party of each step."""
 
     parties: tuple[int, ...]
     attributes: Attributes = NOTHING_KNOWN
 
 
 class ScheduleError(AssertionError):
-    """Under ``schedule``, which replays it, this is ``wrong``; ``log`` has the steps."""
+    """An error under ``schedule``, which replays it; ``wrong``: the error, ``log``: the steps."""
 
     def __init__(self, wrong: str, schedule: Schedule, log: list[str]) -> None:
         super().__init__("\n".join([wrong, *log, repr(schedule)]))
@@ -55,28 +54,28 @@ class ScheduleError(AssertionError):
 
 @dataclass
 class Found:
-    """What an exploration ran."""
+    """The result of an exploration."""
 
     schedules: int = 0
-    """That differ."""
+    """The number of schedules that differ."""
     doubles: int = 0
-    """That turned out, on their way, not to differ."""
+    """The number of schedules that were abandoned as equivalent to others."""
     steps: int = 0
-    """Of the longest."""
+    """The number of steps of the longest schedule."""
     attributes: Attributes = NOTHING_KNOWN
 
 
 def explore(case: Case, reduce: bool = True) -> Found:
-    """Run ``case`` under every schedule that differs; ``ScheduleError`` if one is wrong.
+    """Run ``case`` under every schedule that differs; raise ``ScheduleError`` if one fails.
 
-    Without ``reduce``, under every schedule.
+    Without ``reduce``, run every schedule.
     """
     with Threads() as threads:
         return _Explorer(case, reduce, threads).explore()
 
 
 def replay(case: Case, schedule: Schedule) -> list[str]:
-    """Run ``case`` under one schedule; its steps. ``ScheduleError`` if something is wrong."""
+    """Run ``case`` under one schedule and return its steps; raise ``ScheduleError`` if it fails."""
     log: list[str] = []
     chosen = iter(schedule.parties)
 
@@ -93,11 +92,11 @@ def replay(case: Case, schedule: Schedule) -> list[str]:
 
 
 def run_case(case: Case, run: Run, choose: Callable[[Run], Party | None]) -> None:
-    """Run ``case`` once, and raise what is wrong."""
+    """Run ``case`` once, and raise its error."""
     with at_hand(run):
         check = case(run)
         if run.log is not None:
-            run.log.clear()  # of what was done before the schedule
+            run.log.clear()  # drops the steps of the set-up
         run.choose = choose
         run.go()
         waits = [f"{party.name} never {party.pending.what}" for party in run.stuck()]
@@ -114,17 +113,17 @@ def _text(error: BaseException) -> str:
 
 
 class _Node:
-    """A choice in the schedule at hand: which party takes a step."""
+    """A choice in the current schedule: which party takes a step."""
 
     __slots__ = ("chosen", "clock", "done", "sleep", "steps", "wanted")
 
     def __init__(self, steps: dict[int, Touches], sleep: set[int], chosen: int) -> None:
-        self.steps = steps  # what they touch, of the parties that could go on
+        self.steps = steps  # the next steps of the parties that were ready
         self.chosen = chosen
         self.wanted = {chosen}
         self.done: set[int] = set()
-        self.sleep = sleep  # what begins with these was run already, in another order
-        self.clock: list[int] = []  # for each party, the last of its steps that must precede
+        self.sleep = sleep  # first steps of schedules that were run already in another order
+        self.clock: list[int] = []  # for each party, its last step that must precede
 
     @property
     def touches(self) -> Touches:
@@ -148,7 +147,7 @@ class _Explorer:
         while True:
             run = self._run_once()
             if run.found() != run.attributes:
-                self._begin(run.found())  # now with the steps that were not known to be some
+                self._begin(run.found())  # again, now that these attributes are known to be shared
                 continue
             self._count()
             self._analyse(run)
@@ -190,7 +189,7 @@ class _Explorer:
             assert party.pending.touches_now() == node.touches, "not the same as before"
             return party
         if self._left:
-            return first_ready(run)  # to the end, since threads cannot be ended from outside
+            return first_ready(run)  # to the end, since no thread can be killed
         return self._choose_anew(run)
 
     def _choose_anew(self, run: Run) -> Party | None:
@@ -210,7 +209,7 @@ class _Explorer:
         return party
 
     def _sleep(self) -> set[int]:
-        """The parties whose next step leads to what was run already."""
+        """Return the parties whose next step leads to schedules that were run already."""
         if not self._path or not self._reduce:
             return set()
         node = self._path[-1]
@@ -221,7 +220,7 @@ class _Explorer:
         }
 
     def _go_back(self) -> bool:
-        """To the latest choice at which another is wanted; False if there is none."""
+        """Go back to the latest choice with another wanted party; return False if there is none."""
         while self._path:
             node = self._path[-1]
             self._forget(node)
@@ -232,7 +231,7 @@ class _Explorer:
             self._path.pop()
         return False
 
-    # Which other schedules are wanted.
+    # Search for more schedules.
 
     def _analyse(self, run: Run) -> None:
         for index in range(max(self._known - 1, 0), len(self._path)):
@@ -270,13 +269,13 @@ class _Explorer:
                 if not _commute(how, how_2):
                     after = _merged(after, self._path[index].clock)
                 if how_2 is not LOOK:
-                    break  # it came after all that was before
+                    break  # it follows all earlier steps
         return after
 
     def _find_races(self, party: Party, at: int, touches: Touches) -> list[int]:
-        """Want schedules in which a step comes before those that it conflicts with.
+        """Want schedules in which a step comes before each step that it conflicts with.
 
-        It is the party's, ``at`` this index. Returns its clock without these.
+        The step is the ``party``'s, at the index ``at``. Return its clock without these steps.
         """
         before = self._clock_before(party, at)
         after = self._clock_after(touches, before)
@@ -293,13 +292,13 @@ class _Explorer:
         return before
 
     def _without(self, index: int, end: int) -> list[tuple[int, int, list[int]]]:
-        """What comes between and can do so without the step at ``index``."""
+        """Return the later steps that do not depend on the step at ``index``."""
         chosen = self._path[index].chosen
         steps = [(at, self._path[at]) for at in range(index + 1, end)]
         return [(at, node.chosen, node.clock) for at, node in steps if node.clock[chosen] < index]
 
     def _want(self, index: int, steps: list[tuple[int, int, list[int]]]) -> None:
-        """At ``index``, want a choice with which ``steps`` (index, party, clock) may begin."""
+        """Want, at ``index``, a choice with which ``steps`` (index, party, clock) may begin."""
         node, first = self._path[index], set()
         for place, (_, party, clock) in enumerate(steps):
             if all(other != party and clock[other] < at for at, other, _ in steps[:place]):

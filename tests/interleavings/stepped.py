@@ -1,8 +1,7 @@
-"""What parties share, each operation on it a step.
+"""Replacements of locks, events, threads and queues, in which each operation is a step.
 
-:func:`stepped` puts these in the place of the standard library's locks, events,
-threads and simple queues, which are C or wait in C. ``queue.Queue`` stays: it is
-Python, and made of these.
+:func:`stepped` puts them in place of the standard library's, which are written in C or wait in
+C. ``queue.Queue`` stays: it is Python, and made of these.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _NOT_NAMED_AFTER = {__file__, queue.__file__}
 
 
 def _name(kind: str) -> str:
-    """Says where it was made, and is the same in each run that has gone the same way."""
+    """Return a name by the place of creation, the same in each run with the same steps so far."""
     frame = sys._getframe(2)
     while frame.f_code.co_filename in _NOT_NAMED_AFTER and frame.f_back is not None:
         frame = frame.f_back
@@ -37,7 +36,7 @@ def _name(kind: str) -> str:
     return f"{here().new_name(kind)} ({place})"
 
 
-# In the place of those of threading, and of queue.SimpleQueue.
+# Replacements of those of threading, and of queue.SimpleQueue.
 
 
 class Lock:
@@ -149,21 +148,21 @@ class Event:
 
 
 class Accepted(NamedTuple):
-    """An item that a queue accepted from a party (None: from whoever made the run)."""
+    """An item that a queue accepted, and from which party (None: from the maker of the run)."""
 
     party: Party | None
     item: Any
 
 
 class SimpleQueue:
-    """As ``queue.SimpleQueue``; it remembers what it ``accepted``.
+    """As ``queue.SimpleQueue``, with a list of the ``accepted`` items.
 
-    The order of two puts matters, and that of two takes. Whether a put comes before
-    a take, or before a look whether it is empty, matters only if that finds the
-    item that is put: each item has a place of its own.
+    The order of two puts matters, and that of two takes. The order of a put and a take, or of a
+    put and an emptiness check, matters only if the latter finds the item: so each item has a place
+    of its own.
 
-    The time of a take with a timeout may be over at any moment: so whenever it comes,
-    it finds an item or gives up, and to wait longer is to come later.
+    A take with a timeout may time out at any moment: when its turn comes, it finds an item or
+    gives up. A longer wait is a later turn.
     """
 
     def __init__(self) -> None:
@@ -222,7 +221,7 @@ class SimpleQueue:
 
 
 class Thread:
-    """As ``threading.Thread``; what it runs is a party called ``loop``."""
+    """As ``threading.Thread``; it runs as the party ``loop``."""
 
     def __init__(
         self, target: Callable[..., object], args: Iterable[object], name: str, daemon: bool
@@ -259,10 +258,10 @@ def get_ident() -> int:
 
 
 class Stepped:
-    """Objects whose attributes, as far as parties share them, are touched in steps.
+    """Objects whose attributes, where parties share them, are touched in steps.
 
-    That is to look an attribute up and to set it. To change in place what it refers
-    to (a list, say) is no step.
+    Such a step is a look-up or an assignment of an attribute. A change within its value (a list,
+    for example) is no step.
     """
 
     def __getattribute__(self, name: str) -> Any:
@@ -276,7 +275,7 @@ class Stepped:
 
 
 def _is_new(thing: object, name: str, value: object) -> bool:
-    """Whether it makes a difference to set the attribute to ``value``."""
+    """Return whether the assignment of ``value`` makes a difference."""
     known = object.__getattribute__(thing, "__dict__").get(name)
     return known != value or not isinstance(value, bool | int | str)
 
@@ -300,12 +299,12 @@ class SteppedNotifier(Stepped, PeerNotifier):
 
 
 class AcceptingDeque(deque[Any]):
-    """What a ``queue.Queue`` keeps its items in; it remembers what it ``accepted``."""
+    """The container of a ``queue.Queue``, with a list of the ``accepted`` items."""
 
     def __init__(self) -> None:
         super().__init__()
         self.accepted: list[Accepted] = []
-        self.most = 0  # that there were at once
+        self.most = 0  # the greatest length
 
     def append(self, item: Any) -> None:
         here().step("puts in the source", (("source", CHANGE),))
@@ -315,7 +314,7 @@ class AcceptingDeque(deque[Any]):
 
 
 class SteppedQueue(Stepped, queue.Queue[Any]):
-    """A queue whose hooks come and go in steps, too."""
+    """A queue whose hooks are set and removed in steps, too."""
 
     queue: AcceptingDeque
 
@@ -325,7 +324,7 @@ class SteppedQueue(Stepped, queue.Queue[Any]):
     def __getattribute__(self, name: str) -> Any:
         if name == "_put":
             here().look_at(self, "hooks")
-        elif name == "__dict__":  # which vars() looks up: if there is a hook, it is taken off
+        elif name == "__dict__":  # vars() looks it up: a hook is removed
             here().set(self, "hooks", self._is_hooked)
         return super().__getattribute__(name)
 
@@ -342,7 +341,7 @@ class SteppedWatchableQueue(Stepped, WatchableQueue):
 
 @contextmanager
 def stepped() -> Iterator[None]:
-    """Inside it, and inside a run, what the package shares between threads is as above."""
+    """Put the replacements in place, inside it and inside a run."""
     with ExitStack() as stack:
         for name, stepped_one in {
             "threading.Lock": Lock,

@@ -1,12 +1,10 @@
-"""Threads that run one at a time, and change turns only between steps.
+"""Parties: threads that run one at a time, and change turns only between steps.
 
-A *party* is a real thread that runs only while it has the baton. It passes the
-baton on before each *step*: an operation on something that parties share (a
-lock, a queue, a bare attribute). What a party does between two steps concerns
-nobody else, so the order of the steps is all that a schedule is.
+A *party* is a real thread that runs only while it has the baton. It passes the baton on before
+each *step*, an operation on an object that parties share (a lock, a queue, a bare attribute).
+Between two steps a party affects no other, so a schedule is the order of the steps.
 
-No time is involved. If no party can go on and one has not ended, that is a
-deadlock.
+No time is involved. If no party can go on and one has not ended, that is a deadlock.
 """
 
 from __future__ import annotations
@@ -21,34 +19,34 @@ from ..support.stores import WAIT
 from .threads import Threads, Worker
 
 LOOK, CHANGE, ENABLE = "looks", "changes", "enables"
-"""How a step touches something. Of two steps that touch the same thing the order
-matters, unless both look. To enable is to change for steps that could not come before."""
+"""How a step touches an object. The order of two steps that touch the same object matters,
+unless both look. To enable is to change the object for steps that had to wait for it."""
 
 Touches = tuple[tuple[Hashable, str], ...]
-"""(what is touched, how)"""
+"""Pairs of a touched object and how it is touched."""
 
 
 class Attributes(NamedTuple):
-    """Bare attributes, as far as it is known which of them matter."""
+    """Bare attributes, and which of them are known to matter."""
 
     set_by_parties: frozenset[str] = frozenset()
     """By name."""
     shared: frozenset[tuple[str, str]] = frozenset()
-    """(class, name) of those that are also touched by another party. To do so is a step."""
+    """(class, name) of those that another party touches too. To touch them is a step."""
 
 
 NOTHING_KNOWN = Attributes()
 
 
 class Step(NamedTuple):
-    """What a party does next. ``ready`` says whether it can; None: it always can."""
+    """The next action of a party. ``ready``: whether it can be taken; None: always."""
 
     what: str
     touches: Callable[[], Touches] | Touches
     ready: Callable[[], object] | None = None
 
     def touches_now(self) -> Touches:
-        """What it touches if it is taken now."""
+        """Return the touches of the step, if it is taken now."""
         return self.touches if isinstance(self.touches, tuple) else self.touches()
 
 
@@ -59,8 +57,8 @@ class AbandonedError(BaseException):
 class Party:
     """A thread that runs while it has the baton.
 
-    ``twin``: a party that does the same, and whose first change is to come before
-    the first one of this: of two runs that differ in who is who, one is enough.
+    ``twin``: an equal party whose first change must come before this one's. Of two runs that
+    differ only in which twin is which, one is enough.
     """
 
     def __init__(
@@ -69,9 +67,9 @@ class Party:
         self.number = number
         self.name = name
         self.worker = worker
-        self.parent = parent  # the step in which it was made, or -1
+        self.parent = parent  # the step that made it, or -1
         self.twin = twin
-        self.first_change: int | None = None  # the step that it was
+        self.first_change: int | None = None  # the index of that step
         self.pending = Step("begins", ())
         self.ended = False
         self.error: BaseException | None = None
@@ -85,16 +83,16 @@ class Party:
         return self.twin is None or self.twin.first_change is not None or not self.changes_first()
 
     def changes_first(self) -> bool:
-        """Whether its next step is the first that is more than a look."""
+        """Return whether its next step is its first that is more than a look."""
         return self.first_change is None and any(
             how is not LOOK for _, how in self.pending.touches_now()
         )
 
 
 class Run:
-    """One run of a case, from its beginning, under one schedule.
+    """One run of a case under one schedule.
 
-    Whoever makes it adds parties and lets them go; all else is for the parties.
+    Its maker adds parties and lets them go; the parties call the rest.
     """
 
     def __init__(
@@ -103,9 +101,9 @@ class Run:
         self.attributes = attributes
         self._threads = threads
         self.parties: list[Party] = []
-        self.current: Party | None = None  # None: whoever made the run
+        self.current: Party | None = None  # None: the maker of the run
         self.choose: Callable[[Run], Party | None] = first_ready
-        self.fault: Exception | None = None  # of choose
+        self.fault: Exception | None = None  # raised by choose()
         self.steps = 0
         self.log = log
         self._set: set[tuple[str, str]] = set()
@@ -117,7 +115,7 @@ class Run:
         self._baton.acquire()
 
     def party(self, name: str, function: Callable[[], object], twin: Party | None = None) -> Party:
-        """A new party; it begins when it is chosen."""
+        """Add a party, which begins when it is chosen."""
         worker = self._threads.borrow()
         party = Party(len(self.parties), name, worker, self.steps - 1, twin)
         worker.task = partial(self._run, party, function)
@@ -130,7 +128,7 @@ class Run:
         self._wait_for_parties()
 
     def settle(self) -> None:
-        """Let the parties run until none can, in any order. The schedule begins after it."""
+        """Let the parties run until none can, in any order, before the schedule begins."""
         self.go()
         self.steps = 0
         self._set.clear()
@@ -149,7 +147,7 @@ class Run:
         self.current = None
 
     def found(self) -> Attributes:
-        """What is known of the attributes now."""
+        """Return the present knowledge of the attributes."""
         names, shared = self.attributes
         return Attributes(
             names | {name for _, name in self._set},
@@ -157,7 +155,7 @@ class Run:
         )
 
     def new_name(self, kind: str) -> str:
-        """The same in each run that has gone the same way until now."""
+        """Return a name that is the same in each run with the same steps so far."""
         self._named += 1
         return f"{kind} {self._named}"
 
@@ -167,7 +165,7 @@ class Run:
         touches: Callable[[], Touches] | Touches,
         ready: Callable[[], object] | None = None,
     ) -> None:
-        """Called before ``what`` is done; returns when the party's turn has come."""
+        """Wait for the party's turn to do ``what``."""
         me = self.current
         if me is None:
             assert ready is None or ready(), f"nobody could ever end this wait: {what}"
@@ -181,12 +179,12 @@ class Run:
                     raise AbandonedError
 
     def look_at(self, thing: object, name: str) -> None:
-        """A bare attribute is looked up: a step, if parties share it."""
+        """Look a bare attribute up, which is a step if parties share it."""
         if self.current is not None and self._is_shared(thing, name):
             self.step(f"looks at {type(thing).__name__}.{name}", ((self._key(thing, name), LOOK),))
 
     def set(self, thing: object, name: str, is_new: Callable[[], bool]) -> None:
-        """A bare attribute is set, to another value or not."""
+        """Set a bare attribute, to another value or to the same."""
         if self.current is None:
             return
         self._set.add((type(thing).__name__, name))
@@ -204,7 +202,7 @@ class Run:
         return attribute in self.attributes.shared
 
     def _key(self, thing: object, name: str) -> tuple[int, str]:
-        """The same in each run that has gone the same way until now."""
+        """Return a key that is the same in each run with the same steps so far."""
         return self._numbers.setdefault(id(thing), len(self._numbers)), name
 
     def _pass_on(self) -> Party | None:
@@ -245,17 +243,17 @@ class Run:
 
 
 def first_ready(run: Run) -> Party | None:
-    """The party that has the baton, if it can go on; else the first that can."""
+    """Return the party with the baton, if it is ready; otherwise the first that is."""
     if run.current is not None and run.current.is_ready():
         return run.current
     return next((party for party in run.parties if party.is_ready()), None)
 
 
-_runs = [Run(NOTHING_KNOWN, Threads())]  # the first of them is never let go
+_runs = [Run(NOTHING_KNOWN, Threads())]  # the first stands for "outside of all runs"
 
 
 def here() -> Run:
-    """The run at hand; what is done outside of all runs is no step."""
+    """Return the current run; outside of all runs nothing is a step."""
     return _runs[-1]
 
 

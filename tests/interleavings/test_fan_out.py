@@ -1,4 +1,4 @@
-"""A subscription beside senders: from its first update on it misses none, in the one order."""
+"""Subscriptions during sends: no update is missed from the first one on, in one order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def all_stepped() -> Iterator[None]:
 
 @pytest.mark.parametrize("before", [0, 1, 2])
 @pytest.mark.parametrize("stops", [False, True])
-def test_a_client_that_subscribes_meanwhile_gets_all_from_then_on(before: int, stops: bool) -> None:
+def test_a_client_that_subscribes_during_sends_gets_all_later_updates(
+    before: int, stops: bool
+) -> None:
     def case(run: Run) -> Callable[[], object]:
         notifier = SteppedNotifier()
         clients: list[Client[object]] = [notifier.subscribe() for _ in range(before)]

@@ -1,14 +1,14 @@
 """Every interleaving of callers, producers, stops and the loop, in small cases.
 
-Promises 1 to 4 and 8: no deadlock, no lost answer, none that is wrong or comes
-after ``stop()``, no lost event, whatever the order of the steps. The code is the
-package's own; only the standard library's locks, events, threads and simple queues
-are such that the next step can be chosen. A caller's timeout may be over at any moment;
-it may then have no answer, or come too late for it, but never get a wrong one.
+Promises 1 to 4 and 8, in any order of the steps: no deadlock, no lost, wrong or late answer,
+no lost event. The code is the package's own; only the standard library's locks, events,
+threads and simple queues are replaced, so that the explorer chooses the next step. A caller's
+timeout may come at any moment; then there may be no answer, or a late one, but never a wrong
+one.
 
-At least so many schedules that differ must be run, so that nothing passes by
-running none. What is a step changes with the code, so it is nine tenths of what there
-are as this is written.
+The number beside a case is the least number of schedules that must be run, so that a case
+cannot pass by running none. It is nine tenths of the present number, which changes with the
+code.
 """
 
 from __future__ import annotations

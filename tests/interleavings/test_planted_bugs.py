@@ -1,4 +1,4 @@
-"""What runs every interleaving finds bugs: Go's own, and others, each an edit of the source."""
+"""The explorer finds planted bugs: Go's own, and others, each an edit of the source."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> BugPlanter:
 
 
 class Channel:
-    """As Go's without a buffer: who puts waits until it is taken."""
+    """A Go channel without a buffer: a put waits until its item is taken."""
 
     def __init__(self) -> None:
         self.name = here().new_name("channel")
@@ -59,7 +59,7 @@ class Channel:
         here().step(f"is rid of it in {self.name}", ((self.name, LOOK),), lambda: not self._offers)
 
     def take_unless(self, leave: Event) -> Any:
-        """Go's ``select`` of the two; ``queue.Empty`` when ``leave`` is set."""
+        """As Go's ``select`` of the two: ``queue.Empty`` when ``leave`` is set."""
         touches = (self.name, CHANGE), (leave.name, LOOK)
         here().step(
             f"takes from {self.name}, or leaves",
@@ -71,8 +71,8 @@ class Channel:
         return self._offers.pop()
 
 
-def test_the_loop_answers_as_go_s_does(plant: BugPlanter) -> None:
-    """lnd's ``Stop()`` hangs: the loop hands its answer to a caller who has left on quit."""
+def test_the_hang_of_go_s_stop_is_found(plant: BugPlanter) -> None:
+    """The loop hands its answer to a caller who has left on quit, and waits for ever."""
     plant(Question, "__init__", {"queue.SimpleQueue()": "Channel()"}, Channel=Channel)
     plant(
         Session,
@@ -108,7 +108,7 @@ def test_the_loop_answers_as_go_s_does(plant: BugPlanter) -> None:
 
 
 class Bug(NamedTuple):
-    """Edits of the method ``name``, and what is ``wrong`` then under some schedule."""
+    """Edits of the method ``name``, and the error ``wrong`` under some schedule."""
 
     owner: type
     name: str

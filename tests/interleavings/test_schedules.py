@@ -1,4 +1,4 @@
-"""Of the schedules that differ each is run, and what is wrong under one is found."""
+"""The explorer itself: it runs each schedule that differs, and finds errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .stepping import CHANGE, LOOK, Run, Touches, here
 
 
 def case_of(*functions: Callable[[], object]) -> Case:
-    """A party for each function."""
+    """Return a case with a party for each function."""
 
     def case(run: Run) -> Callable[[], object]:
         for function in functions:
@@ -34,29 +34,29 @@ def touch(thing: str, how: str) -> None:
     here().step(f"{how} {thing}", ((thing, how),))
 
 
-# How many there are
+# The number of schedules
 
 
-def test_steps_that_conflict_are_run_in_each_order() -> None:
+def test_conflicting_steps_are_run_in_each_order() -> None:
     parties = [partial(touch, "x", CHANGE)] * 3
 
     assert explore(case_of(*parties)).schedules == 6
 
 
-def test_steps_that_do_not_conflict_are_run_in_one_order() -> None:
+def test_steps_without_conflict_are_run_in_one_order() -> None:
     parties = [partial(touch, "x", LOOK), partial(touch, "x", LOOK), partial(touch, "y", CHANGE)]
 
     assert explore(case_of(*parties)).schedules == 1
 
 
-def test_without_reduction_there_are_all() -> None:
-    """Of two parties with three steps each: that they begin and end counts, too."""
+def test_without_reduction_all_schedules_are_run() -> None:
+    """Two parties have three steps each, with beginning and end."""
     parties = [partial(touch, "x", LOOK)] * 2
 
     assert explore(case_of(*parties), reduce=False).schedules == 20
 
 
-def test_of_twins_one_is_always_first() -> None:
+def test_the_first_twin_always_changes_first() -> None:
     def case(run: Run) -> Callable[[], object]:
         one = run.party("one", partial(touch, "x", CHANGE))
         other = run.party("other", partial(touch, "x", CHANGE), one)
@@ -66,16 +66,15 @@ def test_of_twins_one_is_always_first() -> None:
     assert explore(case).schedules == 1
 
 
-# Programs that nobody thought of. Two schedules are of one kind if of all steps that
-# conflict the order is the same.
+# Random programs. Two schedules are of one kind if all conflicting steps have the same order.
 
 Kind = frozenset[Hashable]
 
 
 class Program:
-    """A case whose parties do what they are told, on a lock, a queue and two variables.
+    """A case of random parties, which act on a lock, a queue and two variables.
 
-    ``are_twins``: the second does what the first does.
+    ``are_twins``: the second party does the same as the first.
     """
 
     def __init__(self, parties: list[list[str]], are_twins: bool) -> None:
@@ -136,7 +135,7 @@ class Program:
         return self._queue.qsize()
 
     def remember(self, number: int, touches: Touches) -> None:
-        """A party takes a step."""
+        """Record the step that a party takes."""
         own = sum(each == number for each, _, _ in self._steps)
         before = [(n, i) for n, i, other in self._steps if n != number and conflict(touches, other)]
         self._kind.append((number, own, touches, frozenset(before)))
@@ -194,14 +193,14 @@ operations = st.sampled_from(
 one_step = st.sampled_from(["look x", "change x", "look y", "change y"])
 twos = st.lists(st.lists(operations, max_size=3), min_size=2, max_size=2)
 threes = st.lists(st.lists(one_step, max_size=2), min_size=3, max_size=3).filter(
-    lambda parties: sum(map(len, parties)) <= 4  # or there are too many schedules of it
+    lambda parties: sum(map(len, parties)) <= 4  # more have too many schedules
 )
 
 
 @settings(max_examples=length(15, 1_000))
 @given(st.one_of(twos, threes), st.booleans())
 @example([["change y", "change y"], ["look y"], ["look y"]], False)
-def test_one_of_each_kind_is_run(parties: list[list[str]], are_twins: bool) -> None:
+def test_one_schedule_of_each_kind_is_run(parties: list[list[str]], are_twins: bool) -> None:
     every, _ = run_program(parties, are_twins, reduce=False)
     reduced, found = run_program(parties, are_twins, reduce=True)
 
@@ -210,7 +209,7 @@ def test_one_of_each_kind_is_run(parties: list[list[str]], are_twins: bool) -> N
     assert found.schedules == len(every.kinds)
 
 
-# What is found
+# Errors
 
 
 def test_a_deadlock_is_found_and_replayed() -> None:
@@ -244,7 +243,7 @@ class Counter(Stepped):
 
 
 def test_an_update_of_a_bare_attribute_is_lost() -> None:
-    """That it matters is found on the way."""
+    """The exploration itself finds out that the attribute is shared."""
 
     def case(run: Run) -> Callable[[], object]:
         counter = Counter()
@@ -260,7 +259,7 @@ def test_an_update_of_a_bare_attribute_is_lost() -> None:
         explore(case)
 
 
-def test_to_set_what_is_set_is_but_a_look() -> None:
+def test_an_assignment_of_the_same_value_is_only_a_look() -> None:
     def case(run: Run) -> Callable[[], object]:
         counter = Counter()
         for name in ("one", "other", "third"):
@@ -270,7 +269,7 @@ def test_to_set_what_is_set_is_but_a_look() -> None:
     assert explore(case).schedules == 3
 
 
-def test_whoever_waits_for_a_condition_is_notified() -> None:
+def test_a_notify_wakes_a_waiting_party() -> None:
     def case(run: Run) -> Callable[[], object]:
         condition = Condition(Lock())
         told: list[str] = []
@@ -293,7 +292,7 @@ def test_whoever_waits_for_a_condition_is_notified() -> None:
     assert explore(case).schedules == 10
 
 
-def test_a_case_must_do_the_same_again() -> None:
+def test_a_case_that_does_not_repeat_itself_is_refused() -> None:
     numbers = count()
 
     def differ() -> None:

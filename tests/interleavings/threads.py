@@ -1,7 +1,6 @@
-"""Threads that are used again: to make one costs as much as all that it does in a run.
+"""Reusable threads, because to make one costs as much as a whole run.
 
-They are bare ones, since those of ``threading`` are made of what tests put others
-in the place of.
+They are bare threads: those of ``threading`` are made of objects that the tests replace.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from typing_extensions import Self
 
 
 class Worker:
-    """A thread that does its ``task`` whenever its ``baton`` is released."""
+    """A thread that runs its ``task`` whenever its ``baton`` is released."""
 
     def __init__(self) -> None:
-        self.task: Callable[[], object] | None = None  # None: to end
+        self.task: Callable[[], object] | None = None  # None: end
         self.baton = _thread.allocate_lock()
         self.baton.acquire()
         self._ended = _thread.allocate_lock()
@@ -38,7 +37,7 @@ class Worker:
 
 
 class Threads:
-    """As many workers as are wanted at once. On exit, those that are idle end."""
+    """As many workers as are needed at once. On exit, the idle ones end."""
 
     def __init__(self) -> None:
         self._idle: list[Worker] = []
@@ -47,7 +46,7 @@ class Threads:
         return self._idle.pop() if self._idle else Worker()
 
     def give_back(self, worker: Worker) -> None:
-        """The worker may still be busy, until it next waits for its baton."""
+        """Take a worker back, which may be busy until it next waits for its baton."""
         self._idle.append(worker)
 
     def __enter__(self) -> Self:
