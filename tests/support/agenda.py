@@ -1,4 +1,4 @@
-"""What is to happen in a simulation, in order of time, on a manual clock.
+"""Event queue of a simulation: acts in order of time, on a manual clock.
 
 Times are whole microseconds since the start.
 """
@@ -21,28 +21,28 @@ MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86400 * SECOND
 
 
 class Agenda:
-    """Acts, each planned for a time, or for about a time."""
+    """Acts, each planned for a time, exact or random."""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         self.clock = ManualClock(START)
         self.now = 0
         self._acts: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
-        self._planned = 0  # how many there ever were
+        self._planned = 0  # the number of acts so far
 
     def run(self, until: int) -> None:
-        """Let everything happen until then."""
+        """Do all acts until then."""
         while self._acts[0][0] <= until:
             self.run_next()
 
     def run_next(self) -> None:
-        """Let one thing happen."""
+        """Do the next act."""
         self.now, _, act, arguments = heapq.heappop(self._acts)
         self.clock.set(START + self.now * MICROSECOND)
         act(*arguments)
 
     def _plan(self, mean: float, act: Callable[..., None], *arguments: Any) -> None:
-        """It happens after so long, on the average."""
+        """Plan an act after a random time with this mean."""
         self._plan_in(self.rng.expovariate(1 / mean) if mean else 0, act, *arguments)
 
     def _plan_in(self, time: float, act: Callable[..., None], *arguments: Any) -> None:

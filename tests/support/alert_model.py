@@ -1,8 +1,8 @@
-"""What a person is to be told, found by counting seconds: the model of the rules of alerts.
+"""A model of the rules of alerts that counts seconds.
 
-A history is a list of seconds. In each, the node is seen or not (and then by whose fault),
-each peer is online or not, and some transports are lost. Nothing is kept from one second to
-the next: what is told in a second is found by counting all seconds before it anew.
+A history is a list of seconds. In each, the node is seen or not (and then for which cause),
+each peer is online or not, and some transports are lost. The model keeps nothing from one
+second to the next: it counts all earlier seconds again.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ TRANSPORTS = ("tor", "clearnet")
 
 
 class Second(NamedTuple):
-    """How it is in one second. ``sight``: "seen", "blind" or "own outage"."""
+    """The state in one second. ``sight``: "seen", "blind" or "own outage"."""
 
     sight: str
-    online: tuple[bool, ...]  # by peer; of peer n the transport is n modulo their number
+    online: tuple[bool, ...]  # by peer; peer n has the transport n modulo their number
     lost: frozenset[str]
 
     def is_lost(self, peer: int) -> bool:
         return TRANSPORTS[peer % len(TRANSPORTS)] in self.lost
 
     def counts(self, peer: int) -> bool:
-        """Whether the second counts for the peer's channel."""
+        """Return whether the second counts for the peer's channel."""
         return self.sight == "seen" and not self.is_lost(peer)
 
 
 def any_history(rng: random.Random, length: int, peers: int) -> list[Second]:
-    """A history in which things happen now and then; all are online in its first second."""
+    """Draw a history with occasional changes; all peers are online in its first second."""
     online, sight, lost = [True] * peers, "seen", frozenset[str]()
     seconds = [Second(sight, tuple(online), lost)]
     while len(seconds) < length:
@@ -57,7 +57,7 @@ def any_history(rng: random.Random, length: int, peers: int) -> list[Second]:
 
 
 def snapshot_of(seconds: Sequence[Second], now: int) -> Snapshot:
-    """What is seen when this second begins: how it is then, and what the seconds before add to."""
+    """Return the snapshot at the start of this second: its state, and the sums of earlier ones."""
     present, before = seconds[now], seconds[:now]
     infos, channels = [], []
     for peer, is_online in enumerate(present.online):
@@ -90,7 +90,7 @@ def snapshot_of(seconds: Sequence[Second], now: int) -> Snapshot:
 
 
 def offline_for(seconds: Sequence[Second], now: int, peer: int) -> int:
-    """The seconds of the peer's present outage, as far as they count."""
+    """Return the counted seconds of the peer's present outage."""
     count = 0
     for each in reversed(seconds[:now]):
         if each.online[peer] and each.sight == "seen":
@@ -100,7 +100,7 @@ def offline_for(seconds: Sequence[Second], now: int, peer: int) -> int:
 
 
 def is_down(seconds: Sequence[Second], now: int, peer: int) -> bool:
-    """Whether that is worth a message, or has been since the peer was seen online last."""
+    """Return whether the outage is long enough, or has been since the peer was last seen online."""
     for second in range(now, -1, -1):
         each = seconds[second]
         if each.sight != "seen":
@@ -113,7 +113,7 @@ def is_down(seconds: Sequence[Second], now: int, peer: int) -> bool:
 
 
 def is_blind(seconds: Sequence[Second], now: int) -> bool:
-    """Whether the node was not seen for long enough, since it was seen last."""
+    """Return whether the node was unseen for long enough, since it was last seen."""
     count = worst = 0
     for each in seconds[: now + 1]:
         if each.sight == "seen":
@@ -127,7 +127,7 @@ def is_blind(seconds: Sequence[Second], now: int) -> bool:
 
 
 def lasting(seconds: Sequence[Second], now: int) -> dict[str, int]:
-    """What is known to last in this second, and may be worth a message: kind and subject."""
+    """Return the kinds and subjects of the alerts whose conditions hold in this second."""
     found = {f"peer_down {peer}": peer for peer in range(len(seconds[0].online))}
     there = {key: 1 for key, peer in found.items() if is_down(seconds, now, peer)}
     if is_blind(seconds, now):
@@ -149,7 +149,7 @@ def lasting(seconds: Sequence[Second], now: int) -> dict[str, int]:
 
 
 def told(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
-    """What is told when that lasted and this lasts, in no order."""
+    """Return the messages between two such sets, in no order."""
     ends = {"peer_down": "peer_back"}
     messages = [key for key in now if key not in before]
     for key in before:

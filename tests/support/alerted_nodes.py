@@ -1,4 +1,4 @@
-"""A fake node, and the rules of alerts that look at it, each time with a state that was saved."""
+"""A fake node and the rules of alerts, which look at it with their saved state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIX_HOURS = 6 * HOUR
 
 
 class AlertedNode(FakeNode):
-    """``look()`` returns what is told now; ``messages`` are all that was."""
+    """A node with rules; ``look()`` returns the new messages, ``messages`` are all."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class AlertedNode(FakeNode):
         self.due: timedelta | None = None
 
     def look(self, **seen: Any) -> list[Message]:
-        """Look, now; ``seen``: what the snapshot has besides."""
+        """Return the messages of now; ``seen``: more fields of the snapshot."""
         snapshot = take_snapshot(self.store)._replace(**seen)
         decision = decide(self.rules, self.state, snapshot, partial(past_of, self.store))
         saved = json.loads(json.dumps(decision.state.fields()))
@@ -48,18 +48,18 @@ class AlertedNode(FakeNode):
         return list(decision.messages)
 
     def look_after(self, **period: float) -> list[Message]:
-        """Look when this time has passed."""
+        """Advance the clock by this time, and look."""
         self.advance(**period)
         return self.look()
 
     def kinds(self) -> list[str]:
-        """Of all messages."""
+        """Return the kinds of all messages."""
         return [message.kind for message in self.messages]
 
     def channel_with(
         self, alias: str | None = None, *, capacity: int | None = None, online: bool = True
     ) -> OpenChannel:
-        """A channel with a new peer, which is described."""
+        """Open a channel with a new peer, and describe the peer."""
         peer = self.new_peer(online=online)
         channel = self.open_channel(peer)
         self.describe_peer(peer, alias=alias)
@@ -70,9 +70,9 @@ class AlertedNode(FakeNode):
         return channel
 
     def pause(self) -> None:
-        """The source sees nothing."""
+        """Pause monitoring."""
         self.channel_notifier.send_update(MonitoringPausedEvent())
 
     def resume(self, channels: Iterable[OpenChannel], online: Iterable[Vertex]) -> None:
-        """The source sees again: this."""
+        """Resume monitoring with these lists."""
         self.channel_notifier.send_update(MonitoringResumedEvent(channels, online))

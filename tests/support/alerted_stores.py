@@ -23,7 +23,7 @@ from .stores import WAIT, running
 
 
 class Phone:
-    """A receiver: what it was told, in order."""
+    """A receiver that collects its messages in order."""
 
     def __init__(self) -> None:
         self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -39,7 +39,7 @@ class Phone:
 
 
 class Hanging:
-    """A receiver that takes a message and hangs, until it is aborted."""
+    """A receiver that takes a message and hangs until it is aborted."""
 
     name = "hanging"
 
@@ -65,7 +65,7 @@ def alerted(
     storage: SqliteStorage | None = None,
     **options: Any,
 ) -> Iterator[Alerts]:
-    """A run of a store of ``node``, and its alerts."""
+    """Run a store of ``node`` with alerts."""
     if path is not None:
         storage = SqliteStorage(path)
     alerts = Alerts(*tell, storage=storage, **options)
@@ -90,7 +90,7 @@ def node() -> FakeNode:
 
 
 def outbox_in(path: Path) -> list[str]:
-    """The texts that are left to tell, as of the disk."""
+    """Return the texts in the outbox on the disk."""
     with closing(sqlite3.connect(path)) as database:
         ((text,),) = database.execute("SELECT state FROM alerts").fetchall()
     return [each["message"]["text"] for each in json.loads(text)["outbox"]]

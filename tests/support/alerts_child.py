@@ -1,9 +1,9 @@
-"""A node whose peer goes for long, killed at a line of the code of alerts, and started again.
+"""A node with a long outage of its peer, killed at a line of the code of alerts, then restarted.
 
-Run by test_crash.py, with a folder and the numbers of lines as arguments. Each is a round, in
-processes of its own: the first is killed when it comes to so many lines of that code, or
-ends; the second goes on with its database. A round prints one JSON line: whether the first
-was killed, and the kinds and texts that each of the two told.
+Run by test_crash.py; arguments: a folder and numbers of lines. Each number is a round of two
+processes. The first is killed at that line of the code, or ends; the second continues with its
+database. A round prints one JSON line: whether the first was killed, and the kinds and texts
+of the messages of each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WAIT = 30.0
 
 
 class KillAtLine:
-    """Kills this process at the line with that number, of all threads together."""
+    """Kills this process at the line with that number, counted over all threads."""
 
     def __init__(self, number: int) -> None:
         self._left = number
@@ -49,7 +49,7 @@ class KillAtLine:
 
 
 def in_a_process(run: Callable[[], object]) -> bool:
-    """Run this in a process of its own; whether it was killed."""
+    """Run ``target`` in a process of its own, and return whether it was killed."""
     pid = os.fork()
     if not pid:
         run()
@@ -60,7 +60,7 @@ def in_a_process(run: Callable[[], object]) -> bool:
 
 
 class Life:
-    """One process with the node: what it told is in a file, and in a queue."""
+    """One process with the node; its messages go to a file and a queue."""
 
     def __init__(self, folder: Path, name: str, begun: datetime, *, online: bool) -> None:
         self._file = folder / name

@@ -1,7 +1,7 @@
-"""Something that happens at a given line of the code under test, in the thread that runs it.
+"""An action at a given line of the code under test, in the thread that runs it.
 
-To another thread that shares no lock with this one, or to a signal, every line is a place
-where it may come between.
+It stands for another thread without a common lock, or for a signal: they may act between any
+two lines.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 class AtLine:
-    """Calls ``do`` before line ``number``, counted over all that runs in files of ``folder``.
+    """Calls ``do`` before line ``number``, counted over all lines in files of ``folder``.
 
     ``happened``: whether so many lines ran.
     """
@@ -26,7 +26,7 @@ class AtLine:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Count the lines that this thread runs."""
+        """Count the lines of this thread."""
         before = sys.gettrace()
         sys.settrace(self._trace)
         try:
@@ -46,6 +46,6 @@ class AtLine:
 
 
 def _leaves_a_with(frame: FrameType) -> bool:
-    """Whether the line may be the end of a ``with``, where Python lets nothing come between."""
+    """Return whether the line may end a ``with``, where Python lets nothing interrupt."""
     text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
     return text.lstrip().startswith("with ")

@@ -1,9 +1,9 @@
-"""A model of how blame is decided: what a store is to be told that decides nothing itself.
+"""A model with hindsight of how outages are attributed.
 
-It keeps the whole course of events, and changes it with hindsight. Where all peers went, a
-pause comes before the first of them. A resume says which peers are awaited; those that do
-not come back in time are struck out there. Then a plain model of a store
-(:mod:`.history_model`) is told the outcome.
+It keeps all events, and changes them when an outage is decided. Before the first peer of an
+own outage it puts a pause. A resume names the awaited peers; those that do not return in time
+are removed from it. A plain model of a store (:mod:`.history_model`) then gets the changed
+events.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ FEWEST, MINUTE, MICROSECOND = 3, timedelta(minutes=1), timedelta(microseconds=1)
 
 
 class BlameModel(ToldOfChannels):
-    """Told of each event when it is put; ``outcome()`` is what it comes down to.
+    """The model. It gets each event when it is put; ``outcome()`` plays the changed events.
 
-    ``remembers``: peers that have no channel any more, as a store does that has storage.
-    ``stored``: those of them that had one. ``closed_unseen``: whether channels were found
-    closed in an own outage. ``went_back``: whether a late pause went back behind a question.
+    ``remembers``: keep peers without channels, as a store with a storage does. ``stored``: those
+    that had a channel. ``closed_unseen``: whether channels were found closed in an own outage.
+    ``went_back``: whether a late pause went back behind a question.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class BlameModel(ToldOfChannels):
         self._stored, self._had_channel = stored, set[Vertex]()
         self.online: dict[Vertex, None] = {}
         self._peers: dict[Vertex, Peer] = {}
-        self._went: list[tuple[Told, bool]] = []  # since one was seen online; and if alone
+        self._went: list[tuple[Told, bool]] = []  # since an online event; if on its own account
         self._cut = self._lost = False
-        self._awaited: dict[Vertex, Told] = {}  # and the resume since which they are
+        self._awaited: dict[Vertex, Told] = {}  # with the resume from which each is awaited
         self._began_to_return = self._latest_return = start
         self._now = self._latest_event = start
         self._opened_by: dict[OpenChannel, Told] = {}
-        self._left: dict[OpenChannel, Told] = {}  # that closed while their peer was awaited
+        self._left: dict[OpenChannel, Told] = {}  # closed while their peer was awaited
         self._told_of: dict[object, datetime] = {}
         self.count = 0  # of events
         self._segment = 0
@@ -99,7 +99,7 @@ class BlameModel(ToldOfChannels):
         self.told.append(Told(self._now, None))
 
     def outcome(self, **retention: Any) -> HistoryModel:
-        """What a store is to be told, whatever it decides itself."""
+        """Return the model of a store that gets the changed events."""
         decided = self._decided()
         model = HistoryModel(decided.told[0].time, [], [], **retention)
         for each in decided.told:
@@ -112,7 +112,7 @@ class BlameModel(ToldOfChannels):
         return decided
 
     def events(self) -> list[Told]:
-        """The outcome as events, if nobody is awaited."""
+        """Return the changed events, if nobody is awaited."""
         decided = self._decided()
         for told in decided.told:
             if isinstance(told.item, Resumed):
@@ -121,14 +121,14 @@ class BlameModel(ToldOfChannels):
         return decided.told
 
     def undecided(self, now: datetime) -> int | None:
-        """How many things had been told before what is undecided of an own outage, if it is."""
+        """Return how many events came before an undecided own outage, or None."""
         within = self._counted(now)
         if not within or not self.online or len(self.online) + len(within) < FEWEST:
             return None
         return self.told.index(within[0])
 
     def stop(self, time: datetime) -> None:
-        """What is undecided was as it seemed. Peers without channels are forgotten."""
+        """Stop: undecided peers stay offline, and peers without channels are forgotten."""
         self._decide(time)
         self._now = self._latest_event = max(time, self._now)
         self._pause(self._now, MonitoringPausedEvent())
@@ -181,7 +181,7 @@ class BlameModel(ToldOfChannels):
         self.told.append(resumed)
 
     def _leaves(self, channel: OpenChannel) -> None:
-        """A channel closes: as it was before its peer was awaited, unless that is given up."""
+        """A channel closes: as before its peer was awaited, unless the peer is given up."""
         resumed = self._awaited.get(channel.peer)
         if resumed is not None:
             index = self.told.index(resumed)
@@ -192,11 +192,11 @@ class BlameModel(ToldOfChannels):
             self.told.insert(index + 1, self._left[channel])
 
     def _set_open(self, time: datetime, channels: list[OpenChannel]) -> None:
-        """In an own outage a resume without a peer online only says what is open."""
+        """Set the open channels, as a resume without a peer online does in an own outage."""
         known = [OpenChannel(*each) for each in self.open.items()]
         closed = [ClosedChannelEvent(*each) for each in known if each not in channels]
         opened = [OpenChannelEvent(*each) for each in channels if each not in known]
-        # A peer may change its channels: in between it must not be without one, and forgotten.
+        # Opens first: without any channel in between the peer would be forgotten.
         self.told += [Told(time, event) for event in [*opened, *closed]]
         self.closed_unseen = self.closed_unseen or bool(closed)
         for channel in channels:
@@ -356,7 +356,7 @@ class BlameModel(ToldOfChannels):
             self._began_to_return = self._latest_return = time
 
     def _returns(self, peer: Vertex, time: datetime) -> bool:
-        """Whether the peer, which comes, was awaited."""
+        """Return whether the peer, which is online now, was awaited."""
         if self._awaited.pop(peer, None) is None:
             return False
         self._latest_return = time
@@ -366,7 +366,7 @@ class BlameModel(ToldOfChannels):
         return not self.online and len(self._awaited) >= FEWEST
 
     def _unmark(self, time: datetime) -> None:
-        """Peers without a channel are not awaited."""
+        """Stop awaiting peers without channels."""
         was_held = self._is_held()
         for peer in [peer for peer in self._awaited if peer not in self.open.values()]:
             self._give_up(peer)
@@ -396,7 +396,7 @@ class BlameModel(ToldOfChannels):
                 self._give_up(peer)
 
     def _corrected(self, event: Any) -> tuple[list[OpenChannel], list[Vertex]]:
-        """The lists, and what was told since they were asked for."""
+        """Return the lists, corrected by events since they were asked for."""
         asked = event.at
         told = {key for key, time in self._told_of.items() if asked is not None and time > asked}
         listed = [OpenChannel(each[0], each[1], activity(each)) for each in event.open_channels]

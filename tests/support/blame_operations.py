@@ -1,4 +1,4 @@
-"""What may happen to a node whose peers, channels and line come and go, for tests of blame."""
+"""Random events of a node whose peers, channels and connections come and go."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANNELS = [OpenChannel(outpoint(number), PEERS[number % 5]) for number in range
 
 
 class Move(NamedTuple):
-    """Of the clock."""
+    """A step of the clock."""
 
     by: float
 
@@ -44,9 +44,9 @@ class Put(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """Lists that were asked for ``late`` seconds ago, and differ from what is known.
+    """Lists of ``late`` seconds ago, which differ from the known state.
 
-    ``active``: of some that are open then. The others are plain pairs.
+    ``active``: of some of the open channels. The others are plain pairs.
     """
 
     kind: type[MonitoringResumedEvent] | type[SnapshotEvent]
@@ -67,7 +67,7 @@ def event_of(
     open_channels: Iterable[OpenChannel],
     online: Iterable[Vertex],
 ) -> Any:
-    """The event, of a store that knows these channels and that these peers are online."""
+    """Return the event for a store with these channels and these peers online."""
     if isinstance(operation, Put):
         return operation.event
     late = operation.late
@@ -87,7 +87,7 @@ ONLINE = st.sets(st.sampled_from(PEERS))
 
 
 def puts(peers: Sequence[Vertex], channels: Sequence[OpenChannel]) -> st.SearchStrategy[Put]:
-    """Events of these peers and channels."""
+    """Draw events of these peers and channels."""
     peer, channel = st.sampled_from(peers), st.sampled_from(channels)
     return st.one_of(
         peer.map(PeerOnlineEvent),
@@ -138,7 +138,7 @@ ALL_GO = st.permutations(PEERS).map(lambda peers: [Put(PeerOfflineEvent(peer)) f
 
 @st.composite
 def spread(draw: Callable[..., Any], puts: st.SearchStrategy[list[Put]]) -> list[Any]:
-    """Many at once, but not in one moment."""
+    """Draw events of many peers, not all at one moment."""
     operations: list[Any] = []
     for put in draw(puts):
         operations += [put, Move(draw(st.sampled_from([0, 0, 1, 4, 20])))]
@@ -147,7 +147,7 @@ def spread(draw: Callable[..., Any], puts: st.SearchStrategy[list[Put]]) -> list
 
 @st.composite
 def restarts(draw: Callable[..., Any]) -> list[Any]:
-    """Nobody, or some, are back at once; others come back one after the other."""
+    """Draw restarts: none or some peers are back at once, others one after the other."""
     lists = Lists(MonitoringResumedEvent, [], draw(PEER_SETS), draw(st.booleans()), None)
     operations: list[Any] = [Pause(None), Move(1), lists]
     for put in draw(ALL_COME)[: draw(st.integers(0, 5))]:
@@ -170,4 +170,4 @@ RULES = st.fixed_dictionaries(
 )
 
 LIMITS = st.sampled_from([10_000, 10_000, 5, 3, 2])
-"""Of a history. It keeps two changes at least, since the last may have to be undone."""
+"""Limits of the history: at least two changes, since the last may be undone."""

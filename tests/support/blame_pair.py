@@ -1,4 +1,4 @@
-"""A store and a model of blame, which are told and asked the same."""
+"""A store and its model of outages, with the same events and questions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WINDOWS = [None, timedelta(0), 7 * SECOND, 100 * SECOND]
 
 
 class Pair:
-    """A store and its model, which are told and asked the same."""
+    """A store and its model, which get the same events and questions."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Pair:
             self.model.put(event, self.clock.now())
 
     def compare(self) -> None:
-        """Ask everything."""
+        """Compare the answers to all questions."""
         self.model.ask(self.clock.now())
         model, store = self.model.outcome(**self.retention), self.store
         infos = store.list_channels(timeout=WAIT)

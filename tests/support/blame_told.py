@@ -1,4 +1,4 @@
-"""What a model of blame was told, and what it knows of each peer."""
+"""The events of the model of outages, and its knowledge of each peer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chanfitness import ActiveChannelEvent, InactiveChannelEvent, OpenChannel, O
 
 @dataclass(eq=False)
 class Told:
-    """Something that is told; each is itself alone, also if two say the same."""
+    """An event. Each equals itself alone."""
 
     time: datetime
     item: Any
@@ -20,18 +20,18 @@ class Told:
 
 @dataclass
 class Peer:
-    seen_offline: bool = False  # when it was last seen
-    changes_seen: int = 0  # on end
-    since: tuple[datetime, int] | None = None  # and in which segment of what was seen
+    seen_offline: bool = False  # when last seen
+    changes_seen: int = 0  # in a row
+    since: tuple[datetime, int] | None = None  # with the number of the seen segment
     had_channel: bool = False
-    met: Told | None = None  # the opening with which it became known, offline
+    met: Told | None = None  # the opening with which the peer became known, offline
     transport: str | None = None
 
 
 class ToldOfChannels:
-    """All that is told, and of channels which are open and what was said of them.
+    """All events, and the open channels with their activity.
 
-    ``goes_on``: one that closed, if it comes back.
+    ``goes_on``: a closed channel that comes back continues.
     """
 
     def __init__(self, *, goes_on: bool) -> None:
@@ -41,7 +41,7 @@ class ToldOfChannels:
         self._goes_on = goes_on
 
     def _open_all(self, channels: list[OpenChannel]) -> None:
-        """These are open, and no others."""
+        """Set the open channels."""
         for channel in channels:
             if channel.channel_point not in self.open:
                 self._begins(channel.channel_point)
@@ -60,7 +60,7 @@ class ToldOfChannels:
             self._active[point] = active
 
     def _closing(self, channels: list[OpenChannel]) -> list[OpenChannel]:
-        """Those that are missing in a list, but whose close has begun."""
+        """Return the channels that are missing in a list, but whose close has begun."""
         return [
             OpenChannel(point, peer)
             for point, peer in self.open.items()
@@ -68,7 +68,7 @@ class ToldOfChannels:
         ]
 
     def _news(self, channels: list[OpenChannel]) -> dict[OutPoint, bool]:
-        """What a list says of channels that was not said before."""
+        """Return the activity in a list that differs from the known one."""
         return {
             each.channel_point: each.active
             for each in channels

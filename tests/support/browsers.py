@@ -1,4 +1,4 @@
-"""A real browser for tests of pages, without a network, and all that it complains about."""
+"""A real browser for tests of pages, without a network, and its error messages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def program() -> str:
-    """Where a browser is; skips the test if nowhere, or fails if it is required."""
+    """Return the browser's path; without one, skip the test, or fail if it is required."""
     return _found(next(filter(None, map(shutil.which, NAMES)), None), "browser")
 
 
 def axe() -> str:
-    """The script of axe-core; skips or fails as :func:`program`."""
+    """Return the script of axe-core; without it, skip or fail as :func:`program`."""
     place = Path(os.environ.get("CHANFITNESS_AXE", ROOT / ".browser/package/axe.min.js"))
     return Path(_found(str(place) if place.exists() else None, "axe-core")).read_text()
 
@@ -49,7 +49,7 @@ def running_browser() -> Iterator[Browser]:
 
 @contextmanager
 def shown(browser: Browser, file: Path, width: int = 1280, **how: Any) -> Iterator[Page]:
-    """A page in a window of its own; when that is closed, there was nothing to complain about."""
+    """Open a page in a window of its own, and check at its end that there were no errors."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, offline=True, reduced_motion="reduce", **how
     )
@@ -64,7 +64,7 @@ def shown(browser: Browser, file: Path, width: int = 1280, **how: Any) -> Iterat
 
 
 def violations(page: Page) -> list[str]:
-    """What axe-core finds that keeps people from using a page."""
+    """Return the violations of accessibility that axe-core finds."""
     page.evaluate(axe())
     found = page.evaluate("axe.run()")
     return [

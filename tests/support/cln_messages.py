@@ -1,4 +1,4 @@
-"""Words of a lightningd, as few as a test needs."""
+"""Messages of a lightningd, with the fields that tests need."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from chanfitness.nodes.cln.messages import first_generation_id
 
 
 def channel_id(number: int) -> str:
-    """A channel id that only ``number`` decides."""
+    """Return a channel id that depends on ``number`` alone."""
     return f"{number:064x}"
 
 
 def id_of(point: OutPoint) -> str:
-    """The channel id that a channel has from its funding."""
+    """Return the channel id that follows from the funding output."""
     name = first_generation_id(point)
     assert name is not None
     return name
 
 
 def change(channel: str, peer: Vertex, state: str, **more: Any) -> dict[str, Any]:
-    """A ``channel_state_changed``."""
+    """Return a ``channel_state_changed``."""
     return {"channel_id": channel, "peer_id": str(peer), "new_state": state, **more}
 
 
 def entry(
     channel: str, point: OutPoint, peer: Vertex, state: str = "CHANNELD_NORMAL", **more: Any
 ) -> dict[str, Any]:
-    """An entry of ``listpeerchannels``."""
+    """Return an entry of ``listpeerchannels``."""
     return {
         "peer_id": str(peer),
         "state": state,
@@ -42,12 +42,12 @@ def entry(
 
 
 def channels(*entries: object) -> dict[str, Any]:
-    """An answer of ``listpeerchannels``."""
+    """Return an answer of ``listpeerchannels``."""
     return {"channels": list(entries)}
 
 
 def connection(peer: Vertex, address: str, direction: str | None = "out") -> dict[str, Any]:
-    """A ``connect``."""
+    """Return a ``connect``."""
     where = {"type": "ipv4", "address": address, "port": 9735}
     return {"id": str(peer), "direction": direction, "address": where}
 
@@ -57,7 +57,7 @@ def peers(
     offline: tuple[Vertex, ...] = (),
     addresses: Mapping[Vertex, object] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """An answer of ``listpeers``; ``addresses``: what is in the ``netaddr`` of each peer."""
+    """Return an answer of ``listpeers``; ``addresses``: the ``netaddr`` of each peer."""
     entries = [
         {"id": str(peer), "connected": True}
         | ({"netaddr": [addresses[peer]]} if peer in addresses else {})

@@ -1,4 +1,4 @@
-"""A plugin of a lightningd that has one channel, with Alice, who is online."""
+"""A plugin of a lightningd with one channel, whose peer Alice is online."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def rpc(tmp_path: Path) -> Iterator[RpcServer]:
-    """A lightningd whose one channel is with Alice, who is online."""
+    """A lightningd with one channel, whose peer Alice is online."""
     with RpcServer(tmp_path) as server:
         server.listings = {
             "listpeers": peers(ALICE),
@@ -40,7 +40,7 @@ def rpc(tmp_path: Path) -> Iterator[RpcServer]:
 
 @pytest.fixture
 def inbox(clock: ManualClock) -> Inbox:
-    """The watcher's, by which time passes."""
+    """The watcher's inbox, which moves the clock."""
     return Inbox(clock)
 
 
@@ -52,7 +52,7 @@ def wire(tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox) -> It
 
 
 def tell(wire: Wire, topic: str, params: dict[str, Any]) -> None:
-    """Tell the plugin, and return when it has noted at what time."""
+    """Send a notification, and return when the plugin has noted its time."""
     wire.notify(topic, params)
     wire.result("chanfitness")
 

@@ -1,6 +1,6 @@
-"""A lightningd that does what a test says, and watchers of it.
+"""A scripted lightningd, and watchers of it.
 
-All time is that of a clock which the watcher's waiting moves.
+The watcher's inbox moves the clock; no real time passes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ID_1, ID_2, ID_3 = (id_of(point) for point in (CHANNEL_1, CHANNEL_2, CHANNEL_3))
 
 
 class Node:
-    """A lightningd that does what a test says, and watchers of it, on one clock."""
+    """A scripted lightningd, and watchers of it, on one clock."""
 
     def __init__(self, directory: Path, rpc: RpcServer) -> None:
         self.clock = ManualClock(START)
@@ -38,13 +38,13 @@ class Node:
         self.online: dict[Vertex, None] = {}
         self.entries: dict[str, dict[str, Any]] = {}
         self.addresses: dict[Vertex, str] = {}
-        self.says_reestablished = False  # it is no old one
+        self.says_reestablished = False  # False: an old lightningd
         self.watcher: Watcher | None = None
         self.relist()
 
     @contextmanager
     def watched(self, **more: Any) -> Iterator[ChannelEventStore]:
-        """Watch it for a while; what was told when this returns has reached the store."""
+        """Watch the node; when this returns, the store has all notifications."""
         self.inbox = Inbox(self.clock)
         self.watcher = Watcher(
             self.database,
@@ -67,7 +67,7 @@ class Node:
         assert self.watcher.reached().wait(timeout=WAIT)
 
     def let_pass(self, time: timedelta) -> None:
-        """Time passes while it is watched."""
+        """Let time pass while the node is watched."""
         self.inbox.let_pass(time)
         self.catch_up()
 
@@ -91,18 +91,18 @@ class Node:
         self.tell("channel_state_changed", change(name, peer, state))
 
     def reestablish(self, *names: str) -> None:
-        """The channels of these ids can be used; nobody is told."""
+        """Make the channels of these ids usable, without a notification."""
         for name in names:
             self.entries[name]["reestablished"] = True
 
     def restart(self) -> None:
-        """Its peers are gone, and nobody was told."""
+        """Disconnect all peers, without a notification."""
         self.online.clear()
         self.relist()
 
     @contextmanager
     def held(self) -> Iterator[Watcher]:
-        """The watcher is busy meanwhile, and what it is told waits."""
+        """Keep the watcher busy, so that notifications wait."""
         assert self.watcher is not None
         watcher, self.watcher = self.watcher, None
         with self.inbox.held():
@@ -116,7 +116,7 @@ class Node:
             self.catch_up()
 
     def is_silent(self, silent: bool = True) -> None:
-        """Its socket answers with nonsense."""
+        """Let the socket answer with nonsense."""
         self.rpc.answer = (lambda method, params: "?") if silent else self.rpc.listed
 
     def relist(self) -> None:
@@ -152,7 +152,7 @@ def history(store: ChannelEventStore, point: OutPoint = CHANNEL_1) -> ChannelHis
 
 
 def figures(store: ChannelEventStore, point: OutPoint = CHANNEL_1) -> tuple[float, float]:
-    """Lifetime and uptime, in hours."""
+    """Return lifetime and uptime, in hours."""
     info = store.get_chan_info(point, timeout=WAIT)
     return info.lifetime / HOUR, info.uptime / HOUR
 

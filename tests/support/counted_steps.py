@@ -1,4 +1,4 @@
-"""How many steps the interpreter takes in the accounts: a cost that no machine's speed moves."""
+"""Steps of the interpreter in the accounting, a cost that does not depend on the machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FOLDER = chanfitness.core.__path__[0]
 
 
 class CountedSteps:
-    """What a function makes the accounts do. Loops in C, such as a copied dict, count as one.
+    """Counts the steps in the accounting. A loop in C, such as a dict's copy, is one step.
 
-    ``steps``: instructions of Python. ``calls``: by the name of what was called.
+    ``steps``: Python's instructions. ``calls``: by the name of the called function.
     """
 
     def __init__(self, function: Callable[[], object]) -> None:

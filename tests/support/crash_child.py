@@ -1,7 +1,7 @@
-"""A node under load, to be killed: run by test_crash.py, with what it begins with as JSON.
+"""A node under load, to be killed. Run by test_crash.py, with its start values as JSON.
 
-It writes what happens, line by line, before it tells its store: the time (in
-microseconds since 1970), what, whom.
+It prints each event before its store gets it, a line each: the time (microseconds since 1970),
+the kind, and the peer or channel.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def say(what: str, whom: object = "") -> None:
-    """One line, whole or not at all, with the time."""
+    """Print one line with the time, in one piece."""
     now = (datetime.now(timezone.utc) - EPOCH) // timedelta(microseconds=1)
     os.write(1, f"{now} {what} {whom}\n".encode())
 
 
 class Announce(logging.Handler):
-    """Says what the storage logs."""
+    """Prints the log lines of the storage."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         say("logged", record.getMessage().replace("\n", " "))
@@ -45,7 +45,7 @@ class Announce(logging.Handler):
 
 
 class Load:
-    """Things that happen, for ever, at random."""
+    """Random events, without an end."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.rng = random.Random(given["seed"])
@@ -59,7 +59,7 @@ class Load:
         self.outpoints = self._outpoints(given["seed"])
 
     def _outpoints(self, seed: int) -> Iterator[OutPoint]:
-        """Some that no other child makes."""
+        """Return new outpoints, which no other child makes."""
         for index in range(2**32):
             yield OutPoint(f"{2**64 + seed:064x}", index)
 
@@ -115,7 +115,7 @@ def main() -> None:
     for number in range(10**9):
         load.happen()
         if number % 100 == 0:
-            store.list_channels(timeout=30)  # so that the loop is never far behind
+            store.list_channels(timeout=30)  # keeps the loop from falling behind
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ways by which a database file has a second name, or seems to be another."""
+"""Ways to give a database file a second name, or to seem to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from .disks import TIMEOUT
 
 Way = Callable[[Path, ExitStack], str]
-"""Makes a second name of a database, for as long as the stack lives."""
+"""Makes a second name of a database, for the life of the stack."""
 
 
 def the_same(path: Path, stack: ExitStack) -> str:
@@ -61,13 +61,13 @@ def moved(path: Path, stack: ExitStack) -> str:
 
 
 def mounted(path: Path, stack: ExitStack) -> str:
-    """As ``docker -v ./fitness.db:/data/fitness.db`` does."""
+    """Make a bind mount, as ``docker -v ./fitness.db:/data/fitness.db`` does."""
     return str(stack.enter_context(mount_of(path)))
 
 
 @contextmanager
 def mount_of(path: Path) -> Iterator[Path]:
-    """A bind mount of the file."""
+    """Make a bind mount of the file."""
     mount = path.with_name("mounted.db")
     mount.touch()
     command = ["mount", "--bind", str(path), str(mount)]
@@ -89,7 +89,7 @@ ONE_FILE: list[Way] = [
     symbolic_link,
     linked_directory,
 ]
-"""The files beside the database are the same, too."""
+"""Names with the same files beside the database."""
 
 OTHER_LOCK: list[Way] = [hard_link, mounted, moved, lock_removed]
-"""What is beside this name is not what is beside the first."""
+"""Names with other files beside the database than the first name has."""

@@ -1,4 +1,4 @@
-"""Disks on a bad day: one of our own, that can be filled, and one that takes no more."""
+"""Failing disks: a small one that tests can fill, and a limit that fails all writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMEOUT = 30
 
 
 class Disk:
-    """One of few megabytes, mounted at ``directory``."""
+    """A disk of a few megabytes, mounted at ``directory``."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -28,12 +28,12 @@ class Disk:
                         filler.write(bytes(size))
 
     def clear(self) -> None:
-        """Make place again."""
+        """Make room again."""
         (self.directory / "filler").unlink()
 
     @contextmanager
     def read_only(self) -> Iterator[None]:
-        """Nothing can be written, also by root."""
+        """Refuse all writes, also root's."""
         self._remount("ro")
         try:
             yield
@@ -62,7 +62,7 @@ def small_disk(tmp_path: Path) -> Iterator[Disk]:
 
 @contextmanager
 def no_file_may_grow() -> Iterator[None]:
-    """Every write beyond a file's first byte fails with EFBIG, for this process."""
+    """Let every write beyond a file's first byte fail with EFBIG, in this process."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
     try:

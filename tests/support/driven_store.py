@@ -1,4 +1,4 @@
-"""A store that a test tells what happens, for tests of what it remembers."""
+"""A store that gets its events one by one from a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .values import START
 
 
 class DrivenStore:
-    """A running store, its ``clock`` (at ``START`` unless another is given) and a way to tell it.
+    """A running store with a ``clock`` (by default at ``START``) and a queue of events.
 
     ``settings`` are those of ``Config``.
     """

@@ -1,4 +1,4 @@
-"""A lightningd for tests: its socket, its pipes to a plugin, and what was recorded of one."""
+"""A fake lightningd: its socket, its pipes to a plugin, and a recording of a real one."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .paths import DATA
 from .stores import WAIT
 
 Listings = dict[str, Any]
-"""What lightningd answers, by method."""
+"""Answers of lightningd, by method."""
 
 Answer = Callable[[str, dict[str, Any]], object]
-"""The result for a method and its parameters; bytes are sent as they are, None never comes."""
+"""Returns the result for a method and its parameters; bytes go out as they are, None never."""
 
 
 class RpcServer:
-    """The socket of a lightningd, which answers from ``listings``, or as ``answer`` says.
+    """The socket of a lightningd, with answers from ``listings`` or from ``answer``.
 
-    ``aliases``: what ``listnodes`` says, by a peer's key.
-    ``asked`` gets each question when it has come: the method and its parameters.
+    ``aliases``: the answers of ``listnodes``, by a peer's key. ``asked``: a queue of the
+    questions, each a method with its parameters.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -53,7 +53,7 @@ class RpcServer:
         self._thread = threading.Thread(target=self._serve, name="lightning-rpc", daemon=True)
 
     def listed(self, method: str, params: dict[str, Any]) -> object:
-        """As lightningd: all, or what is about one peer."""
+        """Return the listing as lightningd does: all, or one peer's part."""
         if method == "listnodes":
             return nodes(params["id"], self.aliases)
         result = (self.others | self.listings)[method]
@@ -63,7 +63,7 @@ class RpcServer:
         return result
 
     def waiting(self) -> list[socket.socket]:
-        """The connections whose question was not answered."""
+        """Return the connections with an unanswered question."""
         return self._open
 
     def __enter__(self) -> Self:
@@ -84,7 +84,7 @@ class RpcServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with contextlib.suppress(OSError):  # whoever asked may be gone
+            with contextlib.suppress(OSError):  # the client may be gone
                 self._answer(connection)
             if connection not in self._open:
                 connection.close()
@@ -106,7 +106,7 @@ class RpcServer:
 
 
 def nodes(peer: str, aliases: dict[str, object]) -> dict[str, object]:
-    """An answer of ``listnodes`` about one peer, which need not be known."""
+    """Return an answer of ``listnodes`` about one peer, known or not."""
     known = [{"nodeid": peer, "alias": aliases[peer]}] if peer in aliases else []
     return {"nodes": known}
 
@@ -121,7 +121,7 @@ def _read_json(connection: socket.socket) -> Any:
 
 
 class Wire:
-    """What lightningd has of a plugin: a pipe to write to, and one to read from."""
+    """lightningd's ends of its pipes to a plugin."""
 
     def __init__(self, to_plugin: IO[bytes], from_plugin: IO[bytes]) -> None:
         self._to_plugin = to_plugin
@@ -133,7 +133,7 @@ class Wire:
         self._thread.start()
 
     def request(self, method: str, params: object = None) -> dict[str, Any]:
-        """The whole response to a request."""
+        """Send a request, and return the whole response."""
         number = self.send_request(method, params)
         while True:
             message = self.next_message()
@@ -141,25 +141,25 @@ class Wire:
                 return message
 
     def result(self, method: str, *params: object) -> Any:
-        """The result of a request that succeeds."""
+        """Send a request, and return its result."""
         response = self.request(method, list(params))
         assert "result" in response, response
         return response["result"]
 
     def refusal(self, method: str, *params: object) -> tuple[int, str]:
-        """Code and text of the error with which a request is answered."""
+        """Send a request, and return code and text of its error."""
         error = self.request(method, list(params))["error"]
         return error["code"], error["message"]
 
     def send_request(self, method: str, params: object = None) -> str:
-        """Ask, and return the id of the question."""
+        """Send a request, and return its id."""
         self._count += 1
         number = f"cli:{method}#{self._count}"
         self.send({"id": number, "method": method, "params": [] if params is None else params})
         return number
 
     def notify(self, topic: str, params: object) -> None:
-        """Tell of something."""
+        """Send a notification."""
         self.send({"method": topic, "params": {topic: params}})
 
     def send(self, message: dict[str, Any]) -> None:
@@ -170,13 +170,13 @@ class Wire:
         self._to_plugin.flush()
 
     def next_message(self) -> dict[str, Any]:
-        """The next message that is no log; logs are kept in ``logs``."""
+        """Return the next message that is no log line; log lines go to ``logs``."""
         message = self._messages.get(timeout=WAIT)
         assert message is not None, "the plugin has ended"
         return message if not self._note(message) else self.next_message()
 
     def wait_for_log(self, text: str) -> str:
-        """The log line that has ``text``, of those that are still to come."""
+        """Return the next log line with ``text``."""
         while True:
             message = self._messages.get(timeout=WAIT)
             assert message is not None, f"the plugin has ended without {text!r}: {self.logs}"
@@ -184,11 +184,11 @@ class Wire:
                 return self.logs[-1][0]
 
     def hang_up(self) -> None:
-        """Be gone, as far as the plugin's input can tell."""
+        """Close the plugin's input."""
         self._to_plugin.close()
 
     def read_to_end(self) -> None:
-        """Note what the plugin still says until it ends, and close the pipes."""
+        """Collect the plugin's output until it ends, and close the pipes."""
         while (message := self._messages.get(timeout=WAIT)) is not None:
             self._note(message)
         self._thread.join(timeout=WAIT)
@@ -214,7 +214,7 @@ class Wire:
 def init_params(
     directory: Path, *, startup: bool = False, options: dict[str, object] | None = None
 ) -> dict[str, Any]:
-    """What lightningd's ``init`` has."""
+    """Return the parameters of lightningd's ``init``."""
     return {
         "options": options or {},
         "configuration": {
@@ -228,7 +228,7 @@ def init_params(
 
 
 class Notification(NamedTuple):
-    """One of a recording, and what lightningd had listed by then, and afterwards."""
+    """A recorded notification, with lightningd's listings before and after it."""
 
     at: datetime
     topic: str
@@ -237,9 +237,9 @@ class Notification(NamedTuple):
 
 
 def recorded(file: str) -> Iterator[Notification]:
-    """The notifications of a recorded lightningd, the first one only to say what was listed.
+    """Return the notifications of a recorded lightningd; the first one has only listings.
 
-    The listings of each are those of the time until the next.
+    The listings of each hold until the next.
     """
     listings: Listings = {}
     last: Notification | None = None
@@ -260,7 +260,7 @@ def recorded(file: str) -> Iterator[Notification]:
 
 
 def pipes() -> tuple[BinaryIO, BinaryIO, io.TextIOWrapper, io.TextIOWrapper]:
-    """Ends for lightningd (to write, to read) and for a plugin (to read, to write)."""
+    """Open pipes: lightningd's ends (write, read) and the plugin's (read, write)."""
     plugin_in, to_plugin = os.pipe()
     from_plugin, plugin_out = os.pipe()
     return (

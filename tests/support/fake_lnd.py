@@ -1,7 +1,7 @@
-"""An lnd as its clients see it: real gRPC over TLS, a macaroon check, and nothing behind it.
+"""A fake lnd: real gRPC over TLS with a macaroon check.
 
-A test says what its streams send and what it answers, in bytes. Nothing here
-waits for time to pass: streams wait for the test, and the test for streams.
+A test sets its answers and the messages of its streams, in bytes. No real time passes: streams
+wait for the test, and the test for streams.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ METHODS = (CHANNEL_EVENTS, PEER_EVENTS, LIST_CHANNELS, LIST_PEERS)
 SERVICES = dict.fromkeys(METHODS, "/lnrpc.Lightning") | {GET_STATE: "/lnrpc.State"}
 
 MACAROON = b"\x02\x01\x03lnd" + bytes(range(200, 230))
-"""Begins as a real one does."""
+"""The first bytes of a real macaroon."""
 
 Status = tuple[grpc.StatusCode, str]
 
@@ -42,11 +42,11 @@ LOCKED: Status = (
 )
 
 
-# lnd's messages, by the field numbers of its own .proto files.
+# lnd's messages, by the field numbers of its .proto files.
 
 
 def message(*fields: tuple[int, int | bytes | str]) -> bytes:
-    """A protobuf message, of (field number, value) pairs in any order."""
+    """Return a protobuf message of (field number, value) pairs in any order."""
     return b"".join(_field(*field) for field in fields)
 
 
@@ -64,7 +64,7 @@ def _varint(value: int) -> bytes:
 
 
 class Described(NamedTuple):
-    """A channel with what lnd says of it, but for what is None."""
+    """A channel with lnd's description; fields that are None are left out."""
 
     channel: OpenChannel
     chan_id: int | None = None
@@ -76,7 +76,7 @@ class Described(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """A peer with the address of its connection, but for what is None."""
+    """A peer with the address of its connection; None leaves it out."""
 
     peer: Vertex
     address: bytes | str | None = None
@@ -123,7 +123,7 @@ def peers(*online_peers: Vertex | Connected) -> bytes:
 
 
 def _channel(channel: OpenChannel | Described) -> bytes:
-    """It is active, unless it says otherwise."""
+    """Return a channel of the listing, active by default."""
     (point, peer), *details = channel if isinstance(channel, Described) else Described(channel)
     is_active = (channel.channel if isinstance(channel, Described) else channel).active
     return message(
@@ -151,7 +151,7 @@ def _told(
 
 @functools.cache
 def authority() -> trustme.CA:
-    """Who signs all certificates: made once."""
+    """Return the authority that signs all certificates, made once."""
     return trustme.CA()
 
 
@@ -161,7 +161,7 @@ def certificate(*names: str) -> trustme.LeafCert:
 
 
 class Stream:
-    """One client's stream: what is sent, and how it ends."""
+    """A client's stream: its messages and its end."""
 
     def __init__(self) -> None:
         self._steps: queue.SimpleQueue[bytes | Status] = queue.SimpleQueue()
@@ -192,12 +192,13 @@ class Link(NamedTuple):
 
 
 class FakeLnd(grpc.GenericRpcHandler):
-    """``on`` says, by method, what is done before a call is served, in its thread:
-    it may wait, raise by ``context.abort``, or return another answer than is in
-    ``answers``.
+    """The server.
 
-    ``calls`` is the methods that were called, in order, ``requests`` the last request
-    to list. The channels are not listed before both streams have begun.
+    ``on``: by method, a function that is called in the call's thread before the answer; it may
+    wait, raise by ``context.abort``, or return another answer than ``answers`` has.
+
+    ``calls``: the called methods, in order. ``requests``: the last requests of listings. The
+    channels are not listed before both streams have begun.
     """
 
     def __init__(self, *names: str) -> None:
@@ -210,7 +211,7 @@ class FakeLnd(grpc.GenericRpcHandler):
         self._links: queue.SimpleQueue[Link] = queue.SimpleQueue()
         self._half = collections.defaultdict[str, dict[str, Stream]](dict)  # by connection
         self._whole = collections.defaultdict[str, threading.Event](threading.Event)
-        self._lock = threading.Lock()  # guards the last two
+        self._lock = threading.Lock()  # guards calls and requests
         self._place = socket.socket()  # keeps the port while no server runs
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._place.bind(("127.0.0.1", 0))
@@ -232,16 +233,16 @@ class FakeLnd(grpc.GenericRpcHandler):
         self._server.start()
 
     def stop(self) -> None:
-        """Cut all connections, and listen no more."""
+        """Cut all connections, and stop listening."""
         assert self._server.stop(0).wait(timeout=WAIT)
         Call(self._pool.shutdown).result()
 
     def accept(self) -> Link:
-        """Wait for the next client that has both streams, and asks for the channels."""
+        """Wait for the next client with both streams and a request for the channels."""
         return self._links.get(timeout=WAIT)
 
     def newest(self) -> Link | None:
-        """The client that :meth:`accept` would return; None, and at once, if there is none."""
+        """Return the client that :meth:`accept` would return, or None at once."""
         return None if self._links.empty() else self.accept()
 
     def set_state(
@@ -249,14 +250,14 @@ class FakeLnd(grpc.GenericRpcHandler):
         open_channels: Iterable[OpenChannel | Described],
         online_peers: Iterable[Vertex | Connected],
     ) -> None:
-        """What the listings say from now on."""
+        """Set the content of the listings."""
         self.answers = {
             LIST_CHANNELS: channels(*open_channels),
             LIST_PEERS: peers(*online_peers),
         }
 
     def refuse(self, status: Status, *methods: str) -> None:
-        """Answer calls so from now on, by default all; ``accept_again`` ends that."""
+        """Refuse calls with this error, by default all, until ``accept_again``."""
 
         def abort(context: grpc.ServicerContext) -> NoReturn:
             context.abort(*status)
@@ -289,7 +290,7 @@ class FakeLnd(grpc.GenericRpcHandler):
     def _stream(self, method: str, _: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         self._admit(method, context)
         stream = Stream()
-        if not context.add_callback(stream.end):  # the client has gone already
+        if not context.add_callback(stream.end):  # the client is gone already
             return iter(())
         with self._lock:
             link = self._half[context.peer()]
@@ -306,20 +307,20 @@ class FakeLnd(grpc.GenericRpcHandler):
         return another if isinstance(another, bytes) else self.answers[method]
 
     def _state(self, _: bytes, context: grpc.ServicerContext) -> bytes:
-        """As lnd does, without a look at the macaroon; that it has none is ours to check."""
+        """Answer as lnd does, without a macaroon; the client must send none."""
         assert "macaroon" not in dict(context.invocation_metadata())
         if GET_STATE in self.on:
             self.on[GET_STATE](context)
         return message((1, 4))
 
     def _connect(self, context: grpc.ServicerContext) -> None:
-        """Wait for both streams of a client: then it is one that a test can talk to."""
+        """Wait for both streams of a client, which is then usable by a test."""
         with self._lock:
             whole = self._whole[context.peer()]
-        if context.add_callback(whole.set):  # when the client goes; it may have gone
+        if context.add_callback(whole.set):  # called when the client goes, or already gone
             assert whole.wait(timeout=WAIT)
         with self._lock:
-            link = self._half.pop(context.peer(), {})  # once, however often it asks
+            link = self._half.pop(context.peer(), {})  # once, although it may ask often
             if len(link) == 2:
                 self._links.put(Link(link[CHANNEL_EVENTS], link[PEER_EVENTS]))
 

@@ -1,4 +1,4 @@
-"""Ways to take a database's files away from under a running store."""
+"""Ways to remove, replace or damage a database's files under a running store."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def rename(path: Path) -> None:
 
 
 def replace_by_a_copy(path: Path) -> None:
-    """As a tool does that synchronises files."""
+    """Replace the file by a copy, as tools that synchronise files do."""
     copy = path.with_name("copy.db")
     shutil.copy(path, copy)
     copy.rename(path)
 
 
 def replace_by_another(path: Path) -> None:
-    """What was saved of another node, with a log beside it."""
+    """Replace the file by another node's database, with a log beside it."""
     another = path.with_name("another.db")
     node = FakeNode()
     for _ in range(9):
@@ -71,7 +71,7 @@ def replace_by_another(path: Path) -> None:
 
 
 def copy_an_older_one_over_it(path: Path) -> None:
-    """As ``cp`` does, which leaves the file what it is, and changes what is in it."""
+    """Overwrite the content, as ``cp`` does, which keeps the file itself."""
     older = path.with_name("older.db")
     with watching(FakeNode(), older):
         pass

@@ -1,6 +1,6 @@
-"""Damage of every kind, and what must not come of it: a fault, or memory without bound.
+"""Fuzzing: damage of every kind, and checks for faults and unbounded memory.
 
-What is damaged is bytes, and some ways are for lines of JSON alone.
+Most kinds damage bytes; some are for lines of JSON alone.
 """
 
 from __future__ import annotations
@@ -70,11 +70,11 @@ ODD_BYTES = [
 Way = Callable[[bytes, float, float, bytes], bytes]
 
 NOT_TO_BE_DONE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What is no JSON, or not of that shape, stays as it is."""
+"""Kinds that leave other content than JSON of the right shape as it is."""
 
 
 class Damage(NamedTuple):
-    """``how`` is done ``where`` (0 to 1), and perhaps ``there``, with something ``odd``."""
+    """A damage: ``how``, the place ``where`` (0 to 1), perhaps ``there`` and an ``odd`` value."""
 
     how: Way
     where: float
@@ -141,7 +141,7 @@ def on_fields(how: Callable[[Any, Any], object], lines: list[bytes], one: int, o
 
 
 def swap_events(one: Any, other: Any) -> None:
-    """But not their times: what comes out is a recording, of strange things."""
+    """Swap two events, but not their times: the result is a recording of unlikely events."""
     for name in {*one, *other} - {"at"}:
         one[name], other[name] = other.get(name), one.get(name)
 
@@ -154,7 +154,7 @@ def take_field(one: Any, other: Any) -> None:
 
 
 def set_field(data: bytes, where: float, there: float, odd: bytes) -> bytes:
-    """Let some field of a line, or some item of a list in it, be something odd."""
+    """Set a field of a line, or an item of a list in it, to an odd value."""
     lines = data.splitlines(keepends=True)
     one = place(lines, where)
     with suppress(*NOT_TO_BE_DONE):
@@ -167,7 +167,7 @@ def set_field(data: bytes, where: float, there: float, odd: bytes) -> bytes:
 
 
 def within(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Each place in a JSON value that can be set."""
+    """Return each place in a JSON value that can be set."""
     if isinstance(value, (dict, list)):
         for key in value if isinstance(value, dict) else range(len(value)):
             yield value, key
@@ -186,7 +186,7 @@ DAMAGES = st.lists(
 
 
 def random_damages(rng: random.Random, maximum: int, ways: Sequence[Way] = WAYS) -> list[Damage]:
-    """So many, where a test needs more than hypothesis likes to make."""
+    """Return so many damages, for tests that need more than hypothesis makes."""
     return [
         Damage(rng.choice(ways), rng.random(), rng.random(), rng.choice(ODD_JSON + ODD_BYTES))
         for _ in range(rng.randrange(maximum + 1))
@@ -194,7 +194,7 @@ def random_damages(rng: random.Random, maximum: int, ways: Sequence[Way] = WAYS)
 
 
 def damaged(data: bytes, all_of_it: list[Damage]) -> bytes:
-    """All that, one after the other."""
+    """Apply all damages in order."""
     for how, where, there, odd in all_of_it:
         data = how(data, where, there, odd)
     return data
@@ -207,7 +207,7 @@ EXPECTED = ("is open already", "cannot use what lightningd said")
 
 
 class Complaints(logging.Handler):
-    """What is logged as an error and is none of what was sent."""
+    """Errors in the log that were not about the fuzzed input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class Complaints(logging.Handler):
 
 @contextmanager
 def no_complaints() -> Iterator[None]:
-    """Instead of the log, of which pytest would keep all."""
+    """Collect errors, in place of pytest's log, which would keep all records."""
     logger = logging.getLogger("chanfitness")
     complaints = Complaints()
     logger.addHandler(complaints)

@@ -1,11 +1,11 @@
-"""A model of a store with a memory: slow, and plain to see through.
+"""A model of a store with history: slow, and simple to verify.
 
-It keeps the whole state after every item for ever. Between two items lies a
-*segment*: seen or blind, with the peer up or down. Each figure is summed by walking
-the segments that it is about. There is no timeline, no total and nothing dropped.
+It keeps the whole state after every item for ever. Between two items lies a *segment*: seen or
+blind, with the peer online or offline. Each figure is a sum over its segments. The model has
+no timeline and no totals, and drops nothing.
 
-What is blind has no length on any account, only dates. While monitoring is paused,
-dates stand at the pause; what opened meanwhile begins at the resume.
+Blind time has no length in any sum, only dates. While monitoring is paused, dates stand at the
+pause; a channel that opens then begins at the resume.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ Hindsight = Resumed | SetRight | Left | WayLost | WayBack
 
 
 class HistoryModel:
-    """What a store must answer that was told the same, in the same order."""
+    """The answers of a store with the same events in the same order."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class HistoryModel:
         return self._states[-1]
 
     def put(self, event: Event | Hindsight | None, clock: datetime) -> None:
-        """An event, or None for a question, is put when the clock says ``clock``."""
+        """Put an event, or None for a question, at the clock's ``clock``."""
         time = clock if event is None or event.at is None else min(clock, event.at)
         last = self.now._replace(time=max(time, self.now.time), flapped=None)
         kept = [each for each in last.closings if last.time - each.time < self._may_come_back]
@@ -155,7 +155,7 @@ class HistoryModel:
         return last._replace(openings=left, closings=kept)
 
     def _opened_again(self, last: State, channels: list[OpenChannel]) -> State:
-        """Those that come back go on."""
+        """Continue channels that come back."""
         kept = {each.opening.point: each for each in last.closings}
         openings = []
         for channel in channels:
@@ -183,10 +183,11 @@ class HistoryModel:
         state = self._closed(last, closes, unseen=True)
         state = state._replace(online=online, awaited=last.awaited - online)
         state = state._replace(peers=tuple(dict.fromkeys([*state.peers, *event.online_peers])))
-        for channel in new:  # one after the other: one may take another's channel point
+        for channel in new:  # one after the other, since one may take another's channel point
             state = self._opened_again(state, [channel])
             state = state._replace(peers=tuple(dict.fromkeys([*state.peers, channel.peer])))
-            # With storage what closed is kept, unless another peer takes its channel point.
+            # With a storage, closed channels are kept unless another peer takes their channel
+            # point.
             self._states.append(state._replace(is_partial=not self._stored))
         said = {each.channel_point: each.active for each in event.open_channels}
         return _known(_said(state, said), [])
@@ -214,7 +215,7 @@ class HistoryModel:
         )
 
     def _segments(self, opening: Opening) -> Iterator[Segment]:
-        """The channel's life, from the item that opened it."""
+        """Return the channel's life as segments, from the item that opened it."""
         for item, (each, following) in enumerate(pairwise(self._states[opening.item :])):
             seen, up = each.sees(opening.peer), opening.peer in each.online
             there = opening.is_there(item + opening.item)
@@ -237,7 +238,7 @@ class HistoryModel:
         return ChannelNotFoundError
 
     def _opened(self, opening: Opening) -> datetime:
-        """When the channel opened; the resume after it, if that was not seen."""
+        """Return when the channel opened; in blind time, the next resume."""
         since = self._states[opening.item :]
         return next((each.time for each in since if not each.paused), since[0].shown)
 
@@ -250,7 +251,7 @@ class HistoryModel:
         absent = [each.within(start, end) for each in segments if each.seen and not each.there]
         blind = [
             Segment(each.time, following.time, seen=False, up=False).within(start, end)
-            for each, following in pairwise(self._states)  # also those before it opened unseen
+            for each, following in pairwise(self._states)  # from before an unseen opening, too
             if not each.sees(opening.peer)
         ]
         spans = list(peer.outages(start))
@@ -276,7 +277,7 @@ class HistoryModel:
         )
 
     def outage_count(self, point: OutPoint) -> int:
-        """Of an open channel, as far as its peer's history tells."""
+        """Return the number of an open channel's outages, within its peer's history."""
         (opening,) = [each for each in self.now.openings if each.point == point]
         peer = self._peer_history(opening)
         return len(list(peer.outages(peer.known_from(self._opened(opening)))))
@@ -289,7 +290,7 @@ class HistoryModel:
         return ActivityHistory(states, opening, self.now.time, *self.retention)
 
     def states_of(self, peer: Vertex) -> list[tuple[int, State]]:
-        """Those, with their numbers, since the peer got the first of the channels that are kept."""
+        """Return the numbered states since the peer got the first of its kept channels."""
         numbered = list(enumerate(self._states))
         has_channel = [each.is_partial or each.keeps_channel_of(peer) for each in self._states]
         return numbered[len(has_channel) - has_channel[::-1].index(False) :]
@@ -300,7 +301,7 @@ class HistoryModel:
 
     @property
     def retention(self) -> tuple[datetime, int]:
-        """What is not later is too old to be kept; so many changes are kept of a peer."""
+        """Return the bound of age, and the number of changes kept of each peer."""
         assert self._history is not None
         return _before(self.now.time, self._history), self._limit
 
@@ -324,7 +325,7 @@ class HistoryModel:
         )
 
     def _cooled(self, flaps: list[datetime], time: datetime) -> int:
-        """lnd's rule, from the latest flap to the first."""
+        """Return the flap count by lnd's rule, from the latest flap to the first."""
         if not flaps:
             return 0
         count = self._cooled(flaps[:-1], flaps[-1]) + 1
@@ -340,7 +341,7 @@ def _after_way(event: WayLost | WayBack, last: State) -> State:
 
 
 def _known(state: State, heard_of: list[Vertex]) -> State:
-    """``state``, with the peers that are known: online, or with a channel."""
+    """Return ``state`` with the known peers: those online or with a channel."""
     with_channel = frozenset(each.peer for each in state.openings)
     peers = dict.fromkeys([*state.peers, *heard_of])
     there = state.online | state.going | with_channel
@@ -350,7 +351,7 @@ def _known(state: State, heard_of: list[Vertex]) -> State:
 
 
 def _said(state: State, said: Mapping[OutPoint, bool | None]) -> State:
-    """``state``, with what is said of the channels that are open; None leaves what was known."""
+    """Return ``state`` with the activity of open channels; None leaves it as it was."""
     activity = dict(state.activity)
     for opening in state.openings:
         active = said.get(opening.point)
@@ -360,7 +361,7 @@ def _said(state: State, said: Mapping[OutPoint, bool | None]) -> State:
 
 
 def _unusable(peer: PeerHistory, own: ActivityHistory, start: datetime) -> Iterator[Span]:
-    """When the peer was online and the channel inactive, as far as that was seen."""
+    """Return the seen spans in which the peer was online and the channel inactive."""
     for inactive, active in own.times(up=False):
         for came, gone in peer.times(up=True):
             begun, over = max(inactive, came), min(filter(None, [active, gone]), default=None)

@@ -1,4 +1,4 @@
-"""The states of a model of a store with a memory, what it may be told, and what lies between."""
+"""States of the model with history, its special events, and segments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chanfitness import OpenChannel, OutPoint, Vertex
 
 
 class Resumed(NamedTuple):
-    """A resume, from which on the channels of peers ``awaited`` are not seen until these come."""
+    """A resume; channels of ``awaited`` peers are blind until these are online."""
 
     open_channels: Sequence[OpenChannel]
     online_peers: Sequence[Vertex]
@@ -19,21 +19,21 @@ class Resumed(NamedTuple):
 
 
 class WayLost(NamedTuple):
-    """From here on these peers are offline, and their channels are not seen until they come."""
+    """These peers are offline from now on, and their channels blind until they return."""
 
     peers: frozenset[Vertex]
     at: datetime | None = None
 
 
 class WayBack(NamedTuple):
-    """From here on these peers, which did not come in time, are seen to be offline."""
+    """These peers, which did not return in time, are seen to be offline from now on."""
 
     given_up: frozenset[Vertex]
     at: datetime | None = None
 
 
 class SetRight(NamedTuple):
-    """In truth this is open and these are online, which no event told of."""
+    """A correction: these channels are open and these peers online, without events."""
 
     open_channels: Sequence[OpenChannel]
     online_peers: Sequence[Vertex]
@@ -45,7 +45,7 @@ FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
 
 class Left(NamedTuple):
-    """From here on the channel is not there, though it closes later."""
+    """The channel is absent from now on, and closes later."""
 
     channel: OpenChannel
     at: datetime | None = None
@@ -55,14 +55,14 @@ class Opening(NamedTuple):
     point: OutPoint
     peer: Vertex
     item: int
-    """Which item opened it."""
+    """The item that opened it."""
     gaps: tuple[tuple[int, int], ...] = ()
-    """Which items closed it, and opened it again."""
+    """The items that closed it, and opened it again."""
     left: int | None = None
-    """From which item on it is not there, though it closes later."""
+    """The item from which on it is absent, although it closes later."""
 
     def is_there(self, item: int) -> bool:
-        """Whether it is, after that item."""
+        """Return whether the channel is present after that item."""
         return not any(left <= item < back for left, back in self.gaps)
 
 
@@ -71,46 +71,46 @@ class Closing(NamedTuple):
     item: int
     time: datetime
     unseen: bool
-    """Whether no event told of it."""
+    """Whether it was found missing, without an event."""
 
     def is_of(self, channel: OpenChannel) -> bool:
         return self.opening[:2] == channel
 
 
 class State(NamedTuple):
-    """What holds from ``time`` on."""
+    """The state from ``time`` on."""
 
     time: datetime
     paused: datetime | None
-    """When it was."""
+    """Its date."""
     peers: tuple[Vertex, ...]
-    """Those that are known, in order of becoming so."""
+    """The known peers, in order of becoming known."""
     online: frozenset[Vertex]
     openings: tuple[Opening, ...]
     closings: tuple[Closing, ...] = ()
-    """Of the channels that may come back."""
+    """Closed channels that may come back."""
     awaited: frozenset[Vertex] = frozenset()
     going: frozenset[Vertex] = frozenset()
-    """Those that are offline with hindsight, and go later."""
+    """Peers that hindsight takes offline, and whose offline event comes later."""
     activity: Mapping[int, bool] = {}
-    """By the items that opened channels: whether these can be used, if that was said."""
+    """By the items that opened channels: whether these can be used, if known."""
     flapped: Vertex | None = None
     is_partial: bool = False
-    """Whether more of the same snapshot is to come."""
+    """Whether more items of the same snapshot follow."""
 
     @property
     def shown(self) -> datetime:
-        """Its date, as the store dates it."""
+        """Return its date as the store shows it."""
         return self.paused or self.time
 
     def keeps_channel_of(self, peer: Vertex) -> bool:
-        """Whether a channel of the peer is open, or may come back."""
+        """Return whether a channel of the peer is open, or may come back."""
         return any(each.peer == peer for each in self.openings) or any(
             each.opening.peer == peer for each in self.closings
         )
 
     def remembers(self, peer: Vertex) -> bool:
-        """Whether the peer is known, or is kept because a channel of it may come back."""
+        """Return whether the peer is known, or kept for a channel that may come back."""
         return peer in self.peers or self.keeps_channel_of(peer)
 
     def sees(self, peer: Vertex) -> bool:
@@ -123,14 +123,14 @@ class Segment(NamedTuple):
     seen: bool
     up: bool
     there: bool = True
-    """Whether the channel is."""
+    """Whether the channel's peer is online."""
     inactive: bool = False
-    """Whether it is said to be."""
+    """Whether the source calls it inactive."""
 
     @property
     def is_unusable(self) -> bool:
         return self.up and self.inactive
 
     def within(self, start: datetime, end: datetime) -> timedelta:
-        """How much of it lies in a segment."""
+        """Return the length of the part within a segment."""
         return max(min(self.end, end) - max(self.start, start), ZERO)

@@ -1,4 +1,4 @@
-"""Clients of an HTTP server, good and bad."""
+"""Clients of an HTTP server, well and badly behaved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def close(server: Server) -> None:
-    """Close ``server``, and fail rather than wait for good."""
+    """Close ``server``; fail if it takes too long."""
     Call(server.close).result()
 
 
@@ -27,7 +27,7 @@ def ask(
     address: str = "127.0.0.1",
     **headers: str,
 ) -> tuple[http.client.HTTPResponse, str]:
-    """The response to a request, and its body."""
+    """Send a request, and return the response and its body."""
     connection = http.client.HTTPConnection(address, server.port, timeout=WAIT)
     with closing(connection):
         connection.request(method, path, headers=headers)
@@ -36,14 +36,14 @@ def ask(
 
 
 def get(server: Server, path: str = "/metrics", **options: str) -> str:
-    """The body of a response that must be a success."""
+    """Return the body of a response, which must be a success."""
     response, body = ask(server, path, **options)
     assert response.status == 200
     return body
 
 
 def connect(server: Server, request: bytes = b"", *, receives: int | None = None) -> socket.socket:
-    """A client that has sent ``request``, whose kernel ``receives`` so many bytes unread."""
+    """Connect a client that has sent ``request``, and whose kernel buffers so many bytes."""
     client = socket.socket()
     client.settimeout(WAIT)
     if receives is not None:
@@ -58,7 +58,7 @@ def connect(server: Server, request: bytes = b"", *, receives: int | None = None
 
 
 def rest(client: socket.socket) -> bytes:
-    """All that the client gets until it is cut off."""
+    """Return the rest of the response, until the server closes."""
     with client:
         received = bytearray()
         try:
@@ -70,17 +70,17 @@ def rest(client: socket.socket) -> bytes:
 
 
 def body(client: socket.socket) -> bytes:
-    """The body that the client gets; its status must be a success."""
+    """Return the body of the response, whose status must be a success."""
     head, _, received = rest(client).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     return received
 
 
 def wait_for_the_loop(server: Server) -> None:
-    """Return when the server has read all that was sent before.
+    """Wait until the server has read all earlier requests.
 
-    It says that a request may go on as soon as it has read that, whatever it is doing.
+    It answers ``100 Continue`` at once, whatever else it does.
     """
-    for _ in range(2):  # whom it cuts off in the round of the first is gone in that of the second
+    for _ in range(2):  # a client that is cut off in the first round is gone in the second
         with connect(server, b"GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n") as client:
             assert client.recv(100).startswith(b"HTTP/1.1 100 ")

@@ -1,4 +1,4 @@
-"""An inbox whose waiting moves a clock, in place of taking time."""
+"""An inbox whose waits move a clock instead of taking time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stores import WAIT
 
 
 class Until:
-    """Lets an :class:`Inbox` see time pass until ``time``."""
+    """Lets time pass in an :class:`Inbox` until ``time``."""
 
     def __init__(self, time: datetime) -> None:
         self.time = time
@@ -24,7 +24,7 @@ class Until:
 
 
 class Gate:
-    """Holds up who takes the next item of an :class:`Inbox`."""
+    """Blocks the reader of an :class:`Inbox` at its next item."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -32,9 +32,9 @@ class Gate:
 
 
 class Inbox:
-    """An inbox whose waiting moves a clock, in place of taking time.
+    """An inbox whose waits move a clock instead of taking time.
 
-    One that takes the place of ``former`` takes over what is to pass there.
+    With ``former``, it takes over the time that is still to pass there.
     """
 
     def __init__(self, clock: ManualClock, former: Inbox | None = None) -> None:
@@ -66,7 +66,7 @@ class Inbox:
             item.done.set()
 
     def _next(self) -> Any:
-        """The next item; time passes only once there is no other."""
+        """Return the next item; time passes only if there is no other."""
         if self._until:
             with contextlib.suppress(queue.Empty):
                 return self._items.get_nowait()
@@ -75,7 +75,7 @@ class Inbox:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile nothing is taken out."""
+        """Block the reader."""
         gate = Gate()
         self.put(gate)
         assert gate.reached.wait(timeout=WAIT)
@@ -85,11 +85,11 @@ class Inbox:
             gate.opened.set()
 
     def let_pass(self, time: timedelta) -> None:
-        """As :meth:`pass_until`, for so long from now."""
+        """As :meth:`pass_until`, for this time from now."""
         self.pass_until(self.clock.now() + time)
 
     def pass_until(self, time: datetime) -> None:
-        """Return when the clock has come to ``time``, and what was due by then is done."""
+        """Let time pass until ``time``; return when all timers due by then are done."""
         until = Until(time)
         self.put(until)
         assert until.done.wait(timeout=WAIT), "time does not pass"

@@ -1,4 +1,4 @@
-"""All that a store needs around it, with a step that can be done on the way."""
+"""A store's configuration whose callables can be interrupted at a chosen step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLABLES = [
 
 
 class InterruptibleConfig:
-    """All that a store needs, with a step that can be done on the way."""
+    """A configuration whose step ``step`` calls ``do`` when it is reached."""
 
     def __init__(self, step: str = "", do: Callable[[], object] = lambda: None) -> None:
         self.step, self.do = step, do

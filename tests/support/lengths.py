@@ -1,4 +1,4 @@
-"""How long the long tests are: short in ``make test``, whole in ``make stress``."""
+"""Lengths of the long tests: short in ``make test``, full in ``make stress``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 Record = Callable[[str, int | str], None]
-"""What notes a figure of a long test, which is said at the end: ``record_property``."""
+"""``record_property``: notes a figure of a long test, which is printed at the end."""
 
 STRESS = os.environ.get("CHANFITNESS_STRESS") == "1"
 

@@ -1,4 +1,4 @@
-"""A live table on a terminal of our own, and what there is to show on it."""
+"""A live table on a pseudo-terminal, and overviews to show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ZERO = timedelta(0)
 
 
 class Looking:
-    """A live table on a terminal of our own, which may change its size."""
+    """A live table on a pseudo-terminal, which may change its size."""
 
     def __init__(self, columns: int = 80, lines: int = 24) -> None:
         self.output, self.errors = Pipe(), Pipe()
@@ -34,17 +34,17 @@ class Looking:
         self._is_over = False
 
     def show(self, overview: Overview) -> None:
-        """Draw a picture, and wait until it is on the terminal."""
+        """Draw a picture, and wait until the terminal has it."""
         self.table.show(overview)
         self.table.outputs[0].finish(WAIT)
 
     def end(self, saved: str = "saved in a.db") -> tuple[str, str]:
-        """All that was written, to the terminal and as errors."""
+        """End the table, and return all output: the terminal's and the errors."""
         self.table.close(saved)
         return self.output.read_all(), self.errors.read_all()
 
     def picture(self, overview: Overview) -> list[str]:
-        """The one picture that is drawn."""
+        """Draw one picture and return it."""
         self.show(overview)
         (picture,) = pictures(self.end()[0])
         return picture
@@ -64,7 +64,7 @@ def looking() -> Iterator[Looking]:
 
 
 def overview(count: int = 3, *, sees: bool = True, blind: timedelta = ZERO) -> Overview:
-    """An hour after the start; each channel was up for longer than the one before."""
+    """Return an overview, an hour after the start; each channel has more uptime than the last."""
     hour = timedelta(hours=1)
     infos = [
         ChannelInfo(outpoint(number), vertex(number), hour, hour * number / count)

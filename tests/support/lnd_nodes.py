@@ -1,4 +1,4 @@
-"""A node that watches a fake lnd, for tests, and lnd's half hour as it was recorded."""
+"""Nodes that watch a fake lnd, and a recorded half hour of a real one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from .stores import WAIT, Call
 
 
 def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
-    """A directory as lnd makes it, with what lets a client in."""
+    """Make a directory as lnd does, with certificate and macaroon."""
     (directory / "tls.cert").write_bytes(authority().cert_pem.bytes())
     of_network = directory / "data" / "chain" / "bitcoin" / "mainnet"
     of_network.mkdir(parents=True)
@@ -55,7 +55,7 @@ def make_lnddir(directory: Path, macaroon: bytes = MACAROON) -> Path:
 
 
 class Turnstile:
-    """The wait of a ``Backoff``, in no time: passes one by one, or freely once it is open."""
+    """The waits of a ``Backoff``, without real time: one by one, or freely once it is open."""
 
     def __init__(self) -> None:
         self._waits: queue.SimpleQueue[float] = queue.SimpleQueue()
@@ -69,7 +69,7 @@ class Turnstile:
         return bool(cancelled.is_set())
 
     def reached(self) -> float:
-        """Wait until it is waited for; the seconds that were asked for."""
+        """Wait until the node waits, and return the seconds that it asked for."""
         return self._waits.get(timeout=WAIT)
 
     def let_pass(self) -> None:
@@ -90,11 +90,11 @@ class Turnstile:
 
 
 DETAILS = (ActiveChannelEvent, InactiveChannelEvent, PeerDescribedEvent, ChannelDescribedEvent)
-"""Of a channel that is open, or a peer that is online."""
+"""Events that describe an open channel or an online peer."""
 
 
 def undated(event: Any) -> Any:
-    """The event; a snapshot without the time at which the lists were asked for."""
+    """Return the event; a snapshot loses the time at which its lists were asked for."""
     if isinstance(event, (MonitoringResumedEvent, SnapshotEvent)):
         assert event.at is not None
         return event._replace(at=None)
@@ -102,19 +102,19 @@ def undated(event: Any) -> Any:
 
 
 def next_dated(updates: queue.Queue[Any] | queue.SimpleQueue[Any]) -> Any:
-    """The next event that is not one of ``DETAILS``."""
+    """Return the next event that is not one of ``DETAILS``."""
     while isinstance(event := updates.get(timeout=WAIT), DETAILS):
         pass
     return event
 
 
 def next_of(updates: queue.Queue[Any] | queue.SimpleQueue[Any]) -> Any:
-    """The same, undated."""
+    """Return the next event that is not one of ``DETAILS``, undated."""
     return undated(next_dated(updates))
 
 
 def first_snapshot(node: LndNode) -> Any:
-    """The first event, which is there once a store's ``start()`` has gone on."""
+    """Return the first event, which comes soon after a store's ``start()``."""
     assert node.get_open_channels() is NOT_YET_KNOWN
     updates = node.subscribe_channel_events().updates
     assert not updates.empty()
@@ -123,14 +123,14 @@ def first_snapshot(node: LndNode) -> Any:
 
 @dataclass
 class Watcher:
-    """A node with a subscription, and a backoff that takes no time."""
+    """A node with a subscription, and a backoff without real time."""
 
     node: LndNode
     turnstile: Turnstile
     subscription: Subscription
 
     def take(self) -> Any:
-        """The next event but for ``DETAILS``; waits for it."""
+        """Wait for the next event that is not one of ``DETAILS``."""
         return next_of(self.subscription.updates)
 
     def take_all(self, count: int) -> list[Any]:
@@ -142,7 +142,7 @@ class Watcher:
 
 @contextmanager
 def closed_in_the_end(node: LndNode) -> Iterator[LndNode]:
-    """Close ``node`` in the end, and fail rather than wait for good."""
+    """Close ``node`` at the end; fail if that takes too long."""
     try:
         yield node
     finally:
@@ -151,7 +151,7 @@ def closed_in_the_end(node: LndNode) -> Iterator[LndNode]:
 
 @contextmanager
 def a_node(lnd: FakeLnd, directory: Path) -> Iterator[tuple[LndNode, Turnstile]]:
-    """A node for ``lnd``, with a directory made for it."""
+    """Return a node for ``lnd``, with a directory made for it."""
     turnstile = Turnstile()
     node = LndNode(rpcserver=lnd.rpcserver, lnddir=make_lnddir(directory))
     node.backoff = Backoff(wait=turnstile)
@@ -161,7 +161,7 @@ def a_node(lnd: FakeLnd, directory: Path) -> Iterator[tuple[LndNode, Turnstile]]
 
 
 class Timer:
-    """Lets time pass for a node, which then asks for signs of life, on ``clock``."""
+    """Lets time pass for a node, on ``clock``; the node then asks for signs of life."""
 
     def __init__(self, clock: ManualClock, node: LndNode) -> None:
         self.clock = clock
@@ -170,7 +170,7 @@ class Timer:
         node.config(clock=clock)
 
     def let_pass(self, time: datetime.timedelta) -> None:
-        """Let so much time pass while it is connected."""
+        """Let this time pass while the node is connected."""
         self.pass_until(self.clock.now() + time)
 
     def pass_until(self, time: datetime.datetime) -> None:
@@ -184,7 +184,7 @@ class Timer:
 
 @contextmanager
 def watching(lnd: FakeLnd, directory: Path) -> Iterator[tuple[Watcher, Link]]:
-    """A node that watches ``lnd``, its first snapshot taken, and its streams."""
+    """Return a node that watches ``lnd`` after its first snapshot, with its streams."""
     with a_node(lnd, directory) as (node, turnstile):
         watcher = Watcher(node, turnstile, node.subscribe_channel_events())
         link = lnd.accept()
@@ -193,7 +193,7 @@ def watching(lnd: FakeLnd, directory: Path) -> Iterator[tuple[Watcher, Link]]:
 
 
 class Sent(NamedTuple):
-    """What lnd sent, and when."""
+    """A message of lnd, with its time."""
 
     at: datetime.datetime
     stream: str
@@ -202,10 +202,10 @@ class Sent(NamedTuple):
 
 @dataclass
 class Segment:
-    """One unbroken segment of the recording: what lnd sent, and what that is as events.
+    """A continuous segment of the recording: lnd's messages, and their events.
 
-    ``before`` and ``after``: the snapshot. ``statuses``: how the streams ended, and
-    were refused until the next segment.
+    ``before`` and ``after``: snapshots. ``statuses``: how the streams ended, and were refused
+    until the next segment.
     """
 
     answers: dict[str, bytes] = field(default_factory=dict)
@@ -216,7 +216,7 @@ class Segment:
 
 
 def recorded() -> list[Segment]:
-    """Half an hour of lnd: the messages byte for byte, beside the events that they are."""
+    """Return half an hour of lnd: the messages byte for byte, with the expected events."""
     segments = [Segment()]
     for text in (DATA / "lnd-simnet-restarts.raw.jsonl").read_text().splitlines():
         record = json.loads(text)

@@ -1,4 +1,4 @@
-"""Ten days of made-up peers, some of which are away at night, and sums over their habits."""
+"""A database of ten days, with peers that are offline at night, and sums over their habits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PEERS = [
 
 
 def make_nights(folder: Path) -> str:
-    """A database of them."""
+    """Make the database."""
     return str(make_database(folder / "fitness.db", PEERS, LENGTH, blind=BLIND))
 
 
@@ -37,13 +37,13 @@ def moment(since_start: timedelta) -> str:
 
 
 def between(begin: timedelta | None, end: timedelta | None) -> list[str]:
-    """The options that ask for the time between two moments."""
+    """Return the options for the time between two moments."""
     since = [] if begin is None else ["--from", moment(begin)]
     return since if end is None else [*since, "--to", moment(end)]
 
 
 def common(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
-    """What lies in a span of both."""
+    """Return the overlap of two spans."""
     found = [(max(a, c), min(b, d)) for a, b in one for c, d in other]
     return [(begin, end) for begin, end in found if begin < end]
 

@@ -1,7 +1,7 @@
-"""A generator of databases of made-up peers, whose habits and names are known.
+"""Generator of databases with peers of known habits and names.
 
-Deterministic: the same arguments make the same database. Nothing here is of the package
-but what writes and replays a recording.
+Deterministic: the same arguments make the same database. Of the package, it uses only the
+encoder and the replay of recordings.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ Span = tuple[timedelta, timedelta]
 class MadeUpPeer(NamedTuple):
     """A peer; all times are since the recording's start.
 
-    ``offline``: its outages, in order, none of which touches the next. ``unusable``: when
-    its first channel was inactive, while it was online. ``opened``: when each of its
-    channels opened.
+    ``offline``: its outages, in order, without any two that touch. ``unusable``: spans in which
+    its first channel was inactive while it was online. ``opened``: the opening of each channel.
     """
 
     alias: str | None = None
@@ -58,7 +57,7 @@ def peer_with_habits(
     length: timedelta,
     mean: timedelta = HOUR,
 ) -> MadeUpPeer:
-    """A peer that was away so often within ``length``, for about ``mean`` each time."""
+    """Return a peer with so many outages within ``length``, of about ``mean`` each."""
     rng = random.Random(seed)
     slot = length / max(outages, 1)
     spans = []
@@ -70,7 +69,7 @@ def peer_with_habits(
 
 
 def many_peers(count: int) -> list[MadeUpPeer]:
-    """Peers, the last of which are the worst."""
+    """Return peers, with the worst ones last."""
     return [peer_with_habits(seed, seed % 9, 3 * DAY, seed * MINUTE) for seed in range(count)]
 
 
@@ -82,7 +81,7 @@ def make_database(
     start: datetime = START,
     blind: Sequence[Span] = (),
 ) -> Path:
-    """Let a store remember what these peers did in so long, but for the ``blind`` times."""
+    """Fill a database with these peers over this length, without the ``blind`` times."""
     lines = recording(peers, length, start=start, blind=blind)
     replay(lines, "made up", storage=SqliteStorage(path), history=HISTORY)
     return path
@@ -95,7 +94,7 @@ def recording(
     start: datetime = START,
     blind: Sequence[Span] = (),
 ) -> Iterator[bytes]:
-    """The lines of a recording, the last of which tells of the first peer what is so already."""
+    """Return the lines of a recording; the last line repeats the state of the first peer."""
     events = [(at, number, event) for number, (at, event) in enumerate(_events(peers))]
     for begin, end in blind:
         events.append((begin, len(events), MonitoringPausedEvent()))
@@ -116,7 +115,7 @@ def recording(
 
 
 class _State:
-    """What is open, and who is online."""
+    """The open channels and the online peers."""
 
     def __init__(self) -> None:
         self._open: list[OpenChannel] = []
@@ -154,7 +153,7 @@ def _events(peers: Sequence[MadeUpPeer]) -> Iterator[tuple[timedelta, object]]:
 
 
 HOSTILE = (
-    "\u202egnp.exe",  # turns what follows round
+    "\u202egnp.exe",  # reverses the following text
     "\u05e9\u05dc\u05d5\u05dd node",
     "\x1b[31mred\x1b]0;title\x07",
     "</script><script>x",
@@ -167,4 +166,4 @@ HOSTILE = (
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 family",
     "two\nlines\ttab",
 )
-"""Aliases of strangers who mean no good."""
+"""Malicious aliases."""

@@ -1,8 +1,7 @@
-"""A model of the store that forgets nothing: slow, and plain to see through.
+"""A model of a store that forgets nothing: slow, and simple to verify.
 
-It keeps every item for ever, questions among them, and has no totals: each
-answer is summed by walking all items from the first one. The package keeps
-totals and no item, so the two can hardly share a mistake.
+It keeps every item for ever, questions among them. It has no totals: each answer is a sum over
+all items. The package keeps totals and no items, so that the two hardly share a mistake.
 """
 
 from __future__ import annotations
@@ -31,27 +30,27 @@ ZERO = timedelta(0)
 
 class _Item(NamedTuple):
     time: timedelta
-    """On the clock's ``seen``, and perhaps before the item ahead of it."""
+    """In the clock's ``seen`` time; it may be before the previous item."""
     event: Event | None
     """None for the snapshot and for questions."""
 
 
 class Model:
-    """What a store must answer that was told the same, in the same order."""
+    """The answers of a store with the same events in the same order."""
 
     def __init__(self, start: Reading) -> None:
-        """``start``: when the store takes its snapshot, which is the first item."""
+        """``start``: when the store takes its snapshot, the first item."""
         self._items: list[_Item] = [_Item(start.seen, None)]
 
     def put(self, event: Event | None, moment: Reading) -> None:
-        """An event, or None for a question, is put at ``moment``."""
+        """Put an event, or None for a question, at ``moment``."""
         late = ZERO
         if event is not None and event.at is not None:
             late = max(moment.utc - event.at, ZERO)
         self._items.append(_Item(moment.seen - late, event))
 
     def ask(self, point: OutPoint, peer: Vertex, moment: Reading) -> ChannelInfo | type[Exception]:
-        """The answer, or the type of the error."""
+        """Return the answer, or the type of the error."""
         self.put(None, moment)
         opening = self._opening(point)
         if opening is not None and self._opened_with(opening)[1] == peer:
@@ -59,7 +58,7 @@ class Model:
         return ChannelNotFoundError if self._is_known(peer) else PeerNotFoundError
 
     def list_all(self, moment: Reading) -> list[ChannelInfo]:
-        """Every open channel, in order of opening."""
+        """Return every open channel, in order of opening."""
         self.put(None, moment)
         return [self._info(opening) for opening in self._openings()]
 
@@ -69,7 +68,7 @@ class Model:
         return event.channel_point, event.peer
 
     def _openings(self) -> list[int]:
-        """Which items opened a channel that is open now."""
+        """Return the items that opened the present channels."""
         points = {
             item.event.channel_point
             for item in self._items
@@ -79,7 +78,7 @@ class Model:
         return sorted(opening for opening in openings if opening is not None)
 
     def _opening(self, point: OutPoint) -> int | None:
-        """Which item opened this channel, if it is open now."""
+        """Return the item that opened this channel, if it is open."""
         opening: int | None = None
         for index, (_, event) in enumerate(self._items):
             if isinstance(event, OpenChannelEvent):
@@ -94,7 +93,7 @@ class Model:
         return opening
 
     def _online(self, peer: Vertex) -> list[bool]:
-        """Whether the peer was online after each item."""
+        """Return whether the peer was online, after each item."""
         after: list[bool] = []
         for _, event in self._items:
             if isinstance(event, PeerOnlineEvent) and event.peer == peer:
@@ -111,7 +110,7 @@ class Model:
 
     def _info(self, opening: int) -> ChannelInfo:
         point, peer = self._opened_with(opening)
-        times = list(accumulate((item.time for item in self._items), max))  # never backwards
+        times = list(accumulate((item.time for item in self._items), max))  # never decreasing
         gaps = [later - earlier for earlier, later in pairwise(times)]
         up = self._online(peer)
         return ChannelInfo(

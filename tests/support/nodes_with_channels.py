@@ -1,4 +1,4 @@
-"""A fake node whose peers have a channel each, and a store that watches it."""
+"""A fake node whose peers have a channel each, and its store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .stores import running
 
 
 def node_with_channels(*online: bool, **settings: Any) -> FakeNode:
-    """A peer for each of ``online``, with a channel each; ``settings`` are of its config."""
+    """Return a node with a peer and a channel for each of ``online``; ``settings``: the store's."""
     node = FakeNode(history=90 * DAY)
     for each in online:
         node.open_channel(node.new_peer(online=each))
@@ -33,7 +33,7 @@ def node_with_channels(*online: bool, **settings: Any) -> FakeNode:
 
 @pytest.fixture
 def store(node: FakeNode) -> Iterator[ChannelEventStore]:
-    """One that has watched for an hour."""
+    """A store that has watched for an hour."""
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
         yield store
@@ -60,13 +60,13 @@ def resume(node: FakeNode, *online: Vertex) -> None:
 
 
 def restart(node: FakeNode, *online: Vertex, at: datetime | None = None) -> None:
-    """The node is away for an hour, and then these peers are back already."""
+    """Take the node away for an hour; then these peers are back at once."""
     pause(node, at)
     node.advance(hours=1)
     resume(node, *online)
 
 
 def seconds(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
-    """Lifetime and uptime beyond those of the first hour."""
+    """Return lifetime and uptime in seconds, without those of the first hour."""
     lifetime, uptime = figures(store, channel)
     return round(lifetime * 3600 - 3600, 6), round(uptime * 3600 - 3600, 6)

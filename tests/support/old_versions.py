@@ -1,4 +1,4 @@
-"""Databases as earlier versions wrote them."""
+"""Databases of earlier versions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 
 
 def as_version_3(database: sqlite3.Connection) -> None:
-    """Undo the fourth step."""
+    """Undo the fourth migration."""
     for table in (
         "alerts",
         "activities",
@@ -31,7 +31,7 @@ def as_version_3(database: sqlite3.Connection) -> None:
 
 
 def as_version_2(database: sqlite3.Connection, *, dropped: bool = False) -> None:
-    """Undo the third step as well; ``dropped``: whether that store had dropped changes."""
+    """Undo the third migration too; ``dropped``: whether that store had dropped changes."""
     as_version_3(database)
     database.executescript(
         f"""

@@ -1,8 +1,7 @@
-"""A clock and a store that note what happens to them, and when.
+"""A clock and a store that log their calls, to find the order of puts by many threads.
 
-So that a test of many threads can tell in which order things were put: the clock
-notes who read it and when, ``on_event`` and the questions themselves note when the
-loop came to them.
+The clock notes each reader and its time; ``on_event`` and the questions note when the loop
+handles them.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ class Operation:
 
     def __init__(self, what: Any, source: int | None = None) -> None:
         self.what = what
-        self.source = source  # of an event: the number of its queue
-        self.moment: Any = None  # what the clock said when it was put
-        self.read = NEVER  # when that was; no two things are at the same time
+        self.source = source  # of an event: the index of its queue
+        self.moment: Any = None  # the clock's reading at the put
+        self.read = NEVER  # when that was; all times differ
         self.ended = NEVER  # when the call returned
         self.answer: Any = None  # or the type of the error; None: it was stopped
         self.timeout = 0.0  # of a question
@@ -41,7 +40,7 @@ class Operation:
 
 
 class LoggedClock:
-    """A clock that can be moved either way, and notes who read it and when."""
+    """A clock that can be moved either way, and notes its readers and their times."""
 
     def __init__(self, tick: timedelta) -> None:
         self._lock = threading.Lock()
@@ -51,15 +50,15 @@ class LoggedClock:
         self._reader = threading.local()
 
     def time(self) -> int:
-        """The real time: it only grows."""
+        """Return the real time, which only grows."""
         return next(self._times)
 
     def reads_for(self, operation: Operation) -> None:
-        """What this thread reads from now on is for that."""
+        """Assign this thread's next readings to an operation."""
         self._reader.operation = operation
 
     def peek(self) -> datetime:
-        """What it says, unnoted."""
+        """Return the clock's time, without a note."""
         return self._now
 
     def move(self, by: timedelta) -> None:
@@ -80,13 +79,13 @@ class LoggedClock:
         return moment
 
     def _let_others_run(self) -> None:
-        """Now and then, so that puts overlap: any call of the system does it."""
+        """Yield now and then, so that puts overlap: any system call does."""
         if self.time() % 4 == 0:
             os.stat(os.curdir)
 
 
 class LoggedSteadyClock(LoggedClock):
-    """One with ``read()``. To move it is a step of the date, and some time, or a suspend."""
+    """A clock with ``read()``, moved by steps of the date, by time, or by suspends."""
 
     def __init__(self, tick: timedelta, sleeps: bool) -> None:
         super().__init__(tick)
@@ -111,7 +110,7 @@ class LoggedSteadyClock(LoggedClock):
 
 
 class LoggedStore(ChannelEventStore):
-    """Notes in ``order`` when its loop comes to a question."""
+    """A store that notes its questions in ``order`` when its loop handles them."""
 
     def __init__(self, config: Config, order: list[tuple[Any, Any]]) -> None:
         super().__init__(config)
@@ -119,7 +118,7 @@ class LoggedStore(ChannelEventStore):
         self._asking = threading.local()
 
     def asks(self, operation: Operation) -> None:
-        """What this thread asks now is that."""
+        """Assign this thread's next question to an operation."""
         self._asking.operation = operation
 
     def _ask(self, timeout: float | None, answer: Any, *arguments: Any, **_: Any) -> Any:

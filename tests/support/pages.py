@@ -1,4 +1,4 @@
-"""Pages of made-up databases, and what their own shapes say."""
+"""Pages of generated databases, and the sums of their shapes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Band = tuple[str, str]
 
 
 def overviews(path: Path, since: timedelta | None = None) -> dict[str, Overview]:
-    """The snapshots that a page is made of."""
+    """Return the snapshots of a page."""
     asked = windows(since)
     loaded = load_windows(str(path), [*asked.values()])
     return dict(zip(asked, loaded, strict=True))
@@ -45,7 +45,7 @@ def page_of(
 
 
 def half_a_day_is_seen(path: Path) -> None:
-    """A day of which the last half was not seen; the peer went after eight hours."""
+    """Return a day whose second half is blind; the peer went offline after eight hours."""
     node = FakeNode(ManualClock(START))
     channel = node.open_channel(node.new_peer(online=True))
     with watching(node, path):
@@ -57,10 +57,10 @@ def half_a_day_is_seen(path: Path) -> None:
 
 
 class Page(HTMLParser):
-    """A page, read as a browser would.
+    """A page, parsed as by a browser.
 
-    ``offline``: the seconds of each shape of time offline, by band. ``paths``: the shapes of
-    each band by their class. ``text``: all that is text, without style and script.
+    ``offline``: the seconds of each shape of time offline, by band. ``paths``: the shapes of each
+    band by class. ``text``: all text, without style and script.
     """
 
     def __init__(self, html: str) -> None:
@@ -105,17 +105,17 @@ class Page(HTMLParser):
             self._text.append(data)
 
     def seconds(self, peer: str, name: str) -> Decimal:
-        """The sum of a band's own shapes."""
+        """Return the sum of a band's shapes."""
         return sum(self.offline[peer, name], Decimal(0))
 
     def section(self, name: str) -> str:
-        """The text of a range."""
+        """Return the text of a range."""
         begin = self.html.index(f'<section class="range" id="s-{name}"')
         return Page(self.html[begin : self.html.index("</section>", begin)]).text
 
 
 def boxes(path: str) -> list[tuple[float, float, float]]:
-    """Where the parts of a path begin and end, and how high each is at most, of one."""
+    """Return start, end and greatest height of each part of a path."""
     found, x, left, top = [], 0.0, None, float(HEIGHT)
     for command, arguments in re.findall(r"([MmVh])([^MmVh]*)", path):
         numbers = [float(each) for each in arguments.split()]

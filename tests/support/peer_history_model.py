@@ -1,4 +1,4 @@
-"""A model of what the histories of a peer and of a channel keep, and what can be told from them."""
+"""A model of the kept histories of a peer and a channel, and of their answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .history_states import FIRST, ZERO, Opening, Segment, State
 class Change(NamedTuple):
     time: datetime
     position: timedelta
-    """How much was seen until then, of the peer's history."""
+    """The seen time until then, in the peer's history."""
     up: bool
 
 
@@ -24,9 +24,9 @@ class Span(NamedTuple):
 
 
 class PeerHistory:
-    """What is kept of a peer's changes, and what can be told from it of a channel.
+    """The kept changes of a peer, and its answers about a channel.
 
-    A peer that is awaited counts as online here, and the channel as not there.
+    An awaited peer counts as online here, and the channel as absent.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class PeerHistory:
         ]
         self._seen = [each for each in segments if each.seen]
         _, now = states[-1]
-        if now.paused and self._is_of_activity:  # what is said meanwhile is shown at once
+        if now.paused and self._is_of_activity:  # activity while paused is shown at once
             self._seen.append(segments[-1]._replace(start=now.paused, end=now.paused))
         self._all = self._all_changes()
         changes = self._settled_changes()
@@ -71,11 +71,11 @@ class PeerHistory:
         return segment.up
 
     def _is_taken_back(self, *, up: bool) -> bool:
-        """Whether a change, after which it is ``up``, takes one back at the same position."""
+        """Return whether a change to ``up`` takes one back at the same position."""
         return up
 
     def _all_changes(self) -> list[Change]:
-        """All that there were, but for outages of no length. The first gives the first state."""
+        """Return all changes without outages of no length. The first is the first state."""
         changes: list[Change] = []
         lengths = (each.end - each.start for each in self._seen)
         for each, position in zip(self._seen, accumulate(lengths, initial=ZERO), strict=False):
@@ -97,14 +97,14 @@ class PeerHistory:
             and self._is_taken_back(up=not changes[-1].up)
             and changes[-1].position == self._position(self._end)
         ):
-            del changes[-1]  # it may yet be one of no length
+            del changes[-1]  # it may still get no length
         return changes
 
     def _position(self, time: datetime) -> timedelta:
         return sum((each.within(FIRST, time) for each in self._seen), ZERO)
 
     def known_from(self, asked: datetime) -> datetime:
-        """``asked`` itself, unless what followed it was thinned or is gone."""
+        """Return ``asked``, or a later date if what followed was thinned or dropped."""
         position = self._position(asked)
         if self._is_whole or position >= self._kept[0].position:
             return asked
@@ -114,7 +114,7 @@ class PeerHistory:
         return asked if mark.position == position else mark.time
 
     def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
-        """Where the channel was there again for good, between two positions."""
+        """Return when the channel was present for good, between two positions."""
         back, position = start, ZERO
         for each in self._seen:
             until = position + (each.end - each.start)
@@ -124,11 +124,11 @@ class PeerHistory:
         return back
 
     def outages(self, start: datetime) -> Iterator[Span]:
-        """Runs of seen segments in which the peer was down; what is blind ends no run."""
+        """Return runs of seen segments with the peer offline; blind time ends no run."""
         runs: list[list[Segment]] = [[]]
         for each in self._seen:
             if each.up:
-                runs.append([each])  # it says when the run before it ended
+                runs.append([each])  # the previous run ends with it
             else:
                 runs[-1].append(each)
         for number, run in enumerate(runs):
@@ -140,13 +140,13 @@ class PeerHistory:
                 yield Span(down[0].start, back, seen)
 
     def times(self, *, up: bool) -> Iterator[tuple[datetime, datetime | None]]:
-        """From when until when it was ``up``, or was not."""
+        """Return the spans in which it was ``up``, or was not."""
         for change, following in zip_longest(self._all, self._all[1:]):
             if change.up is up:
                 yield change.time, following and following.time
 
     def seen_within(self, start: datetime, end: datetime | None) -> timedelta:
-        """How much was seen of the channel between two dates; None: until now."""
+        """Return the seen time of the channel between two dates; None: until now."""
         there = [each for each in self._seen if each.there]
         return sum((each.within(start, end or self._end) for each in there), ZERO)
 
@@ -159,9 +159,9 @@ class PeerHistory:
 
 
 class ActivityHistory(PeerHistory):
-    """What is kept of a channel's changes between inactive and not: it is *up* while it is not.
+    """The kept changes of a channel's activity: it is *up* while it is not inactive.
 
-    It begins when the channel is inactive for the first time. What has no length leaves no
+    It begins when the channel is inactive for the first time. A span of no length leaves no
     change.
     """
 
@@ -175,6 +175,6 @@ class ActivityHistory(PeerHistory):
         return True
 
     def _end_of_gaps(self, start: timedelta, end: timedelta) -> timedelta:
-        """In a gap there is no uptime, and so nothing that would be unknown."""
+        """A gap has no uptime, and so no unknown part."""
         del end
         return start

@@ -1,4 +1,4 @@
-"""Stores that remember what a fake node does, for tests of storage."""
+"""Stores with a storage, for tests of restarts."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 @contextmanager
 def watching(node: FakeNode, path: Path, **changed: Any) -> Iterator[ChannelEventStore]:
-    """A store of ``node`` that remembers in ``path``."""
+    """Run a store of ``node`` with its database at ``path``."""
     settings: dict[str, Any] = {"storage": SqliteStorage(path), "history": 90 * DAY} | changed
     with running(ChannelEventStore(replace(node.config, **settings))) as store:
         yield store
 
 
 def figures(store: ChannelEventStore, channel: OpenChannel) -> tuple[float, float]:
-    """Lifetime and uptime, in hours."""
+    """Return lifetime and uptime, in hours."""
     info = store.get_chan_info(*channel, timeout=WAIT)
     return info.lifetime / HOUR, info.uptime / HOUR
 
 
 def history_of(store: ChannelEventStore, channel: OpenChannel, **how: Any) -> ChannelHistory:
-    """What is remembered of a channel, which always adds up."""
+    """Return a channel's history, and check that it adds up."""
     history = store.get_history(channel.channel_point, timeout=WAIT, **how)
     assert history.lifetime + history.blind == history.end - history.start
     offline = sum((outage.duration for outage in history.outages), ZERO)
@@ -44,23 +44,23 @@ def history_of(store: ChannelEventStore, channel: OpenChannel, **how: Any) -> Ch
 
 
 class FlushedByHand(SqliteStorage):
-    """Writes when a test says so."""
+    """A storage that is flushed by the test."""
 
     def start(self, ask: Callable[[bool], Any]) -> None:
         self.ask = ask
 
     def flush(self) -> bool:
-        """Returns whether there was something that could be written."""
+        """Return whether there were changes that could be written."""
         return self.write(self.ask)
 
 
-# What a database held, it holds.
+# Comparisons of a database with an earlier state of it.
 
 
 class Known(NamedTuple):
-    """What is stored of a channel, open or closed; times in microseconds.
+    """A stored channel, open or closed; times in microseconds.
 
-    ``opened``: the date. ``gaps``: None of one that is closed.
+    ``opened``: the date. ``gaps``: None for a closed channel.
     """
 
     point: str
@@ -77,10 +77,10 @@ def nothing_is_lost(
     after: Saved | None,
     closed: list[ClosedRow],
 ) -> None:
-    """Whatever a database held it still holds, and no more was added than time has passed.
+    """Check that a database kept all figures, and gained at most the time that has passed.
 
-    A closed channel that might come back did so, or is still closed. A peer is kept with
-    its channels.
+    A closed channel that might come back did so, or is still closed. A peer is kept with its
+    channels.
     """
     assert before is not None
     assert after is not None
@@ -102,13 +102,13 @@ def nothing_is_lost(
     for old in open_channels(before):
         heirs = [new for new in found if (new.key, new.opened) == (old.key, old.opened)]
         at_its_point = [new for new in heirs if new.point == old.point]
-        assert any(goes_on(old, new, grown) for new in at_its_point or heirs), old  # or it moved
+        assert any(goes_on(old, new, grown) for new in at_its_point or heirs), old  # may have moved
     for history in before.histories:
         outages_are_kept(history, before, after)
 
 
 def is_as_stored(infos: list[ChannelInfo], saved: Saved | None) -> bool:
-    """Whether a store said last what is stored of its channels."""
+    """Return whether the last answers about channels equal the stored ones."""
     assert saved is not None
     stored = {each.point: (each.lifetime, each.uptime) for each in open_channels(saved)}
     return all(
@@ -118,7 +118,7 @@ def is_as_stored(infos: list[ChannelInfo], saved: Saved | None) -> bool:
 
 
 def goes_on(old: Known, new: Known, grown: int) -> bool:
-    """Whether ``new`` may be what became of ``old`` in the time that was seen since."""
+    """Return whether ``new`` may follow from ``old`` in the time seen since."""
     lived, up = new.lifetime - old.lifetime, new.uptime - old.uptime
     if old.gaps and new.gaps is not None and new.gaps[: len(old.gaps)] != old.gaps:
         return False
@@ -126,7 +126,7 @@ def goes_on(old: Known, new: Known, grown: int) -> bool:
 
 
 def open_channels(saved: Saved) -> list[Known]:
-    """Those that are open or may come back."""
+    """Return the channels that are open or may come back."""
     peers = {peer.key: peer for peer in saved.peers}
     begins = {number: utc - position for number, position, utc in saved.anchors}
     known = []
@@ -153,7 +153,7 @@ def uptime_of(peer: PeerRow, position: int) -> int:
 
 
 def outages_are_kept(old: HistoryRows, before: Saved, after: Saved) -> None:
-    """Those of a peer that had a channel all the while, but such as grew too old."""
+    """Check the outages of peers with a channel all the while, except those that grew too old."""
     if old.key in channels_in_both(before, after):
         (new,) = [each for each in after.histories if each.key == old.key]
         kept = old.changes[new.first - old.first :]
@@ -161,7 +161,7 @@ def outages_are_kept(old: HistoryRows, before: Saved, after: Saved) -> None:
 
 
 def channels_in_both(before: Saved, after: Saved) -> set[bytes]:
-    """The peers that had a channel all the while."""
+    """Return the peers that had a channel all the while."""
     known = {(row.opened_position, row.opened_stretch, row.key) for row in before.channels}
     return {
         row.key

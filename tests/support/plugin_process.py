@@ -1,4 +1,4 @@
-"""The plugin for Core Lightning, run in this process, and in one of its own."""
+"""The plugin for Core Lightning, in this process or in one of its own."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def plugin_here(
     is_initialised: bool = True,
     catch_up: float = WAIT,
 ) -> Iterator[Wire]:
-    """A plugin in a thread, which has answered ``getmanifest`` and ``init``.
+    """Run a plugin in a thread, after ``getmanifest`` and ``init``.
 
-    Its answers have all that it was told before, unless that takes ``catch_up`` seconds.
-    In the end lightningd hangs up, if it did not before, and the plugin ends.
+    Its answers include all earlier notifications, unless the catching-up takes ``catch_up``
+    seconds. At the end lightningd hangs up, if it did not before, and the plugin ends.
     """
     with logging_restored(), environment("LIGHTNINGD_PLUGIN", "1"):
         plugin = Plugin(autopatch=False)
@@ -78,7 +78,7 @@ def plugin_here(
 def plugin_process(
     directory: Path, *, startup: bool = False, options: dict[str, object] | None = None
 ) -> Iterator[tuple[Wire, subprocess.Popen[bytes]]]:
-    """A plugin in a process of its own, which has answered ``getmanifest`` and ``init``."""
+    """Run a plugin in a process of its own, after ``getmanifest`` and ``init``."""
     process = subprocess.Popen(
         COMMAND,
         stdin=subprocess.PIPE,
@@ -102,7 +102,7 @@ def plugin_process(
 
 @contextmanager
 def logging_restored() -> Iterator[None]:
-    """What pyln and the plugin add to the loggers is taken off in the end."""
+    """Remove, at the end, what pyln and the plugin add to the loggers."""
     root, ours = logging.getLogger(), logging.getLogger("chanfitness")
     handlers, level = root.handlers[:], ours.level
     try:
@@ -114,7 +114,7 @@ def logging_restored() -> Iterator[None]:
 
 @contextmanager
 def environment(name: str, value: str) -> Iterator[None]:
-    """A variable of the environment, for a while."""
+    """Set a variable of the environment, for a while."""
     before: Any = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -1,4 +1,4 @@
-"""A real Prometheus for tests, and where its programs are."""
+"""A real Prometheus for tests, and the paths of its programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REQUIRED = os.environ.get("CHANFITNESS_REQUIRE_PROMETHEUS") == "1"
 
 
 def program(name: str) -> str:
-    """Where Prometheus' ``name`` is; skips the test if nowhere, or fails if it is required."""
+    """Return the path of ``name``; without it, skip the test, or fail if it is required."""
     places = os.environ.get("CHANFITNESS_PROMETHEUS"), str(ROOT / ".prometheus/usr/bin")
     for place in (*filter(None, places), None):
         path = shutil.which(name, path=place)
@@ -44,9 +44,9 @@ needs_contrib = pytest.mark.skipif(not CONTRIB.exists(), reason="contrib/ is not
 class Prometheus:
     """A Prometheus that runs until the end of the ``with`` block.
 
-    Its address is a loopback address of this process' own, so that nobody else
-    takes the port meanwhile. ``time``: of what is asked for by :meth:`query`, so
-    that no later scrape, which may fail on a machine with much to do, has a say.
+    It has a loopback address of this process' own, so that nobody else takes the port. ``time``:
+    the time of every :meth:`query`, so that later scrapes, which may fail under load, do not
+    count.
     """
 
     time: str
@@ -58,7 +58,7 @@ class Prometheus:
         host = f"127.{1 + (pid >> 16)}.{pid >> 8 & 255}.{pid & 255}"
         with socket.create_server((host, 0)) as probe:
             self._address = f"{host}:{probe.getsockname()[1]}"
-        setpriv = shutil.which("setpriv")  # so that it does not outlive tests that are killed
+        setpriv = shutil.which("setpriv")  # ends it with tests that are killed
         self._process = subprocess.Popen(
             [
                 *([setpriv, "--pdeathsig", "TERM"] if setpriv else []),
@@ -100,7 +100,7 @@ class Prometheus:
         self._reader.join(WAIT)
 
     def get(self, path: str, **parameters: str) -> Any:
-        """What its HTTP API answers, which must be a success."""
+        """Return the answer of its HTTP API, which must be a success."""
         query = urllib.parse.urlencode(parameters)
         url = f"http://{self._address}/api/v1/{path}?{query}"
         with urllib.request.urlopen(url, timeout=WAIT) as response:
@@ -110,7 +110,7 @@ class Prometheus:
         return answer["data"]
 
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """Labels and value of each series, at ``time``."""
+        """Return labels and value of each series, at ``time``."""
         return [
             (each["metric"], float(each["value"][1]))
             for each in self.get("query", query=expression, time=self.time)["result"]
@@ -118,7 +118,7 @@ class Prometheus:
 
 
 class Alertmanager:
-    """Takes the alerts that a Prometheus sends."""
+    """Receives the alerts of a Prometheus."""
 
     def __init__(self) -> None:
         self._alerts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
@@ -151,7 +151,7 @@ class Alertmanager:
         self._server.server_close()
 
     def wait_for(self, name: str) -> str:
-        """Return when this alert comes: the time of the evaluation that it is of."""
+        """Wait for this alert, and return the time of its evaluation."""
         while True:
             alert = self._alerts.get(timeout=WAIT)
             if alert["labels"]["alertname"] == name:

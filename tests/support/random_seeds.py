@@ -1,9 +1,8 @@
-"""The seeds of the random tests: the same at each ``make test``, new ones at each ``make stress``.
+"""Seeds of the random tests: fixed in ``make test``, new in each ``make stress``.
 
-The first is printed when the tests begin; what fails says its own, or has the first.
-``CHANFITNESS_SEED=n`` replays one: exactly, but for threads and processes, which do
-not do the same twice. Tests with hypothesis have none of these seeds: hypothesis
-prints what failed.
+The first seed is printed at the start; a failing test prints its own. ``CHANFITNESS_SEED=n``
+replays one, exactly except for threads and processes. Tests with hypothesis do not use these
+seeds: hypothesis prints the failing example.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ else:
 
 
 def seeds() -> Iterator[int]:
-    """One after the other, for ever; but if one is to be replayed, always that.
+    """Yield seeds without end; if one is to be replayed, always that.
 
-    For tests of many threads, which do not do the same each time.
+    For tests of many threads, which are not repeatable.
     """
     return repeat(SEED) if _GIVEN is not None else count(SEED)
 
 
 def different_seeds(number: int) -> Sequence[int]:
-    """So many; but if one is to be replayed, that alone."""
+    """Return so many seeds; if one is to be replayed, that alone."""
     return range(SEED, SEED + (number if _GIVEN is None else 1))
 
 
 @contextmanager
 def replayable(seed: int) -> Iterator[None]:
-    """What fails, fails with its seed."""
+    """Add the seed to an error."""
     try:
         yield
     except Exception as error:

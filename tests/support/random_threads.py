@@ -1,6 +1,6 @@
-"""One store, and threads that do to it whatever threads can do, at random.
+"""One store, and threads with random operations on it.
 
-What each of them does, a seed decides; in which order they do it, the system.
+A seed decides the operations of each thread; the system decides their order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .values import outpoint, vertex
 
 MICROSECOND, SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-AGES = 90 * DAY  # no round takes so long
+AGES = 90 * DAY  # longer than any round
 ENOUGH = 10**9
 
 PEERS = [vertex(number) for number in range(1, 4)]
@@ -48,7 +48,7 @@ POINTS = [outpoint(number) for number in range(1, 6)]
 CHANNELS = [OpenChannel(point, PEERS[number % 3]) for number, point in enumerate(POINTS)]
 STRANGE = [OpenChannel(POINTS[0], PEERS[1]), OpenChannel(outpoint(9), vertex(9))]
 OPEN_ALREADY, ONLINE_ALREADY = CHANNELS[:2], PEERS[:1]
-ANY_CHANNEL = CHANNELS * 4 + STRANGE  # most of the time each channel is with one peer
+ANY_CHANNEL = CHANNELS * 4 + STRANGE  # most often each channel has one peer
 EVENTS: list[Any] = [PeerOnlineEvent, PeerOfflineEvent] * 4 + [OpenChannelEvent] * 3
 EVENTS += [ClosedChannelEvent, ChannelMovedEvent]
 QUESTIONS = ["get_chan_info"] * 4 + ["get_peer_info", "get_history"] * 2
@@ -61,12 +61,12 @@ Thread = Callable[[], None]
 
 
 class RandomThreads:
-    """A store, its surroundings, its threads, and what they did: as a seed decides.
+    """A store with its sources and threads, and their operations, which a seed decides.
 
-    ``order``: what the loop came to, in order: an event and what ``on_event`` was told
-    of it, or a question's :class:`Operation` and None. ``is_redated``: a pause or a
-    suspend parts dates from what the clock saw, by steps that the model is not told of.
-    ``is_stopped``: in the middle of all that.
+    ``order``: the items in the order of the loop: an event and its time for ``on_event``, or a
+    question's :class:`Operation` and None. ``is_redated``: a pause or a suspend separates dates
+    from seen time, by steps that the model does not get. ``is_stopped``: another thread stops
+    the store in the middle.
     """
 
     def __init__(self, seed: int, operations: int) -> None:
@@ -84,11 +84,11 @@ class RandomThreads:
             "flap_factor": 0.95,
             "flap_period": rng.choice([8 * HOUR, SECOND]),
         }
-        if self.is_steady:  # the model cannot tell of which day a change is: none is thinned
+        if self.is_steady:  # the model does not know the day of a change, so none is thinned
             self.retention["history_limit"] = 10_000
-        if self.is_redated:  # the model cannot tell how old a thing is: nothing is too old
+        if self.is_redated:  # the model does not know ages, so nothing is too old
             self.retention |= {"history": AGES, "flap_period": AGES}
-        # The first put after a suspend cannot tell how long before it an event was.
+        # The first put after a suspend cannot be dated against the events before it.
         self._events_have_times = not (self.is_steady and sleeps)
         self.sources: list[Any] = []
         self._puts: list[Callable[[object], object]] = []
@@ -136,7 +136,7 @@ class RandomThreads:
         return threads
 
     def run(self) -> Operation:
-        """Start the store, let the threads do it, and stop; returns the snapshot's moment."""
+        """Start the store, run the threads, stop it, and return the snapshot's moment."""
         self._put(OpenChannelEvent(*CHANNELS[3]), 0)  # before the start
         begun = Operation("the start")
         self.clock.reads_for(begun)
@@ -153,10 +153,10 @@ class RandomThreads:
         return begun
 
     def left(self, source: int) -> list[object]:
-        """The events that were left in a queue."""
+        """Return the events that were left in a queue."""
         return [event for event in self.sources[source].updates.queue if event is not ENDED]
 
-    # What the threads do.
+    # The threads' operations.
 
     def _work(self, act: Act, times: int, rng: random.Random, stop_after: int = -1) -> None:
         try:
@@ -229,7 +229,7 @@ class RandomThreads:
     def _stop(self) -> None:
         self.stops.append(self.clock.time())
         self.store.stop()
-        for source in self.sources:  # producers that were blocked would be so for ever
+        for source in self.sources:  # otherwise blocked producers would wait for ever
             with source.updates.mutex:
                 source.updates.maxsize *= ENOUGH
                 source.updates.not_full.notify_all()

@@ -1,4 +1,4 @@
-"""Receivers of alerts on loopback: an HTTP server and an SMTP server, both real ones."""
+"""Receivers of alerts on loopback: real HTTP and SMTP servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Request(NamedTuple):
 
 
 class HttpReceiver:
-    """Takes each POST; ``status``: what it answers, or None: nothing, it lets clients wait."""
+    """Receives each POST; ``status``: of the response, or None: no response."""
 
     def __init__(self) -> None:
         self.status: int | None = 200
@@ -65,7 +65,7 @@ class Mail(NamedTuple):
 
 
 class SmtpReceiver:
-    """Takes each mail."""
+    """Receives each mail."""
 
     def __init__(self) -> None:
         self.mails: queue.SimpleQueue[Mail] = queue.SimpleQueue()

@@ -1,7 +1,7 @@
-"""An independent sum over the lines of a recording: each channel's life is a list of segments.
+"""Independent sums over the lines of a recording.
 
-Nothing is totalled on the way, and there is no timeline: each figure that the command
-shows is summed by walking the segments that it is about.
+Each channel's life is a list of segments. There are no totals and no timeline: each figure of
+the command is a sum over its segments.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ Record = dict[str, Any]
 """A line of a recording."""
 
 Row = dict[str, Any]
-"""What the command shows of a channel, an outage or a peer, by name."""
+"""The command's figures of a channel, an outage or a peer, by name."""
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:
-    """By channel (or peer), then by start."""
+    """Sort by channel or peer, then by start."""
     return sorted(
         rows, key=lambda row: (row.get("channel_point", row["peer"]), row.get("start", ""))
     )
 
 
 class Segment(NamedTuple):
-    """A part of a channel's life that was seen; ``listed``: it is about the channel, too."""
+    """A seen part of a channel's life; ``listed``: it counts for the channel, too."""
 
     start: datetime
     end: datetime
@@ -46,7 +46,7 @@ class Life:
         self.peer = peer
         self.opened = opened
         self.listed = True
-        self.closed: datetime | None = None  # or found missing
+        self.closed: datetime | None = None  # or was found missing
         self.segments: list[Segment] = []
 
     def sums(self, start: datetime) -> tuple[timedelta, timedelta]:
@@ -65,7 +65,7 @@ class Life:
         }
 
     def outages(self, start: datetime) -> list[tuple[datetime, datetime | None, timedelta]]:
-        """Start, end and what was seen of each; what is blind ends none."""
+        """Return start, end and seen time of each outage; blind time ends none."""
         runs = [list(run) for _, run in groupby(self.segments, key=lambda each: each.up)]
         ends = [run[0].start for run in runs[1:]]
         found = [
@@ -77,7 +77,7 @@ class Life:
 
 
 class Down(NamedTuple):
-    """A peer's outage as one channel of it saw it."""
+    """A peer's outage in the life of one channel."""
 
     start: datetime
     end: datetime
@@ -87,7 +87,7 @@ class Down(NamedTuple):
 
 
 def _down(point: str, life: Life, begin: datetime) -> Iterator[Down]:
-    """The outages of a channel, none of which lasts longer than the channel is there."""
+    """Return the outages of a channel, limited to its life."""
     for start, end, _ in life.outages(begin):
         over = min(filter(None, [end, life.closed]), default=LAST)
         seen = frozenset(
@@ -99,7 +99,7 @@ def _down(point: str, life: Life, begin: datetime) -> Iterator[Down]:
 
 
 def _overlapping(spans: Iterable[Down]) -> Iterator[list[Down]]:
-    """The spans, in order of start, with those together that overlap."""
+    """Return the spans in order of start, in groups that overlap."""
     found: list[Down] = []
     for span in spans:
         if found and span.start > max(each.end for each in found):
@@ -122,14 +122,14 @@ def _merged(spans: Sequence[Down]) -> Row:
 
 
 class Watcher:
-    """Walks over lines, and keeps every segment of every channel."""
+    """Reads lines, and keeps every segment of every channel."""
 
     def __init__(self) -> None:
         self.watching = False
         self.online: set[str] = set()
         self.lives: dict[str, Life] = {}
         self.closed: list[tuple[str, Life, datetime]] = []
-        self.known: set[str] = set()  # peers that ever had a channel
+        self.known: set[str] = set()  # peers that have had a channel
         self.flaps: dict[str, int] = {}
 
     def walk(self, records: Iterable[Record], end: datetime) -> None:
@@ -179,12 +179,12 @@ class Watcher:
         self.known.add(channel["peer"])
 
     def forget_strangers(self, but: Iterable[str] = ()) -> None:
-        """Those who never had a channel take their flaps with them."""
+        """Forget peers that never had a channel, with their flaps."""
         known = self.known.union(but)
         self.flaps = {peer: flaps for peer, flaps in self.flaps.items() if peer in known}
 
     def snapshot(self, at: datetime) -> Record:
-        """What a recording that goes on at ``at`` begins with."""
+        """Return the first lines of a recording that continues at ``at``."""
         channels = [
             {"channel_point": point, "peer": life.peer}
             for point, life in self.lives.items()
@@ -193,7 +193,7 @@ class Watcher:
         started = {"at": format_time(at), "event": "monitoring_started"}
         return {**started, "open_channels": channels, "online_peers": sorted(self.online)}
 
-    # What the command is to show.
+    # The expected output of the command.
 
     def channels(self, end: datetime, window: timedelta | None) -> list[Row]:
         rows = []
@@ -211,7 +211,7 @@ class Watcher:
         return in_order(rows)
 
     def outages(self, end: datetime, window: timedelta | None) -> list[Row]:
-        """Those of each peer, of all its channels, open and closed."""
+        """Return the outages of each peer, over all its channels, open and closed."""
         lives = [*self.lives.items(), *((point, life) for point, life, _ in self.closed)]
         spans = [
             span
@@ -243,14 +243,14 @@ class Watcher:
     def _open_lives(
         self, end: datetime, window: timedelta | None
     ) -> Iterator[tuple[str, Life, datetime]]:
-        """Those that are listed, and where the segment that is asked for begins."""
+        """Return the listed lives, and the start of the requested segment."""
         for point, life in self.lives.items():
             if life.listed:
                 yield point, life, life.opened if window is None else max(life.opened, end - window)
 
 
 def watched(records: Iterable[Record], end: datetime) -> Watcher:
-    """One who watched all the lines until ``end``."""
+    """Return a watcher that has read all lines until ``end``."""
     watcher = Watcher()
     watcher.walk(records, end)
     return watcher

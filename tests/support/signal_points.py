@@ -1,7 +1,7 @@
-"""The points at which CPython looks for signals, each of them reached on purpose.
+"""The points at which CPython checks for signals, each reached on purpose.
 
-A signal's handler runs, and Ctrl-C is raised, at the entry of a function and when a
-call has returned: these are the events of a profiler.
+A signal's handler runs, and Ctrl-C is raised, at the entry of a function and after the return
+of a call: these are the events of a profiler.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from types import FrameType
 from typing import Any
 
 _POINTS = ("call", "return", "c_return")
-_PASSED_OVER = (__file__, _weakrefset.__file__)  # errors in a weak reference's end go nowhere
+_PASSED_OVER = (__file__, _weakrefset.__file__)  # errors in a weak reference's callback are dropped
 
 
 class SignalPoints:
-    """Calls ``do`` at the point ``number``, counted from 0, of what runs inside it.
+    """Calls ``do`` at the point ``number``, counted from 0, of the code that runs inside it.
 
-    ``do`` may raise, as the handler of Ctrl-C does. ``passed``: how many points there were.
+    ``do`` may raise, as the handler of Ctrl-C does. ``passed``: the number of points.
     """
 
     def __init__(self, number: int, do: Callable[[], object]) -> None:
@@ -30,7 +30,7 @@ class SignalPoints:
 
     def run(self, function: Callable[[], object]) -> None:
         self._frame = sys._getframe()
-        gc.disable()  # errors in what a collection calls go nowhere either
+        gc.disable()  # errors in a finalizer that a collection calls are dropped too
         sys.setprofile(self._on_event)
         try:
             function()
@@ -40,14 +40,14 @@ class SignalPoints:
 
     def _on_event(self, frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_back is self._frame:
-            return  # it is over, and what comes now is the caller's
+            return  # the code is over, and this event is the caller's
         if event in _POINTS and frame.f_code.co_filename not in _PASSED_OVER:
             self.passed += 1
             if self.passed == self._number + 1:
-                sys.setprofile(None)  # a handler is not interrupted in its turn
+                sys.setprofile(None)  # a handler is not interrupted itself
                 self._do()
 
 
 def interrupt() -> None:
-    """As the handler of Ctrl-C."""
+    """Raise as the handler of Ctrl-C."""
     raise KeyboardInterrupt

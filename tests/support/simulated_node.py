@@ -1,7 +1,6 @@
-"""A routing node, simulated, and what its store must say, summed up as it goes.
+"""A simulated routing node, and the expected answers of its store, summed as it goes.
 
-Times are whole microseconds since the start. Nothing that is summed here is of the
-package.
+Times are whole microseconds since the start. The sums use nothing of the package.
 """
 
 from __future__ import annotations
@@ -33,29 +32,29 @@ from .values import outpoint, vertex
 
 
 class Rates(NamedTuple):
-    """How long it is between two of them, on the average.
+    """Mean times between two events of a kind.
 
-    ``life``: after so long, to the day, the node restarts, and then a few times more.
+    ``life``: after this time, to the day, the node restarts, and then a few times more.
     """
 
     life: float = 30 * DAY
     cut: float = DAY / 12
     own_outage: float = 30 * DAY
-    channel: float = DAY / 10  # that one opens or closes
+    channel: float = DAY / 10  # between two openings or closings
     splice: float = DAY / 10
 
 
 class Simulation(Agenda):
-    """What happens, in order of time, and the sums of it.
+    """The events in order of time, and their sums.
 
-    Events go into ``updates``. When the node's store is to stop, to start or to be
-    checked, the functions ``stop_store``, ``start_store`` and ``check_store`` are
-    called; the last once a day. ``kept``: for how long back windows can be asked for.
+    Events go into ``updates``. ``stop_store``, ``start_store`` and ``check_store`` are called when
+    the node's store is to stop, to start or to be checked; the last once a day. ``kept``: how far
+    back windows may reach.
     """
 
     def __init__(self, seed: int, peers: int, channels: int, rates: Rates, kept: int) -> None:
         super().__init__(seed)
-        self.told = 0  # how many events
+        self.told = 0  # the number of events
         self.updates: queue.Queue[Any] = queue.Queue(1000)
         self.stop_store: Callable[[], None]
         self.start_store: Callable[[], None]
@@ -63,12 +62,12 @@ class Simulation(Agenda):
         self.closed: list[ClosedRow] = []  # which the database must have
         self.channels: dict[OutPoint, Channel] = {}
         self._points = 0
-        self._usual = channels  # how many there are
+        self._usual = channels  # the usual number
         self._is_seen, self._has_network = False, True
-        self._moved: list[ChannelMovedEvent] = []  # of which the store was not told yet
+        self._moved: list[ChannelMovedEvent] = []  # moves that the store does not know yet
         self._snapshot: list[OpenChannel] | None = None
         self._kept = kept
-        self._segments: deque[Segment] = deque()  # in which the store saw, the old ones
+        self._segments: deque[Segment] = deque()  # in which the store saw; without the old ones
         self._present = Segment(0, 0, None)
         self.peers = [
             Peer(vertex(number + 1), *KINDS[number * 37 % 100], kept) for number in range(peers)
@@ -92,44 +91,44 @@ class Simulation(Agenda):
             self._plan(mean, self._again, mean, self._when_connected, act)
 
     def run_until_seen(self) -> None:
-        """Go on until the store is there and sees."""
+        """Continue until the store runs and sees."""
         while not self._is_seen:
             self.run_next()
 
-    # What a store asks of its node.
+    # The callables of a store's configuration.
 
     def open_channels(self) -> Any:
-        """What is open, or that it is not known yet."""
+        """Return the open channels, or that they are not known yet."""
         return NOT_YET_KNOWN if self._snapshot is None else self._snapshot
 
     def is_online(self, key: Vertex) -> bool:
         return self.peers[int.from_bytes(key[1:], "big") - 1].online
 
-    # What it must say.
+    # The expected answers.
 
     def sums(self) -> dict[Channel, tuple[int, int]]:
-        """Lifetime and uptime of each channel."""
+        """Return lifetime and uptime of each channel."""
         for channel in self.channels.values():
             channel.sum_up(self.now)
         return {each: (each.lifetime, each.uptime) for each in self.channels.values()}
 
     def figures(self) -> dict[OutPoint, tuple[int, int]]:
-        """Lifetime and uptime of each channel that it sees."""
+        """Return lifetime and uptime of each channel that the store sees."""
         return {channel.point: sums for channel, sums in self.sums().items() if channel.counts}
 
     def flaps(self) -> dict[Vertex, int]:
-        """Of each peer with a channel that it sees."""
+        """Return the flaps of each peer with a channel that the store sees."""
         peers = {channel.peer for channel in self.channels.values() if channel.counts}
         return {peer.key: peer.flaps(self.now) for peer in peers}
 
     def any_window(self) -> tuple[OutPoint, int, Window]:
-        """Of any channel that it sees and any time before now: how long, and what was then."""
+        """Return a window of a random channel that is seen: its length, and the expected sums."""
         channel = self.rng.choice([each for each in self.channels.values() if each.counts])
         period = self.rng.randrange(self._kept)
         segments = [*self._segments, self._present._replace(end=self.now)]
         return channel.point, period, channel.window(self.now - period, self.now, segments)
 
-    # When.
+    # Times of events.
 
     def _again(self, mean: float, when: Callable[..., None], act: Callable[[], None]) -> None:
         self._plan(mean, self._again, mean, when, act)
@@ -140,14 +139,14 @@ class Simulation(Agenda):
         self._when_seen(act)
 
     def _when_seen(self, act: Callable[..., None], *arguments: Any) -> None:
-        """Now, or when the store sees again."""
+        """Return now, or when the store sees again."""
         if self._is_seen:
             act(*arguments)
         else:
             self._plan_in(HOUR, self._when_seen, act, *arguments)
 
     def _when_connected(self, act: Callable[[], None]) -> None:
-        """Now, or when the node has a network again."""
+        """Return now, or when the node has a network again."""
         if self._has_network:
             act()
         else:
@@ -166,7 +165,7 @@ class Simulation(Agenda):
             self._show(peer)
 
     def _show(self, peer: Peer) -> None:
-        """Let it be seen whether it is up."""
+        """Put the peer's state, if it is news."""
         if peer.online != peer.up and self._has_network:
             for channel in peer.channels:
                 channel.sum_up(self.now)
@@ -185,7 +184,7 @@ class Simulation(Agenda):
         return channel
 
     def _open_or_close(self) -> None:
-        """There are about as many as in the beginning."""
+        """Keep about as many channels as at the beginning."""
         close = self.rng.random() * 2 * self._usual < len(self.channels)
         (self._close if close else self._open)()
 
@@ -199,7 +198,7 @@ class Simulation(Agenda):
         return self.rng.choice(list(self.channels.values()))
 
     def _close(self) -> None:
-        """Never a peer's last: of a peer without one the store forgets the flaps in time."""
+        """Close a channel, but never a peer's last, whose flaps the store would forget."""
         channel = self._any_channel()
         if len(channel.peer.channels) == 1:
             return
@@ -224,10 +223,10 @@ class Simulation(Agenda):
         elif channel.is_known:
             self._moved.append(event)
 
-    # When the store sees nothing.
+    # Blind time.
 
     def _see(self, channels: list[Channel], missing: Channel | None = None) -> None:
-        """From here on the store sees these, and no others: all but ``missing``, or none."""
+        """Let the store see these channels from now on: all but ``missing``, or none."""
         if self._is_seen:
             self._segments.append(self._present._replace(end=self.now))
         while self._segments and self._segments[0].end < self.now - self._kept:
@@ -243,7 +242,7 @@ class Simulation(Agenda):
         self._is_seen = bool(channels)
 
     def _see_again(self) -> list[OpenChannel]:
-        """Now and then a channel is missing in a snapshot that is open all the same."""
+        """Resume, now and then with a snapshot that lacks an open channel."""
         channels, missing = list(self.channels.values()), None
         if self.rng.random() < 0.1:
             missing = self.rng.choice(channels)
@@ -264,13 +263,13 @@ class Simulation(Agenda):
         self._tell(MonitoringResumedEvent(self._see_again(), online))
 
     def _restart(self) -> None:
-        self._tell(PeerOnlineEvent(self.peers[0].key))  # so that no own outage is suspected
+        self._tell(PeerOnlineEvent(self.peers[0].key))  # prevents a suspected own outage
         self.stop_store()
         self._see([])
         self._plan(10 * MINUTE, self._start)
 
     def _start(self) -> None:
-        if self.rng.random() < 0.9:  # restarts come in rows
+        if self.rng.random() < 0.9:  # restarts come in series
             self._plan(HOUR, self._when_seen, self._restart)
         if self._moved:
             self._snapshot = None
@@ -286,7 +285,7 @@ class Simulation(Agenda):
                 self._tell(PeerOnlineEvent(peer.key))
 
     def _own_outage(self) -> None:
-        self._tell(PeerOnlineEvent(self.peers[0].key))  # those that went before went alone
+        self._tell(PeerOnlineEvent(self.peers[0].key))  # ends the count of earlier offline peers
         seen = [channel for channel in self.channels.values() if channel.counts]
         missing = self._present.missing
         self._has_network = False
@@ -302,7 +301,7 @@ class Simulation(Agenda):
         self._tell(PeerOfflineEvent(peer.key))
 
     def _find(self, seen: list[Channel], missing: Channel | None) -> None:
-        """The network is back, and so is the first peer, which is no flap."""
+        """The network returns with the first peer, which is no flap."""
         self._has_network = True
         self.peers[0].turn(self.now)
         self._see(seen, missing)

@@ -1,8 +1,8 @@
-"""The peers and channels of a simulated node, and what is summed up of each.
+"""Peers and channels of a simulated node, with their sums.
 
-Times are whole microseconds since the start. A channel's lifetime and uptime are
-sums to which each segment of time is added when it is over. A window is summed anew:
-the segments in which the store saw, and the peer's changes in each of them.
+Times are whole microseconds since the start. Lifetime and uptime of a channel are sums of
+finished segments. A window is summed again each time, over the seen segments and the peer's
+changes in them.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ FLAP_PERIOD = 8 * HOUR
 BEGINNING = date_to_int(START)
 
 
-# How long they are up and down, on the average, and how many of a hundred are so.
+# Mean times up and down, and of how many in a hundred peers.
 RELIABLE, MIXED, UNRELIABLE = (10 * DAY, HOUR / 6), (8 * HOUR, HOUR / 3), (HOUR / 1.5, HOUR / 3)
 KINDS: list[tuple[float, float]] = [RELIABLE] * 70 + [MIXED] * 20 + [UNRELIABLE] * 10
 
 
 class Peer:
-    """``up``: whether it would be online; ``online``: whether it is, as seen from here.
+    """``up``: whether it would be online; ``online``: whether it is, as this node sees it.
 
-    For so long as is ``kept``, it knows when that changed.
+    It keeps the times of its changes for ``kept``.
     """
 
     def __init__(self, key: Vertex, mean_up: float, mean_down: float, kept: int) -> None:
@@ -44,15 +44,15 @@ class Peer:
         self._turns: list[int] = []
 
     def turn(self, now: int) -> None:
-        """It goes offline if it is online, and the other way round."""
+        """Go offline if online, and the other way round."""
         self.online = not self.online
         del self._turns[: bisect_right(self._turns, now - self._kept)]
         self._turns.append(now)
 
     def online_between(self, begin: int, end: int) -> int:
-        """For how long it was."""
+        """Return for how long it was online."""
         first, last = bisect_right(self._turns, begin), bisect_right(self._turns, end)
-        was_online = self.online ^ (len(self._turns) - last) % 2  # in the end
+        was_online = self.online ^ (len(self._turns) - last) % 2  # at the end
         times = [begin, *self._turns[first:last], end]
         lengths = [later - earlier for earlier, later in pairwise(times)]
         return sum(lengths[-1 if was_online else -2 :: -2])
@@ -62,7 +62,7 @@ class Peer:
         self.flapped = now
 
     def flaps(self, now: int) -> int:
-        """As lnd counts them, and lets them grow old."""
+        """Return the flap count, with lnd's cooldown."""
         elapsed = 0 if self.flapped is None else now - self.flapped
         if elapsed < FLAP_PERIOD:
             return self._flaps
@@ -70,7 +70,7 @@ class Peer:
 
 
 class Window(NamedTuple):
-    """What a channel's history says of the time from ``start`` to now."""
+    """The expected history of a channel from ``start`` to now."""
 
     start: int
     lifetime: int
@@ -79,7 +79,7 @@ class Window(NamedTuple):
 
 
 class Channel:
-    """``is_known``: to the store; ``counts``: whether that sees that it is open."""
+    """``is_known``: the store knows it; ``counts``: the store sees that it is open."""
 
     def __init__(self, point: OutPoint, peer: Peer, opened: int) -> None:
         self.point, self.peer, self.opened = point, peer, opened
@@ -88,14 +88,14 @@ class Channel:
         self._since = opened
 
     def sum_up(self, now: int) -> None:
-        """What lasted until now is over."""
+        """Finish the present segment."""
         if self.counts:
             self.lifetime += now - self._since
             self.uptime += (now - self._since) * self.peer.online
         self._since = now
 
     def row(self, now: int) -> ClosedRow:
-        """What is remembered of it after it closed."""
+        """Return its row in the database after its close."""
         dates = BEGINNING + self.opened, BEGINNING + now
         figures = self.lifetime, self.uptime
         return ClosedRow(
@@ -103,7 +103,7 @@ class Channel:
         )
 
     def window(self, begin: int, now: int, segments: Iterable[Segment]) -> Window:
-        """From ``begin``, or from when it opened, until now."""
+        """Return the window from ``begin``, or from its opening, until now."""
         start = max(begin, self.opened)
         seen = [(max(each.begin, start), each.end) for each in segments if each.missing is not self]
         seen = [(since, until) for since, until in seen if since < until]
@@ -113,7 +113,7 @@ class Channel:
 
 
 class Segment(NamedTuple):
-    """In which the store saw all channels but, it may be, one that is ``missing``."""
+    """A segment in which the store saw all channels, or all but ``missing``."""
 
     begin: int
     end: int

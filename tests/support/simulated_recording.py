@@ -1,4 +1,4 @@
-"""A generator of recordings: weeks of a routing node, all kinds of lines in a real mixture.
+"""Generator of recordings: weeks of a routing node, with lines of all kinds.
 
 Deterministic: the same arguments make the same recording, byte by byte.
 """
@@ -27,14 +27,14 @@ from .values import outpoint, vertex
 
 
 def simulated_recording(days: int = 60, peers: int = 200, seed: int = 1) -> bytes:
-    """The recording of so many days of a node with so many peers, and two channels each."""
+    """Return the recording of so many days of a node with so many peers, and two channels each."""
     return b"".join(_Recording(seed, peers).lines_until(days * DAY))
 
 
 class _Recording(Agenda):
-    """Peers flap, channels open, close and move; now and then nothing is seen for minutes.
+    """Peers flap, channels open, close and move; now and then some minutes are blind.
 
-    Of ten peers one has no channel.
+    One in ten peers has no channel.
     """
 
     def __init__(self, seed: int, peers: int) -> None:
@@ -62,7 +62,7 @@ class _Recording(Agenda):
             self._plan(mean, self._again, mean, act)
 
     def lines_until(self, end: int) -> list[bytes]:
-        """The lines up to then, the last of which says that monitoring stopped."""
+        """Yield the lines until then; the last one says that monitoring stopped."""
         self.run(end)
         self._tell(MonitoringPausedEvent())
         return self._lines
@@ -72,7 +72,7 @@ class _Recording(Agenda):
         act()
 
     def _tell(self, event: object) -> None:
-        """What is not seen has no line."""
+        """Write a line, if the event is seen."""
         self._lines += self._encoder.lines(event, self.clock.now())
 
     # Peers.
@@ -121,7 +121,7 @@ class _Recording(Agenda):
     # Monitoring.
 
     def _blind_minutes(self) -> None:
-        """A restart of the monitor (at once) or of the node, or a cut line."""
+        """Restart the monitor (at once) or the node, or cut the connection."""
         self._tell(MonitoringPausedEvent())
         self._plan(self.rng.choice([SECOND, MINUTE, 10 * MINUTE]), self._tell_snapshot)
 

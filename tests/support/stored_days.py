@@ -1,6 +1,6 @@
-"""Days that are stored before something goes wrong for minutes: what is lost of them shows.
+"""Days in a database before a fault of some minutes, so that a loss would show.
 
-They are the first minutes of what was recorded of an lnd, made slow.
+They are the first minutes of a recorded lnd, slowed down.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from .paths import DATA
 DAY = timedelta(days=1)
 RECORDING = (DATA / "lnd-simnet-restarts.jsonl").read_bytes()
 _LINES = RECORDING.splitlines(keepends=True)
-_STORED = 47  # lines, with which a segment ends
+_STORED = 47  # lines until the end of a segment
 REST = b"".join(_LINES[_STORED:])
 THEN = parse_time(json.loads(_LINES[_STORED])["at"])
-"""When those days are over, and the rest begins."""
+"""The end of those days, and the start of the rest."""
 _SLOWER = 600
 
 
 def store_the_days_before(path: Path) -> None:
-    """Let a store remember them in ``path``."""
+    """Store those days in ``path``."""
     lines = io.BytesIO(the_days_before())
     replay(lines, "before", storage=SqliteStorage(path), history=90 * DAY)
     assert_much_is_stored(*read(path))
 
 
 def the_days_before() -> bytes:
-    """A recording. One channel goes and comes back; one is gone at last, and one for good."""
+    """Return a recording in which one channel comes back, one is absent and one closes for good."""
     records = [json.loads(line) for line in _LINES[:_STORED]]
     opened = [each for each in records if each["event"] == "channel_opened"]
     _, second, _, last = [each for each in records if "open_channels" in each]
@@ -59,7 +59,7 @@ def leave_out(snapshot: dict[str, Any], opened: dict[str, Any]) -> None:
 
 
 def assert_much_is_stored(saved: Saved | None, closed: list[ClosedRow]) -> None:
-    """Days, with channels of every kind: what is then lost of it, shows."""
+    """Check that the database has days, with channels of every kind."""
     assert saved is not None
     assert saved.position > 2 * DAY / MICROSECOND
     away = {row.left is not None for row in saved.channels}

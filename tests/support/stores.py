@@ -1,4 +1,4 @@
-"""Stores and sources for tests, and ways to wait for another thread without a sleep."""
+"""Stores and sources for tests, and waits for other threads without a sleep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chanfitness.clock import ManualClock
 from .values import START
 
 WAIT = 30.0
-"""Seconds; nothing here takes nearly as long, so whoever waits so long has failed."""
+"""In seconds: much longer than any call takes, so that a wait of that length is a failure."""
 
 T = TypeVar("T")
 S = TypeVar("S", bound=ChannelEventStore)
@@ -28,7 +28,7 @@ S = TypeVar("S", bound=ChannelEventStore)
 
 @dataclass(eq=False)
 class QueueSubscription:
-    """A source that is a plain queue, and counts how often it was cancelled."""
+    """A plain queue as a source, with a count of its cancels."""
 
     updates: queue.Queue[Any] = field(default_factory=queue.Queue)
     cancels: int = 0
@@ -45,7 +45,7 @@ def make_store(
     is_peer_online: Callable[[Vertex], bool] | None = None,
     clock: Clock | None = None,
 ) -> ChannelEventStore:
-    """A store, not started, on these sources; ``channel_events`` alone is both.
+    """Return a store, not started, with these sources; ``channel_events`` alone is both.
 
     Its clock is a ``ManualClock`` at ``START`` unless another is given.
     """
@@ -63,11 +63,11 @@ def make_store(
 
 
 class Hold(logging.Handler):
-    """Holds a store's loop still whenever it logs ``text``, until released.
+    """Blocks a store's loop whenever it logs ``text``, until released.
 
     >>> with running(make_store(source)), Hold("nonsense") as hold:
     ...     source.updates.put("nonsense")  # the loop logs that it cannot handle it
-    ...     hold.reached()                  # and stands still from here
+    ...     hold.reached()                  # and is blocked from here
     ...     hold.release()                  # to here
     """
 
@@ -78,18 +78,18 @@ class Hold(logging.Handler):
         self._places = threading.Semaphore(0)
         self._over = False
 
-    def handle(self, record: logging.LogRecord) -> bool:  # without the handler's lock
+    def handle(self, record: logging.LogRecord) -> bool:  # outside the handler's lock
         if self._text in record.getMessage() and not self._over:
             self._arrivals.put(None)
             assert self._places.acquire(timeout=WAIT)
         return True
 
     def reached(self) -> None:
-        """Return when the loop stands still."""
+        """Wait until the loop is blocked."""
         self._arrivals.get(timeout=WAIT)
 
     def release(self) -> None:
-        """Let the loop go on, to the next such record."""
+        """Let the loop continue, until the next such record."""
         self._places.release()
 
     def __enter__(self) -> Self:
@@ -108,7 +108,7 @@ class Hold(logging.Handler):
 
 
 class OnRecord(logging.Handler):
-    """Calls ``do`` in the thread that logs ``text``: on the store's loop, that is."""
+    """Calls ``do`` in the thread that logs ``text``, such as the store's loop."""
 
     def __init__(self, text: str, do: Callable[[], object]) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class OnRecord(logging.Handler):
 
 
 class Call(Generic[T]):
-    """A call in a thread of its own, begun at once."""
+    """A call in a thread of its own, which begins at once."""
 
     def __init__(self, function: Callable[..., T], *arguments: object) -> None:
         self._outcome: tuple[T | None, BaseException | None] = (None, None)
@@ -145,7 +145,7 @@ class Call(Generic[T]):
             self._outcome = (None, error)
 
     def result(self) -> T:
-        """What the call returned or raised; fails if it is still running."""
+        """Return or raise the call's result; fail if it still runs."""
         self._thread.join(timeout=WAIT)
         assert not self._thread.is_alive(), "the call did not return"
         value, error = self._outcome
@@ -155,7 +155,7 @@ class Call(Generic[T]):
 
 
 def call_together(*functions: Callable[[], T]) -> list[T]:
-    """Call all functions at once, in a thread each; what they returned, in order."""
+    """Call all functions at once, in a thread each, and return their results in order."""
     barrier = threading.Barrier(len(functions))
 
     def call(function: Callable[[], T]) -> T:
@@ -167,9 +167,9 @@ def call_together(*functions: Callable[[], T]) -> list[T]:
 
 
 def asking(question: Callable[[], T]) -> Call[T]:
-    """Ask in a thread of its own; returns when the question is put and waits for its answer.
+    """Ask in a thread of its own; return when the question is put and waits for its answer.
 
-    Nothing public says that a thread waits. ``sys.setprofile`` sees it begin to.
+    No public state shows that a thread waits; ``sys.setprofile`` shows the call.
     """
     waits = threading.Event()
 
@@ -194,18 +194,18 @@ def asking(question: Callable[[], T]) -> Call[T]:
 
 
 def stop(store: ChannelEventStore) -> None:
-    """Stop ``store``, and fail rather than wait for good."""
+    """Stop ``store``; fail if that takes too long."""
     Call(store.stop).result()
 
 
 def join(updates: queue.Queue[Any]) -> None:
-    """Wait until all that was put is handled, and fail rather than wait for good."""
+    """Wait until all items are handled; fail if that takes too long."""
     Call(updates.join).result()
 
 
 @contextmanager
 def running(store: S) -> Iterator[S]:
-    """Start ``store``, and in the end stop it, but not for longer than ``WAIT``."""
+    """Start ``store``, and stop it at the end within ``WAIT``."""
     store.start()
     try:
         yield store

@@ -1,4 +1,4 @@
-"""The command: in this process, or in one of its own, with pipes or on a terminal."""
+"""The command, in this process or in one of its own, with pipes or on a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-m", "chanfitness"]
 
 
 def printed_by(*arguments: str) -> str:
-    """What the command prints, in this process."""
+    """Run the command in this process, and return its output."""
     output = io.StringIO()
     with redirect_stdout(output):
         assert main(arguments) == 0
@@ -29,14 +29,14 @@ def printed_by(*arguments: str) -> str:
 
 
 def answer_of(*arguments: str) -> dict[str, Any]:
-    """What the command prints as JSON."""
+    """Run the command, and return its output as JSON."""
     answer = json.loads(printed_by(*arguments, "--json"))
     assert isinstance(answer, dict)
     return answer
 
 
 def rows_shown(path: str, *options: str) -> list[dict[str, Any]]:
-    """What ``chanfitness show --json`` prints, one for each row of the table."""
+    """Return the output of ``chanfitness show --json``, one object for each row."""
     answer = answer_of("show", path, *options)
     assert list(answer)[:3] == ["as_of", "age_seconds", "sees"]
     (rows,) = (value for value in answer.values() if isinstance(value, list))
@@ -50,7 +50,7 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
 
 
 class Terminal:
-    """A terminal of our own, and all that was written to it."""
+    """A pseudo-terminal, and all its output."""
 
     def __init__(self, columns: int, lines: int = 24) -> None:
         self._ours, self.theirs = pty.openpty()
@@ -60,24 +60,24 @@ class Terminal:
         self._text = b""
 
     def resize(self, columns: int, lines: int) -> None:
-        """Be of another size."""
+        """Change the size."""
         size = f"cols {columns} rows {lines}".split()
         subprocess.run(["stty", *size], stdin=self.theirs, check=True, timeout=TIMEOUT)
 
     def read_until(self, wanted: bytes, after: int = 0) -> int:
-        """Read on until ``wanted`` was written after so many bytes; return how many were."""
+        """Read until ``wanted`` comes after this offset, and return the number of bytes so far."""
         while wanted not in self._text[after:]:
             assert self._poll.poll(TIMEOUT * 1000), f"no {wanted!r} in {self._text!r}"
             self._text += os.read(self._ours, 2**16)
         return len(self._text)
 
     def read_all(self) -> str:
-        """What was written, once nobody writes any more."""
+        """Return all output, once nobody writes any more."""
         os.close(self.theirs)
         try:
             while more := os.read(self._ours, 2**16):
                 self._text += more
-        except OSError:  # Linux: the other end is closed
+        except OSError:  # on Linux: the other end is closed
             pass
         os.close(self._ours)
         return self._text.decode()
@@ -94,5 +94,5 @@ def start(arguments: Sequence[str], terminal: Terminal) -> subprocess.Popen[byte
 
 
 def without_ages(text: str) -> str:
-    """The text without how long ago things were: an hour may be over between two commands."""
+    """Remove ages from the text: they may grow between two commands."""
     return re.sub(r" *[0-9]+d [0-9]+h ago", " ago", text)

@@ -1,4 +1,4 @@
-"""What a terminal shows, of what was written to it."""
+"""The screen of a terminal, from its output."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def pictures(text: str) -> list[list[str]]:
-    """The pictures that were drawn in full, as lines of plain text without trailing blanks."""
+    """Return the complete pictures, as lines of plain text without trailing blanks."""
     _, _, drawn = text.partition(ALTERNATE)
     drawn, _, _ = drawn.partition(NORMAL)
-    return [_lines(each) for each in drawn.split(HOME)[2:]]  # the first one cleared it
+    return [_lines(each) for each in drawn.split(HOME)[2:]]  # the first clears the screen
 
 
 def colours(text: str, word: str) -> set[str]:
-    """What comes right before each ``word``: how it is coloured."""
+    """Return what comes right before each ``word``: its colour."""
     return set(re.findall(r"\x1b\[([0-9;]*)m" + re.escape(word), text))
 
 
 def uncoloured(text: str) -> str:
-    """The same without colours."""
+    """Return the text without colours."""
     return _COLOUR.sub("", text)
 
 
 def after(text: str) -> str:
-    """What is on the terminal when all is over."""
+    """Return the screen at the end."""
     return _ESCAPE.sub("", text.rpartition(NORMAL)[2])
 
 

@@ -1,4 +1,4 @@
-"""Time zones of this machine, as the system's rules name them: no database of zones is needed."""
+"""Time zones of this machine, as POSIX rules, which need no database of zones."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ UTC = "UTC0"
 BERLIN = "CET-1CEST,M3.5.0,M10.5.0/3"
 KATHMANDU = "<+0545>-5:45"
 LORD_HOWE = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0"
-"""Whose summer time is half an hour."""
+"""Summer time is half an hour."""
 MADE_UP = "ODD-1:07EVEN-2:07,M3.5.0/2:20,M10.4.0/3:41"
-"""Whose clocks change in the middle of an hour."""
+"""The clocks change in the middle of an hour."""
 DELHI = "IST-5:30"
 SAO_PAULO = "<-03>3"
 
 
 @contextmanager
 def machine_in(zone: str) -> Iterator[None]:
-    """While the machine is in a zone, as POSIX describes it."""
+    """Put the machine into a zone, in the form of POSIX."""
     before = os.environ.get("TZ")
     _move(zone)
     try:

@@ -1,4 +1,4 @@
-"""A node that reaches some of its peers by Tor, all of which may go at once."""
+"""A node with peers over Tor, which may all go offline at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PERIOD, GRACE = 90 * SECOND, 5 * SECOND
 
 
 class Node(FakeNode):
-    """A node with channels of peers that it reaches by Tor, and of others; all are online."""
+    """A node with channels to peers over Tor and to others; all are online."""
 
     def __init__(self, tor: int = 3, clearnet: int = 2, **settings: Any) -> None:
         super().__init__(history=90 * DAY)
@@ -41,7 +41,7 @@ class Node(FakeNode):
                 put(self, PeerDescribedEvent(peer, None, transport))
 
     def tor_goes(self, every: float = 1) -> datetime:
-        """All peers that are reached by Tor go, one after the other. Returns when the first did."""
+        """Take all Tor peers offline, one after the other, and return when the first went."""
         first = self.clock.now()
         for number, (_, peer) in enumerate(self.tor):
             if number:
@@ -56,7 +56,7 @@ class Node(FakeNode):
 
 @contextmanager
 def watched(node: Node, path: Path | None = None, **more: Any) -> Iterator[ChannelEventStore]:
-    """A store of the node that remembers in ``path``; its peers are described."""
+    """Run a store of the node with a database at ``path``; its peers are described."""
     if path is not None:
         more = {"storage": SqliteStorage(path)} | more
     with running(ChannelEventStore(replace(node.config, **more))) as store:

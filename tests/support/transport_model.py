@@ -1,7 +1,7 @@
-"""A model of how blame is decided that knows of transports, too: it has hindsight of their outages.
+"""The model of how outages are attributed, with transports and hindsight.
 
-Where all peers of a transport went, that is told before the first of them. A return says
-who did not come in time; they are struck out there.
+Before the first peer of a lost transport, the model puts an event that takes all its peers
+offline. Peers that do not return in time are removed from it.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ class TransportModel(BlameModel):
             if not alone and self._period is not None and now - told.time <= self._period
         ]
 
-    # What is saved.
+    # Saved state.
 
     def undecided_of_transports(self, now: datetime) -> dict[str, Told]:
-        """Who went first, of each transport that may yet turn out to be lost."""
+        """Return the first offline event of each transport that may turn out to be lost."""
         firsts = {}
         for transport in self._going:
             within, online = self._counted_over(transport, now), self._online_over(transport)
@@ -83,12 +83,12 @@ class TransportModel(BlameModel):
         return firsts
 
     def first_of_ways(self) -> dict[str, Told]:
-        """Who went first, of each transport that is lost."""
+        """Return the first offline event of each lost transport."""
         told = self.told
         return {name: told[told.index(way.lost) + 1] for name, way in self.ways.items()}
 
     def lose_what_is_undecided(self, firsts: dict[str, Told]) -> None:
-        """As if these were lost, as far as they went before now."""
+        """Decide that these transports are lost, with the peers that went before now."""
         for transport, first in firsts.items():
             going = [told.number for told, _, _ in self._going.get(transport, [])]
             own = [told for told in self.told if told.number == first.number]

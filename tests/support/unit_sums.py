@@ -1,7 +1,7 @@
-"""A ledger of one peer, and sums over its every unit of time, of which all is written down.
+"""A ledger of one peer, and sums over each unit of time.
 
-Nothing is totalled on the way: a unit is six hours, what happens does so at its begin, and each
-figure counts the units that it is about.
+There are no totals: a unit is six hours, its events come at its start, and each figure is
+counted over its units.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .values import ALICE, CHANNEL_1, CHANNEL_2, START
 UNIT = timedelta(hours=6)
 CHANNELS = (CHANNEL_1, CHANNEL_2)
 NOTHING, TURN, SEE, USE, FIRST, SECOND = range(6)
-"""What happens: nothing; the peer goes or comes; nothing is seen any more, or it is again; the
-first channel cannot be used, or can be; a channel opens, closes or comes back."""
+"""Kinds of events. TURN: the peer goes offline or online. SEE: monitoring pauses or resumes. USE:
+the first channel becomes inactive or active. FIRST, SECOND: a channel opens, closes or returns."""
 
 
 class Unit(NamedTuple):
@@ -35,14 +35,14 @@ class Unit(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Units one after the other, but for what was not seen, in which something was so."""
+    """Consecutive seen units with the same state; blind units may lie between."""
 
     units: list[int]
     end: int | None
 
 
 class UnitSums:
-    """Plays what happens, and says what there is to know of it."""
+    """Plays the events, and computes the expected answers."""
 
     def __init__(self, happens: Iterable[int], limit: int = 10_000) -> None:
         self._timeline = Timeline(START)
@@ -98,15 +98,15 @@ class UnitSums:
             self.opened.setdefault(point, len(self.units))
             self.closed.pop(point, None)
 
-    # What a ledger is to say.
+    # The expected answers of a ledger.
 
     def asked(self, point: OutPoint, begin: int, end: int) -> tuple[int, int]:
-        """From when until when its history is to be."""
+        """Return start and end of the requested history."""
         begin = max(begin, self.opened[point])
         return begin, max(begin, min(end, self.closed.get(point, end)))
 
     def history(self, point: OutPoint, begin: int, end: int) -> ChannelHistory:
-        """That of a channel between two units, if all of it is known."""
+        """Return the expected history of a channel between two units, if all of it is known."""
         units = [number for number in range(begin, end) if self._is_there(number, point)]
         up = [number for number in units if self.units[number].online]
         unusable = [number for number in up if self._is_unusable(number, point)]
@@ -134,7 +134,7 @@ class UnitSums:
         )
 
     def outages(self, begin: int, end: int) -> list[tuple[object, ...]]:
-        """Those of the peer: when it began, the channels, start, end, duration, if it is cut."""
+        """Return the peer's outages: begin, channels, start, end, duration, whether it is cut."""
         found: list[tuple[object, ...]] = []
         for run in self.down:
             parts = []
@@ -167,7 +167,7 @@ class UnitSums:
 
     @property
     def down(self) -> list[Run]:
-        """When the peer was offline."""
+        """Return when the peer was offline."""
         return list(self._runs(lambda number: not self.units[number].online))
 
     def _runs(self, is_so: Callable[[int], bool]) -> Iterator[Run]:
@@ -199,7 +199,7 @@ class UnitSums:
 
 
 def told(outage: PeerOutage) -> tuple[object, ...]:
-    """What an outage tells, as :meth:`UnitSums.outages` has it."""
+    """Return an outage in the form of :meth:`UnitSums.outages`."""
     return (
         outage.began,
         sorted(outage.channels),

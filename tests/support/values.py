@@ -1,4 +1,4 @@
-"""Values that many tests want."""
+"""Values for many tests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SECOND = timedelta(seconds=1)
 
 
 def vertex(number: int) -> Vertex:
-    """A public key that only ``number`` decides."""
+    """Return a public key that depends on ``number`` alone."""
     return Vertex(b"\x02" + number.to_bytes(32, "big"))
 
 
 def outpoint(number: int) -> OutPoint:
-    """A channel point that only ``number`` decides."""
+    """Return a channel point that depends on ``number`` alone."""
     return OutPoint(f"{number:064x}", number % 3)
 
 

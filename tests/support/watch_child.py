@@ -1,13 +1,13 @@
-"""The command, watching a node of our own: run by tests, which write to a pipe what happens there.
+"""The command ``watch`` on a fake node, whose events the tests write to a pipe.
 
-The pipe is what ``--rpcserver`` names. A line of it is a line of a recording (its
-time counts for nothing), or one of ::
+``--rpcserver`` names the pipe. Each line of it is a line of a recording, whose time is ignored,
+or one of ::
 
-    away            in place of the first: the node is not there yet
-    log TEXT        TEXT is logged
-    refuse TEXT     the node refuses us, for that reason
+    away            as the first line: the node cannot be seen yet
+    log TEXT        logs TEXT
+    refuse TEXT     refuses the connection, for this reason
 
-in which ``TEXT`` is a JSON string.
+``TEXT`` is a JSON string.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chanfitness.recording.format import parse_line
 
 
 class PipeNode:
-    """What happens on it is read from a pipe."""
+    """A node whose events come from a pipe."""
 
     fault: NodeError | None = None
 

@@ -1,4 +1,4 @@
-"""Watching a node of our own, and reading what comes of it, each wait with a bound."""
+"""Watch commands on a fake node, and their output, with bounded waits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .values import ALICE, CHANNEL_1, START, vertex
 
 
 class Pipe:
-    """A pipe whose reader we are."""
+    """A pipe whose reader is the test."""
 
     def __init__(self) -> None:
         self._reader, self.writer = os.pipe()
@@ -52,19 +52,19 @@ class Pipe:
         self.stop_writing()
 
     def stop_reading(self) -> None:
-        """Nobody reads any more."""
+        """Close the read end."""
         if self._reader >= 0:
             os.close(self._reader)
         self._reader = -1
 
     def stop_writing(self) -> None:
-        """We do not hold it open any more."""
+        """Close the write end of this process."""
         if self.writer >= 0:
             os.close(self.writer)
         self.writer = -1
 
     def read_line(self) -> str:
-        """The next line; fails if none comes."""
+        """Return the next line; fail if none comes."""
         while b"\n" not in self._text:
             more = self._read()
             assert more, f"the end, after {self._text!r}"
@@ -73,7 +73,7 @@ class Pipe:
         return line.decode()
 
     def read_all(self) -> str:
-        """What is left, once nobody else writes."""
+        """Return the rest, once nobody else writes."""
         self.stop_writing()
         while more := self._read():
             self._text += more
@@ -87,7 +87,7 @@ class Pipe:
 
 
 class FakeSource:
-    """A node to watch: it has these channels and peers, and does what a test puts."""
+    """A node with these channels and peers, whose events come from the test."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class FakeSource:
 
 
 class Watching:
-    """A watch in a thread of its own, and what it prints."""
+    """A watch in a thread of its own, and its output."""
 
     def __init__(self) -> None:
         self.wakeup = Wakeup()
@@ -145,13 +145,13 @@ class Watching:
         self.has_ended = False
 
     def end(self) -> None:
-        """Let it end as a signal does; raises what it raises."""
+        """End it as a signal does; raise its error."""
         self.wakeup.received = SIGTERM
         self.wakeup.ring()
         self.result()
 
     def result(self) -> None:
-        """Return when it has ended by itself; raises what it raises."""
+        """Wait until it has ended by itself; raise its error."""
         self.has_ended = True
         self.call.result()
 
@@ -162,7 +162,7 @@ def watching(
     view: Callable[[NonblockingOutput, NonblockingOutput], View] = Lines,
     **options: Any,
 ) -> Iterator[Watching]:
-    """Watch ``node``; whoever has not ended it by the end leaves that to us."""
+    """Watch ``node``, and end the watch if the test has not."""
     watching = Watching()
     with watching.output, watching.errors, watching.wakeup:
         outputs = (
@@ -179,7 +179,7 @@ def watching(
 
 @pytest.fixture
 def source() -> FakeSource:
-    """It has a channel with Alice, who is online."""
+    """A node with a channel, whose peer Alice is online."""
     return FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
 
 
@@ -194,7 +194,7 @@ def events_of(path: Path) -> list[object]:
 
 
 def happen(source: FakeSource, session: Watching, *events: object) -> list[str]:
-    """Each event a second after the one before; the lines that are printed of them."""
+    """Put each event a second after the previous one, and return the printed lines."""
     lines = []
     for event in events:
         source.clock.advance(timedelta(seconds=1))
