@@ -127,28 +127,50 @@ class _PeerEvent(_Event, _PeerFields):
 
 @final
 class OpenChannelEvent(_ChannelEvent):
-    """A channel with ``peer`` opened, as lnd's ``channelnotifier.OpenChannelEvent``."""
+    """A channel opened, as lnd's ``channelnotifier.OpenChannelEvent``.
+
+    Args:
+        channel_point: The channel's funding output.
+        peer: The node at the other end.
+        at: The time of the event.
+    """
 
     __slots__ = ()
 
 
 @final
 class ClosedChannelEvent(_ChannelEvent):
-    """A channel with ``peer`` closed, as lnd's ``channelnotifier.ClosedChannelEvent``."""
+    """A channel closed, as lnd's ``channelnotifier.ClosedChannelEvent``.
+
+    Args:
+        channel_point: The channel's funding output.
+        peer: The node at the other end.
+        at: The time of the event.
+    """
 
     __slots__ = ()
 
 
 @final
 class PeerOnlineEvent(_PeerEvent):
-    """``peer`` connected, as lnd's ``peernotifier.PeerOnlineEvent``."""
+    """A peer connected, as lnd's ``peernotifier.PeerOnlineEvent``.
+
+    Args:
+        peer: The peer.
+        at: The time of the event.
+    """
 
     __slots__ = ()
 
 
 @final
 class PeerOfflineEvent(_PeerEvent):
-    """``peer`` disconnected, as lnd's ``peernotifier.PeerOfflineEvent``."""
+    """A peer disconnected, as lnd's ``peernotifier.PeerOfflineEvent``.
+
+    Args:
+        peer: The peer.
+        at: The time of the event.
+    """
 
     __slots__ = ()
 
@@ -162,9 +184,15 @@ class _MovedFields(NamedTuple):
 
 @final
 class ChannelMovedEvent(_Event, _MovedFields):
-    """A channel with ``peer`` has a new channel point, because a splice spent the old one.
+    """A channel has a new channel point, because a splice spent the old one.
 
-    The channel keeps its figures. lnd has no such event.
+    The channel keeps its figures. lnd has no event for it.
+
+    Args:
+        channel_point: The old funding output.
+        new_channel_point: The new one.
+        peer: The node at the other end.
+        at: The time of the event.
     """
 
     __slots__ = ()
@@ -197,7 +225,12 @@ class _ActivityEvent(_Event, _ActivityFields):
 
 @final
 class ActiveChannelEvent(_ActivityEvent):
-    """A channel became usable, as lnd's ``channelnotifier.ActiveChannelEvent``."""
+    """A channel became usable, as lnd's ``channelnotifier.ActiveChannelEvent``.
+
+    Args:
+        channel_point: The channel.
+        at: The time of the event.
+    """
 
     __slots__ = ()
 
@@ -207,6 +240,10 @@ class InactiveChannelEvent(_ActivityEvent):
     """A channel became unusable, as lnd's ``channelnotifier.InactiveChannelEvent``.
 
     Time in which its peer is online and the channel inactive is *unusable* time.
+
+    Args:
+        channel_point: The channel.
+        at: The time of the event.
     """
 
     __slots__ = ()
@@ -399,8 +436,10 @@ class TransportLostEvent(NamedTuple):
 
     ``on_event`` gets it. It is never put, and not recorded.
 
-    ``transport``: one of ``TRANSPORTS``. ``peers``: the number of peers that went offline.
-    ``at``: when the first of them did.
+    Args:
+        transport: One of ``events.TRANSPORTS``.
+        peers: The number of peers that went offline.
+        at: When the first of them did.
     """
 
     transport: str
@@ -413,8 +452,10 @@ class TransportBackEvent(NamedTuple):
 
     ``on_event`` gets it, as :class:`TransportLostEvent`.
 
-    ``transport``: one of ``TRANSPORTS``. ``at``: when a peer of it was online again, or when
-    all channels became blind, if that came first.
+    Args:
+        transport: One of ``events.TRANSPORTS``.
+        at: When a peer of it was online again, or when all channels became blind, if that
+            came first.
     """
 
     transport: str

@@ -99,7 +99,7 @@ class FakeNode:
         """Open a channel and return it.
 
         Args:
-            peer: The channel's peer.
+            peer: The node at the other end.
             channel_point: The channel's funding output; None: a new one.
         """
         channel = OpenChannel(channel_point or self._new_point(), peer)
