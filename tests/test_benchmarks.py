@@ -163,7 +163,7 @@ def test_threads_end_although_the_body_is_interrupted(
     assert threading.active_count() == before
 
 
-def test_a_profile_shows_what_the_caller_does_and_what_the_loop_does() -> None:
+def test_a_profile_covers_the_caller_and_the_loop() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--profile"],
         check=True,

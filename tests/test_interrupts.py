@@ -161,7 +161,7 @@ def test_stop_in_a_handler_anywhere_in_start_ends_it(scene: Callable[[], Scene])
             one.store.start()
 
 
-def test_an_interrupt_anywhere_in_a_put_leaves_the_store_whole(scene: Callable[[], Scene]) -> None:
+def test_an_interrupt_anywhere_in_a_put_leaves_a_working_store(scene: Callable[[], Scene]) -> None:
     for one, error in at_each_point(partial(started, scene), putting, lambda _: interrupt()):
         assert isinstance(error, KeyboardInterrupt)
         assert one.is_free() or one.is_plain

@@ -163,7 +163,7 @@ def test_both_nodes_are_scraped(prometheus: Prometheus) -> None:
         assert {labels["job"] for labels, _ in found} == {"chanfitness"}
 
 
-def test_a_query_finds_what_the_store_knows(prometheus: Prometheus, fleet: Fleet) -> None:
+def test_a_query_finds_the_figures_of_the_store(prometheus: Prometheus, fleet: Fleet) -> None:
     down = labelled(of_channel(fleet.down, "alice"))
     ((_, uptime),) = prometheus.query(f"chanfitness_channel_uptime_seconds{down}")
     ((_, lifetime),) = prometheus.query(f"chanfitness_channel_lifetime_seconds{down}")

@@ -53,7 +53,7 @@ def test_a_peer_without_events_has_no_flap() -> None:
         assert flaps(driven) == (0, None)
 
 
-def test_the_first_online_event_counts_one() -> None:
+def test_the_first_online_event_is_one_flap() -> None:
     with DrivenStore() as driven:
         driven.clock.advance(SECOND)
         driven.put(PeerOnlineEvent(ALICE))
@@ -62,7 +62,7 @@ def test_the_first_online_event_counts_one() -> None:
         assert flaps(driven) == (1, START + SECOND)
 
 
-def test_each_change_counts_one() -> None:
+def test_each_change_is_one_flap() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         flap(driven, 2)
         driven.clock.advance(SECOND)
@@ -71,7 +71,7 @@ def test_each_change_counts_one() -> None:
         assert flaps(driven) == (3, START + SECOND)
 
 
-def test_a_repeated_state_counts_none() -> None:
+def test_a_repeated_state_is_no_flap() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         driven.put(PeerOfflineEvent(ALICE))
         assert flaps(driven) == (0, None)
@@ -82,13 +82,13 @@ def test_a_repeated_state_counts_none() -> None:
         assert flaps(driven) == (1, START)
 
 
-def test_the_snapshot_of_the_start_counts_none() -> None:
+def test_the_snapshot_of_the_start_is_no_flap() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE]) as driven:
         assert driven.store.get_peer_info(ALICE, timeout=WAIT).online
         assert flaps(driven) == (0, None)
 
 
-def test_an_online_event_of_a_peer_that_was_online_at_the_start_counts_none() -> None:
+def test_an_online_event_of_a_peer_that_was_online_at_the_start_is_no_flap() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY, online=[ALICE]) as driven:
         driven.put(PeerOnlineEvent(ALICE))
 
@@ -96,7 +96,7 @@ def test_an_online_event_of_a_peer_that_was_online_at_the_start_counts_none() ->
 
 
 @pytest.mark.parametrize("paused", [True, False])
-def test_the_snapshot_of_a_resume_counts_none(paused: bool) -> None:
+def test_the_snapshot_of_a_resume_is_no_flap(paused: bool) -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         if paused:
             driven.put(MonitoringPausedEvent())
@@ -107,7 +107,7 @@ def test_the_snapshot_of_a_resume_counts_none(paused: bool) -> None:
         assert [(info.flap_count, info.last_flap) for info in infos] == [(0, None)] * 2
 
 
-def test_events_while_paused_count_none() -> None:
+def test_events_while_paused_are_no_flaps() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         flap(driven, 1)
         driven.put(MonitoringPausedEvent())
@@ -179,7 +179,7 @@ def test_a_single_flap_is_gone_after_the_period() -> None:
         assert flaps(driven) == (0, START)
 
 
-def test_showing_stores_nothing() -> None:
+def test_a_question_does_not_change_the_stored_count() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY) as driven:
         flap(driven, 20)
         for _ in range(24):

@@ -124,7 +124,7 @@ def test_figures_of_a_history_without_outage() -> None:
 # Through a store
 
 
-def test_a_window_cuts_what_began_before_it() -> None:
+def test_a_window_cuts_outages_that_began_before_it() -> None:
     with DrivenStore(open_channels=OPEN_ALREADY, history=DAYS_90) as driven:
         driven.clock.advance(10 * SECOND)
         driven.put(PeerOnlineEvent(ALICE))

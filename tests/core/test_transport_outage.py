@@ -121,7 +121,7 @@ def test_another_peer_of_the_transport_may_be_the_first_to_return(node: Node) ->
     ("transport", "lost"),
     [("tor", True), ("i2p", True), ("local", True), ("unknown", False), (None, False)],
 )
-def test_peers_of_an_unknown_transport_take_part_in_none(
+def test_peers_of_an_unknown_transport_are_in_no_transport_outage(
     node: Node, transport: str | None, lost: bool
 ) -> None:
     with running(ChannelEventStore(node.config)) as store:
