@@ -1,5 +1,5 @@
-"""Notifiers: a daemon publishes its channels and peers, as lnd's ``channelnotifier``
-and ``peernotifier`` do.
+"""Notifiers by which a daemon publishes events, as lnd's ``channelnotifier`` and
+``peernotifier``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .events import (
 from .subscribe import Client, Server
 from .wire import OutPoint, Vertex
 
-_MANY = 4096  # peers whose events are kept
+_MANY = 4096  # peers with a cached event
 
 
 class _Events(dict[Vertex, object]):
-    """The event of each peer, without a time of its own: made once, since it never changes."""
+    """Cache of each peer's event, which has no time of its own and so never changes."""
 
     def __init__(self, make: Callable[[Vertex], object]) -> None:
         super().__init__()
@@ -36,42 +36,83 @@ class _Events(dict[Vertex, object]):
 
 
 class ChannelNotifier(Server[object]):
-    """For daemons that know when their channels open, close, and can be used.
+    """Publishes events of channels, for daemons that manage them. Safe from any thread.
 
-    Safe from any thread. Each ``notify_*`` raises ``ShuttingDownError`` after
-    ``stop()``; ``send_update(event)`` takes an event with a time of its own.
+    The store dates an event by the call. ``send_update(event)`` also publishes an event with
+    its own time ``at``.
     """
 
     def notify_open_channel(self, channel_point: OutPoint, peer: Vertex) -> None:
-        """A channel with ``peer`` is open now."""
+        """Publish that a channel is open now.
+
+        Args:
+            channel_point: The channel.
+            peer: The channel's peer.
+
+        Raises:
+            TypeError: An argument has the wrong type.
+            ShuttingDownError: The notifier has stopped.
+        """
         _check(channel_point, peer)
         self.send_update(OpenChannelEvent(channel_point, peer))
 
     def notify_closed_channel(self, channel_point: OutPoint, peer: Vertex) -> None:
-        """The channel with ``peer`` is closed now."""
+        """Publish that a channel is closed now.
+
+        Args:
+            channel_point: The channel.
+            peer: The channel's peer.
+
+        Raises:
+            TypeError: An argument has the wrong type.
+            ShuttingDownError: The notifier has stopped.
+        """
         _check(channel_point, peer)
         self.send_update(ClosedChannelEvent(channel_point, peer))
 
     def notify_active_channel(self, channel_point: OutPoint) -> None:
-        """The channel can be used now."""
+        """Publish that a channel can be used now.
+
+        Args:
+            channel_point: The channel.
+
+        Raises:
+            TypeError: The argument is no ``OutPoint``.
+            ShuttingDownError: The notifier has stopped.
+        """
         require(channel_point, OutPoint)
         self.send_update(ActiveChannelEvent(channel_point))
 
     def notify_inactive_channel(self, channel_point: OutPoint) -> None:
-        """The channel cannot be used now, whether its peer is online or not."""
+        """Publish that a channel cannot be used now, whether its peer is online or not.
+
+        Args:
+            channel_point: The channel.
+
+        Raises:
+            TypeError: The argument is no ``OutPoint``.
+            ShuttingDownError: The notifier has stopped.
+        """
         require(channel_point, OutPoint)
         self.send_update(InactiveChannelEvent(channel_point))
 
     def subscribe_channel_events(self) -> Client[object]:
-        """A subscription, as ``Config(subscribe_channel_events=...)`` wants it."""
+        """Subscribe; for ``Config(subscribe_channel_events=...)``.
+
+        Returns:
+            A new client.
+
+        Raises:
+            ShuttingDownError: The notifier has stopped.
+        """
         return self.subscribe()
 
 
 class PeerNotifier(Server[object]):
-    """For daemons that know when their peers come and go.
+    """Publishes events of peers, for daemons that connect to them. Safe from any thread.
 
-    Safe from any thread. Each ``notify_*`` raises ``ShuttingDownError`` after
-    ``stop()``; ``send_update(event)`` takes an event with a time of its own.
+    The store dates an event by the call. ``send_update(event)`` also publishes an event with
+    its own time ``at``.
     """
 
     def __init__(self) -> None:
@@ -80,19 +121,42 @@ class PeerNotifier(Server[object]):
         self._offline = _Events(PeerOfflineEvent)
 
     def notify_peer_online(self, peer: Vertex) -> None:
-        """``peer`` is online now."""
+        """Publish that a peer is online now.
+
+        Args:
+            peer: The peer.
+
+        Raises:
+            TypeError: The argument is no ``Vertex``.
+            ShuttingDownError: The notifier has stopped.
+        """
         if type(peer) is not Vertex:
             require(peer, Vertex)
         self.send_update(self._online[peer])
 
     def notify_peer_offline(self, peer: Vertex) -> None:
-        """``peer`` is offline now."""
+        """Publish that a peer is offline now.
+
+        Args:
+            peer: The peer.
+
+        Raises:
+            TypeError: The argument is no ``Vertex``.
+            ShuttingDownError: The notifier has stopped.
+        """
         if type(peer) is not Vertex:
             require(peer, Vertex)
         self.send_update(self._offline[peer])
 
     def subscribe_peer_events(self) -> Client[object]:
-        """A subscription, as ``Config(subscribe_peer_events=...)`` wants it."""
+        """Subscribe; for ``Config(subscribe_peer_events=...)``.
+
+        Returns:
+            A new client.
+
+        Raises:
+            ShuttingDownError: The notifier has stopped.
+        """
         return self.subscribe()
 
 

@@ -72,11 +72,11 @@ class ChannelEventStore:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        # Guards changes of what follows. A signal's handler may stop() while its thread holds it.
+        # Guards changes of what follows. Reentrant, for a signal handler that calls stop().
         self._lock = threading.RLock()
         self._state = _NEW
         self._session: Session | None = None  # the latest
-        self._why_stopped: str | None = None  # None: because it was asked to
+        self._why_stopped: str | None = None  # None: by stop()
         _stores.add(self)
 
     def __repr__(self) -> str:
@@ -120,7 +120,7 @@ class ChannelEventStore:
             )
             if self._config.storage is not None:
                 self._begin_to_save(self._config.storage, session)
-            with self._lock:  # the last thing: nothing that is called after it can fail
+            with self._lock:  # last, since nothing may fail once the store runs
                 if self._state is _STOPPED:
                     why = self._why_stopped or "the store was stopped while it started"
                     raise ShuttingDownError(why)
@@ -157,7 +157,7 @@ class ChannelEventStore:
             session.ledger.resume(session.timeline.instant(), open_channels, online)
 
     def _open_storage(self, storage: SqliteStorage, session: Session) -> Saved | None:
-        """Only an interrupt leaves it open and raises."""
+        """Open the database. Only if an interrupt ends this must the session still close it."""
         session.has_storage = True
         try:
             return storage.open(lambda: self._state is _STOPPED)
@@ -193,7 +193,7 @@ class ChannelEventStore:
         storage.start(lambda everything: self._answer(session, None, Ledger.flush, (everything,)))
 
     def _undo_start(self, session: Session) -> None:
-        """Take back a start that failed, wherever it was, and let another one be made."""
+        """Undo a start that failed at any step, so that another one is possible."""
         session.is_abandoned = self._state is not _STOPPED
         session.abandon()
         with self._lock:
@@ -219,7 +219,7 @@ class ChannelEventStore:
                 session.join()
 
     def _waits_for(self, session: Session) -> bool:
-        """Whether the loop does not end before this thread goes on."""
+        """Return whether the loop cannot end before this thread goes on."""
         storage, ident = self._config.storage, threading.get_ident()
         return (
             ident in (session.ident, session.starter)
@@ -368,7 +368,7 @@ class ChannelEventStore:
         *arguments: P.args,
         **_: P.kwargs,
     ) -> T:
-        """Have the loop call ``answer(ledger, now, *arguments)``, and return the result."""
+        """Make the loop call ``answer(ledger, now, *arguments)``, and return the result."""
         if timeout is not None:
             if not timeout >= 0:
                 raise ValueError(f"bad timeout {quoted(timeout)}: expected 0 or more seconds")
@@ -394,14 +394,14 @@ class ChannelEventStore:
             self._refuse()
 
     def _refuse(self) -> NoReturn:
-        """Say why this store does not answer."""
+        """Raise the error that says why this store does not answer."""
         if self._state is _STOPPED:
             raise ShuttingDownError(self._reason) from None
         raise NotStartedError("the store has not started yet")
 
     @property
     def _reason(self) -> str:
-        """Why it has stopped."""
+        """The reason why the store has stopped."""
         return self._why_stopped or "the store has stopped"
 
     def _end_in_a_child(self) -> None:
@@ -416,7 +416,7 @@ class ChannelEventStore:
 
     def _run(self, session: Session) -> None:
         undo = session.claim()
-        if undo is None:  # start() failed, and has undone everything
+        if undo is None:  # start() failed, and undoes everything itself
             return
         session.ident = threading.get_ident()
         selector, fault = session.selector, None
@@ -439,7 +439,7 @@ class ChannelEventStore:
                 logger.critical("%s", self._why_stopped, exc_info=fault)
 
     def _close(self, storage: SqliteStorage, session: Session) -> None:
-        """Save for the last time; after a start that failed there is nothing to save."""
+        """Close the database, after a last flush unless the start failed."""
         atexit.unregister(self.stop)
         if not session.has_storage:
             return

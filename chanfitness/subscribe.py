@@ -1,8 +1,7 @@
 """Fan-out of updates to any number of clients, as lnd's ``subscribe`` package.
 
-A :class:`Server` hands each update to every :class:`Client` that has
-subscribed, in one order for all. It has no thread of its own: the clients'
-queues are filled in the thread that sends.
+A :class:`Server` puts each update into the queue of every :class:`Client`, in the same order
+for all. It has no thread of its own: the sending thread fills the queues.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ T = TypeVar("T")
 
 
 class Client(Generic[T]):
-    """One subscription: read ``updates``, then ``cancel()``.
+    """A subscription, made by :meth:`Server.subscribe`: read ``updates``, then ``cancel()``.
 
-    ``updates``: an unbounded ``queue.Queue`` of what was sent since the
-    subscription began; :data:`ENDED` comes last. ``quit``: a
-    ``threading.Event``, set when either end has ended the subscription.
+    ``updates`` is an unbounded ``queue.Queue`` of all updates sent since the subscription
+    began; :data:`ENDED` comes last. ``quit`` is a ``threading.Event``, set when the client or
+    the server has ended the subscription.
     """
 
     def __init__(self, server: Server[T], updates: WatchableQueue) -> None:
@@ -46,15 +45,15 @@ class Client(Generic[T]):
 
 
 class Server(Generic[T]):
-    """Sends each update to all clients, in one order. Safe from any thread.
+    """Sends each update to all clients, in the same order. Safe from any thread.
 
-    A server is not carried over ``fork``: in the child sending and subscribing raise
+    A server does not survive ``fork``: in the child, sending and subscribing raise
     ``ShuttingDownError``.
     """
 
     def __init__(self) -> None:
-        # Guards what follows, and is the mutex of the clients' queues. A signal's handler
-        # may take it again while its thread sends.
+        # Guards what follows, and is the mutex of the clients' queues. Reentrant, for a signal
+        # handler that sends while its thread does.
         self._lock = threading.RLock()
         self._clients: tuple[Client[T], ...] = ()
         self._queues: tuple[WatchableQueue, ...] = ()
@@ -66,7 +65,14 @@ class Server(Generic[T]):
         return f"<{type(self).__name__}, {state}>"
 
     def subscribe(self) -> Client[T]:
-        """A new client, or ``ShuttingDownError`` after :meth:`stop`."""
+        """Begin a subscription.
+
+        Returns:
+            A new client.
+
+        Raises:
+            ShuttingDownError: The server has stopped.
+        """
         updates = WatchableQueue(self._lock)
         client = Client(self, updates)
         with self._lock:
@@ -77,11 +83,17 @@ class Server(Generic[T]):
         return client
 
     def send_update(self, update: T) -> None:
-        """Give ``update`` to every client; ``ShuttingDownError`` after :meth:`stop`.
+        """Send an update to every client. Never waits.
 
-        If a client's queue refuses it (its store's clock raised), the others
-        still get it, and then the error is raised. Never waits; but a publisher that
-        is thousands of updates ahead of a store leaves the processor to it.
+        A sender thousands of updates ahead of a store yields the processor to it.
+
+        Args:
+            update: The update.
+
+        Raises:
+            ShuttingDownError: The server has stopped.
+            Exception: A client's queue refused the update, because its store's clock raised
+                this; all other clients got the update.
         """
         refused, is_ahead = None, False
         with self._lock:

@@ -1,18 +1,28 @@
-"""The loop, the queues that feed it, and the accounts that it owns. No file, no socket.
+"""The loop, the queues that feed it, and the accounts that it owns. No I/O, no clock calls.
 
-A put becomes a figure in this order: ``watchable_queue`` (or a plain queue that is
-hooked), ``selector`` (one list of all that is put), ``loop`` (which handler), ``ledger``
-(what happens), ``peerlog`` (totals). Questions go the same way to ``queries``.
+An event passes through ``watchable_queue`` (or a hooked plain queue), ``selector`` (merges
+the queues), ``loop`` (calls the handler), ``ledger`` (changes the accounts) and ``peerlog``
+(keeps totals). A question takes the same way, to ``queries``.
 
-=============  ============================================================================
-term           what it is
-=============  ============================================================================
-*moment*       what the clock said at a put: a datetime, or a ``Reading`` of two clocks
-*position*     how far the timeline has come, a timedelta; differences of positions are the
-               lifetimes and uptimes
-*segment*      a part of the timeline between two times in which nothing was seen
-*instant*      a position and the number of its segment: it can be dated
-*blind*        time in which nothing is seen: the timeline stands
-*flush*        the changes since the last one, as rows for the storage
-=============  ============================================================================
+Each term is defined in one module:
+
+====================================  ===================
+term                                  module
+====================================  ===================
+*moment*                              ``..clock``
+*item*, *put*                         ``loop``
+*position*, *segment*, *instant*,     ``timeline``
+*blind time*
+*lifetime*, *uptime*, *unusable*,     ``channel``
+*absent*, *gap*, *mark*
+*thinned*                             ``history``
+*checkpoint*                          ``checkpoints``
+*outage*                              ``history_window``
+*undecided*                           ``own_outage``
+*held* (of a transport outage)        ``transport_outage``
+*awaited*, *held* (of a grace)        ``return_grace``
+*record*, *unseen*                    ``rollback``
+*remembered*, *settled*               ``accounts``
+*flush*                               ``saving``
+====================================  ===================
 """

@@ -1,8 +1,9 @@
-"""The accounts as a whole: peers and channels that are added, removed, restored and forgotten.
+"""The set of known peers and channels: adding, closing, restoring and forgetting them.
 
-With storage a closed channel *may come back* for as long as history is kept: for so long
-it is kept with its peer, where no question or event meets them. Then it is *settled*: its
-final figures are saved. Pure: the timeline is given.
+With storage a closed channel *may come back* while the history period lasts: a channel that
+opens again continues with its figures. Until then its peer is *remembered*, even if offline
+and without open channels; questions do not see either of them. After the period the channel
+is *settled*: its final figures are saved. Pure: the timeline is given.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ logger = Log(__name__)
 
 _ZERO = datetime.timedelta(0)
 _MANY_SEGMENTS = 128
-_MAY_COME_BACK = datetime.timedelta(days=90)  # without a history period
+_MAY_COME_BACK = datetime.timedelta(days=90)  # if there is no history period
 
 
 class Accounts(Queries):
-    """All that is known, and how it changes. Not thread-safe: the loop owns it."""
+    """All known peers and channels. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings) -> None:
         super().__init__(timeline, retention)
-        self._remembered: dict[Vertex, PeerLog] = {}  # offline, for such channels alone
-        self._went_unseen: dict[PeerLog, None] = {}  # offline for sure with the next resume
+        self._remembered: dict[Vertex, PeerLog] = {}  # only for closed channels
+        self._went_unseen: dict[PeerLog, None] = {}  # the next resume sets their state
         self._unsaved_changes: UnsavedChanges | None = None
         if retention.stored:
             awaits = retention.return_grace is not None
             self._unsaved_changes = UnsavedChanges(timeline, awaits=awaits)
-        self._many_segments = _MANY_SEGMENTS  # so many, and some may be forgotten
+        self._many_segments = _MANY_SEGMENTS  # the number from which some are forgotten
 
     def restore(self, saved: Saved) -> None:
-        """Take in what was saved; nothing is known yet."""
+        """Load saved accounts into these, which are empty."""
         for peer_row in saved.peers:
             log = PeerLog.of_row(peer_row)
             self._peers[log.peer] = log
@@ -73,7 +74,7 @@ class Accounts(Queries):
         self._forget_all_unneeded()
 
     def _begin_history(self, channel: Channel) -> None:
-        """Keep what was not kept before, of the channel and of its peer."""
+        """Begin the histories of a channel and its peer, where none was saved."""
         log, now = channel.log, self._timeline.instant()
         if log.history is None:
             log.history = History(now, log.is_online)
@@ -84,7 +85,7 @@ class Accounts(Queries):
     # Channels and peers.
 
     def _meet(self, peer: Vertex, now: Instant) -> PeerLog:
-        """The log of a peer that is not known: as it is remembered, or a new one."""
+        """Return the log of an unknown peer: the remembered one, or a new one."""
         require(peer, Vertex)
         self._settle_old()
         log = self._remembered.pop(peer) if peer in self._remembered else PeerLog(peer, now)
@@ -99,7 +100,7 @@ class Accounts(Queries):
         del self._channels[channel.point], self._in_order[channel], channel.log.channels[channel]
 
     def _forget_unneeded(self, log: PeerLog) -> None:
-        """Forget a peer that is not known any more, or remember it for what may come back."""
+        """Forget a peer without channels if it is offline; remember it if one may come back."""
         if log.channels:
             return
         if not log.closed:
@@ -119,7 +120,7 @@ class Accounts(Queries):
             self._forget_unneeded(log)
 
     def _forget_segments(self, now: Instant) -> None:
-        """Forget the segments of the timeline that date nothing any more."""
+        """Forget the segments of the timeline to which no kept instant refers."""
         needed = set()
         for log in [*self._peers.values(), *self._remembered.values()]:
             needed.add(log.since[1])
@@ -128,7 +129,7 @@ class Accounts(Queries):
             if log.history is not None:
                 self._trim(log.history, now)
                 needed |= log.history.segments()
-                self._touch(log)  # what was dropped is not dated any more, nor on the disk
+                self._touch(log)  # the database too must drop changes that lose their segment
         for channel in [*self._closed.values(), *self._in_order]:
             needed.add(channel.opened[1])
             if channel.activity is not None:
@@ -152,10 +153,10 @@ class Accounts(Queries):
         if self._unsaved_changes is not None:
             self._unsaved_changes.touch_in_place(channel)
 
-    # What may have to be undone, and who is awaited.
+    # Undecided events and awaited peers.
 
     def _note(self, record: Opened | Closed | Said) -> None:
-        """Something happens to a channel: where anything is undecided, it may have to be undone."""
+        """Add a change of a channel to the undecided events, if there are any."""
         assert self._detector is not None
         assert self._transports is not None
         for detector in (self._detector, *self._transports.detectors):
@@ -163,14 +164,14 @@ class Accounts(Queries):
                 detector.note(record)
 
     def _nothing_is_undecided(self) -> None:
-        """All that happened until now was as it seemed."""
+        """Let all undecided events stand as they are."""
         if self._detector is not None and self._transports is not None:
             self._detector.clear()
             self._transports.clear()
 
     @property
     def _graces(self) -> list[ReturnGrace]:
-        """Those in which peers are awaited: after a resume, and in each transport outage."""
+        """The graces with awaited peers: after a resume, and of each transport outage."""
         graces: list[ReturnGrace] = []
         if self._grace is not None and self._grace.awaited:
             graces.append(self._grace)
@@ -179,32 +180,37 @@ class Accounts(Queries):
         return graces
 
     def _grace_of(self, log: PeerLog) -> ReturnGrace | None:
-        """In which grace a peer is awaited, if it is."""
+        """Return the grace in which a peer is awaited, if any."""
         if self._grace is None and self._transports is None:
             return None
         return next((grace for grace in self._graces if log in grace.awaited), None)
 
     def _do_not_await(self, log: PeerLog) -> None:
-        """A peer is not known any more."""
+        """Stop awaiting a peer that is forgotten."""
         grace = self._grace_of(log)
         if grace is not None:
             del grace.awaited[log]
 
     def _forget_transport_spans(self, now: Instant) -> None:
-        """Forget those that are too old."""
+        """Forget transport spans older than the history period."""
         period = self._retention.history or _MAY_COME_BACK
         self._transport_spans.forget(lambda instant: self._timeline.ago(instant, now) >= period)
 
     # Closed channels that may come back.
 
     def _returning(self, point: OutPoint, peer: Vertex) -> Channel | None:
-        """The closed channel that this is. One with another peer does not come back, then."""
+        """Take out the closed channel that opens again; settle it if its peer is another now."""
         self._settle_old()
         channel = self._closed.get(point)
         if channel is None:
             return None
         if channel.peer != peer:
-            logger.warning("channel %s is with %s now, not with %s", point, peer, channel.peer)
+            logger.warning(
+                "channel %s is with %s now, not with %s: its figures begin anew",
+                point,
+                peer,
+                channel.peer,
+            )
             self._settle(channel)
             return None
         self._take_closed(channel)
@@ -212,7 +218,7 @@ class Accounts(Queries):
         return channel
 
     def _close(self, channel: Channel, now: Instant, *, unseen: bool = False) -> None:
-        """A channel closes; where that is stored, it may come back."""
+        """Close a channel; with storage, keep it in case it comes back."""
         if self._detector is not None:
             self._note(Closed(now, channel, channel.state()))
         if channel.closing is None:
@@ -251,7 +257,7 @@ class Accounts(Queries):
             self._settle(channel)
 
     def _settle(self, channel: Channel) -> None:
-        """A closed channel does not come back any more, nor is its peer kept for it."""
+        """Save the final figures of a closed channel, and forget it."""
         log, unsaved_changes = channel.log, self._unsaved_changes
         assert unsaved_changes is not None
         self._take_closed(channel)
@@ -264,7 +270,7 @@ class Accounts(Queries):
     # History.
 
     def _align(self, log: PeerLog, now: Instant) -> bool:
-        """Let the history end in the present state. Returns whether that is a change."""
+        """Make the history end in the peer's present state. Return whether that is a change."""
         history = log.history
         if history is None or history.online == log.is_online:
             return False

@@ -1,8 +1,8 @@
-"""Activity: when a channel could not be used, as its source said.
+"""History of a channel's changes between active and inactive.
 
-A channel that its source calls *inactive* is unusable while its peer is online. So sums are
-not of time but of the channel's uptime: each change is kept with the uptime until then,
-which stands still while the peer is offline, and in the channel's gaps. Pure.
+An *inactive* channel is unusable while its peer is online. Sums are therefore of the
+channel's uptime, not of time: each change is kept with the uptime until then, which does not
+grow while the peer is offline or in the channel's gaps. Pure.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .history import History
 from .saved_state import MICROSECOND
 from .timeline import Instant
 
-_NOT_KEPT = 64  # so many changes, which is any number that histories are cut by
+_NOT_KEPT = 64  # an assumed number of earlier changes; arrays are cut by multiples of 8
 
 
 class Activity(History):
-    """One channel's changes between inactive and not, from the first time that it was.
+    """The changes of one channel, from the first time that it was inactive.
 
-    In the names of :class:`History` it is *online* while it is not inactive, and its
-    *outages* are the times in which it was. ``measure`` of a change is the channel's uptime
-    until then, in microseconds. Neither spell leaves a change if it has no length: what is said
-    in blind time counts as it was said last. A kept change takes 21 bytes. Not thread-safe.
+    In the names of :class:`History`, *online* means not inactive, and an *outage* is a time
+    in which the channel was inactive. ``measure`` is the channel's uptime until the change, in
+    microseconds. A state that lasted no time leaves no change, whichever it was; of changes in
+    blind time only the last state counts. A kept change takes 21 bytes. Not thread-safe.
     """
 
     __slots__ = ("_uptimes",)
@@ -48,7 +48,7 @@ class Activity(History):
 
     @classmethod
     def not_kept_until(cls, at: Instant, uptime: int, *, online: bool) -> Self:
-        """One that begins anew: there were changes before ``at``, which were not kept."""
+        """Return an activity that begins ``at``, after earlier changes that were not kept."""
         activity = cls(at, uptime, online=online)
         activity._cut = _NOT_KEPT
         return activity
@@ -58,22 +58,22 @@ class Activity(History):
         return True
 
     def undo_after(self, position: datetime.timedelta) -> None:
-        """Take back the changes that are later than ``position``."""
+        """Undo the changes later than ``position``."""
         latest = position // MICROSECOND
         while self.count > 1 and self._positions[-1] > latest:
             self.undo()
 
     def unknown_until(self, position: datetime.timedelta) -> Instant | None:
-        """The first instant from ``position`` on from which sums are known; None: it is."""
+        """Return the instant from which sums are known; None if it is ``position`` itself."""
         if self.is_whole or position >= self.instant(0)[0]:
             return None
         known = self.known_from(position)
         return None if known[0] == position else known
 
     def inactive(self, position: datetime.timedelta, uptime: datetime.timedelta) -> int:
-        """The uptime in inactive time until ``position``, counted from wherever; microseconds.
+        """Return the inactive uptime until ``position``, where sums must be known; microseconds.
 
-        ``uptime``: the channel's, until there. Sums must be known from there.
+        Only the difference of two results has a meaning. ``uptime``: the channel's until then.
         """
         at, measure = position // MICROSECOND, uptime // MICROSECOND
         if self.is_whole and at < self._positions[0]:

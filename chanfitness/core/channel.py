@@ -1,8 +1,12 @@
-"""The accounting of one channel: when it opened, and what its peer's uptime was then.
+"""The accounting of one channel.
 
-*Lifetime* of a channel: the time since the store learned that it is open.
-*Uptime* of a channel: the part of its lifetime in which its peer was online.
+*Lifetime*: the time since the store learned that the channel is open.
+*Uptime*: the part of its lifetime in which its peer was online.
 *Unusable*: the part of its uptime in which its source called it inactive.
+
+A channel is *absent* while its figures stand still: while its peer is awaited, or after it
+closed, in case it comes back. When it returns, the time between is a *gap*, which is neither
+lifetime nor uptime. The *mark* of an inactive channel is its uptime when it became inactive.
 
 Pure: positions on the store's timeline are given.
 """
@@ -33,20 +37,27 @@ from .timeline import Instant
 
 _ZERO = datetime.timedelta(0)
 _left, _back = itemgetter(0), itemgetter(1)
-_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
+_new_tuple = tuple.__new__  # faster than the NamedTuple's own
 
 
 class ChannelInfo(NamedTuple):
-    """What the store knows of one open channel, as of one moment.
+    """The figures of one open channel, as of one moment.
 
-    ``unusable``: the part of ``uptime`` in which the source called the channel inactive.
-    Times are exact to the microsecond, and ``0 <= usable <= uptime <= lifetime`` always.
+    Times are exact to the microsecond. Always ``0 <= usable <= uptime <= lifetime``.
 
-    ``active``: True if it can be used, False if it is inactive, None if the source never
-    said. ``short_channel_id`` (as "700000x1x0"), ``capacity`` (satoshi), ``private``: as
-    the source described it; None: not known. ``knows_unusable``: False of a channel that
-    an older version began to watch, which did not look at its activity. ``former_ids``: the
-    short channel ids that it had before, as before a splice.
+    Args:
+        channel_point: The channel's funding output.
+        peer: The channel's peer.
+        lifetime: The time since the store learned that the channel is open, without blind time.
+        uptime: The part of ``lifetime`` in which the peer was online.
+        unusable: The part of ``uptime`` in which the source called the channel inactive.
+        active: False if the channel is inactive; None if the source never said.
+        short_channel_id: As "700000x1x0"; None: unknown.
+        capacity: In satoshi; None: unknown.
+        private: Whether the channel is unannounced; None: unknown.
+        knows_unusable: False if ``unusable`` lacks time watched by an older version, which
+            did not record activity.
+        former_ids: The earlier short channel ids, as before a splice.
     """
 
     channel_point: OutPoint
@@ -63,29 +74,33 @@ class ChannelInfo(NamedTuple):
 
     @property
     def uptime_ratio(self) -> float | None:
-        """``uptime / lifetime``, 0.0 to 1.0; ``None`` while lifetime is zero."""
+        """``uptime / lifetime``, 0.0 to 1.0; None while lifetime is zero."""
         return self.uptime / self.lifetime if self.lifetime else None
 
     @property
     def usable(self) -> datetime.timedelta:
-        """``uptime - unusable``: the peer was online, and the channel not inactive."""
+        """``uptime - unusable``: the time with the peer online and the channel not inactive."""
         return self.uptime - self.unusable
 
     @property
     def usable_ratio(self) -> float | None:
-        """``usable / lifetime``, 0.0 to 1.0; None while lifetime is zero, or if it is not known."""
+        """``usable / lifetime``, 0.0 to 1.0; None while lifetime is zero, or if it is unknown."""
         return self.usable / self.lifetime if self.lifetime and self.knows_unusable else None
 
 
 class Closing(NamedTuple):
-    """When a channel closed; ``unseen``: it was found missing, and no event told of it."""
+    """The close of a channel; ``unseen``: it was found missing, without a close event."""
 
     date: datetime.datetime
     unseen: bool
 
 
 class ChannelState(NamedTuple):
-    """How a channel was at one moment; ``changes``: how many its activity had."""
+    """The state of a channel at one moment, to go back to.
+
+    ``left``: the position at which it became absent, and its peer's uptime then. ``changes``:
+    the number of changes in its activity.
+    """
 
     left: tuple[datetime.timedelta, datetime.timedelta] | None
     lived_from: datetime.timedelta
@@ -97,13 +112,13 @@ class ChannelState(NamedTuple):
     changes: int | None
 
     def was_absent(self, left: datetime.timedelta, back: datetime.timedelta) -> Self:
-        """The same, absent between two positions, in which its peer's uptime did not grow."""
+        """Return the state with a gap in which the peer's uptime did not grow."""
         gaps = (*self.gaps, (left, back)) if left < back else self.gaps
         return self._replace(lived_from=self.lived_from + (back - left), gaps=gaps)
 
 
 class Description(NamedTuple):
-    """What a source tells of a channel; None: it did not tell."""
+    """A source's description of a channel; None: unknown."""
 
     short_channel_id: str | None = None
     capacity: int | None = None
@@ -114,16 +129,15 @@ _NO_DESCRIPTION = Description()
 
 
 class Channel:
-    """One channel: when it opened, and what its peer's uptime was then.
+    """The account of one channel. Not thread-safe: the loop owns it.
 
-    One that is absent for a while lives on afterwards as if it had opened later
-    by as much: ``_lived_from`` and ``_peer_uptime_before`` are moved. One that is open is
-    absent while its peer is awaited. One that closed is absent, in case it comes back;
-    ``closing`` is None while it is open.
+    Uptime is the growth of the peer's uptime since the channel opened. A gap moves
+    ``_lived_from`` and ``_peer_uptime_before`` as if the channel had opened later.
 
-    While it is inactive ``_mark`` is what its uptime was when it became so: what came since
-    is unusable. ``activity`` is None until it was inactive once, or if no history is kept;
-    ``activity_from``: the position from which on its activity is known, None: all its life.
+    Attributes:
+        closing: None while the channel is open.
+        activity: None until the channel was inactive once, or if no history is kept.
+        activity_from: The position from which activity is known; None: from the opening.
     """
 
     __slots__ = (
@@ -156,15 +170,15 @@ class Channel:
         self._lived_from, _ = opened
         self._peer_uptime_before = log.uptime(self._lived_from)
         self.active: bool | None = None
-        self._unusable = _ZERO  # but what came since the mark
+        self._unusable = _ZERO  # without the time since the mark
         self._mark: datetime.timedelta | None = None
         self.activity: Activity | None = None
         self.activity_from: datetime.timedelta | None = None
         self.description = _NO_DESCRIPTION
-        self.former_ids: tuple[str, ...] = ()  # short channel ids that it had before
+        self.former_ids: tuple[str, ...] = ()  # earlier short channel ids
 
     def info(self, at: datetime.timedelta) -> ChannelInfo:
-        """Its figures; if it is absent, those with which it left."""
+        """Return the channel's figures; while absent, those with which it left."""
         peer_uptime = self.log.uptime(at)
         if self._left is not None:
             at, peer_uptime = self._left
@@ -186,12 +200,12 @@ class Channel:
         )
 
     def uptime(self, at: datetime.timedelta) -> datetime.timedelta:
-        """Its uptime so far; if it is absent, that with which it left."""
+        """Return the channel's uptime; while absent, that with which it left."""
         peer_uptime = self.log.uptime(at) if self._left is None else self._left[1]
         return peer_uptime - self._peer_uptime_before
 
     def set_active(self, active: bool, now: Instant) -> bool:
-        """It can be used from ``now`` on, or not. Returns whether it is time to trim activity."""
+        """Change whether the channel is active. Return whether its activity is due for a trim."""
         self.active = active
         uptime = self.uptime(now[0])
         if self._mark is not None and active:
@@ -205,12 +219,12 @@ class Channel:
                 self.activity = Activity(now, microseconds(uptime))
             return False
         if activity.count == 1 and activity.instant(0)[0] == now[0]:
-            self.activity = None  # it was inactive for no time
+            self.activity = None  # it was inactive for no time: nothing to keep
             return False
         return activity.online is not active and activity.change(now, microseconds(uptime))
 
     def begin_activity(self, now: Instant) -> bool:
-        """Keep its activity from ``now`` on. Returns whether there was any before."""
+        """Begin to keep activity, if the channel was ever inactive. Return whether it was."""
         at, _ = now
         if self.active is not False and not self.info(at).unusable:
             return False
@@ -221,7 +235,7 @@ class Channel:
     def describe(
         self, short_channel_id: str | None, capacity: int | None, private: bool | None
     ) -> bool:
-        """Take in what is told; None leaves what was known. Returns whether that is new."""
+        """Update the description; None keeps the known value. Return whether it changed."""
         before = self.description
         described = Description(
             before.short_channel_id if short_channel_id is None else short_channel_id,
@@ -235,7 +249,7 @@ class Channel:
         return described != before
 
     def state(self) -> ChannelState:
-        """How it is now."""
+        """Return the present state."""
         changes = None if self.activity is None else self.activity.count
         return ChannelState(
             self._left,
@@ -249,7 +263,7 @@ class Channel:
         )
 
     def go_back(self, state: ChannelState) -> None:
-        """It is as it was at ``state``."""
+        """Restore an earlier state."""
         self._left, self._lived_from, self._peer_uptime_before, self.gaps = state[:4]
         self.active, self._unusable, self._mark, changes = state[4:]
         if changes is None:
@@ -258,17 +272,17 @@ class Channel:
             self.activity.undo()
 
     def begin_at(self, opened: Instant) -> None:
-        """It opened at ``opened`` instead, and has been there since."""
+        """Let the channel begin anew at ``opened``, not absent."""
         at, _ = self.opened = opened
         self.go_back(ChannelState(None, at, self.log.uptime(at), (), None, _ZERO, None, None))
 
     def leave(self, at: datetime.timedelta) -> None:
-        """It is absent from here on, if it was not before."""
+        """Become absent, if it is not already."""
         if self._left is None:
             self._left = at, self.log.uptime(at)
 
     def come_back(self, at: datetime.timedelta) -> None:
-        """It is there again, with the figures with which it left."""
+        """End the absence: continue with the figures with which it left."""
         assert self._left is not None
         left, uptime_left = self._left
         self._left = None
@@ -278,18 +292,18 @@ class Channel:
             self.gaps += ((left, at),)
 
     def go_back_to(self, at: datetime.timedelta) -> None:
-        """The timeline goes back: what left later has not."""
+        """Undo an absence that began later than a position."""
         if self._left is not None and self._left[0] > at:
             self._left = None
 
     def stay(self, until: datetime.timedelta | None = None) -> None:
-        """It was there all the while, or ``until`` a position."""
+        """Undo the present absence, or let it begin at ``until``."""
         self._left = None
         if until is not None:
             self.leave(until)
 
     def forget_gaps(self) -> None:
-        """Forget the gaps before all time of which sums are known."""
+        """Forget the gaps that lie before the first known sum."""
         history = self.log.history
         known_from = None if history is None else history.known_from(_ZERO)[0]
         self.gaps = tuple(
@@ -299,14 +313,14 @@ class Channel:
     def absent_within(
         self, start: datetime.timedelta, end: datetime.timedelta
     ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
-        """Its gaps, as far as they lie between two positions."""
+        """Return the gaps, cut to the time between two positions."""
         gaps = self.gaps if self._left is None else (*self.gaps, (self._left[0], end))
         first = bisect_right(gaps, start, key=_back)
         last = bisect_left(gaps, end, key=_left)
         return [(max(left, start), min(back, end)) for left, back in gaps[first:last]]
 
     def row(self, state: ChannelState) -> ChannelRow:
-        """What is saved of it, as of ``state``."""
+        """Return the database row of a state."""
         left, uptime_left = state.left or (None, None)
         return ChannelRow(
             str(self.point),
@@ -331,14 +345,14 @@ class Channel:
         )
 
     def flush_activity(self, everything: bool, state: ChannelState) -> HistoryRows:
-        """The changes that were not saved yet, as of ``state``."""
+        """Return the unsaved changes of its activity, as of a state."""
         if self.activity is None or state.changes is None:
             return HistoryRows(str(self.point), True, 0, 0, [], False, [])
         return self.activity.flush(str(self.point), everything, state.changes)
 
     @classmethod
     def of_row(cls, row: ChannelRow, log: PeerLog) -> Self:
-        """The channel that was saved."""
+        """Return the channel of a database row."""
         opened = row.opened_position * MICROSECOND, row.opened_stretch
         channel = cls(OutPoint.parse(row.channel_point), log.peer, log, opened)
         channel._lived_from = row.lived_from * MICROSECOND
@@ -367,5 +381,5 @@ class Channel:
 
     @property
     def left(self) -> datetime.timedelta | None:
-        """The position from which it is absent; None: it is there."""
+        """The position from which the channel is absent, or None."""
         return None if self._left is None else self._left[0]

@@ -1,8 +1,8 @@
-"""Checkpoints: what is left of a peer's thinned changes, one a UTC day.
+"""Daily checkpoints that replace a history's thinned changes.
 
-A checkpoint is the first thinned change of its day, with the sums until there. A window
-may begin at one and lose nothing: its sums are differences of the checkpoint's and the
-present ones. Pure.
+A *checkpoint* is the first thinned change of a UTC day, with the sums until then. A window
+may begin at a checkpoint without loss: its sums are the present ones minus the
+checkpoint's. Pure.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _position = attrgetter("position")
 class Checkpoint(NamedTuple):
     """The first thinned change of a UTC day; times in microseconds.
 
-    ``uptime`` and ``outages`` are counted until here, from an origin that all checkpoints
-    of a history share. ``longest``: the longest outage that began between here and the
-    next checkpoint, or the oldest kept change; 0: none did.
+    ``uptime`` and ``outages`` count until this change, from an origin that all checkpoints of
+    a history share. ``longest``: the longest outage that began between this checkpoint and
+    the next (or the oldest kept change); 0 if none did.
     """
 
     position: int
@@ -41,7 +41,7 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """Those of one history, the oldest first. Not thread-safe."""
+    """The checkpoints of one history, the oldest first. Not thread-safe."""
 
     __slots__ = ("_all", "_outages")
 
@@ -54,43 +54,43 @@ class Checkpoints:
 
     @property
     def last(self) -> Instant | None:
-        """When the newest is; None if there is none."""
+        """The instant of the newest checkpoint, or None."""
         return self._all[-1].instant if self._all else None
 
     def segments(self) -> set[int]:
-        """In which segments they were seen."""
+        """Return the segments of all checkpoints."""
         return {each.segment for each in self._all}
 
     def add(self, position: int, segment: int, uptime: int) -> None:
-        """The oldest kept change becomes one, with the uptime until there."""
+        """Add a checkpoint, with the uptime until it."""
         self._all.append(Checkpoint(position, segment, uptime, self._outages, 0))
 
     def count(self, outages: int, longest: int) -> None:
-        """So many outages after the newest are thinned."""
+        """Count thinned outages that follow the newest checkpoint."""
         position, segment, uptime, before, so_far = self._all[-1]
         self._all[-1] = Checkpoint(position, segment, uptime, before, max(so_far, longest))
         self._outages += outages
 
     def drop_old(self, is_old: Callable[[Instant], bool]) -> None:
-        """Drop the old ones but the last of them, from which a history may yet have to begin."""
+        """Drop old checkpoints but the last of them, with which the known time may begin."""
         while len(self._all) > 1 and is_old(self._all[1].instant):
             del self._all[0]
 
     def first_from(self, position: datetime.timedelta) -> Instant | None:
-        """When the first is that is not before ``position``; None if there is none."""
+        """Return the instant of the first checkpoint not before ``position``, or None."""
         index = self._index(position // MICROSECOND)
         return self._all[index].instant if index < len(self._all) else None
 
     def uptime(self, position: int) -> int:
-        """The uptime until the checkpoint at ``position``."""
+        """Return the uptime until the checkpoint at ``position``."""
         return self._all[self._index(position)].uptime
 
     def outages(
         self, start: datetime.timedelta, end: datetime.timedelta | None = None
     ) -> tuple[int, datetime.timedelta | None]:
-        """How many outages from ``start`` on were thinned, and how long the longest was.
+        """Return the number of thinned outages in a part of the time, and the longest duration.
 
-        ``end``: where a checkpoint is, or later; None: now.
+        ``end``: a checkpoint, or later than the last one; None: now.
         """
         begin, stop = self._index(start // MICROSECOND), len(self._all)
         if end is not None:
@@ -101,7 +101,7 @@ class Checkpoints:
         return count, max(each.longest for each in since) * MICROSECOND if count else None
 
     def rows(self, uptime: int) -> list[CheckpointRow]:
-        """What is saved of them; ``uptime``: until the oldest kept change."""
+        """Return the database rows; ``uptime``: until the oldest kept change."""
         return [
             CheckpointRow(
                 each.position,
@@ -115,7 +115,7 @@ class Checkpoints:
 
     @classmethod
     def of_rows(cls, rows: Iterable[CheckpointRow]) -> Self:
-        """Those that were saved, of a history whose uptime counts from its oldest kept change."""
+        """Return the saved checkpoints, with the oldest kept change as origin of their sums."""
         checkpoints = cls()
         checkpoints._all = [
             Checkpoint(row.position, row.stretch, -row.uptime, -row.outages, row.longest)

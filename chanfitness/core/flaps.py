@@ -1,10 +1,9 @@
-"""Flaps: how often a peer's state changed, as lnd counts it.
+"""Flap counts with a cooldown, as in lnd.
 
-Each change that was seen counts one. Old flaps count less: when the *period*
-or more has passed since the last flap, the count is multiplied by the *factor*
-to the power of the periods that passed, and cut to a whole number. lnd does so
-at the next flap (``chanfitness``, ``cooldownFlapCount``: 0.95 and 8 hours); here
-it is done also whenever the count is shown. Pure.
+A *flap* is a change of a peer's state that was seen. Old flaps count less: once the *period*
+has passed since the last flap, the count is multiplied by ``factor ** periods passed`` and
+cut to a whole number. lnd does this at the next flap (``cooldownFlapCount``: 0.95 and 8
+hours); here it is also done whenever the count is shown. Pure.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ _ZERO = datetime.timedelta(0)
 
 
 class Cooldown(NamedTuple):
-    """How flaps grow old."""
+    """The rate at which a flap count decreases."""
 
     factor: float = FACTOR
     period: datetime.timedelta = PERIOD
 
     def cooled(self, count: int, elapsed: datetime.timedelta) -> int:
-        """What is left of ``count`` when the last flap is ``elapsed`` ago."""
+        """Return ``count`` as it is shown when the last flap was ``elapsed`` ago."""
         if elapsed < self.period:
             return count
         return int(count * self.factor ** (elapsed / self.period))

@@ -1,9 +1,8 @@
-"""What a peer's changes of state say of a period of time.
+"""Bounded history of a peer's changes of state, with sums over windows.
 
-A :class:`History` keeps a peer's changes, bounded. A kept change takes 13 bytes: its
-position on the store's timeline (8), the segment of the timeline in which it was seen
-(4), and at every eighth change the uptime until then (1 byte each). States alternate, so
-they need not be kept. The oldest are *thinned*: of each UTC day a checkpoint is left (see
+A kept change takes 13 bytes: its position on the store's timeline (8), its segment (4), and
+at every eighth change the uptime until then (1 byte each). States alternate, so they are not
+kept. The oldest changes are *thinned*: one checkpoint a UTC day replaces them (see
 :mod:`.checkpoints`). Sums over a window that begins at a checkpoint or in kept time cost
 O(log n) in the kept changes. Pure.
 """
@@ -23,17 +22,17 @@ from .checkpoints import Checkpoints
 from .saved_state import MICROSECOND, HistoryRows
 from .timeline import Instant
 
-_MARK_EVERY = 8
-_TRIM_EVERY = 64  # so many changes; and before each answer, and each flush
-_CUT_AT = 64  # so many thinned changes, and a 16th of all, before the arrays are cut
+_SUM_EVERY = 8
+_TRIM_EVERY = 64  # changes; a history is also trimmed before each answer and each flush
+_CUT_AT = 64  # least number of thinned changes, and a 16th of all, at which arrays are cut
 _DAY = datetime.timedelta(days=1)
 
 
 class History:
-    """One peer's changes of state, from the one that began it. Not thread-safe.
+    """One peer's changes of state, the oldest first. Not thread-safe.
 
-    An offline spell of no length leaves no change. What may still become one, a going at
-    the present position, counts neither for the limit nor for the period.
+    An outage of no length leaves no change. A change to offline at the present position,
+    which may still become one, counts neither for the limit nor for the period.
     """
 
     __slots__ = (
@@ -41,66 +40,66 @@ class History:
         "_cut",
         "_expired",
         "_first",
-        "_marks",
         "_positions",
         "_saved",
         "_segments",
+        "_sums",
         "online",
     )
 
     def __init__(self, at: Instant, online: bool) -> None:
-        """Begin with the state that the peer is in."""
+        """Begin with the peer's present state."""
         position, segment = at
         self.online = online  # after the last change
         self._positions = array("q", [position // MICROSECOND])
         self._segments = array("I", [segment])
-        self._marks = array("q", [0])  # the uptime until change 0, 8, 16, ...
-        self._first = 0  # the changes before this one were thinned
-        self._cut = 0  # how many changes the arrays were cut by
-        self._saved: int | None = None  # how many changes were saved, of all there ever were
+        self._sums = array("q", [0])  # the uptime until change 0, 8, 16, ...
+        self._first = 0  # the index of the oldest kept change
+        self._cut = 0  # the number of changes removed from the arrays
+        self._saved: int | None = None  # the number of changes saved, counted as in count
         self._checkpoints = Checkpoints()
-        self._expired = False  # whether the checkpoints are too old to answer from
+        self._expired = False  # whether the checkpoints are too old for answers
 
     def __len__(self) -> int:
         return len(self._positions) - self._first
 
     def _measures(self) -> array[int]:
-        """At each change, how far what the sums are of had come: time itself."""
+        """Return the measured quantity at each change: here the position."""
         return self._positions
 
     def _columns(self) -> list[array[int]]:
-        """All that is kept of each change."""
+        """Return the arrays with one item a change."""
         return [self._positions, self._segments]
 
     @property
     def count(self) -> int:
-        """How many changes there ever were."""
+        """The number of changes, thinned ones included."""
         return self._cut + len(self._positions)
 
     def instant(self, number: int) -> Instant:
-        """When the kept change ``number`` was; 0 is the oldest."""
+        """Return the instant of the kept change ``number``; 0 is the oldest."""
         index = self._first + number
         return self._positions[index] * MICROSECOND, self._segments[index]
 
     def segments(self) -> set[int]:
-        """In which segments the kept changes and the checkpoints were seen."""
+        """Return the segments of all kept changes and checkpoints."""
         return {*self._segments[self._first :], *self._checkpoints.segments()}
 
     # Changes.
 
     def change(self, at: Instant, measure: int | None = None) -> bool:
-        """The state changes, at ``measure`` if that is not time itself.
+        """Add a change. Return whether the history is due for a :meth:`trim`.
 
-        Returns whether it is time to :meth:`trim`.
+        ``measure``: the measured quantity at the change, if that is not the position.
         """
         position, segment = at
         microseconds, positions = position // MICROSECOND, self._positions
         if positions[-1] == microseconds and self._is_open:
-            self._end_no_spell()
+            self._undo_empty_spell()
             return False
         is_due = False
-        if len(positions) % _MARK_EVERY == 0:
-            self._mark(microseconds if measure is None else measure)
+        if len(positions) % _SUM_EVERY == 0:
+            self._add_sum(microseconds if measure is None else measure)
             is_due = self.count % _TRIM_EVERY == 0
         positions.append(microseconds)
         self._segments.append(segment)
@@ -109,42 +108,42 @@ class History:
         self.online = not self.online
         return is_due
 
-    def _mark(self, measure: int) -> None:
-        """Note the uptime until the next change, which is at ``measure``."""
-        since = self._measures()[-_MARK_EVERY:]
+    def _add_sum(self, measure: int) -> None:
+        """Keep the uptime until the next change, which is at ``measure``."""
+        since = self._measures()[-_SUM_EVERY:]
         uptime = sum(since[1::2]) - sum(since[::2])  # if it is offline now: states alternate
         if self.online:
             uptime = measure - since[0] - uptime
-        self._marks.append(self._marks[-1] + uptime)
+        self._sums.append(self._sums[-1] + uptime)
 
     @property
     def _is_open(self) -> bool:
-        """Whether the last change is taken back if the next is at its position."""
+        """Whether the next change, if it is at the same position, undoes the last."""
         return not self.online
 
-    def _end_no_spell(self) -> None:
-        """Take back a spell of no length."""
+    def _undo_empty_spell(self) -> None:
+        """Undo the last change, after which no time passed."""
         if len(self) > 1:
             self.undo()
         else:
             self.online = not self.online
 
     def offline_from(self, at: Instant) -> None:
-        """The peer went offline ``at``, which may be where the history begins."""
+        """Add a change to offline ``at``, which may be the history's beginning."""
         if self.count == 1 and self.instant(0) == at:
             self.online = False
         else:
             self.change(at)
 
     def undo(self) -> None:
-        """Take the last change back; if it is the first, its state."""
+        """Undo the last change; of the first one, invert the state."""
         self.online = not self.online
         if self.count == 1:
             return
         for column in self._columns():
             del column[-1]
-        if len(self._positions) % _MARK_EVERY == 0:
-            del self._marks[-1]
+        if len(self._positions) % _SUM_EVERY == 0:
+            del self._sums[-1]
         if self._saved is not None:
             self._saved = min(self._saved, self.count)
 
@@ -158,37 +157,36 @@ class History:
         is_old: Callable[[Instant], bool],
         date: Callable[[Instant], datetime.datetime],
     ) -> None:
-        """Thin what is too much and what is old, and drop the checkpoints that are too old.
+        """Thin excess and old changes, and drop old checkpoints.
 
-        The last of the changes or checkpoints that are old stays, since it says in which
-        state the period began. What is asked afterwards depends on the changes and on
-        ``now`` alone, not on when this was called before; unless the timeline goes back: what
-        was too old for a later answer is gone.
+        The last old change or checkpoint stays, since it has the state at the beginning of the
+        period. Later answers depend only on the changes and on ``now``, not on earlier calls;
+        but if the timeline goes back, what was dropped stays dropped.
 
         Args:
-            now: Where the timeline is.
-            limit: How many changes are kept at most.
-            least: How many are kept however old they are; no more than ``limit``.
-            is_old: Whether an instant lies before the period for which history is kept.
-            date: Dates an instant.
+            now: The timeline's present instant.
+            limit: The most changes that are kept.
+            least: The number of changes that are kept at any age; at most ``limit``.
+            is_old: Returns whether an instant lies before the history period.
+            date: Returns the date of an instant.
         """
-        settled = self._settled(now)
-        if settled > limit:
-            self._thin(settled - limit, date)
-            settled = limit
-        if settled > least and is_old(self.instant(1)):
-            numbers = range(1, settled - least + 1)
+        final = self._count_final(now)
+        if final > limit:
+            self._thin(final - limit, date)
+            final = limit
+        if final > least and is_old(self.instant(1)):
+            numbers = range(1, final - least + 1)
             self._thin(bisect_left(numbers, True, key=lambda n: not is_old(self.instant(n))), date)
         self._checkpoints.drop_old(is_old)
         self._expired = bool(self._checkpoints) and is_old(self.instant(0))
 
-    def _settled(self, now: Instant) -> int:
-        """How many kept changes cannot be taken back because a spell had no length."""
+    def _count_final(self, now: Instant) -> int:
+        """Return the number of kept changes that the next change cannot undo."""
         is_open = self._is_open and self._positions[-1] == now[0] // MICROSECOND
         return max(len(self) - is_open, 1)
 
     def _thin(self, count: int, date: Callable[[Instant], datetime.datetime]) -> None:
-        """Leave checkpoints of the ``count`` oldest changes."""
+        """Replace the ``count`` oldest changes by checkpoints."""
         until = self._first + count
         while self._first < until:
             at = self.instant(0)
@@ -207,7 +205,7 @@ class History:
             self._cut_arrays()
 
     def _thin_until(self, end: int) -> None:
-        """Count the changes before index ``end`` with the last checkpoint."""
+        """Add the changes before index ``end`` to the last checkpoint."""
         gone = self._first + self._was_online(self._first)
         measures = self._measures()
         ends, begins = measures[gone + 1 : end + 1 : 2], measures[gone:end:2]
@@ -215,12 +213,12 @@ class History:
         self._first = end
 
     def _cut_arrays(self) -> None:
-        whole = self._first // _MARK_EVERY
+        whole = self._first // _SUM_EVERY
         for column in self._columns():
-            del column[: whole * _MARK_EVERY]
-        del self._marks[:whole]
-        self._first -= whole * _MARK_EVERY
-        self._cut += whole * _MARK_EVERY
+            del column[: whole * _SUM_EVERY]
+        del self._sums[:whole]
+        self._first -= whole * _SUM_EVERY
+        self._cut += whole * _SUM_EVERY
 
     # Figures.
 
@@ -230,44 +228,44 @@ class History:
         return not self._cut + self._first
 
     def known_from(self, position: datetime.timedelta) -> Instant:
-        """The first checkpoint not before ``position``, or else the oldest kept change.
+        """Return the first checkpoint not before ``position``, or else the oldest kept change.
 
-        From there, and from whatever is later than the oldest kept change, sums are known.
-        As of the last :meth:`trim`.
+        Sums are known there, and at each position after the oldest kept change, as of the
+        last :meth:`trim`.
         """
         checkpoint = None if self._expired else self._checkpoints.first_from(position)
         return self.instant(0) if checkpoint is None else checkpoint
 
     def uptime(self, start: datetime.timedelta, end: datetime.timedelta) -> datetime.timedelta:
-        """The uptime between two positions, from each of which sums are known."""
+        """Return the uptime between two positions at which sums are known."""
         since, until = (each // MICROSECOND for each in (start, end))
         return (self._uptime_until(until, until) - self._uptime_until(since, since)) * MICROSECOND
 
     def thinned(
         self, start: datetime.timedelta, end: datetime.timedelta | None = None
     ) -> tuple[int, datetime.timedelta | None]:
-        """How many outages between two positions were thinned, and how long the longest was.
+        """Return the number of thinned outages between two positions, and the longest duration.
 
-        ``end``: one from which sums are known; None: now.
+        ``end``: a position at which sums are known; None: now.
         """
         return self._checkpoints.outages(start, end)
 
     def begun(self, position: datetime.timedelta) -> int:
-        """How many kept outages began before ``position``."""
+        """Return the number of kept outages that began before ``position``."""
         changes = bisect_left(self._positions, position // MICROSECOND, self._first) - self._first
         return (changes + (not self._was_online(self._first))) // 2
 
     def ended(self, position: datetime.timedelta) -> int:
-        """How many kept outages were over at ``position``."""
+        """Return the number of kept outages that were over at ``position``."""
         changes = bisect_right(self._positions, position // MICROSECOND, self._first) - self._first
         return max(changes - self._was_online(self._first), 0) // 2
 
     def outages(
         self, start: datetime.timedelta, end: datetime.timedelta | None = None
     ) -> Iterator[tuple[Instant, Instant | None]]:
-        """When the peer went and came back, of all kept outages that end after ``start``.
+        """Yield the beginning and the end of each kept outage between two positions.
 
-        Those that begin at ``end`` or later are left out, and a return that is later than that.
+        An outage that lasts beyond ``end`` has the end None.
         """
         positions, segments = self._positions, self._segments
         last = self._last_change(start // MICROSECOND)
@@ -284,7 +282,7 @@ class History:
                 yield begun, None
 
     def flush(self, key: bytes | str, everything: bool, end: int) -> HistoryRows:
-        """What was not saved yet, of the first ``end`` changes; it then counts as saved."""
+        """Return the unsaved ones of the first ``end`` changes, which then count as saved."""
         first = self._cut + self._first
         online = self.online ^ bool((self.count - end) % 2)
         anew = everything or self._saved is None
@@ -298,20 +296,20 @@ class History:
 
     @classmethod
     def of_rows(cls, rows: HistoryRows) -> Self:
-        """The history that was saved.
+        """Return a saved history.
 
-        Older versions kept outages of no length; without them it is to be saved anew.
+        Older versions kept outages of no length: without these the history is saved anew.
         """
         history = cls._begun([column[0] for column in rows.columns], rows.online)
         history._checkpoints = Checkpoints.of_rows(rows.checkpoints)
         for column, cells in zip(history._columns(), rows.columns, strict=True):
             column[:] = array(column.typecode, cells)
-        history._marks = _marks(history._measures(), history._was_online(0))
+        history._sums = _sums(history._measures(), history._was_online(0))
         history._cut = rows.first
         history._saved = rows.first + len(rows.columns[0])
         gone = int(history._was_online(0))
         if any(map(eq, history._positions[gone + 1 :: 2], history._positions[gone::2])):
-            history._leave_out_no_outages()
+            history._remove_empty_outages()
         return history
 
     @classmethod
@@ -319,10 +317,10 @@ class History:
         position, segment = change
         return cls((position * MICROSECOND, segment), online)
 
-    def _leave_out_no_outages(self) -> None:
+    def _remove_empty_outages(self) -> None:
         _, *changes = zip(*self._columns(), strict=True)
         self.online = self._was_online(0)
-        for kept in (*self._columns(), self._marks):
+        for kept in (*self._columns(), self._sums):
             del kept[1:]
         for position, segment, *measure in changes:
             self.change((position * MICROSECOND, segment), *measure)
@@ -340,11 +338,11 @@ class History:
         return self._uptime(position, measure)
 
     def _uptime(self, position: int, measure: int) -> int:
-        """The uptime until ``position`` in kept time, counted as checkpoints count it."""
+        """Return the uptime until ``position`` in kept time, from the checkpoints' origin."""
         index, measures = self._last_change(position), self._measures()
-        marked = index - index % _MARK_EVERY
-        uptime = self._marks[marked // _MARK_EVERY]
-        for each in range(marked, index):
+        summed = index - index % _SUM_EVERY
+        uptime = self._sums[summed // _SUM_EVERY]
+        for each in range(summed, index):
             if self._was_online(each):
                 uptime += measures[each + 1] - measures[each]
         if self._was_online(index):
@@ -352,9 +350,9 @@ class History:
         return uptime
 
 
-def _marks(measures: Sequence[int], online: bool) -> array[int]:
-    """The uptime until change 0, 8, 16, ..., of a peer that was ``online`` after change 0."""
+def _sums(measures: Sequence[int], online: bool) -> array[int]:
+    """Return the uptime until changes 0, 8, 16, ...; ``online``: the state after change 0."""
     came = 0 if online else 1
     online_for = map(sub, measures[came + 1 :: 2], measures[came::2])
-    uptimes = accumulate(online_for, initial=0)  # until every second change
-    return array("q", islice(uptimes, 0, (len(measures) + 1) // 2, _MARK_EVERY // 2))
+    uptimes = accumulate(online_for, initial=0)  # until changes 0, 2, 4, ...
+    return array("q", islice(uptimes, 0, (len(measures) + 1) // 2, _SUM_EVERY // 2))

@@ -1,8 +1,7 @@
-"""What a peer's history says of one channel, over its life or the window before now.
+"""Outages and sums of one channel, over its life or a window.
 
-*Outage*: from the moment at which the peer was seen to go offline to the moment
-at which it was next seen online. *Blind*: time in which the store saw nothing.
-Pure: the timeline is given.
+An *outage* lasts from the moment at which the peer was seen to go offline to the moment at
+which it was next seen online. Pure: the timeline is given.
 """
 
 from __future__ import annotations
@@ -18,14 +17,16 @@ from .saved_state import MICROSECOND
 from .timeline import Instant, Timeline
 
 _ZERO = datetime.timedelta(0)
-_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
+_new_tuple = tuple.__new__  # faster than the NamedTuple's own
 
 
 class Outage(NamedTuple):
-    """One outage of a peer, as far as it lies in the window that was asked for.
+    """The part of a peer's outage, or of unusable time, that lies in the requested window.
 
-    ``end`` is None while it lasts, or if it lasted at the end of what was asked for.
-    ``duration`` is the offline time that was seen: blind time in it is left out.
+    Args:
+        start: First date (UTC).
+        end: Last date (UTC); None while it lasts, or if it lasted beyond the window's end.
+        duration: The time that was seen, without blind time.
     """
 
     start: datetime.datetime
@@ -34,23 +35,29 @@ class Outage(NamedTuple):
 
 
 class ChannelHistory(NamedTuple):
-    """A part of a channel's life, ``start`` to ``end`` (UTC).
+    """The figures of a part of a channel's life.
 
-    ``lifetime`` and ``uptime`` in it were seen, ``blind`` time was not:
-    ``lifetime + blind == end - start``, and the durations of all outages add up
-    to ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` is
-    zero or more all the same.) ``start`` is the channel's opening or the window's
-    beginning, whichever is later, if ``complete``; else the first moment after it from
-    which figures are known. So is ``end``, if that was to be in the past.
+    ``lifetime + blind == end - start``, and the durations of all outages add up to
+    ``lifetime - uptime``. (Where a date is cut at the years 1 or 9999, ``blind`` may be more.)
+    Outages older than the kept changes are thinned: ``outages`` lacks them, all sums count
+    them.
 
-    ``unusable``: the part of ``uptime`` in which the channel was inactive, and
-    ``unusable_spans`` when that was, as far as its changes are kept. ``knows_unusable``:
-    False if the time before an older version was replaced is in it, which did not look.
-
-    ``outages`` lists those whose changes are kept. Of older ones, whose changes were
-    thinned, ``thinned_outages`` says how many there were and ``longest_thinned`` how long
-    the longest was; the other figures count them, too. ``first_outage_began``: when the
-    first of ``outages`` really began, if that was before ``start``.
+    Args:
+        start: The channel's opening or the window's beginning, whichever is later; if not
+            ``complete``, the first later date from which figures are known (UTC).
+        end: The end of the part, adjusted likewise if it is in the past (UTC).
+        lifetime: The time that was seen.
+        uptime: The part of ``lifetime`` in which the peer was online.
+        blind: The time that was not seen.
+        outages: The outages of the peer whose changes are kept, in order.
+        complete: Whether ``start`` and ``end`` are as requested.
+        thinned_outages: Number of thinned outages.
+        longest_thinned: Longest duration of a thinned outage; None if there is none.
+        first_outage_began: Date at which the first of ``outages`` began, if before ``start``.
+        unusable: The part of ``uptime`` in which the channel was inactive.
+        unusable_spans: The times in which it was, as far as the changes are kept.
+        knows_unusable: False if ``unusable`` lacks time watched by an older version, which
+            did not record activity.
     """
 
     start: datetime.datetime
@@ -69,12 +76,12 @@ class ChannelHistory(NamedTuple):
 
     @property
     def outage_count(self) -> int:
-        """How many outages there were, listed or not."""
+        """The number of outages, thinned ones included."""
         return len(self.outages) + self.thinned_outages
 
     @property
     def uptime_ratio(self) -> float | None:
-        """``uptime / lifetime``; None while lifetime is zero."""
+        """``uptime / lifetime``, 0.0 to 1.0; None while lifetime is zero."""
         return self.uptime / self.lifetime if self.lifetime else None
 
     @property
@@ -84,12 +91,12 @@ class ChannelHistory(NamedTuple):
 
     @property
     def usable_ratio(self) -> float | None:
-        """``usable / lifetime``; None while lifetime is zero, or if it is not known."""
+        """``usable / lifetime``, 0.0 to 1.0; None while lifetime is zero, or if it is unknown."""
         return self.usable / self.lifetime if self.lifetime and self.knows_unusable else None
 
     @property
     def longest_outage(self) -> datetime.timedelta | None:
-        """The longest duration of an outage; None if there is none."""
+        """The longest duration of an outage; None without outages."""
         durations = [outage.duration for outage in self.outages]
         if self.longest_thinned is not None:
             durations.append(self.longest_thinned)
@@ -97,12 +104,12 @@ class ChannelHistory(NamedTuple):
 
     @property
     def mean_time_to_repair(self) -> datetime.timedelta | None:
-        """Offline time by outages; None if there is none."""
+        """Offline time divided by the number of outages; None without outages."""
         return (self.lifetime - self.uptime) / self.outage_count if self.outage_count else None
 
     @property
     def mean_time_between_failures(self) -> datetime.timedelta | None:
-        """Online time by outages; None if there is none."""
+        """Online time divided by the number of outages; None without outages."""
         return self.uptime / self.outage_count if self.outage_count else None
 
 
@@ -113,10 +120,7 @@ def channel_history(
     window: datetime.timedelta | None,
     until: datetime.datetime | None = None,
 ) -> ChannelHistory:
-    """Outages and sums of one channel as of ``now``, which is where the timeline is.
-
-    ``until``: a date at which they end instead. Those of a channel that closed end with it.
-    """
+    """Return the figures of one channel; arguments as of :func:`.known_part.known_part`."""
     history = channel.log.history
     assert history is not None
     date = timeline.dates()
@@ -139,7 +143,7 @@ def channel_history(
         end,
         lifetime,
         uptime,
-        max(end - start - lifetime, _ZERO),  # less where a date is beyond all dates
+        max(end - start - lifetime, _ZERO),  # negative where a date was cut
         _lasting_at(end, outages),
         complete,
         *history.thinned(begin, over),
@@ -153,7 +157,7 @@ def channel_history(
 def _sums(
     channel: Channel, history: History, begin: datetime.timedelta, over: datetime.timedelta
 ) -> tuple[datetime.timedelta, datetime.timedelta]:
-    """Lifetime and uptime between two positions from which they are known."""
+    """Return lifetime and uptime between two positions at which sums are known."""
     lifetime, uptime = over - begin, history.uptime(begin, over)
     for left, back in channel.absent_within(begin, over):
         lifetime -= back - left
@@ -162,14 +166,14 @@ def _sums(
 
 
 def _lasting_at(end: datetime.datetime, spans: list[Outage]) -> tuple[Outage, ...]:
-    """The spans, in order; the last one has no end if that is after ``end``."""
+    """Return the spans; the last one ends with None if it lasts beyond ``end``."""
     if spans and spans[-1].end is not None and spans[-1].end > end:
         spans[-1] = spans[-1]._replace(end=None)
     return tuple(spans)
 
 
 def outage_count(channel: Channel, now: Instant) -> int:
-    """How many outages of its peer lie in the channel's life, as far as they are known."""
+    """Return the number of known outages of the peer in the channel's life."""
     history = channel.log.history
     assert history is not None
     start, (end, _) = channel.opened[0], now
@@ -193,7 +197,7 @@ def _unusable(
     now: datetime.timedelta,
     uptime: datetime.timedelta,
 ) -> datetime.timedelta:
-    """How much of its ``uptime`` between two positions was in inactive time."""
+    """Return the inactive part of the ``uptime`` between two positions."""
     if channel.activity is None:
         return _ZERO
     assert channel.log.history is not None
@@ -206,12 +210,12 @@ def _unusable(
 def _unusable_spans(
     channel: Channel, history: History, start: datetime.timedelta, end: datetime.timedelta
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
-    """Each time in which it was inactive and its peer online, with the time that was seen of it.
+    """Yield each span in which the channel was inactive and its peer online, and its duration.
 
-    As far as the changes of both are kept.
+    Only spans whose changes are kept, of both the channel and its peer.
     """
     first = history.instant(0)
-    start, until = max(start, first[0]), end + MICROSECOND  # also a going at the end
+    start, until = max(start, first[0]), end + MICROSECOND  # to include an outage at the end
     for inactive, active in channel.activity.outages(start, end) if channel.activity else ():
         since = max(inactive, first)
         begun: Instant | None = since
@@ -232,7 +236,7 @@ def _seen(
     start: datetime.timedelta,
     end: datetime.timedelta,
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
-    """A span between two positions, with the time that was seen of it, if there was any."""
+    """Yield a span and its duration between two positions, if any of it was seen."""
     begin, until = max(begun[0], start), end if over is None else over[0]
     if begin >= until:
         return
@@ -246,7 +250,7 @@ def _seen(
 def _joined(
     gaps: list[tuple[datetime.timedelta, datetime.timedelta]],
 ) -> list[tuple[datetime.timedelta, datetime.timedelta]]:
-    """Gaps, of which those that touch are one."""
+    """Return the gaps, with adjacent ones joined."""
     joined: list[tuple[datetime.timedelta, datetime.timedelta]] = []
     for left, back in gaps:
         begin = joined.pop()[0] if joined and joined[-1][1] == left else left
@@ -257,12 +261,12 @@ def _joined(
 def _seen_outages(
     channel: Channel, history: History, start: datetime.timedelta, end: datetime.timedelta
 ) -> Iterator[tuple[Instant, Instant | None, datetime.timedelta]]:
-    """Each kept outage between two positions, with the offline time that was seen of it."""
+    """Yield each kept outage between two positions, and its duration."""
     has_gaps = bool(channel.absent_within(start, end))
     for gone, back in history.outages(start, end):
         if has_gaps:
             yield from _seen(channel, gone, back, start, end)
-        else:  # the same, and quicker
+        else:  # a shortcut for the common case
             seen = (end if back is None else back[0]) - max(gone[0], start)
             if seen > _ZERO:
                 yield gone, back, seen

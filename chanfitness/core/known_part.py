@@ -1,8 +1,8 @@
-"""The part of a channel's life that is asked for, as far as its figures are known.
+"""The requested part of a channel's life, adjusted to the times at which sums are known.
 
-Sums are known from each checkpoint on, and from each position that is no earlier than the
-oldest kept change. A part that is to begin or to end in thinned time does so at the next
-checkpoint, so that parts that follow one another add up. Pure: the timeline is given.
+Sums are known at each checkpoint, and at each position from the oldest kept change on. An
+edge in thinned time moves to the next checkpoint, so that consecutive parts add up. Pure: the
+timeline is given.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _Edge = tuple[datetime.datetime, datetime.timedelta]
 
 
 class KnownPart(NamedTuple):
-    """From when until when: the dates (UTC), and the positions.
+    """A part of a channel's life, as dates (UTC) and as positions ``begin`` and ``over``.
 
-    ``complete``: whether that is all that was asked for, and no more.
+    ``complete``: whether this is exactly the requested part.
     """
 
     start: datetime.datetime
@@ -39,10 +39,16 @@ def known_part(
     window: datetime.timedelta | None,
     until: datetime.datetime | None = None,
 ) -> KnownPart:
-    """The part that begins with a channel's opening or a window before now.
+    """Return the known part of a channel's life, from its opening or a window before now.
 
-    It ends ``until`` a date, or now, which is where the timeline is; that of a channel that
-    closed ends with it. It has no length if it would end before it begins.
+    A part that would end before it begins has no length.
+
+    Args:
+        timeline: The timeline.
+        now: The timeline's present instant.
+        channel: The channel, open or closed.
+        window: How long before now the part begins; None: at the opening.
+        until: The date at which the part ends; None: now. It ends with the channel at the latest.
     """
     history = channel.log.history
     assert history is not None
@@ -58,7 +64,7 @@ def known_part(
     known = all_known_from(channel, history, begin)
     if known is not None:
         start, begin = timeline.date(known), known[0]
-        end = max(end, start)  # blind time may lie between
+        end = max(end, start)  # blind time may lie between the two dates of one position
     return KnownPart(start, end, begin, over, known is None and known_end is None)
 
 
@@ -90,10 +96,7 @@ def _asked_until(
 def all_known_from(
     channel: Channel, history: History, position: datetime.timedelta
 ) -> Instant | None:
-    """From when on its figures are known, if not from ``position`` itself.
-
-    Of both the peer's changes and the channel's activity.
-    """
+    """Return the first instant at which all sums are known; None if at ``position`` itself."""
     known = outages_known_from(channel, history, position)
     while channel.activity is not None:
         later = channel.activity.unknown_until(known[0] if known else position)
@@ -106,9 +109,9 @@ def all_known_from(
 def outages_known_from(
     channel: Channel, history: History, position: datetime.timedelta
 ) -> Instant | None:
-    """The same of the peer's changes alone.
+    """Return the first instant at which the peer's sums are known; None if at ``position``.
 
-    A checkpoint cannot tell what of its sums lay in a gap of the channel.
+    A checkpoint before a gap of the channel is skipped: its sums do not show the gap's share.
     """
     kept, _ = history.instant(0)
     if position >= kept:

@@ -1,9 +1,8 @@
-"""All peers and all channels: what happens goes in here, and what is to be saved comes out.
+"""Event handlers of the accounts.
 
-A peer is known while it is online or has a channel, a channel while it is open. With
-storage, what closed is kept for longer: a channel that opens again goes on.
-Pure: the timeline is given. Each handler takes the instant of its event, ``now``,
-which is where the timeline is. A repeat, which tells what is so already, changes nothing.
+A peer is known while it is online or has a channel, a channel while it is open. A repeat, an
+event that tells a state already known, changes nothing. Pure: the timeline is given. Each
+handler takes the instant of its event, ``now``, at which the timeline is.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ _point, _peer = itemgetter(0), itemgetter(1)
 
 
 class Ledger(Saving):
-    """What happens goes into the accounts here. Not thread-safe: the loop owns it."""
+    """The accounts, changed by events. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings = _NOTHING) -> None:
         super().__init__(timeline, retention)
         self._flap_period = retention.cooldown.period
 
-    # What happens.
+    # Events.
 
     def peer_online(self, now: Instant, peer: Vertex) -> None:
-        """A peer is online."""
+        """Set a peer online."""
         if self._detector is not None:
             self._detector.clear()
             if self._network_is_lost and self._is_back(now, peer):
@@ -65,10 +64,10 @@ class Ledger(Saving):
             self._came_over(transports, log, now)
 
     def peer_offline(self, now: Instant, peer: Vertex) -> None:
-        """A peer is offline."""
+        """Set a peer offline."""
         log = self._peers.get(peer)
         if log is None or not log.is_online:
-            require(peer, Vertex)  # a stranger: nothing to remember
+            require(peer, Vertex)
             logger.debug("peer %s is offline already", peer)
             return
         detector, transports = self._detector, self._transports
@@ -89,14 +88,14 @@ class Ledger(Saving):
             self._lose_transport(transports, lost)
 
     def open_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
-        """A channel opens, up from its first moment if its peer is online."""
+        """Open a channel; its uptime begins at once if its peer is online."""
         if point not in self._channels:
             require(point, OutPoint)
             require(peer, Vertex)
         self._open(point, peer, now, self._opening(now))
 
     def _opening(self, now: Instant) -> Instant:
-        """The instant from which a channel that opens counts; while paused, the next segment's."""
+        """Return the instant from which an event counts; while paused, the next segment's start."""
         return unseen(now) if self._timeline.paused else now
 
     def _open(self, point: OutPoint, peer: Vertex, now: Instant, opened: Instant) -> None:
@@ -130,9 +129,9 @@ class Ledger(Saving):
             self._note(Opened(now, channel, state, begun, was_offline))
 
     def close_channel(self, now: Instant, point: OutPoint, peer: Vertex) -> None:
-        """A channel closes and is forgotten, or kept in case it comes back.
+        """Close a channel, and forget it or keep it in case it comes back.
 
-        One restored from a static backup closes without ever having opened.
+        A channel restored from a static backup closes without an open event.
         """
         channel = self._channels.get(point) or self._closed.get(point)
         if channel is None or channel.peer != peer:
@@ -141,9 +140,11 @@ class Ledger(Saving):
         if channel is None or (channel.closing is not None and not channel.closing.unseen):
             logger.debug("channel %s with %s is closed already", point, peer)
         elif channel.peer != peer:
-            logger.warning("channel %s closed with %s, but is with %s", point, peer, channel.peer)
+            logger.warning(
+                "channel %s closed with %s, but is with %s: ignored", point, peer, channel.peer
+            )
         elif channel.closing is not None:
-            logger.debug("channel %s with %s closed, which was gone already", point, peer)
+            logger.debug("channel %s with %s closed: it was found missing already", point, peer)
             self._close(channel, now)
         else:
             self._close(channel, now)
@@ -153,7 +154,7 @@ class Ledger(Saving):
     def move_channel(
         self, now: Instant, point: OutPoint, new_point: OutPoint, peer: Vertex
     ) -> None:
-        """A channel has a new channel point, in its old place, and goes on."""
+        """Give a channel a new channel point; its figures and its place in order stay."""
         require(point, OutPoint)
         require(new_point, OutPoint)
         require(peer, Vertex)
@@ -163,7 +164,7 @@ class Ledger(Saving):
         if channel is None and there is not None and there.peer == peer:
             logger.debug("channel %s with %s has moved to %s already", point, peer, new_point)
         elif channel is None or channel.peer != peer:
-            logger.warning("channel %s with %s moved, which was not open", point, peer)
+            logger.warning("channel %s with %s moved, but is not open: ignored", point, peer)
         elif there is not None and there.closing is None:
             logger.error("channel %s cannot move to %s, which is open already", point, new_point)
         else:
@@ -176,11 +177,11 @@ class Ledger(Saving):
                 self._unsaved_changes.move(point, new_point)
 
     def set_active(self, now: Instant, point: OutPoint, active: bool) -> None:
-        """A source said whether a channel can be used."""
+        """Set whether a channel is active."""
         channel = self._channels.get(point)
         if channel is None:
             require(point, OutPoint)
-            logger.debug("channel %s is not open: whether it is active does not matter", point)
+            logger.debug("channel %s is not open: its activity is ignored", point)
         elif channel.active is active:
             logger.debug("channel %s is %s already", point, "active" if active else "inactive")
         else:
@@ -196,7 +197,7 @@ class Ledger(Saving):
     def describe_peer(
         self, _: Instant, peer: Vertex, alias: str | None, transport: str | None
     ) -> None:
-        """Take in what is told of a peer."""
+        """Update a peer's description."""
         log = self._peers.get(peer)
         if log is None:
             require(peer, Vertex)
@@ -217,7 +218,7 @@ class Ledger(Saving):
         capacity: int | None,
         private: bool | None,
     ) -> None:
-        """Take in what is told of a channel."""
+        """Update a channel's description."""
         channel = self._channels.get(point)
         if channel is None:
             require(point, OutPoint)
@@ -226,7 +227,7 @@ class Ledger(Saving):
             self._touch_in_place(channel)
 
     def pause(self, now: Instant, cause: str = SOURCE) -> None:
-        """From here on nothing is seen; ``now`` may be before where the timeline is."""
+        """Begin blind time, at the timeline's present instant or before it."""
         if self._cut:
             logger.debug("monitoring is paused already")
             return
@@ -243,10 +244,10 @@ class Ledger(Saving):
         open_channels: Iterable[OpenChannel],
         online_peers: Iterable[Vertex],
     ) -> None:
-        """From here on all is seen, and this is what is open and who is online.
+        """End blind time, with the lists of open channels and online peers.
 
-        Nothing that changed meanwhile is a flap, also if nothing was paused. In an own
-        outage a snapshot without a peer online does not end it.
+        A change of state is no flap, even without a pause before. An own outage ends only if
+        a peer is online.
         """
         channels, online = _checked(open_channels, online_peers)
         self._cut = False
@@ -267,7 +268,7 @@ class Ledger(Saving):
         open_channels: Iterable[OpenChannel],
         online_peers: Iterable[Vertex],
     ) -> None:
-        """This is open and these are online: what differs is set right, without a flap."""
+        """Correct the accounts by lists of open channels and online peers, without a flap."""
         channels, online = _checked(open_channels, online_peers)
         if self._network_is_lost:
             if not online:
@@ -283,7 +284,7 @@ class Ledger(Saving):
         if not self._timeline.paused:
             differences = self._differences(channels, online)
             for difference in differences:
-                logger.warning("%s, of which no event told: set right", difference)
+                logger.warning("%s in the snapshot, without an event: corrected", difference)
             if differences:
                 self._nothing_is_undecided()
         self._set_online(online, now)
@@ -296,7 +297,7 @@ class Ledger(Saving):
         online_peers: Iterable[Vertex],
         told: Container[Vertex | OutPoint],
     ) -> tuple[list[OpenChannel], list[Vertex]]:
-        """The lists, with those of which events ``told`` since as they are known."""
+        """Return the lists, with the peers and channels of newer events as they are known."""
         channels = [channel for channel in open_channels if channel[0] not in told]
         online = [peer for peer in online_peers if peer not in told]
         for channel in self._in_order:
@@ -308,7 +309,7 @@ class Ledger(Saving):
     # Changes of state.
 
     def _changed(self, log: PeerLog, now: Instant, *, is_online: bool) -> None:
-        """A change that an event told of: a flap, unless nothing is to be seen."""
+        """Count a peer's change of state as a flap, unless in blind time."""
         last = log.last_flap
         if self._unsaved_changes is not None:
             self._unsaved_changes.touch(log)
@@ -317,7 +318,7 @@ class Ledger(Saving):
             return
         log.seen_offline = not is_online
         log.changes_seen += 1
-        # The common case, a flap soon after another, has nothing to cool.
+        # Skip the cooldown in the common case, a flap soon after another.
         if last is None or last[1] != now[1] or now[0] - last[0] >= self._flap_period:
             log.flap_count = self._flaps(log, now)
         log.flap_count += 1
@@ -329,7 +330,7 @@ class Ledger(Saving):
     # Snapshots.
 
     def _differences(self, channels: list[OpenChannel], online: dict[Vertex, None]) -> list[str]:
-        """What of the accounts a snapshot contradicts."""
+        """Return the differences of a snapshot from the accounts, as text."""
         wanted = dict(channels)
         known_online = {peer for peer, log in self._peers.items() if log.is_online}
         return [
@@ -353,7 +354,7 @@ class Ledger(Saving):
         ]
 
     def _is_other(self, listed: OpenChannel) -> bool:
-        """Whether a list says another activity of a channel than what is known."""
+        """Return whether a listed channel's activity differs from the known one."""
         channel, active = self._channels.get(listed[0]), activity(listed)
         return (
             channel is not None
@@ -372,7 +373,7 @@ class Ledger(Saving):
             self._set_right(log, now)
 
     def _set_right(self, log: PeerLog, now: Instant) -> None:
-        """A peer's state is the other one, of which no event told."""
+        """Invert a peer's state, without an event."""
         is_online, transports = log.online(now), self._transports
         if not is_online:
             log.offline(now)
@@ -391,11 +392,11 @@ class Ledger(Saving):
     def _set_open(self, open_channels: list[OpenChannel], now: Instant) -> None:
         if self._in_order:
             self._leave_all_but(dict(open_channels), now)
-        known, opened = set(self._channels), self._opening(now)  # one, however many they are
+        known, opened = set(self._channels), self._opening(now)  # all share one instant
         for listed in open_channels:
             point, peer = listed
             if point in known:
-                known.remove(point)  # a second time would be a repeat
+                known.remove(point)  # listed again, it is a repeat
             else:
                 self._open(point, peer, now, opened)
             active = activity(listed)

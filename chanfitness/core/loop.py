@@ -1,28 +1,27 @@
-"""The loop: the one thread that touches the accounts.
+"""The event loop of the store's thread.
 
-What it promises. An *item* is an event, a question, or the snapshot that
-``start()`` takes; it is *put* at the moment at which a queue accepts it.
+An *item* is an event, a question, or the snapshot that ``start()`` takes. It is *put* at the
+moment at which a queue accepts it. The loop's promises:
 
-1. One order. Items of all sources, questions and ``stop()`` are handled in the
-   order in which they were put. (The snapshot is first, as in lnd: what was in
-   the queues before it comes after it.)
-2. Time is when it was put. An item's time is read from the clock while it is
-   put, in the thread that puts it, or is the event's own ``at``; what was put
-   before the snapshot has the snapshot's time.
-3. Time never runs backwards, whatever the clock or an ``at`` says, and an
-   ``at`` is never taken to be later than the put. 0 <= uptime <= lifetime.
-   A ``MonitoringPausedEvent`` alone, whose line was lost before anyone noticed, may go
-   back to its ``at``, but not before the event ahead of it nor before the present
-   segment of the timeline: questions and flushes do not move that bound.
+1. One order. Items of all sources, questions and ``stop()`` are handled in the order in which
+   they were put. (The snapshot comes first, as in lnd; items already in the queues follow it.)
+2. An item's time is the time of its put. The putting thread reads it from the clock during
+   the put, unless the event has its own time ``at``. Items put before the snapshot have the
+   snapshot's time.
+3. Time never runs backwards, whatever the clock or an ``at`` says. An ``at`` later than the
+   put counts as the put. Always 0 <= uptime <= lifetime.
+   Only a ``MonitoringPausedEvent`` may go back to its ``at``, since a lost connection is
+   noticed late. It goes back no further than the event before it and the start of the present
+   segment; questions and flushes do not move that bound.
 4. Every call returns: an answer, a typed error, or a timeout.
 5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
 6. No polling. The idle loop makes no wake-up at all.
-7. Memory follows what is open now: channels that are open, and peers that have
-   a channel or are online; and the last few strangers of which events told. With storage,
-   also those that closed within the history period, which no event and no question scans.
-8. Nothing is dropped in silence. What cannot be handled is logged with what was
-   wrong, and the loop goes on. A repeat, which tells what is so already, changes
-   nothing and is in the debug log.
+7. Memory follows the present state: open channels, peers that are online or have a channel,
+   and the few unknown peers and channels that events named last. With storage, also channels
+   closed within the history period; no event and no question scans those.
+8. Nothing is dropped in silence. An item that cannot be handled is logged with the reason,
+   and the loop goes on. A repeat, an event that tells a state already known, changes nothing
+   and is logged at debug level.
 
 1 and 2 hold for FIFO queues that only the store reads.
 """
@@ -67,7 +66,7 @@ _Lists = TypeVar("_Lists", MonitoringResumedEvent, SnapshotEvent)
 
 
 class Question:
-    """A question to the loop, with a response queue of its own."""
+    """A question to the loop, with its own response queue."""
 
     __slots__ = ("answer", "arguments", "response")
 
@@ -78,9 +77,9 @@ class Question:
 
 
 class Loop:
-    """Takes what is put, in order, and applies it to the accounts.
+    """Takes items in order and applies them to the accounts.
 
-    After :meth:`run` has begun, nothing else touches the timeline and the ledger.
+    Once :meth:`run` has begun, only the loop may touch the timeline and the ledger.
     """
 
     def __init__(
@@ -96,8 +95,8 @@ class Loop:
         self._ledger = ledger
         self._recent = RecentEvents(ledger.is_known)
         self._note = self._recent.note
-        self._latest = timeline.instant()  # of an event
-        self._found: list[object] = []  # by the ledger, and not told yet
+        self._latest = timeline.instant()  # of the latest event
+        self._found: list[object] = []  # events that the ledger made, for on_event
         self._handlers: dict[type, Callable[[Any, Moment], Any]] = {
             PeerOnlineEvent: self._peer_online,
             PeerOfflineEvent: self._peer_offline,
@@ -124,7 +123,7 @@ class Loop:
             }
 
     def run(self) -> None:
-        """Handle what is put, until the end. Raises what a queue raised."""
+        """Handle items until the end. Raise whatever a queue raises."""
         selector, handlers, unknown = self._selector, self._handlers, self._unknown
         selector.begin()
         while not selector.ended:
@@ -144,7 +143,7 @@ class Loop:
             try:
                 on_event(each, date)
             except Exception:
-                logger.exception("on_event failed, of %s", quoted(each))
+                logger.exception("on_event failed for %s", quoted(each))
 
     def _peer_online(self, event: PeerOnlineEvent, moment: Moment) -> None:
         peer, at = event
@@ -220,7 +219,7 @@ class Loop:
         return event, self._timeline.latest_date()
 
     def _corrected(self, event: _Lists) -> _Lists:
-        """The event with what was told since its lists were asked for."""
+        """Return the event, its lists updated by newer events of its peers and channels."""
         told = set() if event.at is None else self._recent.since(event.at)
         if not told:
             return event
@@ -231,10 +230,10 @@ class Loop:
         barrier.reached.set()
 
     def _ended(self, _: object, __: Moment) -> None:
-        logger.info("a stream of events has ended: nothing more comes from it")
+        logger.info("a stream of events has ended: no more events come from it")
 
     def _unknown(self, item: object, _: Moment) -> None:
-        raise TypeError(f"{quoted(item)} is no event")
+        raise TypeError(f"{quoted(item)} is not an event")
 
     def _answer(self, question: Question, moment: Moment) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The snapshot: what is known of all channels and peers, as of one moment."""
+"""The snapshot of all channels and peers, as of one moment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ from .peerlog import PeerInfo
 
 
 class ClosedChannel(NamedTuple):
-    """A channel that closed, with its final figures; dates are in UTC.
+    """A closed channel, with its final figures.
 
-    ``channel_point`` and ``alias``, its peer's, are text as it was stored: nothing checks
-    them. ``closed_unseen``: whether it was found missing, at ``closed``, and no event told
-    that it closed. ``unusable``: as of an open channel; None: not known.
+    Args:
+        channel_point: The channel's funding output, as stored, unchecked.
+        peer: The channel's peer.
+        lifetime: As of an open channel.
+        uptime: As of an open channel.
+        opened: When the channel opened (UTC).
+        closed: When the channel closed (UTC).
+        closed_unseen: Whether the channel was found missing, at ``closed``, without a close
+            event.
+        unusable: As of an open channel; None: unknown.
+        short_channel_id: As "700000x1x0"; None: unknown.
+        alias: The peer's alias, as stored, unchecked; None: unknown.
     """
 
     channel_point: str
@@ -40,7 +49,7 @@ class ClosedChannel(NamedTuple):
 
     @property
     def usable(self) -> datetime.timedelta | None:
-        """``uptime - unusable``; None if that is not known."""
+        """``uptime - unusable``; None if it is unknown."""
         return None if self.unusable is None else self.uptime - self.unusable
 
     @property
@@ -50,26 +59,30 @@ class ClosedChannel(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """A snapshot: what is known of all channels and peers, as of one moment.
+    """A snapshot of all channels and peers, as of one moment.
 
-    ``as_of``: that moment (UTC). ``sees``: False in blind time. ``blind``: how
-    much blind time there was since the store first began, the present included.
-    ``channels``: in order of opening. ``outages``: of each channel, how many
-    outages its peer had, as far as is known; None if the store keeps no history. ``peers``:
-    all that are online or have a channel.
+    Over a window, the sums in ``channels`` are of that window. The tuples that only a
+    snapshot of a database or over a window has are empty elsewhere.
 
-    A snapshot of a database, or over a window, may have more. ``histories``: of each channel, over
-    the window that was asked for (the sums in ``channels`` are of that window,
-    too), None for a channel whose peer's changes were not kept; None if it was
-    not loaded. ``closed``: in order of closing; empty if it was not loaded.
-    ``transports``: those of peers with a channel, and whether each can be reached, which
-    False says in a transport outage until the first return.
-    ``blind_spans``: in order of time; empty if they were not loaded.
-    ``window``: that which was asked for. ``until``: the date at which it ends, if that is before
-    ``as_of``. ``closed_histories``: of each of ``closed``, as of ``channels``; None for one
-    whose peer's changes are not kept. ``peer_outages``: those of each peer in the window.
-    ``seen_until``: until when the store saw its
-    node; None if it never did.
+    Args:
+        as_of: The moment of the snapshot (UTC).
+        sees: False in blind time.
+        blind: The blind time since the store first began, the present one included.
+        channels: The open channels, in order of opening.
+        outages: The number of known outages of each channel's peer, one item a channel; None
+            if the store keeps no history.
+        peers: The peers that are online or have a channel.
+        histories: The history of each channel over the window; None for a channel whose
+            peer's changes were not kept. None if not loaded.
+        closed: The closed channels, in order of closing.
+        window: The length of the requested window; None: all time.
+        seen_until: When the store last saw its node (UTC); None: never.
+        blind_spans: The blind times, in order.
+        transports: Each transport of peers with a channel, and whether it can be reached;
+            False in a transport outage until the first peer returns.
+        until: The date at which the window ends, if before ``as_of`` (UTC).
+        closed_histories: As ``histories``, of each closed channel.
+        peer_outages: The outages of each peer in the window.
     """
 
     as_of: datetime.datetime
@@ -90,17 +103,17 @@ class Overview(NamedTuple):
 
     @property
     def is_of_window(self) -> bool:
-        """Whether less than all time was asked for."""
+        """Whether the snapshot is of less than all time."""
         return self.window is not None or self.until is not None
 
     @property
     def since(self) -> datetime.datetime | None:
-        """When the window begins, or None if none was asked for."""
+        """The date at which the window begins (UTC), or None."""
         return None if self.window is None else before(self.as_of, self.window)
 
     @property
     def state(self) -> tuple[object, ...]:
-        """What changes by what happens to peers that have a channel, and not as time passes."""
+        """The values that change with events of peers with a channel, not as time passes."""
         return (
             self.sees,
             self.transports,

@@ -1,7 +1,7 @@
-"""The outages of a peer: each once, however many channels it concerned.
+"""Outages of a peer, each listed once for all its channels.
 
-All channels of a peer share its outages. A *part* of one is what of it lies in the life of one
-channel, open or closed. Pure: the timeline is given.
+A *part* of an outage lies in the life of one channel, open or closed. Pure: the timeline is
+given.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ _ZERO = datetime.timedelta(0)
 
 
 class OutagePart(NamedTuple):
-    """What of an outage lies in the life of a channel, and in the time that is asked for.
+    """The part of an outage that lies in one channel's life and in the requested window.
 
-    ``channel_point``: its text. ``name``: the short channel id, or else that text. ``end`` is
-    None while it lasts. ``goes_on``: whether the peer was still offline at ``end``. ``seen``:
-    the positions between which it was seen, in order.
+    Args:
+        channel_point: The channel point, as text.
+        name: The short channel id, or else the channel point.
+        start: First date (UTC).
+        end: Last date (UTC); None while the outage lasts.
+        goes_on: Whether the peer was still offline at ``end``.
+        seen: The seen time, as pairs of positions, in order.
     """
 
     channel_point: str
@@ -36,7 +40,14 @@ class OutagePart(NamedTuple):
 
 
 class PeerOutage(NamedTuple):
-    """An outage of a peer. ``began``: when it really began, which may be before any part."""
+    """An outage of a peer.
+
+    Args:
+        peer: The peer.
+        alias: The peer's alias; None: unknown.
+        began: When the outage began (UTC), which may be before all its parts.
+        parts: The part in each channel's life, in order of opening.
+    """
 
     peer: Vertex
     alias: str | None
@@ -45,22 +56,22 @@ class PeerOutage(NamedTuple):
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the channels that it concerned, in order of opening."""
+        """The names of the affected channels, in order of opening."""
         return tuple(part.name for part in self.parts)
 
     @property
     def start(self) -> datetime.datetime:
-        """From when on it concerned any, in the time that is asked for."""
+        """The first date of its parts (UTC)."""
         return min(part.start for part in self.parts)
 
     @property
     def end(self) -> datetime.datetime | None:
-        """Until when it did; None while it lasts."""
+        """The last date of its parts (UTC); None while the outage lasts."""
         return self._last.end
 
     @property
     def duration(self) -> datetime.timedelta:
-        """The offline time that was seen, of any of the channels."""
+        """The offline time that was seen; time of several channels counts once."""
         duration = over = _ZERO
         for begin, until in sorted(span for part in self.parts for span in part.seen):
             duration += max(until - max(begin, over), _ZERO)
@@ -69,7 +80,7 @@ class PeerOutage(NamedTuple):
 
     @property
     def cut(self) -> bool:
-        """Whether it began before :attr:`start`."""
+        """Whether the outage began before :attr:`start`."""
         return self.began < self.start
 
     @property
@@ -82,7 +93,14 @@ class PeerOutage(NamedTuple):
         return max(self.parts, key=lambda part: (part.end or LAST_DATE, part.goes_on))
 
     def of(self, channel_point: str) -> PeerOutage | None:
-        """What of it concerned one channel; None if it did not."""
+        """Return the outage with one channel's part alone.
+
+        Args:
+            channel_point: The channel point, as text.
+
+        Returns:
+            The outage; None if it has no part of the channel.
+        """
         parts = tuple(part for part in self.parts if part.channel_point == channel_point)
         return self._replace(parts=parts) if parts else None
 
@@ -94,14 +112,14 @@ def peer_outages(
     window: datetime.timedelta | None,
     until: datetime.datetime | None = None,
 ) -> list[PeerOutage]:
-    """The kept outages of the one peer of some channels, in order of time.
+    """Return the kept outages of a peer in the lives of its channels, in order of time.
 
     Args:
-        timeline: The dates.
-        now: Where the timeline is.
-        channels: At least one, in order of opening.
-        window: As of :func:`~chanfitness.core.known_part.known_part`; so is ``until``.
-        until: A date.
+        timeline: The timeline.
+        now: The timeline's present instant.
+        channels: Channels of one peer, at least one, in order of opening.
+        window: As of :func:`.known_part.known_part`.
+        until: As of :func:`.known_part.known_part`.
     """
     found: dict[Instant, list[OutagePart]] = {}
     date, log = timeline.dates(), channels[0].log
@@ -123,9 +141,9 @@ def _parts(
     *,
     is_past: bool,
 ) -> Iterator[tuple[Instant, OutagePart]]:
-    """The parts of the outages that concerned one channel, and when each outage began.
+    """Yield the beginning of each outage in a part of a channel's life, and the outage's part.
 
-    ``is_past``: whether the known part of the channel's life ends before now.
+    ``is_past``: whether the part of the channel's life ends before now.
     """
     history, point = channel.log.history, str(channel.point)
     assert history is not None
@@ -143,12 +161,12 @@ def _parts(
 def _seen(
     channel: Channel, begin: datetime.timedelta, end: datetime.timedelta
 ) -> tuple[tuple[datetime.timedelta, datetime.timedelta], ...]:
-    """What lies between two positions and in no gap of a channel."""
+    """Return the time between two positions that lies in no gap of a channel, as pairs."""
     if begin >= end:
         return ()
     gaps = channel.absent_within(begin, end)
     if not gaps:
-        return ((begin, end),)  # the same, and quicker
+        return ((begin, end),)  # a shortcut for the common case
     edges = [begin, *(edge for gap in gaps for edge in gap), end]
     spans = zip(edges[::2], edges[1::2], strict=True)
     return tuple((left, right) for left, right in spans if left < right)

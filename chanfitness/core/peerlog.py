@@ -1,13 +1,13 @@
-"""The accounting of one peer: whether it is online, and for how long in all.
+"""The accounting of one peer: its state and its total uptime.
 
-As in lnd's ``chanfitness`` at the commit that first stored channels by peer,
-but with totals in place of logs: a peer has one running uptime, a channel the
-value it had when the channel opened, and an answer is a difference of two. So
-a question costs O(1) and an event leaves nothing behind.
+The figures are those of lnd's ``chanfitness`` at the commit that first stored channels by
+peer, but from totals instead of logs: a peer has one running uptime, a channel keeps the
+value at its opening, and an answer is the difference of the two. A question costs O(1), and
+an event takes no memory.
 
 Pure: no thread, no lock, no clock. ``at`` is a position on the store's timeline
-(:mod:`chanfitness.core.timeline`), ``now`` an instant; neither is ever before the last
-one given. Blind time needs no rule here: the timeline stands still in it.
+(:mod:`chanfitness.core.timeline`), ``now`` an instant; neither is ever before the previous
+one. Blind time needs no rule here, because the timeline stands still in it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ if TYPE_CHECKING:
     from .channel import Channel
 
 _ZERO = datetime.timedelta(0)
-_new_tuple = tuple.__new__  # quicker than a NamedTuple's own, where it counts
+_new_tuple = tuple.__new__  # faster than the NamedTuple's own
 
 
 class PeerInfo(NamedTuple):
-    """What the store knows of one peer, as of one moment.
+    """The figures of one peer, as of one moment.
 
-    ``since``: when the present state began, as far as it was seen (UTC).
-    ``flap_count``: how often the state changed, old changes counting less, as
-    in lnd. ``last_flap``: when it did so last, or None. ``channels``: those that
-    are open, in order of opening. ``alias``: the name that the peer gives itself, any text.
-    ``transport``: how this node reaches it, one of ``events.TRANSPORTS`` but "unknown". Both
-    as the source described them; None: not known.
+    Args:
+        peer: The peer's public key.
+        online: Whether the peer is online.
+        since: When the present state began, as far as it was seen (UTC).
+        flap_count: The number of changes of state; old changes count less, as in lnd.
+        last_flap: When the state changed last (UTC); None: never.
+        channels: The open channels, in order of opening.
+        alias: The name that the peer gives itself, any text; None: unknown.
+        transport: How this node reaches the peer, one of ``events.TRANSPORTS``; None: unknown.
     """
 
     peer: Vertex
@@ -51,7 +54,7 @@ class PeerInfo(NamedTuple):
 
 
 class PeerState(NamedTuple):
-    """How a peer's log was at one moment; ``changes``: how many its history had."""
+    """The state of a peer's log at one moment; ``changes``: the length of its history."""
 
     uptime: datetime.timedelta
     online_since: datetime.timedelta | None
@@ -62,7 +65,7 @@ class PeerState(NamedTuple):
 
 
 class PeerLog:
-    """One peer: whether it is online, for how long in all, and its channels."""
+    """The account of one peer. Not thread-safe: the loop owns it."""
 
     __slots__ = (
         "_online_since",
@@ -84,11 +87,11 @@ class PeerLog:
         self.peer = peer
         self._uptime = _ZERO
         self._online_since: datetime.timedelta | None = None
-        self.channels: dict[Channel, None] = {}  # that are open, in order of opening
-        self.closed = 0  # how many of its channels are closed, and may come back
+        self.channels: dict[Channel, None] = {}  # the open ones, in order of opening
+        self.closed = 0  # the number of closed channels that may come back
         self.since = since  # when the present state began
         self.seen_offline = False  # whether it was offline when it was last seen
-        self.changes_seen = 0  # how many there were since the last that was not
+        self.changes_seen = 0  # the number since the last unseen change
         self.flap_count = 0  # as of last_flap
         self.last_flap: Instant | None = None
         self.history: History | None = None
@@ -101,18 +104,18 @@ class PeerLog:
 
     @property
     def is_saved(self) -> bool:
-        """Whether a database keeps it: it has a channel, or one that may come back."""
+        """Whether a database keeps the peer: it has a channel, or one may come back."""
         return bool(self.channels or self.closed)
 
     def online(self, now: Instant) -> bool:
-        """The peer is online. Returns whether that is a change."""
+        """Set the peer online. Return whether that is a change."""
         if self._online_since is not None:
             return False
         self._online_since, _ = self.since = now
         return True
 
     def offline(self, now: Instant) -> bool:
-        """The peer is offline. Returns whether that is a change."""
+        """Set the peer offline. Return whether that is a change."""
         if self._online_since is None:
             return False
         self._uptime += now[0] - self._online_since
@@ -121,20 +124,20 @@ class PeerLog:
         return True
 
     def uptime(self, at: datetime.timedelta) -> datetime.timedelta:
-        """The peer's time online, in all."""
+        """Return the peer's total uptime at a position."""
         if self._online_since is None:
             return self._uptime
         return self._uptime + (at - self._online_since)
 
     def was_offline(self, now: Instant) -> bool:
-        """Whether it was offline when it was last seen; its history may begin ``now``."""
+        """Return whether the peer was offline when last seen; its history may begin ``now``."""
         history = self.history
         if history is None or history.online or history.instant(0) == now:
             return self.seen_offline
         return True
 
     def state(self) -> PeerState:
-        """How it is now."""
+        """Return the present state."""
         history = self.history
         count = None if history is None else history.count
         since, flapped = self.since, self.last_flap
@@ -144,7 +147,7 @@ class PeerLog:
         )
 
     def go_back(self, state: PeerState, at: Instant) -> None:
-        """It was online at ``state``, and offline, unseen, from ``at`` on."""
+        """Restore an earlier state, which was online; offline, unseen, from ``at`` on."""
         self.seen_offline, self.changes_seen = False, 0
         self._uptime, self._online_since, _, self.flap_count, self.last_flap, changes = state
         self.offline(at)
@@ -152,7 +155,7 @@ class PeerLog:
             self.history.undo()
 
     def row(self, state: PeerState) -> PeerRow:
-        """What is saved of it, as of ``state``."""
+        """Return the database row of a state."""
         return PeerRow(
             bytes(self.peer),
             microseconds(state.uptime),
@@ -167,14 +170,14 @@ class PeerLog:
         )
 
     def flush_history(self, everything: bool, state: PeerState) -> HistoryRows:
-        """The changes that were not saved yet, as of ``state``."""
+        """Return the unsaved changes of its history, as of a state."""
         if self.history is None or state.changes is None:
             return HistoryRows(bytes(self.peer), True, 0, 0, [], False, [])
         return self.history.flush(bytes(self.peer), everything, state.changes)
 
     @classmethod
     def of_row(cls, row: PeerRow) -> Self:
-        """The log that was saved."""
+        """Return the log of a database row."""
         log = cls(Vertex(row.key), (row.since_position * MICROSECOND, row.since_stretch))
         log._uptime = row.uptime * MICROSECOND
         log.seen_offline = row.online_since is None

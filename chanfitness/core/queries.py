@@ -1,7 +1,7 @@
-"""All that is known of peers and channels, and what it answers.
+"""Questions to the accounts, and their state.
 
-Pure: the timeline is given. Each question takes the instant of its put, ``now``,
-which is where the timeline is.
+Pure: the timeline is given. Each question takes the instant of its put, ``now``, at which
+the timeline is.
 """
 
 from __future__ import annotations
@@ -33,15 +33,20 @@ from .transport_spans import TransportSpans
 from .windows import Window, over_windows
 
 Closed = tuple[str, datetime.datetime]
-"""A closed channel, by the text of its channel point and when it closed."""
+"""A closed channel: the text of its channel point, and the date at which it closed."""
 
 
 class RetentionSettings(NamedTuple):
-    """What a ledger keeps: changes for how long and how many a peer; how flaps cool.
+    """The settings of a ledger.
 
-    ``stored``: it outlives the process. Then closed channels and their peers are kept in
-    case they come back. ``own_outage``: see :mod:`chanfitness.core.own_outage`.
-    ``return_grace``: see :mod:`chanfitness.core.return_grace`.
+    Attributes:
+        history: How long changes are kept; None: not at all.
+        history_limit: The most changes kept of one peer.
+        cooldown: How flap counts decrease.
+        stored: Whether the accounts outlive the process. If so, closed channels and their
+            peers are kept in case they come back.
+        own_outage: The period of :mod:`.own_outage`; None: no outages are detected.
+        return_grace: The quiet period of :mod:`.return_grace`; None: no peer is awaited.
     """
 
     history: datetime.timedelta | None = None
@@ -53,20 +58,20 @@ class RetentionSettings(NamedTuple):
 
 
 class Queries:
-    """The accounts of all that is known. Not thread-safe: the loop owns them."""
+    """The accounts, which answer questions. Not thread-safe: the loop owns them."""
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings) -> None:
         self._timeline = timeline
         self._retention = retention
         self._peers: dict[Vertex, PeerLog] = {}
-        self._channels: dict[OutPoint, Channel] = {}  # those that are open
-        self._in_order: dict[Channel, None] = {}  # the same, in order of opening
-        self._closed: dict[OutPoint, Channel] = {}  # that may come back, in order of closing
+        self._channels: dict[OutPoint, Channel] = {}  # the open ones
+        self._in_order: dict[Channel, None] = {}  # the open ones, in order of opening
+        self._closed: dict[OutPoint, Channel] = {}  # may come back; in order of closing
         self.sight = SightWaits(timeline)
         timeline.concerned = lambda: len(self._with_channels())
         self._transport_spans = TransportSpans()
         self._detector: OutageDetector | None = None
-        self._transports: Transports | None = None  # as the detector: both or neither
+        self._transports: Transports | None = None  # set if the detector is
         if retention.own_outage is not None:
             self._detector = OutageDetector(retention.own_outage)
             self._transports = Transports(retention.own_outage, self._transport_spans)
@@ -77,16 +82,16 @@ class Queries:
         self._least_history = 2 if may_undo else 1  # the last change may have to be undone
 
     def channel_info(self, now: Instant, point: OutPoint, peer: Vertex | None) -> ChannelInfo:
-        """What is known of one channel, with ``peer`` or with anyone."""
+        """Return the figures of one channel, with ``peer`` or, if None, with any peer."""
         return self._channel(point, peer).info(now[0])
 
     def list_channels(self, now: Instant) -> list[ChannelInfo]:
-        """What is known of every channel, in order of opening."""
+        """Return the figures of every open channel, in order of opening."""
         at, _ = now
         return [channel.info(at) for channel in self._in_order]
 
     def peer_info(self, now: Instant, peer: Vertex) -> PeerInfo:
-        """What is known of one peer."""
+        """Return the figures of one peer."""
         log = self._peers.get(peer)
         if log is None:
             require(peer, Vertex)
@@ -94,11 +99,11 @@ class Queries:
         return self._info(log, now)
 
     def list_peers(self, now: Instant) -> list[PeerInfo]:
-        """What is known of every peer."""
+        """Return the figures of every known peer."""
         return [self._info(log, now) for log in self._peers.values()]
 
     def overview(self, now: Instant) -> Overview:
-        """What is known of all."""
+        """Return a snapshot of all channels and peers."""
         outages = None
         if self._retention.history is not None:
             for log in self._peers.values():
@@ -113,20 +118,20 @@ class Queries:
             outages,
             tuple(self.list_peers(now)),
             seen_until=self._timeline.seen_until(),
-            transports=self._ways(),
+            transports=self._reachable_transports(),
         )
 
     def overviews(
         self, now: Instant, windows: Sequence[Window], unless: Overview | None
     ) -> list[Overview]:
-        """The same over each of some windows, with histories; none if it is as ``unless`` was."""
+        """Return a snapshot over each window, with histories; none if as ``unless`` but later."""
         overview = self.overview(now)
         if unless is not None and overview.state == unless.state:
             return []
         overview = overview._replace(blind_spans=self.list_blind(now))
         return over_windows(windows, overview, partial(self.channel_history, now))
 
-    def _ways(self) -> tuple[tuple[str, bool], ...]:
+    def _reachable_transports(self) -> tuple[tuple[str, bool], ...]:
         transports = self._transports
         known = {log.transport for log in self._with_channels() if log.transport is not None}
         return tuple(
@@ -140,9 +145,9 @@ class Queries:
         window: Window,
         until: datetime.datetime | None = None,
     ) -> ChannelHistory:
-        """Outages and sums of one channel, over its life or the window before now.
+        """Return outages and sums of one channel, over its life or a window.
 
-        ``until``: a date at which they end instead.
+        The window ends at ``until``; None: now.
         """
         if self._retention.history is None:
             raise HistoryDisabledError("no history is kept: see Config(history=...)")
@@ -151,7 +156,7 @@ class Queries:
     def closed_histories(
         self, now: Instant, window: Window, until: datetime.datetime | None = None
     ) -> dict[Closed, ChannelHistory]:
-        """The same of the closed channels that may come back, as far as their history is kept."""
+        """Return outages and sums of the closed channels that have a kept history."""
         return {
             (str(channel.point), channel.closing.date): self._history(now, channel, window, until)
             for channel in self._closed.values()
@@ -161,7 +166,7 @@ class Queries:
     def list_outages(
         self, now: Instant, window: Window, until: datetime.datetime | None = None
     ) -> list[PeerOutage]:
-        """The kept outages of each peer, of all its channels, open and closed."""
+        """Return the kept outages of each peer, for its open and closed channels."""
         of_peers: dict[PeerLog, list[Channel]] = {}
         for channel in sorted([*self._in_order, *self._closed.values()], key=_opened):
             self._trim_changes_of(channel, now)
@@ -179,21 +184,21 @@ class Queries:
         return channel_history(self._timeline, now, channel, window, until)
 
     def list_blind(self, now: Instant) -> tuple[BlindSpan, ...]:
-        """The spans of blind time, in order."""
+        """Return the blind spans, in order."""
         timeline, spans = self._timeline, self._timeline.blind_spans()
         spans += self._transport_spans.blind(timeline, now)
         return tuple(sorted(spans, key=attrgetter("start")))
 
     def wait_for_sight(self, _: Instant) -> Wait | None:
-        """What to wait for until the store sees; None if it does."""
+        """Begin a wait until the store sees; return None if it sees."""
         return self.sight.begin()
 
     def forget_wait(self, _: Instant, wait: Wait) -> None:
-        """A caller does not wait for sight any more."""
+        """End a caller's wait for sight."""
         self.sight.forget(wait)
 
     def is_known(self, key: Vertex | OutPoint) -> bool:
-        """Whether questions tell of this peer or channel."""
+        """Return whether a peer is known, or a channel is open."""
         return key in self._peers or key in self._channels
 
     def _channel(self, point: OutPoint, peer: Vertex | None) -> Channel:
@@ -212,7 +217,7 @@ class Queries:
         return [log for log in self._peers.values() if log.channels]
 
     def _flaps(self, log: PeerLog, now: Instant) -> int:
-        """The flap count as of now."""
+        """Return the flap count as of now."""
         if log.last_flap is None:
             return 0
         ago = self._timeline.ago(log.last_flap, now)
@@ -231,19 +236,19 @@ class Queries:
         )
 
     def _trim_changes_of(self, channel: Channel, now: Instant) -> None:
-        """Let the histories of a channel and its peer keep no more than they should."""
+        """Trim the histories of a channel and its peer, as of now."""
         assert channel.log.history is not None
         self._trim(channel.log.history, now)
         if channel.activity is not None:
             self._trim(channel.activity, now)
 
     def _trim(self, history: History, now: Instant) -> None:
-        """Let a history keep no more than it should, as of now."""
+        """Trim a history to the settings, as of now."""
         period = self._retention.history
         assert period is not None
         least = self._least_history
         if self._detector is not None and isinstance(history, Activity):
-            least += len(self._detector.said)  # so many may have to be undone
+            least += len(self._detector.said)  # these may have to be undone
         history.trim(
             now,
             max(self._retention.history_limit, least),

@@ -1,10 +1,10 @@
-"""Which peers and channels events told of lately, and when.
+"""Times of the latest events of peers and channels.
 
-A source asks for lists of what is open and who is online, and while it waits for them events
-go on. What an event told since the lists were asked for is newer than the lists.
+Events go on while a source waits for its lists of open channels and online peers. An event
+since the request of the lists is newer than the lists, and wins over them.
 
-Of strangers (peers and channels that are not known any more) the last few are remembered, so
-that it takes memory for what is known alone.
+Of *strangers*, peers and channels that are not known any more, only the last few are
+remembered, to bound memory.
 """
 
 from __future__ import annotations
@@ -15,38 +15,41 @@ from collections.abc import Callable
 from ..clock import Moment, Reading
 from ..wire import OutPoint, Vertex
 
-_LONGEST_ANSWER = datetime.timedelta(minutes=5)  # no source waits for lists for so long
-_MANY = 128  # so many at least, before any are forgotten
+_LONGEST_ANSWER = datetime.timedelta(minutes=5)  # no source waits longer for lists
+_MANY = 128  # the smallest number from which some are forgotten
 _STRANGERS = 64
 
 Key = Vertex | OutPoint
 
 
 class RecentEvents:
-    """When events told of peers and channels, by the clock of their puts. The loop owns it."""
+    """The time of the latest event of each peer and channel, by the clock of the puts.
+
+    Not thread-safe: the loop owns it.
+    """
 
     def __init__(self, is_known: Callable[[Key], bool]) -> None:
         self._told: dict[Key, Moment] = {}
         self._is_known = is_known
-        self._many = _MANY  # so many, and some are forgotten
+        self._many = _MANY  # the number from which some are forgotten
 
     def note(self, key: Key, moment: Moment, at: datetime.datetime | None) -> None:
-        """An event told of this peer or channel, put at ``moment`` or of its own time ``at``."""
+        """Note an event that was put at ``moment``; ``at``: the event's own time."""
         told = self._told
         told[key] = moment if at is None else min(_utc(moment), at)
         if len(told) >= self._many:
             self._forget_some(_utc(moment))
 
     def since(self, at: datetime.datetime) -> set[Key]:
-        """Of which peers and channels events told later than ``at``."""
+        """Return the peers and channels with an event later than ``at``."""
         return {key for key, told in self._told.items() if _utc(told) > at}
 
     def clear(self) -> None:
-        """What was told until now is older than all lists that come."""
+        """Forget all events, when every later list is newer than they are."""
         self._told.clear()
 
     def _forget_some(self, now: datetime.datetime) -> None:
-        """Forget what is too old to matter, and all strangers but the last few."""
+        """Forget events too old to matter, and all strangers but the last few."""
         oldest = now - _LONGEST_ANSWER
         strangers = [key for key in self._told if not self._is_known(key)]
         strangers.sort(key=lambda key: _utc(self._told[key]))

@@ -1,13 +1,12 @@
-"""The return grace: coming back takes time, and nobody is blamed for being a little slow.
+"""Return grace: time for peers to reconnect after a resume.
 
-When the store sees again, peers are still reconnecting. One that has a channel, is not
-online, and was online when it was last seen or was never seen, is *awaited*: its channels
-are absent until it is online. Each peer that returns prolongs the grace by the *quiet*
-period; it is over after a minute at most. Then the peers that are awaited were offline from
-the resume on, as if nobody had waited.
+When the store sees again, a peer is *awaited* if it has a channel, is not online, and was
+online when last seen or was never seen. The channels of an awaited peer are absent until it is
+online. Each return prolongs the grace by the *quiet* period, up to a minute in all. Peers
+still awaited at its end count as offline since the resume, as if never awaited.
 
-While nobody is online and three or more are awaited it does not end: it is this node's
-own network that is not back yet.
+The grace is *held*, and does not end, while no peer is online and three or more are awaited:
+this node's own network is not back yet.
 
 Pure: the instants are arguments.
 """
@@ -28,11 +27,11 @@ _ZERO = datetime.timedelta(0)
 
 
 class ReturnGrace:
-    """Who is awaited, and for how long. Not thread-safe: the loop owns it.
+    """The awaited peers, and the end of the grace. Not thread-safe: the loop owns it.
 
     ``begun``: the instant of the resume. ``closed``: the channels that closed while their
-    peer was awaited, and where. ``gave_up``: how the grace ended, for as long as the timeline
-    may go back to before that.
+    peer was awaited, with their positions. ``gave_up``: the record of the grace's end, while
+    the timeline may go back to before it.
     """
 
     def __init__(self, quiet: datetime.timedelta) -> None:
@@ -44,38 +43,38 @@ class ReturnGrace:
         self._began_to_return = self._latest_return = _ZERO  # positions
 
     def begin(self, now: Instant, awaited: Iterable[PeerLog]) -> None:
-        """The store sees again."""
+        """Begin the grace, at a resume."""
         self.awaited = dict.fromkeys(awaited)
         self.begun = now
         self._began_to_return = self._latest_return = now[0]
 
     def stop(self, gave_up: GaveUp | None = None) -> None:
-        """Nobody is awaited any more."""
+        """End the grace."""
         self.awaited, self.closed, self.gave_up = {}, {}, gave_up
 
     def returned(self, log: PeerLog, now: Instant) -> None:
-        """A peer that was awaited is online."""
+        """Stop awaiting a peer, which is online."""
         del self.awaited[log]
         self._latest_return = now[0]
 
     def leaves(self, channel: Channel, now: Instant) -> None:
-        """A channel of a peer that is awaited closes."""
+        """Note that a channel of an awaited peer closes."""
         self.closed[channel] = now[0]
 
     def is_held(self, online: int) -> bool:
-        """Whether this node's own network is not back yet; ``online``: how many peers are."""
+        """Return whether the grace is held; ``online``: the number of peers online."""
         return not online and len(self.awaited) >= FEWEST
 
     def seen_online(self, online: int, now: Instant) -> None:
-        """A peer is seen online; ``online``: how many were before."""
+        """End the hold, if any, when a peer is seen online; ``online``: the number before."""
         if self.is_held(online):
             self.hold_ended(now)
 
     def hold_ended(self, now: Instant) -> None:
-        """This node's own network is back: peers begin to return."""
+        """Restart the grace: this node's own network is back."""
         self._began_to_return = self._latest_return = now[0]
 
     @property
     def end(self) -> datetime.timedelta:
-        """The position at which it is over, unless it is held or somebody returns before."""
+        """The position at which the grace ends, unless it is held or prolonged by a return."""
         return min(self._latest_return + self._quiet, self._began_to_return + LIMIT)

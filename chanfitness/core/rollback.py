@@ -1,8 +1,9 @@
-"""Roll-back: the accounts go back to an earlier instant, from which on nothing was seen.
+"""Roll-back of the accounts to an earlier instant, from which time is blind.
 
-What happens is kept as *records* for as long as it may have to be undone. To undo
-it, the timeline goes back within its present segment, and then each record is
-undone: peers first, because a channel's figures rest on its peer's.
+Events that may have to be undone are kept as *records*. A roll-back moves the timeline back
+within its present segment, and then undoes each record: peers first, because a channel's
+figures depend on its peer's. Openings and closings are then applied again, *unseen*: as of
+the start of the next segment.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from .unsaved import UnsavedChanges
 
 
 class Went(NamedTuple):
-    """A peer went offline; ``state`` is how its log was before.
+    """A peer went offline; ``state``: the log's state before.
 
-    ``alone``: on its own account (see :mod:`chanfitness.core.own_outage`).
+    ``alone``: whether the peer went on its own account (see :mod:`.own_outage`).
     """
 
     at: Instant
@@ -30,10 +31,10 @@ class Went(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A channel opened, or came back; ``state`` is how it was before, None of a new one.
+    """A channel opened, or came back; ``state``: its state before, None of a new channel.
 
-    ``began``: if its peer's history began with it, whether the peer was online.
-    ``was_offline``: if its peer was not known, whether that was seen offline before.
+    ``began``: if the peer's history began with the channel, whether the peer was online.
+    ``was_offline``: if the peer was unknown, whether it was last seen offline.
     """
 
     at: Instant
@@ -44,7 +45,7 @@ class Opened(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """A channel closed; ``state`` is how it was before."""
+    """A channel closed; ``state``: the channel's state before."""
 
     at: Instant
     channel: Channel
@@ -52,7 +53,7 @@ class Closed(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A source said whether a channel can be used; ``state`` is how it was before."""
+    """A source said whether a channel is active; ``state``: the channel's state before."""
 
     at: Instant
     channel: Channel
@@ -64,9 +65,9 @@ Record = Went | Opened | Closed | Said
 
 
 class GaveUp(NamedTuple):
-    """A return grace was over: ``peers`` were offline all the while, with their ``channels``.
+    """A return grace ended, and its awaited peers count as offline since the resume.
 
-    The states are how the channels, which were absent, were until then. Some may have closed.
+    ``channels``: the peers' channels, with their states while absent. Some may have closed.
     """
 
     at: Instant
@@ -80,11 +81,11 @@ def roll_back(
     timeline: Timeline,
     unsaved_changes: UnsavedChanges | None,
 ) -> None:
-    """Go back to ``to``; ``records``: all that happened since, in order."""
+    """Go back to an instant, and undo all ``records`` since then, which are in order."""
     timeline.pause(to)
     for record in records:
         if isinstance(record, Went) and record.log.since[0] >= to[0]:
-            record.log.go_back(record.state, to)  # else it has been taken out since before
+            record.log.go_back(record.state, to)  # else take_out() did it already
     of_channels = [each for each in records if not isinstance(each, Went)]
     said = {channel: channel.active for channel in _channels_of(of_channels)}
     undone: set[Channel] = set()
@@ -113,7 +114,7 @@ def _channels_of(records: Sequence[Opened | Closed | Said | GaveUp]) -> Iterator
 
 
 def _undo_first(record: Opened | Closed | Said, to: Instant) -> None:
-    """Let the channel be as it was before; one that was not there yet begins, unseen."""
+    """Undo a channel's earliest record; a new channel begins unseen."""
     _let_be_as_before(record, unseen(to))
     if record.state is not None:
         record.channel.go_back_to(to[0])
@@ -122,7 +123,7 @@ def _undo_first(record: Opened | Closed | Said, to: Instant) -> None:
 
 
 def _let_be_as_before(record: Opened | Closed | Said, opened: Instant) -> None:
-    """Let the channel be as it was before; one that was not there yet begins at ``opened``."""
+    """Restore a channel's state before a record; a new channel begins at ``opened``."""
     if record.state is None:
         record.channel.begin_at(opened)
     else:
@@ -130,7 +131,7 @@ def _let_be_as_before(record: Opened | Closed | Said, opened: Instant) -> None:
 
 
 def _do_again(record: Opened | Closed | Said, to: Instant) -> None:
-    """Let the channel open or close, unseen, where the timeline went back to."""
+    """Apply an opening or closing again, unseen, at the instant gone back to."""
     channel, log = record.channel, record.channel.log
     if isinstance(record, Said):
         return
@@ -147,7 +148,7 @@ def _do_again(record: Opened | Closed | Said, to: Instant) -> None:
 
 
 def _await_until(to: Instant, gave_up: GaveUp, unsaved_changes: UnsavedChanges | None) -> None:
-    """Let peers be awaited until where the timeline goes back to."""
+    """Undo the end of a grace: its peers were awaited until the instant gone back to."""
     for log in gave_up.peers:
         log.seen_offline = False
         if log.history is not None:
@@ -161,9 +162,10 @@ def _await_until(to: Instant, gave_up: GaveUp, unsaved_changes: UnsavedChanges |
 
 
 def take_out(first: Instant, records: Sequence[Record]) -> dict[Record, Record]:
-    """Let the peers that went be absent from ``first`` on; the timeline goes on.
+    """Make the peers that went offline absent from ``first`` on, without a roll-back.
 
-    Returns the records of their channels, with the states to which these go back now.
+    Return replacements for the records of these peers' channels, with the states to which the
+    channels go back now.
     """
     gone = {record.log: record.state for record in records if isinstance(record, Went)}
     for log, state in gone.items():
@@ -186,7 +188,7 @@ def take_out(first: Instant, records: Sequence[Record]) -> dict[Record, Record]:
 
 
 def _do_again_unseen(record: Opened | Closed | Said, first: Instant) -> Record:
-    """Let a channel open or close while its peer is absent since ``first``."""
+    """Apply a record again, with the channel absent since ``first``; return its replacement."""
     channel = record.channel
     if isinstance(record, (Closed, Said)):
         channel.leave(first[0])
@@ -202,9 +204,6 @@ def _do_again_unseen(record: Opened | Closed | Said, first: Instant) -> Record:
 
 
 def unseen(at: Instant) -> Instant:
-    """The instant from which something counts that begins while the timeline stands ``at``.
-
-    The next segment begins there.
-    """
+    """Return the start of the next segment, if the timeline stands ``at`` an instant."""
     position, segment = at
     return position, segment + 1

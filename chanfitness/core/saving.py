@@ -1,7 +1,9 @@
-"""Flushes: what of the accounts is to be saved, as of an instant at which it is decided.
+"""Flushes of the accounts to the storage.
 
-What is undecided is saved as of before it, or, of a transport, as if that was lost. Who is
-absent is saved as absent until then, so that a start after a crash may await it.
+A *flush* is the set of changes since the last one, as rows. Undecided events are left out:
+the flush is as of the instant before them. Undecided peers of a transport are saved as if the
+transport was lost. Absent channels are saved as absent until the flush, so that a start
+after a crash may await their peers.
 """
 
 from __future__ import annotations
@@ -19,13 +21,12 @@ from .unsaved import UnsavedChanges
 
 
 class Saving(Sight):
-    """The accounts and what of them is saved. Not thread-safe: the loop owns it."""
+    """The accounts, and their flushes. Not thread-safe: the loop owns it."""
 
     def flush(self, now: Instant, everything: bool) -> Flush | None:
-        """What is to be saved since the last time, or everything; it then counts as saved.
+        """Return the unsaved changes, or everything; they then count as saved.
 
-        Nothing newer than what is undecided of an own outage; None if that cannot
-        be told from what is older. Who is awaited is saved as awaited until now.
+        Return None if undecided events cannot be separated from older changes.
         """
         unsaved_changes = self._unsaved_changes
         assert unsaved_changes is not None
@@ -50,7 +51,7 @@ class Saving(Sight):
         absent = self._absent(of_transports)
         states = [channel.state() for channel, _ in absent]
         for channel, since in absent:
-            if channel.log in undecided:  # online until then, and taken out of before afterwards
+            if channel.log in undecided:  # online at the flush, absent later
                 said[channel] = channel.state()._replace(left=None)
             elif since is None:
                 self._there_again(channel, at)
@@ -70,7 +71,7 @@ class Saving(Sight):
     def _trim_all(
         self, unsaved_changes: UnsavedChanges, now: Instant, undecided: Container[PeerLog | Channel]
     ) -> None:
-        """Thin what is to be saved, but what may have to be undone."""
+        """Trim the histories to be saved, except undecided ones."""
         for log in unsaved_changes.logs:
             if log.history is not None and log not in undecided:
                 self._trim(log.history, now)
@@ -79,7 +80,7 @@ class Saving(Sight):
                 self._trim(channel.activity, now)
 
     def last_flush(self, now: Instant, everything: bool) -> Flush:
-        """The same at the end: what is undecided was as it seemed."""
+        """Return the last flush before the end; all undecided events stand as they are."""
         self._nothing_is_undecided()
         flush = self.flush(now, everything)
         assert flush is not None
@@ -92,10 +93,10 @@ class Saving(Sight):
         later: Container[PeerLog],
         said: dict[Channel, ChannelState],
     ) -> dict[PeerLog, tuple[Instant, PeerState]] | None:
-        """The peers of a transport that may be lost: since when, and their state ``at`` an instant.
+        """Return since when each peer of a transport is undecided, and its state ``at`` the flush.
 
-        Those that went ``later`` are left out. ``said`` gets how their channels were of which
-        was said since whether they can be used. None if one of theirs opened or closed since.
+        Peers that went offline ``later`` are left out. ``said`` gets the earlier states of
+        channels whose activity changed since. Return None if a channel opened or closed since.
         """
         found: dict[PeerLog, tuple[Instant, PeerState]] = {}
         if self._transports is None:
@@ -112,7 +113,7 @@ class Saving(Sight):
     def _absent(
         self, of_transports: dict[PeerLog, tuple[Instant, PeerState]]
     ) -> list[tuple[Channel, Instant | None]]:
-        """The open channels that are absent, or may have to be: since when these may."""
+        """Return the open channels of awaited peers (None) and undecided ones (since when)."""
         awaited = [log for grace in self._graces for log in grace.awaited]
         absent: list[tuple[Channel, Instant | None]] = []
         absent += [(channel, None) for log in awaited for channel in log.channels]
@@ -126,9 +127,9 @@ def _take_undecided(
     said: dict[Channel, ChannelState],
     of: Container[PeerLog] | None = None,
 ) -> bool:
-    """Note how channels, of all or these peers, were of which was said if they can be used.
+    """Add to ``said`` the states of channels before undecided changes of their activity.
 
-    Returns whether that tells all: not if one opened, closed or was absent.
+    Return False if the states do not suffice: a channel opened, closed or was absent.
     """
     if any(of is None or record.channel.log in of for record in detector.of_channels):
         return False
@@ -143,7 +144,7 @@ def _take_undecided(
 
 
 def _absent_until(at: Instant, state: PeerState, first: Instant) -> PeerState:
-    """The state of a peer that was online, as it is ``at``, if it was absent from ``first`` on."""
+    """Return the state ``at`` an instant of an online peer that is absent from ``first`` on."""
     assert state.online_since is not None
     uptime = state.uptime + first[0] - state.online_since
     return state._replace(uptime=uptime, online_since=at[0])

@@ -1,14 +1,14 @@
-"""Waiting on many queues at once, in order and without polling.
+"""Selector that waits on many queues at once, in order and without polling.
 
-All that is put comes into one *ready list*, a ``queue.SimpleQueue``: one blocking
-``get()`` on it waits for everything, and its order is the order of the puts. Each entry
-carries the moment of its put. What needs no queue is *posted* there. A
-:class:`WatchableQueue` of our own hands its items over to it directly.
+All puts lead to one *ready list*, a ``queue.SimpleQueue``: one blocking ``get()`` waits for
+all queues, and the order is that of the puts. An entry has the moment of its put. Items
+without a queue are *posted* to the ready list. A :class:`WatchableQueue` passes its items to
+it directly.
 
-A plain ``queue.Queue`` has no ``select``. While it is watched, its ``_put`` (the
-documented override hook, called with the queue's mutex held) *notes* the put in the
-ready list. A note does not hold the item: that stays in its queue until it is taken, so
-a bounded queue keeps its bound and an item that is not taken is still there.
+A plain ``queue.Queue`` has no ``select``. While it is watched, its ``_put`` (the documented
+override hook, called with the queue's mutex held) adds a *note* of the put to the ready list.
+The item itself stays in its queue until it is taken, so a bounded queue keeps its bound, and
+no item is lost that is not taken.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _GONE = object()
 
 _Entry = tuple[Any, Any, Any]
 """(item, moment, source): an item of a watchable queue; (_NEXT, moment, source): the next
-item of a plain one; (item, moment, None): it was posted."""
+item of a plain queue; (item, moment, None): a posted item."""
 
 
 class _Source:
-    """A queue that is watched: its hooks, and how noted items are taken and acknowledged."""
+    """A watched queue: its hooks, and the taking and acknowledging of noted items."""
 
     def __init__(self, updates: queue.Queue[Any], selector: Selector) -> None:
         self.queue = updates
@@ -48,10 +48,7 @@ class _Source:
         self._plain_shutdown: Callable[..., None] | None = getattr(updates, "shutdown", None)
 
     def hook(self, now: Moment) -> None:
-        """Begin to note puts; the queue's mutex is held.
-
-        What is in the queue already counts as put ``now``.
-        """
+        """Begin to note puts; the mutex is held. Items already in the queue count as put now."""
         for _ in range(self.queue._qsize()):
             self._note((_NEXT, now, self))
         if isinstance(self.queue, WatchableQueue):
@@ -64,7 +61,7 @@ class _Source:
                 self._tell_of_shutdown()
 
     def unhook(self) -> None:
-        """Leave the queue as it was. Needs no mutex: each step is atomic."""
+        """Restore the queue's methods. Needs no mutex, since each step is atomic."""
         if isinstance(self.queue, WatchableQueue):
             self.queue.give_back([])
             return
@@ -73,8 +70,8 @@ class _Source:
         vars(self.queue).update(self._before)
 
     def _put(self, item: object) -> None:
-        # The note first: an interrupt between the two leaves a note without an
-        # item, which is skipped, and never an item that nobody knows of.
+        # The note comes first: an interrupt between the two then leaves a note without an
+        # item, which is skipped, not an item without a note, which would stay unhandled.
         self._note((_NEXT, self._read(), self))
         self._plain_put(item)
 
@@ -90,11 +87,11 @@ class _Source:
             self._note((ENDED, None, None))
 
     def take(self, noted: int, wanted: int) -> BaseException | None:
-        """Take the items of ``wanted`` of the ``noted`` notes; the mutex is held.
+        """Take the items of the first ``wanted`` of the ``noted`` notes; the mutex is held.
 
-        The newest notes count: if there are fewer items than notes, the oldest
-        notes have no item. ``taken`` then holds one entry a note, the first last.
-        If the queue raises, that is returned, and ``taken`` ends where it did.
+        If the queue has fewer items than notes, the oldest notes have no item. ``taken`` then
+        holds one entry a note, in reverse order. Return an error that the queue raises;
+        ``taken`` has the entries before it.
         """
         gone = min(max(noted - self.queue._qsize(), 0), wanted)
         taken: list[Any] = [_GONE] * gone
@@ -102,7 +99,7 @@ class _Source:
         try:
             for _ in range(wanted - gone):
                 taken.append(self._plain_get())
-        except BaseException as error:  # the loop dies of it, after what came before
+        except BaseException as error:  # the loop raises it, after it handled earlier items
             fault = error
         self._to_acknowledge = len(taken) - gone
         taken.reverse()
@@ -110,7 +107,7 @@ class _Source:
         return fault
 
     def acknowledge(self) -> None:
-        """``task_done`` for what was taken last, and free its places."""
+        """Call ``task_done`` for the last items taken, and free their places."""
         updates, done = self.queue, self._to_acknowledge
         with updates.mutex:
             updates.unfinished_tasks = max(updates.unfinished_tasks - done, 0)
@@ -121,7 +118,7 @@ class _Source:
 
 
 def _put_and_get(updates: queue.Queue[Any]) -> tuple[Callable[[Any], None], Callable[[], Any]]:
-    """``_put`` and ``_get`` of a queue; a plain one's without their Python frames."""
+    """Return ``_put`` and ``_get`` of a queue; of a plain queue, faster equivalents."""
     kind = type(updates)
     if (
         kind._put is queue.Queue._put
@@ -139,35 +136,40 @@ def _is_watched(updates: queue.Queue[Any]) -> bool:
 
 
 class Selector:
-    """One consumer's view of several queues and of what is posted beside them.
+    """Merges several queues and posted items into one ordered stream for one consumer.
 
-    ``read`` is called once for each put and each post, in the thread that puts.
-    ``note``, ``post`` and ``end`` are for any thread, all else is for the one consumer.
+    ``note``, ``post`` and ``end`` are safe from any thread; all else is for the consumer.
+
+    Args:
+        read: Reads the clock; called once for each put and post, in the putting thread.
     """
 
     def __init__(self, read: Callable[[], Moment]) -> None:
         self.read = read
         self._ready: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
-        # As a Watcher has them; bare, because each put of an event calls both.
+        # The methods of Watcher, without frames of their own: each put calls both.
         self.note, self.backlog = self._ready.put, self._ready.qsize
         self._sources: list[_Source] = []
         self._may_be_noted = True  # whether there may be notes among the entries
         self._consumer: int | None = None
-        self._entries: list[_Entry] = []  # taken from the ready list, and in no batch yet
-        self._handled: list[_Entry] = []  # the batch in hand, and how far it is handled
-        self._batch: Iterator[_Entry] = iter(self._handled)
-        self._noted: list[_Source] = []  # those of the notes in the batch
+        self._entries: list[_Entry] = []  # taken from the ready list, not yet in a batch
+        self._handled: list[_Entry] = []  # the current batch
+        self._batch: Iterator[_Entry] = iter(self._handled)  # its unhandled rest
+        self._noted: list[_Source] = []  # the sources of the notes in the batch
         self.ended = False
         self.ended_at: Moment | None = None
         self._ending = False
         self._fault: BaseException | None = None
 
     def watch(self, updates: Iterable[queue.Queue[Any]]) -> Moment:
-        """Watch these queues from now on, and return what the clock says now.
+        """Watch these queues from now on, and return the present moment.
 
-        :data:`ENDED` is delivered when a queue is shut down (Python 3.13).
-        Raises ``TypeError`` for what cannot be watched and ``ValueError`` for a
-        queue that is watched already. After any error :meth:`close` undoes the rest.
+        :data:`ENDED` is delivered when a queue is shut down (Python 3.13). After any error
+        :meth:`close` restores the queues.
+
+        Raises:
+            TypeError: An object is no ``queue.Queue``.
+            ValueError: A queue is watched already.
         """
         distinct = {}
         for candidate in updates:
@@ -177,13 +179,13 @@ class Selector:
                     " pass a queue.Queue (or a subclass of it)"
                 )
             distinct[id(candidate)] = candidate
-        # In one order, or two stores that start on the same queues could wait for each other.
+        # Sorted, because two stores that start on the same queues could otherwise deadlock.
         return self._watch_all(sorted(distinct.values(), key=lambda each: id(each.mutex)))
 
     def _watch_all(self, updates: list[queue.Queue[Any]], held: int = 0) -> Moment:
-        """Hook all at once, so that no put falls between the reading and the hooks.
+        """Hook all queues under all mutexes, so that no put falls between clock and hooks.
 
-        Each mutex is taken by a plain ``with``, which an interrupt cannot leave locked.
+        Recursive, because an interrupt cannot leave a mutex locked that a ``with`` took.
         """
         if held < len(updates):
             with updates[held].mutex:
@@ -197,62 +199,63 @@ class Selector:
         return now
 
     def close(self) -> list[Any]:
-        """Leave the queues as they were before :meth:`watch`; return what was posted.
+        """Restore the queues, and return the posted items that were not handled.
 
-        What was put into a watchable queue and not handled is in it again.
+        Unhandled items of a watchable queue are in it again.
         """
         rest = length_hint(self._batch)
-        in_hand = self._handled[-rest - 1 :]  # the first of them is what the consumer died of
-        posted = [what for what, _, source in in_hand[:1] if source is None]
+        in_hand = self._handled[-rest - 1 :]  # begins with the item at which the consumer died
+        posted = [item for item, _, source in in_hand[:1] if source is None]
         self._entries = in_hand[1:] + self._entries
         while self._sources:
             source = self._sources.pop()
             if isinstance(source.queue, WatchableQueue):
                 with source.queue.mutex:
                     self._drain_ready()
-                    items = [what for what, _, queue in self._entries if queue is source.queue]
+                    items = [item for item, _, queue in self._entries if queue is source.queue]
                     source.queue.give_back(items)
             source.unhook()
         self._drain_ready()
-        posted += [what for what, _, source in self._entries if source is None]
+        posted += [item for item, _, source in self._entries if source is None]
         self._entries.clear()
         return posted
 
     def is_held_here(self) -> bool:
-        """Whether this thread is in the middle of a put that :meth:`close` would wait for."""
+        """Return whether this thread is in a put that :meth:`close` would wait for."""
         return any(
             isinstance(source.queue, WatchableQueue) and source.queue.is_held_here()
             for source in list(self._sources)
         )
 
     def abandon(self) -> None:
-        """Leave the queues, in a child of ``fork``, where their mutexes may be held for good."""
+        """Restore the queues in a child of ``fork``, where mutexes may be locked for ever."""
         while self._sources:
             self._sources.pop().unhook()
 
     def post(self, item: object) -> None:
-        """Put ``item`` straight into the ready list."""
+        """Put ``item`` directly into the ready list."""
         self.note((item, self.read(), None))
 
     def end(self) -> None:
-        """Let :meth:`take` hand out what was put until now, and then no more."""
+        """Make :meth:`take` return the entries put until now, and then no more."""
         self._ending = True
         moment = None
-        with suppress(Exception):  # a clock that fails is no reason not to end
+        with suppress(Exception):  # end even if the clock fails
             moment = self.read()
         self.note((_END, moment, None))
 
     def is_here(self) -> bool:
-        """Whether this is the consumer's thread."""
+        """Return whether this is the consumer's thread."""
         return threading.get_ident() == self._consumer
 
     def take(self) -> Iterator[_Entry]:
-        """Wait for something to be put, and take all that was: a batch.
+        """Wait for a put, and take all waiting entries as a batch.
 
-        Iterates over (item, moment, source) in the order of the puts; the moment of
-        :data:`ENDED` is None. ``ended`` then says whether these are the last.
-        Raises what a queue raised while an item was taken from it, once all
-        items before that one were handed out.
+        Raise the error that a queue raised at a take, after the batch with all items before it.
+
+        Returns:
+            An iterator over (item, moment, source) in the order of the puts; the moment of
+            :data:`ENDED` is None. ``ended`` then tells whether this is the last batch.
         """
         if self._fault is not None:
             raise self._fault
@@ -266,13 +269,13 @@ class Selector:
         return self._batch
 
     def done(self) -> None:
-        """Acknowledge the last batch: it was handled."""
+        """Acknowledge the last batch, which was handled."""
         for source in self._noted:
             source.acknowledge()
         self._noted, self._handled = [], []
 
     def begin(self) -> None:
-        """The thread that calls this is the consumer."""
+        """Make the calling thread the consumer."""
         self._consumer = threading.get_ident()
 
     def _drain_ready(self) -> None:
@@ -280,11 +283,11 @@ class Selector:
         self._entries += [get() for _ in range(self._ready.qsize())]
 
     def _resolve(self) -> None:
-        """Make a batch of the entries as far as the end, with each note's item in its place."""
+        """Make a batch of the entries before the end, with items in place of their notes."""
         held, noted = self._hold()
         try:
-            end = self._where_the_end_is() if self._ending else None
-            wanted = [source for what, _, source in self._entries[:end] if what is _NEXT]
+            end = self._index_of_end() if self._ending else None
+            wanted = [source for item, _, source in self._entries[:end] if item is _NEXT]
             for source in self._noted:
                 with source.queue.mutex if source not in held else nullcontext():
                     fault = source.take(noted.count(source), wanted.count(source))
@@ -295,27 +298,27 @@ class Selector:
         entries = self._entries[:end]
         self._entries = [] if end is None else self._entries[end:]
         self._handled = []
-        for index, (what, moment, source) in enumerate(entries):
-            if what is not _NEXT:
-                self._handled.append((what, moment, source))
-            elif not source.taken:  # the queue raised here: the consumer is to die of it
+        for index, (item, moment, source) in enumerate(entries):
+            if item is not _NEXT:
+                self._handled.append((item, moment, source))
+            elif not source.taken:  # the queue raised here: the next take() raises that
                 self._entries = entries[index + 1 :] + self._entries
                 return
-            elif (item := source.taken.pop()) is not _GONE:
-                self._handled.append((item, moment, None))
+            elif (taken := source.taken.pop()) is not _GONE:
+                self._handled.append((taken, moment, None))
         if end is not None:
             self.ended, self.ended_at = True, self._entries[0][1]
 
     def _hold(self) -> tuple[list[_Source], list[_Source]]:
-        """Take the mutex of each plain queue that a note names; return these, and all notes.
+        """Lock each plain queue with a note; return these sources, and those of all notes.
 
-        So each queue's notes and items are as many. Where notes are more, an item was
-        taken by someone else, or its put was interrupted. What is noted of a watchable queue
-        was in it before, and becomes no more.
+        While locked, a queue has as many items as notes. It has fewer only if an item was
+        taken by another reader, or its put was interrupted. Watchable queues need no lock:
+        their notes, of items put before the watch, do not increase.
         """
         held: list[_Source] = []
         while True:
-            noted = [source for what, _, source in self._entries if what is _NEXT]
+            noted = [source for item, _, source in self._entries if item is _NEXT]
             self._noted = list(dict.fromkeys(noted))
             fresh = [
                 source
@@ -333,6 +336,6 @@ class Selector:
         )
         return held, noted
 
-    def _where_the_end_is(self) -> int | None:
-        whats = [what for what, _, _ in self._entries]
-        return next((index for index, what in enumerate(whats) if what is _END), None)
+    def _index_of_end(self) -> int | None:
+        items = [item for item, _, _ in self._entries]
+        return next((index for index, item in enumerate(items) if item is _END), None)

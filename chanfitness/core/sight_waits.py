@@ -1,6 +1,6 @@
-"""Waits for sight: callers that wait until the timeline goes on.
+"""Waits of callers until the store sees its node.
 
-Each has a queue of its own, as a question has: whatever interrupts one holds up no other.
+Each wait has its own queue, as a question has, so that an interrupted caller delays no other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Wait = queue.SimpleQueue[bool]
 
 
 class SightWaits:
-    """Who waits for the store to see its node. Not thread-safe: the loop owns it."""
+    """The waits for sight. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -24,7 +24,7 @@ class SightWaits:
         return len(self._waits)
 
     def begin(self) -> Wait | None:
-        """A queue that gets True when the store sees, or False at the end; None: it sees."""
+        """Return a queue that gets True at the resume, or False at the end; None if not paused."""
         if not self._timeline.paused:
             return None
         wait: Wait = queue.SimpleQueue()
@@ -32,11 +32,11 @@ class SightWaits:
         return wait
 
     def forget(self, wait: Wait) -> None:
-        """A caller does not wait any more."""
+        """End a caller's wait."""
         self._waits.pop(wait, None)
 
     def end(self) -> None:
-        """Nothing will be seen any more."""
+        """End all waits with False."""
         self._answer(sees=False)
 
     def _see(self) -> None:

@@ -1,11 +1,12 @@
-"""Transport outages: this node's way to one transport (Tor, say) is lost, the others are not.
+"""Detector of transport outages: this node cannot reach peers over one transport, such as Tor.
 
-Three or more peers of one transport were online, all of them went within the period, none of
-that transport came between, and a peer of another transport is online. Then the channels of
-those peers alone are absent, from the first to go until each peer is online again.
+A transport is lost if three or more peers of it were online, all went offline within the
+period, none of them came online between, and a peer of another transport is online. The
+channels of the lost peers are then absent, from the first offline event until each peer is
+online again.
 
-Until a peer of the transport is online again the outage is *held*. With that first return the
-others are awaited, as after a resume, with a grace of their own (see :mod:`.return_grace`).
+The outage is *held* until the first peer of the transport returns. From then on the others
+are awaited, as after a resume, with a return grace of their own (see :mod:`.return_grace`).
 
 Pure: the instants are arguments.
 """
@@ -29,7 +30,7 @@ _KINDS = [transport for transport in TRANSPORTS if transport != "unknown"]
 
 
 class TransportOutage(ReturnGrace):
-    """Who is absent in an outage that is not over; a grace that is held until the first return."""
+    """The outage of one transport; a return grace that is held until the first return."""
 
     def __init__(
         self, span: TransportSpan, gone: Iterable[PeerLog], quiet: datetime.timedelta | None
@@ -37,32 +38,32 @@ class TransportOutage(ReturnGrace):
         super().__init__(_ZERO if quiet is None else quiet)
         self.begin(span.first, gone)
         self.span = span
-        self.is_lost = True  # nobody has returned
+        self.is_lost = True  # until the first return
 
     def is_of(self, log: PeerLog) -> bool:
-        """Whether it is the transport of this peer."""
+        """Return whether the outage is of a peer's transport."""
         return log.transport == self.span.transport
 
     def first_returned(self, now: Instant, awaited: Iterable[PeerLog]) -> None:
-        """A peer of the transport is online again; these others are awaited from here on."""
+        """Begin the grace with the first return; ``awaited``: the other peers."""
         self.begin(now, awaited)
         self.is_lost = False
 
     def leaves(self, channel: Channel, now: Instant) -> None:
-        """A channel closes; before the first return its figures are those of the beginning."""
+        """Note that a channel closes; before the first return its figures need no change."""
         if not self.is_lost:
             super().leaves(channel, now)
 
     def is_held(self, online: int) -> bool:
-        """Whether the transport is not back yet; ``online``: how many of its peers are."""
+        """Return whether the outage is held; ``online``: the number of its peers online."""
         return self.is_lost or super().is_held(online)
 
 
 class Transports:
-    """Each transport: how many of its peers are online, who went, and what is lost of it.
+    """The online peers, undecided events and outages of each transport.
 
-    Not thread-safe: the loop owns it. ``outages``: the last of each transport since
-    nothing of all was blind. ``spans``: where those of all outages are kept.
+    Not thread-safe: the loop owns it. ``online``: the number of peers online.
+    ``outages``: the last outage of each transport since the last resume.
     """
 
     def __init__(self, period: datetime.timedelta, spans: TransportSpans) -> None:
@@ -73,32 +74,32 @@ class Transports:
 
     @property
     def detectors(self) -> Iterable[OutageDetector]:
-        """That of each transport."""
+        """The detector of each transport."""
         return self._detectors.values()
 
     def came(self, log: PeerLog) -> None:
-        """A peer is online that was not."""
+        """Count a peer that came online."""
         if log.transport is not None:
             self.online[log.transport] += 1
             self.seen(log)
 
     def seen(self, log: PeerLog) -> None:
-        """A peer is told to be online."""
+        """Let the undecided events of a peer's transport stand: the peer is online."""
         if log.transport is not None:
             self._detectors[log.transport].clear()
 
     def left(self, log: PeerLog) -> None:
-        """A peer is offline that was not."""
+        """Stop counting a peer that is offline now."""
         if log.transport is not None:
             self.online[log.transport] -= 1
 
     def went(self, record: Went) -> None:
-        """A peer goes, as an event tells."""
+        """Add a peer's offline event."""
         if record.log.transport is not None:
             self._detectors[record.log.transport].add(record)
 
     def described(self, log: PeerLog, transport: str | None) -> None:
-        """A peer is of another transport from now on; if it is online, it came over that."""
+        """Change a peer's transport; an online peer counts as having come over the new one."""
         if log.transport is not None:
             self._detectors[log.transport].forget(log)
         if log.is_online:
@@ -108,7 +109,7 @@ class Transports:
             self.came(log)
 
     def recount(self, logs: Iterable[PeerLog]) -> None:
-        """Count the peers that are online, of all."""
+        """Forget undecided events, and count the online peers anew."""
         self.clear()
         self.online = dict.fromkeys(_KINDS, 0)
         for log in logs:
@@ -116,19 +117,19 @@ class Transports:
                 self.came(log)
 
     def clear(self) -> None:
-        """All that happened until now was as it seemed."""
+        """Let all undecided events stand as they are."""
         for detector in self.detectors:
             detector.clear()
 
     def lost(self, transport: str | None) -> OutageDetector | None:
-        """Who went, if with the last peer of this transport our way to it is lost."""
+        """Return the detector of a transport if the transport is lost, or None."""
         if transport is None or not self._detectors[transport].is_certain(self.online[transport]):
             return None
         others = any(count for kind, count in self.online.items() if kind != transport)
         return self._detectors[transport] if others else None
 
     def undecided(self, now: Instant) -> list[OutageDetector]:
-        """Who went that may yet have to be taken for a part of an outage."""
+        """Return the detectors with undecided events."""
         return [
             detector
             for kind, detector in self._detectors.items()
@@ -136,13 +137,13 @@ class Transports:
         ]
 
     def open_until(self, transport: str, now: Instant) -> datetime.timedelta:
-        """As of the transport's detector."""
+        """Return :meth:`.OutageDetector.open_until` of a transport."""
         return self._detectors[transport].open_until(now, self.online[transport])
 
     def begin(
         self, span: TransportSpan, gone: Iterable[PeerLog], quiet: datetime.timedelta | None
     ) -> None:
-        """An outage is certain; who is still awaited since the last one is part of it."""
+        """Begin an outage; peers still awaited since the last one become part of it."""
         last = self.outages.get(span.transport)
         if last is not None and last.span.end is None:
             gone = [*last.awaited, *gone]
@@ -151,16 +152,16 @@ class Transports:
         self._spans.begin(span)
 
     def end(self, outage: TransportOutage, at: Instant) -> None:
-        """An outage is over."""
+        """End an outage."""
         self._spans.end(outage.span, at)
 
     def end_all(self, at: Instant) -> list[TransportOutage]:
-        """All is blind from here on. Returns the outages that had not ended."""
+        """End all outages, at the beginning of blind time. Return those that had not ended."""
         last = [each for each in self.outages.values() if each.span.end is None]
         self._spans.end_all(at)
         self.outages.clear()
         return last
 
     def is_lost(self, transport: str) -> bool:
-        """Whether our way to a transport is lost now."""
+        """Return whether a transport is lost now."""
         return transport in self.outages and self.outages[transport].is_lost

@@ -1,7 +1,4 @@
-"""Unsaved changes: what of the accounts changed since it was saved last.
-
-Pure: what is to be saved comes out as rows, which the storage writes.
-"""
+"""Unsaved changes of the accounts, and their rows. Pure."""
 
 from __future__ import annotations
 
@@ -15,64 +12,64 @@ from .timeline import Instant, Timeline
 
 
 class UnsavedChanges:
-    """What changed since it was saved last, in order. The loop owns it."""
+    """The changes since the last flush, in order. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline, *, awaits: bool = False) -> None:
-        """``awaits``: who was online when it was last seen is awaited after the next start."""
+        """``awaits``: whether peers last seen online are awaited after the next start."""
         self._timeline = timeline
         self._awaits = awaits
         self._begin()
 
     def _begin(self) -> None:
-        self._segment = self._timeline.segment  # the first whose anchor may have changed
+        self._segment = self._timeline.segment  # the first segment whose anchor may have changed
         self._anchors_anew = False
         self._everything = False
         self.logs: dict[PeerLog, None] = {}
-        self.channels: dict[Channel, bool] = {}  # and whether it is the last in order now
+        self.channels: dict[Channel, bool] = {}  # and whether it moved to the end
         self._moved: list[tuple[str, str]] = []
         self._settled: dict[Channel, ClosedRow] = {}
         self._forgotten: dict[PeerLog, None] = {}
 
     def touch(self, log: PeerLog, channel: Channel | None = None) -> None:
-        """Something of this peer, and of this channel of it, changed."""
+        """Mark a peer as changed, and one of its channels, which moves to the end."""
         self.logs[log] = None
         if channel is not None:
-            self.channels.pop(channel, None)  # the last to change is the last in order
+            self.channels.pop(channel, None)
             self.channels[channel] = True
 
     def touch_in_place(self, channel: Channel) -> None:
-        """Something of this channel and of its peer changed, but not the order of channels."""
+        """Mark a channel and its peer as changed; the order of channels stays."""
         self.logs[channel.log] = None
         self.channels.setdefault(channel, False)
 
     def touch_everything(self, logs: Iterable[PeerLog], channels: Iterable[Channel]) -> None:
-        """All that there is, in order, is to be saved anew."""
+        """Mark all peers and channels, in order, to be saved anew."""
         self._everything = True
         self.logs = dict.fromkeys(logs)
         self.channels = dict.fromkeys(channels, True)
 
     def move(self, point: OutPoint, new_point: OutPoint) -> None:
-        """A channel has a new channel point."""
+        """Note a channel's new channel point."""
         self._moved.append((str(point), str(new_point)))
 
     def forget_segments(self) -> None:
-        """The timeline forgot some."""
+        """Mark all anchors to be saved anew: the timeline forgot some."""
         self._anchors_anew = True
 
     def settle(self, channel: Channel) -> None:
-        """A closed channel does not come back: its final figures are to be saved."""
+        """Add the final figures of a closed channel that can no longer come back."""
         opened = date_to_int(self._timeline.date(channel.opened))
         row, alias = channel.row(channel.state()), channel.log.alias
         self._settled[channel] = closed_row(row, opened, alias)
         self.touch(channel.log, channel)
 
     def settle_again(self, channel: Channel) -> None:
-        """The timeline went back to before the channel closed."""
+        """Update the final figures of a channel, if it was settled, after a roll-back."""
         if channel in self._settled:
             self.settle(channel)
 
     def forget(self, log: PeerLog) -> None:
-        """Nothing is to be saved of this peer any more."""
+        """Remove a peer from the database."""
         self._forgotten[log] = None
 
     def flush(
@@ -82,11 +79,10 @@ class UnsavedChanges:
         undecided: Mapping[PeerLog, PeerState],
         undecided_channels: Mapping[Channel, ChannelState],
     ) -> Flush:
-        """What is to be saved as of ``instant``; it then counts as saved.
+        """Return the changes as of an instant; they then count as saved.
 
-        ``present``: the channels that are open or may come back. ``undecided``
-        and ``undecided_channels``: how peers and channels were at ``instant`` that changed
-        since.
+        ``present``: the channels that are open or may come back. ``undecided`` and
+        ``undecided_channels``: the states at the instant of peers and channels that changed later.
         """
         timeline, everything = self._timeline, self._everything
         anchors_anew = everything or self._anchors_anew
@@ -145,7 +141,7 @@ class UnsavedChanges:
         ]
 
     def _state(self, log: PeerLog, at: Instant) -> PeerState:
-        """How a peer is; if someone is awaited after a start, as it was when it was last seen."""
+        """Return a peer's state; if peers are awaited after a start, as it was last seen."""
         state = log.state()
         if not self._awaits or log.is_online is not log.seen_offline:
             return state

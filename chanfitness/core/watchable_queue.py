@@ -1,7 +1,7 @@
-"""A queue that hands its items straight over to the one who watches it.
+"""Queue that passes its items directly to a watcher.
 
-An ordinary ``queue.Queue`` keeps an item until it is taken, and a watcher has to be told
-of it besides: two hand-overs. A :class:`WatchableQueue` that is watched needs one.
+A watcher of an ordinary ``queue.Queue`` is first notified of an item, and then takes it: two
+operations an item. A watched :class:`WatchableQueue` needs one.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ ENDED: Final = _Ended()
 
 
 BACKLOG = 5_000
-"""With so many entries that wait, a publisher leaves the processor to the watcher."""
+"""The number of waiting entries from which a publisher yields the processor to the watcher."""
 
 
 class Barrier:
-    """An item that is reached once all that was put before it was handled."""
+    """An item whose event is set once all earlier items were handled."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -43,28 +43,30 @@ _Sink = tuple[Callable[[tuple[Any, Any, Any]], object], Callable[[], Moment], Ca
 
 
 class Watcher(Protocol):
-    """Whom a watchable queue hands its items over to."""
+    """The consumer of watchable queues."""
 
     def note(self, entry: tuple[Any, Any, Any]) -> None:
-        """Take (item, moment, queue). Never blocks."""
+        """Accept an entry (item, moment, queue). Never blocks."""
 
     def read(self) -> Moment:
         """Read the clock."""
 
     def backlog(self) -> int:
-        """How many entries wait for the watcher."""
+        """Return the number of entries that wait for the watcher."""
 
     def is_here(self) -> bool:
-        """Whether this is the thread of the watcher."""
+        """Return whether this is the watcher's thread."""
 
 
 class WatchableQueue(queue.Queue[Any]):
-    """An unbounded queue whose items go straight to the one who watches it.
+    """An unbounded queue whose items go directly to its watcher. Safe from any thread.
 
-    Without a watcher it is an ordinary queue. After :data:`ENDED` nothing more is put, and
-    nothing after a shutdown. ``mutex``: a ``threading.RLock``, which several queues may
-    share. A put never waits, and a plain ``with`` takes the mutex, which an interrupt
+    Without a watcher it is an ordinary queue. Items put after :data:`ENDED` or a shutdown are
+    dropped. A put never waits, and takes the mutex by a plain ``with``, which an interrupt
     cannot leave locked.
+
+    Args:
+        mutex: A ``threading.RLock``, which several queues may share.
     """
 
     def __init__(self, mutex: Any) -> None:
@@ -72,24 +74,24 @@ class WatchableQueue(queue.Queue[Any]):
         self.reset(mutex)
 
     def reset(self, mutex: Any) -> None:
-        """Take another mutex, and be watched by nobody: nobody uses the queue meanwhile."""
+        """Replace the mutex and remove the watcher, while no other thread uses the queue."""
         self.mutex = mutex
         self.not_empty = threading.Condition(mutex)
         self.not_full = threading.Condition(mutex)
         self.all_tasks_done = threading.Condition(mutex)
-        # Guarded, as all else here, by the mutex.
-        self.has_ended = False  # nothing more is put
+        # The mutex guards all that follows.
+        self.has_ended = False
         self.watcher: Watcher | None = None
-        self._sink: _Sink | None = None  # of the watcher, until the end
+        self._sink: _Sink | None = None  # the watcher's, until the end
 
     def hand_over_to(self, watcher: Watcher) -> None:
-        """Be watched from here on."""
+        """Pass all later items to a watcher; the mutex is held."""
         self.watcher = watcher
         if not self.has_ended:
             self._sink = watcher.note, watcher.read, watcher.backlog
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
-        """Add ``item``, unless nothing more is to be put."""
+        """Add ``item``; drop it after the end."""
         with self.mutex:
             if item is not ENDED:
                 self.accept(item)
@@ -97,13 +99,13 @@ class WatchableQueue(queue.Queue[Any]):
                 self._end()
 
     def accept(self, item: object) -> bool:
-        """Add ``item``; the mutex is held. Returns whether the watcher is far behind."""
+        """Add ``item``; the mutex is held. Return whether the watcher is far behind."""
         sink = self._sink
         if sink is None:
             if not self.has_ended:
                 self._keep(item)
             return False
-        note, read, backlog = sink  # one look-up for three: this is where events spend their time
+        note, read, backlog = sink  # one attribute access for three: each event passes here
         note((item, read(), self))
         return backlog() > BACKLOG and self.watcher is not None and not self.watcher.is_here()
 
@@ -121,7 +123,7 @@ class WatchableQueue(queue.Queue[Any]):
         self.not_empty.notify()
 
     def give_back(self, items: list[Any]) -> None:
-        """Be an ordinary queue again, with ``items`` that were not handled; the mutex is held."""
+        """Become an ordinary queue that contains unhandled ``items``; the mutex is held."""
         self.watcher = self._sink = None
         for item in items:
             if isinstance(item, Barrier):
@@ -130,15 +132,15 @@ class WatchableQueue(queue.Queue[Any]):
                 self._keep(item)
 
     def is_held_here(self) -> bool:
-        """Whether this thread holds the mutex: it is in the middle of a put."""
+        """Return whether this thread holds the mutex, so is in the middle of a put."""
         try:
             self.not_empty.notify(0)
-        except RuntimeError:  # as the documentation of Condition says
+        except RuntimeError:  # documented: raised without the lock
             return False
         return True
 
     def join(self) -> None:
-        """Wait until all that was put before was handled."""
+        """Wait until all earlier items were handled."""
         barrier = Barrier()
         with self.mutex:
             watcher = self.watcher
@@ -151,7 +153,7 @@ class WatchableQueue(queue.Queue[Any]):
     if sys.version_info >= (3, 13):
 
         def shutdown(self, immediate: bool = False) -> None:
-            """As of any queue; what was handed over to a watcher is handled all the same."""
+            """Shut down, as any queue; a watcher still handles the items it was given."""
             with self.mutex:
                 super().shutdown(immediate)
                 if self.watcher is not None:

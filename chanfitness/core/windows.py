@@ -1,4 +1,4 @@
-"""Snapshots over windows: the same moment, with the sums and histories of each window."""
+"""Snapshots of one moment over several windows, each with its sums and histories."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .history_window import ChannelHistory
 from .overview import Overview
 
 Window = datetime.timedelta | None
-"""How much time before the snapshot; None: all."""
+"""The length of the time before the snapshot; None: all time."""
 
 
 def over_windows(
@@ -18,12 +18,13 @@ def over_windows(
     overview: Overview,
     history: Callable[[OutPoint, Window], ChannelHistory | None],
 ) -> list[Overview]:
-    """The snapshot over each of some windows.
+    """Return a snapshot over each window.
 
     Args:
-        windows: In any order.
+        windows: The windows, in any order.
         overview: The snapshot, without histories.
-        history: That of a channel over a window; None if its peer's changes were not kept.
+        history: Returns a channel's history over a window; None if its peer's changes were
+            not kept.
     """
     longest_first = sorted(set(windows), key=_length, reverse=True)
     found = [_over_each(longest_first, info.channel_point, history) for info in overview.channels]
@@ -40,7 +41,7 @@ def over_window(
     overview: Overview,
     history: Callable[[OutPoint], ChannelHistory | None],
 ) -> Overview:
-    """The snapshot over a window that ends at a date before now; None: now."""
+    """Return a snapshot over a window that ends ``until`` a date; None: now."""
     histories = [history(info.channel_point) for info in overview.channels]
     return _over(window, until, overview, histories)
 
@@ -54,7 +55,7 @@ def _over_each(
     point: OutPoint,
     history: Callable[[OutPoint, Window], ChannelHistory | None],
 ) -> list[ChannelHistory | None]:
-    """A channel's history over each window."""
+    """Return a channel's history over each window."""
     found: list[ChannelHistory | None] = []
     last: ChannelHistory | None = None
     for window in longest_first:
@@ -65,7 +66,7 @@ def _over_each(
 
 
 def _is_within(history: ChannelHistory, window: datetime.timedelta) -> bool:
-    """Whether all of a channel's life lies in a window, so that its history is the same."""
+    """Return whether a channel's whole life lies in a window, so that its history is the same."""
     return history.complete and history.end - history.start <= window
 
 
@@ -75,13 +76,13 @@ def _over(
     overview: Overview,
     histories: Sequence[ChannelHistory | None],
 ) -> Overview:
-    """The snapshot over a window."""
+    """Return the snapshot over a window."""
     overview = overview._replace(window=window, until=until, histories=tuple(histories))
     return _with_sums_of(histories, overview) if overview.is_of_window else overview
 
 
 def _with_sums_of(histories: Iterable[ChannelHistory | None], overview: Overview) -> Overview:
-    """The snapshot, with its channels' sums over the window of their ``histories``."""
+    """Return the snapshot with the sums of its channels' ``histories``."""
     channels = [
         info
         if history is None

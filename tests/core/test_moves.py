@@ -82,7 +82,7 @@ def test_a_move_of_a_channel_that_is_not_open_is_dropped(
     node.channel_notifier.send_update(ChannelMovedEvent(point, NEW, peer))
     assert [info.channel_point for info in store.list_channels()] == [channel.channel_point]
     assert [record.getMessage() for record in caplog.records] == [
-        f"channel {point} with {peer} moved, which was not open"
+        f"channel {point} with {peer} moved, but is not open: ignored"
     ]
 
 

@@ -154,7 +154,7 @@ def test_promise_8_an_error_of_on_event_is_logged(
         node.peer_online(ALICE)
         assert store.get_peer_info(ALICE).online
     (record,) = caplog.records
-    assert record.getMessage().startswith("on_event failed, of PeerOnlineEvent(")
+    assert record.getMessage().startswith("on_event failed for PeerOnlineEvent(")
     assert record.exc_info is not None
 
 

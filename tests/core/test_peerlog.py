@@ -216,7 +216,7 @@ def test_a_close_with_another_peer_than_the_channel_has_is_a_warning_and_changes
 
     logged = logged_by(caplog, logs.close_channel, now(0), CHANNEL_1, BOB)
 
-    text = f"channel {CHANNEL_1} closed with {BOB}, but is with {ALICE}"
+    text = f"channel {CHANNEL_1} closed with {BOB}, but is with {ALICE}: ignored"
     assert logged == [(logging.WARNING, text)]
     assert lifetime_and_uptime(logs, 5) == (5, 0)
 

@@ -145,7 +145,7 @@ def test_a_late_close_event_dates_a_channel_that_was_closed_by_absence(
     assert (row.closed, row.closed_unseen) == (date_to_int(told), 0)
     assert found.lifetime * MICROSECOND == row.lifetime * MICROSECOND == 4 * HOUR
     gone, repeated = [each for each in caplog.records if "already" in each.message]
-    for record, what in ((gone, "gone already"), (repeated, "closed already")):
+    for record, what in ((gone, "found missing already"), (repeated, "closed already")):
         assert record.levelno == logging.DEBUG
         assert what in record.message
         assert str(channel.channel_point) in record.message
