@@ -1,7 +1,7 @@
-# make run    shows the main job on a real recording
-# make test   passes the tests, each at its short length
-# make stress passes them at their full length, and prints their figures
-# All targets set up what they need, in virtual environments of their own.
+# make run    replays a real recording
+# make test   runs the tests, each at its short length
+# make stress runs the tests at their full length, and prints their figures
+# Each target sets up its own virtual environment.
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,14 +14,13 @@ RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
 
-# A file of tests stays in one process; two of these have no core idle while a test waits.
+# Two processes keep the cores busy while a test waits; one file stays in one process.
 IN_TWO = -n 2 --dist loadfile
 
 test: $(VENV)/testable
 	$(BIN)/python -m pytest $(IN_TWO)
 
-# Side by side: all on one Python, and the random threads on each Python at hand. What
-# each of them prints is shown when it has ended.
+# All tests on one Python, and in parallel the random threads on each installed Python.
 stress: $(VENV)/testable $(PYTHONS:%=.venv-%/testable)
 	$(MAKE) -j2 --output-sync stressed stressed-longest $(PYTHONS:%=stressed-%)
 
@@ -40,12 +39,12 @@ stressed-%:
 test-all: $(PYTHONS:%=.venv-%/testable)
 	set -e; for version in $(PYTHONS); do .venv-$$version/bin/python -m pytest; done
 
-# With the oldest versions that setup.cfg allows, on the oldest Python at hand.
+# With the oldest versions that setup.cfg allows, on the oldest installed Python.
 test-oldest: .venv-oldest/testable
 	.venv-oldest/bin/python -m pytest
 
-# Of the oldest Python at hand, with the oldest versions, and the newest together, subprocesses
-# included; with -j2 beside each other.
+# Combined coverage of the newest installed Python and of the oldest with the oldest versions,
+# subprocesses included. Use -j2 to run both in parallel.
 COVERED = oldest $(lastword $(PYTHONS))
 
 coverage: $(COVERED:%=covered-%) $(VENV)/testable
@@ -90,12 +89,12 @@ man: $(VENV)/documentable
 	$(BIN)/shtab --shell=zsh $(PARSER).make_parser > docs/build/_chanfitness
 	@echo "docs/build: chanfitness.1, chanfitness.bash, _chanfitness"
 
-# Tests that find whatever a wheel may lack: commands, data files, entry points, extras.
+# Tests that find a wheel's missing parts: commands, data files, entry points, extras.
 OF_A_WHEEL = tests/commands tests/web tests/nodes/cln/test_plugin.py tests/test_exporter.py \
 	tests/test_package.py tests/test_testing.py
 
-# The wheel, made from the sdist; its tests are those of the unpacked sdist, which has
-# no package beside them here.
+# Tests a wheel built from the sdist. The tests are the sdist's, without the package beside
+# them, so that they import the wheel.
 wheel-test: $(VENV)/testable
 	rm -rf dist .venv-wheel
 	$(BIN)/python -m build --outdir dist
@@ -106,11 +105,11 @@ wheel-test: $(VENV)/testable
 	rm -r .venv-wheel/outside/chanfitness*
 	cd .venv-wheel/outside && ../bin/python -m pytest $(IN_TWO) $(OF_A_WHEEL)
 
-# A real one for the tests, which skip what needs it where there is none.
+# Tests that need Prometheus are skipped without it.
 prometheus:
 	.ci/prometheus
 
-# The same of a browser, for the tests of the page.
+# Tests of the page that need a browser are skipped without it.
 browser:
 	.ci/browser
 

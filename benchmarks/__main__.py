@@ -1,4 +1,4 @@
-"""``make bench``: what things cost beside their floors, and how that grows."""
+"""Command of ``make bench``: costs beside their floors, and their growth."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from .table import CURVES_HEAD, FIGURES_HEAD, curve_line, figure_line
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """All of them."""
-    for room in (events, questions, scraping, starting, memory, remembering):
-        yield from room.figures(sizes)
+    """Yield the figures of all modules."""
+    for module in (events, questions, scraping, starting, memory, remembering):
+        yield from module.figures(sizes)
 
 
 def as_json(value: Any) -> Any:
-    """As JSON has it: a named tuple is an object."""
+    """Return a value for JSON, with named tuples as objects."""
     if hasattr(value, "_asdict"):
         return {name: as_json(field) for name, field in value._asdict().items()}
     return [as_json(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
 def measure(sizes: Sizes, silent: bool) -> dict[str, Any]:
-    """All figures and curves; unless it is to be silent, each is printed at once."""
+    """Return all figures and curves; unless ``silent``, print each at once."""
 
     def show(line: str) -> None:
         if not silent:
@@ -64,17 +64,17 @@ def measure(sizes: Sizes, silent: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, print, draw."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--plot", metavar="FILE.svg", type=Path, help="draw the curves")
-    parser.add_argument("--quick", action="store_true", help="so little that no figure is of use")
-    parser.add_argument("--profile", action="store_true", help="where the time goes, instead")
+    parser.add_argument("--quick", action="store_true", help="measure too little for real figures")
+    parser.add_argument("--profile", action="store_true", help="profile functions instead")
     arguments = parser.parse_args()
     if arguments.profile:
         profile.show(Sizes(arguments.quick))
         return
-    if arguments.plot is not None:  # what is missing is said before the minutes of measuring
+    if arguments.plot is not None:  # a missing library fails before the minutes of measuring
         draw = importlib.import_module(".plot", __package__).draw
     result = measure(Sizes(arguments.quick), silent=arguments.json)
     if arguments.json:

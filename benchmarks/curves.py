@@ -1,4 +1,4 @@
-"""How each cost grows: with channels, events, peers, producers, callers and kept changes."""
+"""Growth curves of costs with channels, events, peers, producers, callers and kept changes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _THREADS = (1, 2, 4, 8, 16)
 
 
 def _along(sizes: Sequence[int], rounds: int, cost: Callable[[int], float]) -> list[list[float]]:
-    """The costs at these sizes, which take turns."""
+    """Return the costs at each size, measured in turns."""
     return take_turns(rounds, [partial(cost, size) for size in sizes])
 
 
 def against_channels(sizes: Sizes) -> Iterator[Curve]:
-    """Event, question and ``list_channels``, of stores with more and more channels."""
+    """Yield the curves of events, questions and ``list_channels`` against channels."""
     along = sizes.along(_TENS)
     with ExitStack() as stack:
         stores = {n: stack.enter_context(running(channels(n))) for n in along}
@@ -39,7 +39,7 @@ def against_channels(sizes: Sizes) -> Iterator[Curve]:
 
 
 def of_start(sizes: Sizes) -> Iterator[Curve]:
-    """Start and stop, with more and more channels."""
+    """Yield the curves of start and stop against channels."""
     along = sizes.along(_TENS)
     starts_and_stops = take_turns(sizes.rounds(5), [partial(start_and_stop, n) for n in along])
     starts = [[start for start, _ in each] for each in starts_and_stops]
@@ -49,7 +49,7 @@ def of_start(sizes: Sizes) -> Iterator[Curve]:
 
 
 def against_peers(sizes: Sizes) -> Iterator[Curve]:
-    """Event, question and ``list_peers``, of stores with more and more peers online."""
+    """Yield the curves of events, questions and ``list_peers`` against online peers."""
     along = sizes.along(_TENS)
     with ExitStack() as stack:
         stores = {}
@@ -77,7 +77,7 @@ def _of_stores(
 
 
 def against_events(sizes: Sizes) -> Iterator[Curve]:
-    """Each of more and more events, a question after them, and a whole replay."""
+    """Yield the curves of events, later questions and replays against events."""
     along = sizes.along(_TENS[3:])
     costs = _along(along, sizes.rounds(5), event)
     yield curve("event", "events", along, costs)
@@ -98,7 +98,7 @@ def against_events(sizes: Sizes) -> Iterator[Curve]:
 
 
 def against_threads(sizes: Sizes) -> Iterator[Curve]:
-    """Each event of many producers at once, each question of many callers, and both."""
+    """Yield the curves of events and questions against concurrent producers and callers."""
     along = sizes.along(_THREADS)
     count = sizes.of(16_000)
     costs = _along(along, sizes.rounds(7), lambda n: produced(n, count))
@@ -113,7 +113,7 @@ def against_threads(sizes: Sizes) -> Iterator[Curve]:
 
 
 def produced(producers: int, count: int) -> float:
-    """Seconds an event, of so many producers that put at once."""
+    """Return the seconds an event takes if ``producers`` put at once."""
     with running(channels(1)) as (store, notifier):
 
         def work() -> None:
@@ -125,7 +125,7 @@ def produced(producers: int, count: int) -> float:
 
 
 def called(callers: int, count: int) -> float:
-    """Seconds an answer, of so many callers that ask at once."""
+    """Return the seconds an answer takes if ``callers`` ask at once."""
     (channel,) = channels(1)
     with running([channel]) as (store, _):
 
@@ -137,7 +137,7 @@ def called(callers: int, count: int) -> float:
 
 
 def against_changes(sizes: Sizes) -> Iterator[Curve]:
-    """A window question, a channel's whole history, and starts from a database."""
+    """Yield the curves of histories and starts from a database against kept changes."""
     along = sizes.along(_TENS[2:])
     with ExitStack() as stack:
         stores = {n: stack.enter_context(remembering.with_changes(n)) for n in along}
@@ -154,7 +154,7 @@ def against_changes(sizes: Sizes) -> Iterator[Curve]:
 
 
 def of_flush(sizes: Sizes) -> Iterator[Curve]:
-    """The last flush, of more and more peers that changed."""
+    """Yield the curve of the last flush against changed peers."""
     along = sizes.along(_TENS[1:5])
     changed = {n: peers(n) for n in along}
     costs = _along(along, sizes.rounds(5), lambda n: remembering.last_flush(changed[n]))
@@ -162,7 +162,7 @@ def of_flush(sizes: Sizes) -> Iterator[Curve]:
 
 
 def of_memory(sizes: Sizes) -> Iterator[Curve]:
-    """What a store keeps more than with one of them, and whatever the events."""
+    """Yield the curves of memory: more than with one item, and in all against events."""
     along = sizes.along(_TENS[3:])
     for against, subject in (
         ("channels", memory.of_channels),
@@ -177,8 +177,8 @@ def of_memory(sizes: Sizes) -> Iterator[Curve]:
 
 
 def curves(sizes: Sizes) -> Iterator[Curve]:
-    """All of them."""
-    for some in (
+    """Yield all curves."""
+    for family in (
         against_channels,
         of_start,
         against_peers,
@@ -188,4 +188,4 @@ def curves(sizes: Sizes) -> Iterator[Curve]:
         of_flush,
         of_memory,
     ):
-        yield from some(sizes)
+        yield from family(sizes)

@@ -1,4 +1,4 @@
-"""What events cost: one of them, end to end, and a whole recording."""
+"""Costs of events: of one, end to end, and of a recording."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .stores import ALICE, Plain, channels, fed_by, running
 
 
 def burst(store: ChannelEventStore, notifier: PeerNotifier, count: int) -> float:
-    """Through notifier, queue, loop and log, until all are handled; seconds an event."""
+    """Return the seconds an event takes through notifier, queue, loop and log."""
 
     def work() -> None:
         for _ in repeat(None, max(count // 2, 1)):
@@ -40,13 +40,13 @@ def burst(store: ChannelEventStore, notifier: PeerNotifier, count: int) -> float
 
 
 def event(count: int) -> float:
-    """So many events of a new store that has one channel."""
+    """Return the seconds an event takes in a new store with one channel."""
     with running(channels(1)) as (store, notifier):
         return burst(store, notifier, count)
 
 
 def plain_event(count: int) -> float:
-    """The same through a plain ``queue.Queue`` of the user's own, events made before."""
+    """Return the same through a plain ``queue.Queue``, with events made beforehand."""
     source = Plain()
     online, offline = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
     with fed_by(source) as store:
@@ -61,16 +61,16 @@ def plain_event(count: int) -> float:
 
 
 def recording(count: int) -> bytes:
-    """The first lines of a routing node's recording: a mixture as they come."""
+    """Return the first ``count`` lines of a simulated routing node's recording."""
     lines = simulated_recording(days=1 + count // 1000).splitlines(keepends=True)
     assert len(lines) >= count
     return b"".join(lines[:count])
 
 
 def replayed(text: bytes, count: int = 1, *, stored: bool = False) -> float:
-    """Seconds that it takes to replay a recording, or each of so many lines of it.
+    """Return the seconds a replay takes, divided by ``count``.
 
-    ``stored``: with a database that is written at the end, as the command does.
+    ``stored``: whether to write a database at the end, as the command does.
     """
     with tempfile.TemporaryDirectory() as folder:
         storage = SqliteStorage(Path(folder, "db"), timedelta.max) if stored else None
@@ -81,7 +81,7 @@ def replayed(text: bytes, count: int = 1, *, stored: bool = False) -> float:
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """Of events end to end, and of replay."""
+    """Yield the figures of events and replays."""
     count = sizes.of(20_000)
     hop = partial(floors.queue_hop, count)
     for name, subject in (

@@ -1,4 +1,4 @@
-"""What stands beside each figure: the least that could do the same, of the standard library."""
+"""Floors of the figures: minimal equivalents from the standard library."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .threads import beside
 
 
 def queue_hop(count: int) -> float:
-    """From one thread to another through a bare ``queue.Queue``."""
+    """Return the seconds an item takes to another thread through a bare ``queue.Queue``."""
     hop: queue.Queue[object] = queue.Queue()
 
     def receive() -> None:
@@ -41,7 +41,7 @@ def queue_hop(count: int) -> float:
 
 
 def round_trip(count: int) -> float:
-    """To another thread and back through two bare ``queue.SimpleQueue``."""
+    """Return the seconds of a round trip to a thread through two bare ``queue.SimpleQueue``."""
     there: queue.SimpleQueue[object] = queue.SimpleQueue()
     back: queue.SimpleQueue[object] = queue.SimpleQueue()
 
@@ -60,7 +60,7 @@ def round_trip(count: int) -> float:
 
 @contextmanager
 def answering(answer: Callable[[], object]) -> Iterator[Callable[[], object]]:
-    """A function that has another thread ``answer``: a round trip of two ``SimpleQueue``."""
+    """Yield a function that makes another thread call ``answer``, through two ``SimpleQueue``."""
     there: queue.SimpleQueue[bool] = queue.SimpleQueue()
     back: queue.SimpleQueue[object] = queue.SimpleQueue()
 
@@ -77,18 +77,18 @@ def answering(answer: Callable[[], object]) -> Iterator[Callable[[], object]]:
 
 
 def nothing() -> None:
-    """The shortest answer."""
+    """Return None, the shortest answer."""
 
 
 def tuples(open_channels: list[OpenChannel]) -> Callable[[], object]:
-    """An answer that is a list of plain tuples, with two durations in each."""
+    """Return an ``answer`` that makes a list of plain tuples with two durations each."""
     opened, now = datetime(2026, 1, 1, tzinfo=timezone.utc), datetime.now(timezone.utc)
     return lambda: [(point, peer, now - opened, now - opened) for point, peer in open_channels]
 
 
 @contextmanager
 def consuming(bound: int) -> Iterator[queue.Queue[Any]]:
-    """A bounded queue that a thread empties, answering what is a queue itself."""
+    """Yield a bounded queue whose consumer answers each item that is itself a queue."""
     updates: queue.Queue[Any] = queue.Queue(bound)
 
     def run() -> None:
@@ -101,7 +101,7 @@ def consuming(bound: int) -> Iterator[queue.Queue[Any]]:
 
 
 def thread_end() -> float:
-    """Telling a bare thread to end, and waiting until it has."""
+    """Return the seconds to end a bare thread."""
     end: queue.SimpleQueue[object] = queue.SimpleQueue()
     thread = threading.Thread(target=end.get, daemon=True)
     thread.start()
@@ -114,22 +114,22 @@ def thread_end() -> float:
 
 
 def channel_entries(open_channels: list[OpenChannel]) -> dict[object, object]:
-    """Bare dictionary entries of the same values."""
+    """Return a dictionary with an entry a channel."""
     return {point: (point, peer) for point, peer in open_channels}
 
 
 def peer_entries(peers: list[Vertex]) -> dict[object, object]:
-    """Bare dictionary entries of the same peers."""
+    """Return a dictionary with an entry a peer."""
     return {peer: (peer, None) for peer in peers}
 
 
 def kept_events(count: int) -> list[object]:
-    """A bare list that keeps each event."""
+    """Return a list of events."""
     return [(PeerOfflineEvent if n % 2 else PeerOnlineEvent)(ALICE) for n in range(count)]
 
 
 def kept_numbers(count: int) -> object:
-    """Bare arrays of a position and a segment each."""
+    """Return arrays with a position and a segment a change."""
     positions, segments = array("q"), array("I")
     for number in range(count):
         positions.append(number)
@@ -138,7 +138,7 @@ def kept_numbers(count: int) -> object:
 
 
 def json_lines(text: bytes) -> float:
-    """A bare ``json.loads`` of each line, kept in a dictionary."""
+    """Return the seconds of a ``json.loads`` of a line, with the results in a dictionary."""
     lines = text.splitlines(keepends=True)
 
     def work() -> None:
@@ -151,7 +151,7 @@ def json_lines(text: bytes) -> float:
 
 
 def rows_read(path: str) -> float:
-    """A bare ``SELECT`` of each table of a database."""
+    """Return the seconds of a ``SELECT`` of all tables of a database."""
     with closing(sqlite3.connect(path)) as database:
         tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
 
@@ -163,7 +163,7 @@ def rows_read(path: str) -> float:
 
 
 def rows_written(peers: list[Vertex]) -> float:
-    """One bare transaction with a row for each peer, that is on the disk at its end."""
+    """Return the seconds of a durable transaction with a row a peer."""
     rows = [(peer, *range(7)) for peer in peers]
     with (
         tempfile.TemporaryDirectory() as folder,

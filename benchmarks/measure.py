@@ -1,8 +1,8 @@
-"""Measuring on noisy machines: every figure beside a floor taken in the same run.
+"""Measurements on noisy machines: each figure beside a floor of the same run.
 
-What is compared takes turns, round by round, so what disturbs one disturbs the
-other. Of the rounds the median counts, and the quartiles are its spread; a ratio
-is taken in each round, between neighbours.
+A figure and its floor take turns, round by round, so that both suffer the same disturbances.
+The result is the median of the rounds, with the quartiles as its spread. Ratios are taken
+within each round.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS, BYTES, PER_SECOND = "seconds", "bytes", "a second"
 
 
 class Spread(NamedTuple):
-    """A median between its quartiles."""
+    """A median and its quartiles."""
 
     low: float
     median: float
@@ -31,19 +31,19 @@ class Spread(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """The quartiles of at least two values."""
+        """Return the spread of at least two values."""
         return cls(*statistics.quantiles(values, n=4, method="inclusive"))
 
     def inverse(self) -> Spread:
-        """Of so many seconds each, so many a second."""
+        """Return the rates of a spread of seconds."""
         return Spread(1 / self.high, 1 / self.median, 1 / self.low)
 
 
 class Figure(NamedTuple):
-    """What something costs, of what size it was, and its floor.
+    """A cost and its floor, both in ``unit``.
 
-    ``unit`` is of ``cost`` and ``floor``. ``ratio``: cost by floor, and of what is
-    counted ``a second`` floor by cost: more is worse in either case.
+    ``ratio``: cost by floor, or floor by cost if the unit is ``PER_SECOND``, so that more is
+    always worse.
     """
 
     name: str
@@ -56,17 +56,17 @@ class Figure(NamedTuple):
 
 
 class Point(NamedTuple):
-    """What something costs at one size."""
+    """A cost at one size."""
 
     size: int
     cost: Spread
 
 
 class Curve(NamedTuple):
-    """How a cost grows with something: as its ``exponent``-th power.
+    """The growth of a cost with a size, as a power of the size.
 
-    That is fitted to ``points`` from the size ``fitted_from`` on: below it, what
-    any size costs may outweigh what grows.
+    The ``exponent`` is fitted to the ``points`` from the size ``fitted_from`` on; at smaller
+    sizes constant costs may outweigh those that grow.
     """
 
     name: str
@@ -78,14 +78,14 @@ class Curve(NamedTuple):
 
 
 def timed(count: int, work: Callable[[], object]) -> float:
-    """Seconds that each of ``count`` operations took that ``work`` does."""
+    """Return the seconds an operation takes, if ``work`` does ``count`` of them."""
     begun = time.perf_counter()
     work()
     return (time.perf_counter() - begun) / count
 
 
 def latencies(count: int, operation: Callable[[], object]) -> list[float]:
-    """Seconds that each of so many operations took, the shortest first."""
+    """Return the seconds of each of ``count`` operations, sorted."""
     now = time.perf_counter
     taken = []
     for _ in repeat(None, count):
@@ -96,12 +96,12 @@ def latencies(count: int, operation: Callable[[], object]) -> list[float]:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """The value that ``percent`` of these are not above."""
+    """Return a percentile of sorted values."""
     return ordered[max(math.ceil(len(ordered) * percent / 100) - 1, 0)]
 
 
 def take_turns(rounds: int, works: Sequence[Callable[[], T]]) -> list[list[T]]:
-    """Let these take turns; what each of them returned, round by round."""
+    """Call the works in turns, and return the results of each."""
     results: list[list[T]] = [[] for _ in works]
     for _ in range(rounds):
         for work, returned in zip(works, results, strict=True):
@@ -119,7 +119,7 @@ def figure(
     *,
     unit: str = SECONDS,
 ) -> Figure:
-    """The line of the table that costs and floors of the same rounds make."""
+    """Return the figure of costs and floors of the same rounds."""
     ratio = Spread.of([cost / floor for cost, floor in zip(costs, floors, strict=True)])
     cost, floor = Spread.of(costs), Spread.of(floors)
     if unit == PER_SECOND:
@@ -136,7 +136,7 @@ def curve(
     fitted: int = 0,
     unit: str = SECONDS,
 ) -> Curve:
-    """The curve that the costs at these sizes make, fitted to its last so many points or all."""
+    """Return the curve of costs at sizes, fitted to its last ``fitted`` points; 0: to all."""
     points = tuple(
         Point(size, Spread.of(values)) for size, values in zip(sizes, costs, strict=True)
     )
@@ -145,7 +145,7 @@ def curve(
 
 
 def exponent(points: Sequence[Point]) -> float:
-    """The slope of the line through the medians, both axes logarithmic, by least squares."""
+    """Return the slope of the medians on logarithmic axes, by least squares."""
     slope, _ = statistics.linear_regression(
         [math.log(point.size) for point in points],
         [math.log(point.cost.median) for point in points],

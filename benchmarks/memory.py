@@ -1,4 +1,4 @@
-"""What is kept, in bytes."""
+"""Memory costs, in bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stores import ALICE, EVER, channels, flap, flap_slowly, peers, running
 
 
 def traced(keep: Callable[[ExitStack], object]) -> int:
-    """How many bytes there are more once something is kept."""
+    """Return the bytes allocated by ``keep``, whose result stays alive meanwhile."""
     with ExitStack() as until_measured:
         tracemalloc.start()
         try:
@@ -29,19 +29,19 @@ def traced(keep: Callable[[ExitStack], object]) -> int:
 
 
 def of_channels(count: int) -> int:
-    """A store with so many channels."""
+    """Return the bytes of a store with ``count`` channels."""
     open_channels = channels(count)
     return traced(lambda stack: stack.enter_context(running(open_channels)))
 
 
 def channel_entries(count: int) -> int:
-    """So many bare entries."""
+    """Return the bytes of ``count`` dictionary entries of channels."""
     open_channels = channels(count)
     return traced(lambda _: floors.channel_entries(open_channels))
 
 
 def of_peers(count: int) -> int:
-    """A store with so many peers online, none of which has a channel."""
+    """Return the bytes of a store with ``count`` peers online, without channels."""
     known = peers(count)
 
     def keep(stack: ExitStack) -> None:
@@ -54,17 +54,17 @@ def of_peers(count: int) -> int:
 
 
 def peer_entries(count: int) -> int:
-    """So many bare entries."""
+    """Return the bytes of ``count`` dictionary entries of peers."""
     known = peers(count)
     return traced(lambda _: floors.peer_entries(known))
 
 
 def of_events(count: int) -> int:
-    """A store that was told of so many events."""
+    """Return the bytes of a store after ``count`` events."""
 
     def keep(stack: ExitStack) -> None:
         store, notifier = stack.enter_context(running(channels(1)))
-        for _ in range(count // 10):  # so that few wait at once: that is a queue's memory
+        for _ in range(count // 10):  # in batches, to leave the queue's memory out
             flap(notifier, 10)
             store.get_peer_info(ALICE)
 
@@ -72,12 +72,12 @@ def of_events(count: int) -> int:
 
 
 def kept_events(count: int) -> int:
-    """So many events in a bare list."""
+    """Return the bytes of a list of ``count`` events."""
     return traced(lambda _: floors.kept_events(count))
 
 
 def of_changes(count: int) -> int:
-    """A store that keeps so many changes."""
+    """Return the bytes of a store that keeps ``count`` changes."""
 
     def keep(stack: ExitStack) -> None:
         clock = ManualClock()
@@ -88,19 +88,19 @@ def of_changes(count: int) -> int:
 
 
 def kept_numbers(count: int) -> int:
-    """So many pairs of numbers in bare arrays."""
+    """Return the bytes of ``count`` pairs of numbers in arrays."""
     return traced(lambda _: floors.kept_numbers(count))
 
 
-def more(of_so_many: Callable[[int], int], count: int, few: int = 1) -> int:
-    """How many bytes more it is of so many than of few."""
-    return of_so_many(count) - of_so_many(few)
+def more(size_of: Callable[[int], int], count: int, few: int = 1) -> int:
+    """Return the difference in bytes between ``count`` things and ``few``."""
+    return size_of(count) - size_of(few)
 
 
-def each(of_so_many: Callable[[int], int], count: int) -> float:
-    """Bytes that each one more takes, where there are some already."""
+def each(size_of: Callable[[int], int], count: int) -> float:
+    """Return the bytes of one more thing, beside a tenth of ``count``."""
     few = count // 10
-    return more(of_so_many, count, few) / (count - few)
+    return more(size_of, count, few) / (count - few)
 
 
 _KEPT = (
@@ -112,7 +112,7 @@ _KEPT = (
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """Of a channel, a peer, an event and a kept change."""
+    """Yield the figures of a channel, a peer, an event and a kept change."""
     for name, of_what, full, subject, floor_name, floor in _KEPT:
         count = sizes.of(full)
         below, costs = take_turns(

@@ -1,4 +1,4 @@
-"""The curves as a picture: small, and the same for the same curves."""
+"""SVG of the curves, small and reproducible."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _METADATA = {"Date": None, "Creator": None}
 
 
 def draw(curves: Sequence[Curve], file: Path) -> None:
-    """Write an SVG with a panel for each thing that costs grow with."""
+    """Write an SVG with a panel for each quantity with which costs grow."""
     panels: dict[str, list[Curve]] = {}
     for curve in curves:
         against = _PANELS.get(curve.against, curve.against)

@@ -1,9 +1,8 @@
-"""``--profile``: where the time goes, function by function.
+"""Profiles of functions, for ``--profile``.
 
-One thread is profiled at a time, while the others wait: a store's loop is held back
-until all is put. Which function weighs more than another is right; what something
-costs is not (the profiler makes each call dearer, and what the garbage collector
-takes counts as the function's that it interrupts): that is in the tables.
+One thread is profiled at a time: a store's loop waits until all items are put. The profile
+ranks the functions; for costs see the tables. (The profiler slows each call, and the garbage
+collector's time counts for the function that it interrupts.)
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _LINES = 16
 
 
 class _Held(ChannelEventStore):
-    """A store whose loop begins, and is profiled, once it is let go."""
+    """A store whose profiled loop begins when ``go`` is set."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -44,7 +43,7 @@ def _print(title: str, profile: cProfile.Profile) -> None:
 
 
 def _of_put(name: str, channel_count: int, put: Callable[[_Held, PeerNotifier], object]) -> None:
-    """Of putting, and then of handling what was put."""
+    """Print the profiles of putting items, and of handling them."""
     config, notifier = configured(channels(channel_count))
     profile = cProfile.Profile()
     with _Held(config) as store:
@@ -68,14 +67,14 @@ def _of_start(name: str, *configuration: Any) -> None:
 
 
 def _ask(count: int, question: Callable[..., object], *arguments: object) -> None:
-    """Ask so often, and leave before the answer comes."""
+    """Ask ``count`` times, without waiting for the answers."""
     for _ in repeat(None, count):
         with suppress(RequestTimeoutError):
             question(*arguments, timeout=0)
 
 
 def show(sizes: Sizes) -> None:
-    """Of events, questions, ``list_channels``, and starts."""
+    """Print the profiles of events, questions, ``list_channels``, and starts."""
     count, many, changes = sizes.of(20_000), sizes.of(100_000), sizes.of(1_000_000)
     _of_put(f"{count:,} events", 1, lambda _, notifier: flap(notifier, count))
     ((point, peer),) = channels(1)

@@ -1,4 +1,4 @@
-"""What questions cost, asked in quiet and under full load, and what long answers cost."""
+"""Costs of questions, idle and under full load, and of long answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PERCENTS = (50, 99, 99.9)
 
 
 def ask_on(store: ChannelEventStore, count: int) -> float:
-    """So many ``get_chan_info``, one after the other; seconds each."""
+    """Return the seconds of a ``get_chan_info``."""
     (channel,) = channels(1)
 
     def work() -> None:
@@ -35,21 +35,21 @@ def ask_on(store: ChannelEventStore, count: int) -> float:
 
 
 def idle_latencies(count: int) -> list[float]:
-    """Of so many questions while nothing else happens."""
+    """Return the latencies of questions to an idle store."""
     (channel,) = channels(1)
     with running([channel]) as (store, _):
         return latencies(count, lambda: store.get_chan_info(*channel))
 
 
 def idle_round_trips(count: int) -> list[float]:
-    """Of so many bare round trips while nothing else happens."""
+    """Return the latencies of bare round trips to an idle thread."""
     with floors.answering(floors.nothing) as ask:
         return latencies(count, ask)
 
 
 @contextmanager
 def producing(updates: queue.Queue[Any], producers: int) -> Iterator[None]:
-    """Threads that put events as fast as the queue takes them."""
+    """Run threads that put events as fast as the queue takes them."""
     enough = threading.Event()
 
     def produce(peer: Vertex) -> None:
@@ -63,7 +63,7 @@ def producing(updates: queue.Queue[Any], producers: int) -> Iterator[None]:
 
 
 def loaded_latencies(count: int, producers: int = PRODUCERS) -> list[float]:
-    """Of so many questions while the store is fed as fast as it can."""
+    """Return the latencies of questions to a store under full load."""
     (channel,) = channels(1)
     source = Plain(BOUND)
     with fed_by(source) as store, producing(source.updates, producers):
@@ -71,9 +71,9 @@ def loaded_latencies(count: int, producers: int = PRODUCERS) -> list[float]:
 
 
 def loaded_turns(count: int) -> list[float]:
-    """Of so many that wait for their turn in a bare queue, which is fed and emptied as fast.
+    """Return the latencies of answers through one bare queue under full load.
 
-    As many threads as the store has, and the same order: behind what was put before.
+    Threads and order are those of the store.
     """
     with floors.consuming(BOUND) as updates, producing(updates, PRODUCERS):
         back: queue.SimpleQueue[object] = queue.SimpleQueue()
@@ -88,9 +88,9 @@ def loaded_turns(count: int) -> list[float]:
 def of_percentiles(
     sizes: Sizes, state: str, floor_name: str, works: Sequence[Callable[[int], list[float]]]
 ) -> Iterator[Figure]:
-    """A line for each percentile of what these two return, of the floor and of the store.
+    """Yield a figure for each percentile of two works' latencies: the floor's and the store's.
 
-    There are so many that five of each round are slower than its p99.9.
+    In each round, five questions are slower than the p99.9.
     """
     count, rounds = sizes.of(5000), sizes.rounds(5)
     below, taken = take_turns(rounds, [partial(each, count) for each in works])
@@ -105,7 +105,7 @@ def of_percentiles(
 
 
 def list_on(ask: Callable[[], object], count: int) -> float:
-    """Asking for so many channels; repeated while that is short."""
+    """Return the seconds to ask for a list of ``count``; short lists are asked for repeatedly."""
     repeats = max(min(10_000 // count, 200), 1)
 
     def work() -> None:
@@ -116,7 +116,7 @@ def list_on(ask: Callable[[], object], count: int) -> float:
 
 
 def of_list_channels(sizes: Sizes, count: int) -> Figure:
-    """``list_channels`` beside a thread that answers with bare tuples."""
+    """Return the figure of ``list_channels`` beside a thread that answers with bare tuples."""
     open_channels = channels(count)
     with (
         running(open_channels) as (store, _),
@@ -130,7 +130,7 @@ def of_list_channels(sizes: Sizes, count: int) -> Figure:
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """Of questions, idle and under full load, and of ``list_channels``."""
+    """Yield the figures of questions, idle and under full load, and of ``list_channels``."""
     count = sizes.of(1000)
     for behind, rounds in ((1, 40), (sizes.of(100_000), 10)):
         with running(channels(1)) as (store, notifier):

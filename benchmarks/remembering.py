@@ -1,4 +1,4 @@
-"""What history and storage cost."""
+"""Costs of history and storage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 @contextmanager
 def with_changes(count: int, storage: SqliteStorage | None = None) -> Iterator[ChannelEventStore]:
-    """A store of one channel that keeps so many changes, the last of them two hours ago."""
+    """Yield a store of one channel that keeps ``count`` changes, the last one two hours old."""
     clock = ManualClock()
     with running(channels(1), clock, EVER, storage) as (store, notifier):
         flap_slowly(store, notifier, clock, count)
@@ -32,7 +32,7 @@ def with_changes(count: int, storage: SqliteStorage | None = None) -> Iterator[C
 
 
 def window_question(store: ChannelEventStore, count: int) -> float:
-    """So many questions for the last hour; seconds each."""
+    """Return the seconds of a question for the last hour."""
     ((point, _),) = channels(1)
 
     def work() -> None:
@@ -43,13 +43,13 @@ def window_question(store: ChannelEventStore, count: int) -> float:
 
 
 def whole_history(store: ChannelEventStore) -> float:
-    """Seconds of a question for a channel's whole life."""
+    """Return the seconds of a question for a channel's whole life."""
     ((point, _),) = channels(1)
     return timed(1, lambda: store.get_history(point))
 
 
 def event(count: int, history: bool, stored: bool = False) -> float:
-    """An event with history or without, and with a database, written ten times a second."""
+    """Return the seconds of an event; ``stored``: with ten flushes a second to a database."""
     with tempfile.TemporaryDirectory() as folder:
         storage = SqliteStorage(Path(folder, "db"), SECOND / 10) if stored else None
         kept = EVER if history else None
@@ -64,7 +64,7 @@ def event(count: int, history: bool, stored: bool = False) -> float:
 
 @contextmanager
 def database(changes: int) -> Iterator[SqliteStorage]:
-    """With one channel, and so many changes of its peer."""
+    """Yield a database with one channel, and ``changes`` of its peer."""
     with tempfile.TemporaryDirectory() as folder:
         storage = SqliteStorage(Path(folder, "db"))
         with with_changes(changes, storage):
@@ -74,7 +74,7 @@ def database(changes: int) -> Iterator[SqliteStorage]:
 
 @contextmanager
 def large_database(changes: int, channel_count: int) -> Iterator[SqliteStorage]:
-    """With so many channels with 1,000 peers, and so many changes of these."""
+    """Yield a database with channels of 1,000 peers, and ``changes`` of these."""
     with tempfile.TemporaryDirectory() as folder:
         storage, clock = SqliteStorage(Path(folder, "db")), ManualClock()
         with running(channels(channel_count), clock, EVER, storage) as (_, notifier):
@@ -87,7 +87,7 @@ def large_database(changes: int, channel_count: int) -> Iterator[SqliteStorage]:
 
 
 def start_from(storage: SqliteStorage, channel_count: int) -> float:
-    """Seconds to start from a database."""
+    """Return the seconds to start from a database."""
     clock = ManualClock()
     clock.advance(EVER)
     open_channels = channels(channel_count)
@@ -97,7 +97,7 @@ def start_from(storage: SqliteStorage, channel_count: int) -> float:
 
 
 def last_flush(changed: list[Vertex]) -> float:
-    """Seconds to stop with all these peers changed since the last flush."""
+    """Return the seconds to stop if these peers changed since the last flush."""
     with tempfile.TemporaryDirectory() as folder:
         storage, clock = SqliteStorage(Path(folder, "db")), ManualClock()
         open_channels = channels_of(changed)
@@ -112,7 +112,7 @@ def last_flush(changed: list[Vertex]) -> float:
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """Of windows, of events that are kept, and of a database's start and last flush."""
+    """Yield the figures of windows, kept events, starts from a database and last flushes."""
     count, many = sizes.of(2000), sizes.of(1_000_000)
     few = 100
     with with_changes(few) as small, with_changes(many) as large:

@@ -1,4 +1,4 @@
-"""What scrapes cost, and questions meanwhile, alone and under a flood of half requests."""
+"""Costs of scrapes, and of questions meanwhile, with and without a flood of half requests."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from .threads import beside
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_REQUESTS = 200
 PAUSE = 0.001
-"""Seconds between two questions: without it, one thread would keep Python's lock for many."""
+"""Seconds between two questions; without a pause, one thread keeps the GIL for many."""
 
 
 def scrape(port: int, count: int) -> None:
-    """One scrape, which must have all of so many channels."""
+    """Scrape once; raise unless the answer has ``count`` channels."""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(REQUEST)
         received = bytearray()
         while data := client.recv(1 << 20):
             received += data
     if received.count(b"\nchanfitness_channel_lifetime_seconds{") != count:
-        raise RuntimeError("a scrape was not whole")
+        raise RuntimeError(f"a scrape has not all {count} channels")
 
 
 @contextmanager
 def flood(port: int) -> Iterator[None]:
-    """So many clients that send eight bytes each, and no more."""
+    """Connect clients that send only the first eight bytes of a request."""
     with ExitStack() as clients:
         for _ in range(HALF_REQUESTS):
             client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
@@ -46,13 +46,13 @@ def flood(port: int) -> Iterator[None]:
 
 
 def flooded_scrape(port: int, count: int) -> float:
-    """Seconds of a scrape beside a flood that has just come."""
+    """Return the seconds of a scrape during a new flood."""
     with flood(port):
         return timed(1, partial(scrape, port, count))
 
 
 def questions(store: ChannelEventStore, count: int) -> list[float]:
-    """How long so many questions take that come now and then, the shortest first."""
+    """Return the seconds of questions with pauses, sorted."""
     (channel,) = channels(1)
     taken = []
     for _ in repeat(None, count):
@@ -62,7 +62,7 @@ def questions(store: ChannelEventStore, count: int) -> list[float]:
 
 
 def flooded_questions(store: ChannelEventStore, port: int, size: int, count: int) -> list[float]:
-    """The same beside a flood, and scrapes without a pause."""
+    """Return the same during a flood and scrapes without a pause."""
     enough = threading.Event()
 
     def scrape_on() -> None:
@@ -74,7 +74,7 @@ def flooded_questions(store: ChannelEventStore, port: int, size: int, count: int
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """Of scrapes, and of questions beside them."""
+    """Yield the figures of scrapes, and of questions during them."""
     count = sizes.of(5000)
     size = f"{count:,} channels"
     with running(channels(count)) as (store, _), serve(store, ("127.0.0.1", 0)) as server:

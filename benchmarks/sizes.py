@@ -1,4 +1,4 @@
-"""How much is measured: all of it, or so little that only the benchmarks are tested."""
+"""Sizes of the benchmarks: full, or quick to test the benchmarks themselves."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 
 class Sizes(NamedTuple):
-    """Whether it is quick, which is a few seconds; else it is a few minutes."""
+    """The sizes of a run of a few seconds, if ``quick``, or of minutes."""
 
     quick: bool
 
     def of(self, count: int) -> int:
-        """So many, or a hundredth of it."""
+        """Return a count, or a hundredth of it."""
         return max(count // 100, 1) if self.quick else count
 
     def rounds(self, count: int) -> int:
-        """So many rounds, or two."""
+        """Return the number of rounds, or 2."""
         return 2 if self.quick else count
 
     def along(self, sizes: Sequence[int]) -> Sequence[int]:
-        """The sizes along a curve, or the least two."""
+        """Return the sizes along a curve, or the first two."""
         return sizes[:2] if self.quick else sizes

@@ -1,9 +1,9 @@
-"""What it costs to start, to stop, and to import.
+"""Costs of start, stop and import.
 
-A start makes so many objects that Python's garbage collector, which users have on,
-looks through all that is alive: with 100,000 channels that is half of its cost. So
-nothing large is alive here but the channels that it starts with, as in a node; with
-others beside them the collector would come less often, or have more to look at.
+A start allocates enough objects to make Python's garbage collector scan the whole heap: with
+100,000 channels that is half of the cost. The benchmark therefore keeps nothing large alive
+but the channels of the start, as a node would; other objects would change how often the
+collector runs and how much it scans.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .stores import channels, running
 
 
 def start_and_stop(channel_count: int) -> tuple[float, float]:
-    """Seconds that each takes of a store with so many channels."""
+    """Return the seconds of start and stop of a store."""
     open_channels = channels(channel_count)
     gc.collect()
     begun = time.perf_counter()
@@ -35,21 +35,24 @@ def start_and_stop(channel_count: int) -> tuple[float, float]:
 
 
 def python(code: str, bytecode: str) -> float:
-    """Seconds that a new Python takes to run this code and end, its bytecode in a folder."""
+    """Return the seconds of a new Python process that runs ``code``.
+
+    ``bytecode``: the folder of its bytecode.
+    """
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": bytecode}
     command = [sys.executable, "-c", code]
     return timed(1, lambda: subprocess.run(command, check=True, env=environment))
 
 
 def floors_of_both(channel_count: int) -> tuple[float, float]:
-    """Seconds that bare entries of the same values take, and the end of a bare thread."""
+    """Return the seconds to make a dictionary of channels, and to end a bare thread."""
     open_channels = channels(channel_count)
     gc.collect()
     return timed(1, lambda: floors.channel_entries(open_channels)), floors.thread_end()
 
 
 def figures(sizes: Sizes) -> Iterator[Figure]:
-    """Of start, stop and import."""
+    """Yield the figures of start, stop and import."""
     few, many = sizes.of(10_000), sizes.of(100_000)
     floor, of_few, of_many = take_turns(
         sizes.rounds(7),
@@ -67,7 +70,7 @@ def figures(sizes: Sizes) -> Iterator[Figure]:
     yield figure("start", size, starts, f"{many:,} dict entries", dictionaries)
     yield figure("stop", size, stops, "end of a bare thread", ends)
     with tempfile.TemporaryDirectory() as bytecode:
-        python("import chanfitness", bytecode)  # which compiles it, as an installation does
+        python("import chanfitness", bytecode)  # compiles it, as an installation does
         below, costs = take_turns(
             sizes.rounds(15),
             [partial(python, code, bytecode) for code in ("pass", "import chanfitness")],

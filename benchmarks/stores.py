@@ -1,4 +1,4 @@
-"""The stores that are measured, and what they are fed."""
+"""Measured stores and their sources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 
 def peers(count: int) -> list[Vertex]:
-    """So many peers, the same at each call."""
+    """Return the first ``count`` of a fixed series of peers."""
     return [Vertex(b"\x02" + number.to_bytes(32, "big")) for number in range(count)]
 
 
@@ -36,12 +36,12 @@ ALICE = PEERS[0]
 
 
 def channels(count: int) -> list[OpenChannel]:
-    """So many channels with a thousand peers, the same at each call."""
+    """Return the first ``count`` of a fixed series of channels with 1,000 peers."""
     return [OpenChannel(OutPoint(f"{n:064x}", 0), PEERS[n % 1000]) for n in range(count)]
 
 
 def channels_of(known: list[Vertex]) -> list[OpenChannel]:
-    """One channel with each of these peers."""
+    """Return one channel with each peer."""
     return [OpenChannel(OutPoint(f"{n:064x}", 1), peer) for n, peer in enumerate(known)]
 
 
@@ -51,7 +51,7 @@ def configured(
     history: timedelta | None = None,
     storage: SqliteStorage | None = None,
 ) -> tuple[Config, PeerNotifier]:
-    """A store's config, and what tells it of peers."""
+    """Return a store's config and its peer notifier."""
     notifier = PeerNotifier()
     config = Config(
         subscribe_channel_events=ChannelNotifier().subscribe_channel_events,
@@ -72,14 +72,14 @@ def running(
     history: timedelta | None = None,
     storage: SqliteStorage | None = None,
 ) -> Iterator[tuple[ChannelEventStore, PeerNotifier]]:
-    """A store, and what tells it of peers."""
+    """Run a store, and yield it and its peer notifier."""
     config, notifier = configured(open_channels, clock, history, storage)
     with ChannelEventStore(config) as store:
         yield store, notifier
 
 
 class Plain:
-    """A subscription that is a plain queue of the user's own."""
+    """A subscription with a plain queue."""
 
     def __init__(self, bound: int = 0) -> None:
         self.updates: queue.Queue[Any] = queue.Queue(bound)
@@ -90,7 +90,7 @@ class Plain:
 
 @contextmanager
 def fed_by(source: Plain) -> Iterator[ChannelEventStore]:
-    """A store of one channel that gets all its events from this queue."""
+    """Run a store of one channel with one source of all events."""
     config = Config(
         subscribe_channel_events=lambda: source,
         subscribe_peer_events=lambda: source,
@@ -101,7 +101,7 @@ def fed_by(source: Plain) -> Iterator[ChannelEventStore]:
 
 
 def flap(notifier: PeerNotifier, count: int, peer: Vertex = ALICE) -> None:
-    """So many changes of one peer, the first of them online."""
+    """Notify ``count`` changes of one peer, online first."""
     for number in range(count):
         (notifier.notify_peer_offline if number % 2 else notifier.notify_peer_online)(peer)
 
@@ -109,7 +109,7 @@ def flap(notifier: PeerNotifier, count: int, peer: Vertex = ALICE) -> None:
 def flap_slowly(
     store: ChannelEventStore, notifier: PeerNotifier, clock: ManualClock, count: int
 ) -> None:
-    """So many changes of one peer, a second apart, until all are handled."""
+    """Notify ``count`` changes of one peer, a second apart, and wait until all are handled."""
     for number in range(count):
         clock.advance(SECOND)
         (notifier.notify_peer_offline if number % 2 else notifier.notify_peer_online)(ALICE)

@@ -1,4 +1,4 @@
-"""Figures and curves as lines of text."""
+"""Text lines of figures and curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CURVES_HEAD = _CURVE.format("what", "grows with", "exponent", "fitted", "medians
 
 
 def figure_line(figure: Figure) -> str:
-    """What it costs beside its floor; half the distance of the quartiles in percent."""
+    """Return a line with a cost and its floor; spreads are half the quartiles' distance."""
     name, size, unit, cost, floor_name, floor, ratio = figure
     return _FIGURE.format(
         name,
@@ -30,7 +30,7 @@ def figure_line(figure: Figure) -> str:
 
 
 def curve_line(curve: Curve) -> str:
-    """How a cost grows, and the medians along the way."""
+    """Return a line with the exponent and the medians of a curve."""
     name, against, unit, points, fitted_from, exponent = curve
     medians = ", ".join(f"{point.size:,}: {humane(point.cost.median, unit)}" for point in points)
     fitted = f"{fitted_from:,} to {points[-1].size:,}"
@@ -38,7 +38,7 @@ def curve_line(curve: Curve) -> str:
 
 
 def humane(value: float, unit: str) -> str:
-    """A number with a unit that suits its size."""
+    """Return a number with a unit that suits its size."""
     if unit == PER_SECOND:
         return f"{value:,.0f} /s"
     if unit == BYTES:

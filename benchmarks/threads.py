@@ -1,8 +1,8 @@
-"""Threads that leave nothing behind that hangs.
+"""Threads that cannot make a benchmark hang.
 
-All are daemons, and where the body of ``beside`` ends they are waited for only so
-long: one that puts into a queue that nobody empties any more cannot be told to end,
-nor one whose queue a Ctrl-C in the middle of a ``put`` left locked for good.
+All are daemons, and are joined with a timeout, because some threads cannot be told to end: one
+that waits to put into a full queue without a reader, or one whose queue a Ctrl-C in a ``put``
+left locked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _started(works: Sequence[Callable[[], object]]) -> list[threading.Thread]:
 
 @contextmanager
 def beside(works: Sequence[Callable[[], object]], end: Callable[[], object]) -> Iterator[None]:
-    """A thread for each of these works; they are told to ``end`` whatever happens in the body."""
+    """Run each work in a thread; ``end``, called after the body, makes the works end."""
     threads = _started(works)
     try:
         yield
@@ -34,6 +34,6 @@ def beside(works: Sequence[Callable[[], object]], end: Callable[[], object]) -> 
 
 
 def together(works: Sequence[Callable[[], object]]) -> None:
-    """Do these at once, each in a thread, until all are done."""
+    """Run each work in a thread, and wait for all of them."""
     for thread in _started(works):
         thread.join()
