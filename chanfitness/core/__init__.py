@@ -1,16 +1,18 @@
-"""The loop, the queues that feed it, and the accounts that it owns. No I/O, no clock calls.
+"""The loop, the queues that feed it, and the accounts that it owns. No file, no socket.
 
 An event passes through ``watchable_queue`` (or a hooked plain queue), ``selector`` (merges
 the queues), ``loop`` (calls the handler), ``ledger`` (changes the accounts) and ``peerlog``
 (keeps totals). A question takes the same way, to ``queries``.
 
-Each term is defined in one module:
+Each term is defined in one module. A *moment* is the clock's answer at a put, a datetime or a
+``Reading``; the others:
 
 ====================================  ===================
 term                                  module
 ====================================  ===================
-*moment*                              ``..clock``
-*item*, *put*                         ``loop``
+*item*, *put*, *repeat*               ``loop``
+*known*                               ``ledger``
+*flap*                                ``flaps``
 *position*, *segment*, *instant*,     ``timeline``
 *blind time*
 *lifetime*, *uptime*, *unusable*,     ``channel``

@@ -1,8 +1,8 @@
 """Event handlers of the accounts.
 
-A peer is known while it is online or has a channel, a channel while it is open. A repeat, an
-event that tells a state already known, changes nothing. Pure: the timeline is given. Each
-handler takes the instant of its event, ``now``, at which the timeline is.
+A peer is *known* while it is online or has a channel, a channel while it is open. A repeat
+(see :mod:`.loop`) changes nothing. Pure: the timeline is given. Each handler takes the instant
+of its event, ``now``, at which the timeline is.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ moment at which a queue accepts it. The loop's promises:
    and the few unknown peers and channels that events named last. With storage, also channels
    closed within the history period; no event and no question scans those.
 8. Nothing is dropped in silence. An item that cannot be handled is logged with the reason,
-   and the loop goes on. A repeat, an event that tells a state already known, changes nothing
-   and is logged at debug level.
+   and the loop goes on. A *repeat*, an event of a state already known, changes nothing and is
+   logged at debug level.
 
 1 and 2 hold for FIFO queues that only the store reads.
 """
