@@ -133,8 +133,6 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _watch_lnd(options: argparse.Namespace) -> None:
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its messages would garble the table
-    os.environ.pop("GRPC_TRACE", None)  # it would print the macaroon
     from ..nodes.lnd import LndNode  # noqa: PLC0415
 
     names = ("rpcserver", "lnddir", "tlscertpath", "macaroonpath", "network")

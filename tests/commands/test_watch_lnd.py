@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import signal
@@ -21,7 +20,7 @@ import pytest
 from chanfitness import MonitoringPausedEvent
 from chanfitness.recording.format import parse_line, read
 
-from ..support.fake_lnd import LIST_CHANNELS, LIST_PEERS, MACAROON, FakeLnd
+from ..support.fake_lnd import LIST_CHANNELS, LIST_PEERS, FakeLnd
 from ..support.lnd_nodes import Segment, make_lnddir, recorded, send
 from ..support.paths import DATA
 from ..support.terminal import TIMEOUT
@@ -174,17 +173,3 @@ def test_without_a_certificate_it_says_which_file_it_wants(tmp_path: Path) -> No
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 2
     assert str(tmp_path / "tls.cert").encode() in errors
-
-
-def test_grpc_is_not_let_print_the_macaroon(tmp_path: Path) -> None:
-    tracing = {"GRPC_TRACE": "all", "GRPC_VERBOSITY": "DEBUG"}
-    with FakeLnd() as lnd, Pipe() as output:
-        with command(lnd, make_lnddir(tmp_path), output, **tracing) as process:
-            lnd.accept()
-            assert "monitoring_started" in output.read_line()
-            process.send_signal(signal.SIGTERM)
-            _, errors = process.communicate(timeout=TIMEOUT)
-        printed = errors + output.read_all().encode()
-    assert process.returncode == 0
-    for form in (MACAROON, MACAROON.hex().encode(), base64.b64encode(MACAROON), b"macaroon"):
-        assert form.lower() not in printed.lower()

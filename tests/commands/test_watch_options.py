@@ -120,17 +120,6 @@ def test_a_recording_is_let_go_where_no_node_is_made(
     assert lnd.source.calls == ["cancel", "close"]
 
 
-@pytest.mark.parametrize("value", [None, "debug"])
-def test_what_grpc_itself_prints_is_turned_off(
-    value: str | None, lnd: Lnd, capfd: Printed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if value is not None:
-        monkeypatch.setenv("GRPC_VERBOSITY", value)
-    error_of(capfd)
-    assert os.environ["GRPC_VERBOSITY"] == (value or "NONE")
-    assert lnd.options
-
-
 @pytest.mark.usefixtures("lnd")
 def test_without_a_table_to_show_it_says_what_to_install(
     capfd: Printed, monkeypatch: pytest.MonkeyPatch

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from ...checks import extra
 from ...clock import Clock, reader
 from ..inbox import Inbox
 from ..signs_of_life import ANSWER_SECONDS, ASK_SECONDS, LISTS_PERIOD, SignsOfLife, elapsed
-from .errors import AbandonedError, DisconnectedError
+from .calls import Answer, Calls, Metadata
+from .errors import AbandonedError, Code, DisconnectedError
 from .settings import Credentials
-
-with extra("lnd"):
-    import grpc
 
 CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
@@ -40,19 +38,9 @@ _LOOKS = round(ASK_SECONDS / LOOK_SECONDS)  # between two questions for a sign o
 LIST_SECONDS = 300
 """How long lnd may take for a list: a node may be big, and a network slow."""
 
-_SILENCE = (
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.CANCELLED,
-)
-"""The codes that gRPC makes up itself, where nobody answers. All others are signs of life."""
+_SILENCE = (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.CANCELLED)
+"""The codes that also stand for no answer at all. All others are signs of life."""
 
-_OPTIONS = [
-    ("grpc.max_receive_message_length", 200 * 1024 * 1024),
-    ("grpc.enable_http_proxy", 0),  # lncli has none either
-    ("grpc.enable_retries", 0),
-    ("grpc.use_local_subchannel_pool", 1),  # each connection is a new one
-]
 _DUE = ((LISTS_DUE, b""), (NEWCOMERS_DUE, b""))
 _NO_FIELDS = b""  # a request that is an empty message
 
@@ -75,10 +63,8 @@ class Connection:
         self.signs.note()
         self._read_clock = reader(clock)
         self._inbox = inbox
-        self._metadata = [("macaroon", credentials.macaroon)]
-        self._channel = grpc.secure_channel(
-            target, grpc.ssl_channel_credentials(credentials.certificate), options=_OPTIONS
-        )
+        self._metadata: list[Metadata] = [("macaroon", credentials.macaroon)]
+        self._calls = Calls(target, credentials.certificate)
         self._arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_abandoned = False
@@ -87,10 +73,14 @@ class Connection:
     def subscribe(self) -> None:
         """Begin both streams, and to ask for signs of life."""
         for stream in (CHANNEL_EVENTS, PEER_EVENTS):
-            call = self._method(self._channel.unary_stream, stream)(
-                _NO_FIELDS, metadata=self._metadata
+            self._calls.begin(
+                _path(stream),
+                _NO_FIELDS,
+                self._metadata,
+                partial(self._pass_on, stream),
+                self._arrivals.put,
             )
-            self._start(stream, self._read, stream, call)
+        self._start("calls", self._follow)
         self._start("GetState", self._ask_for_signs)
 
     def ask(
@@ -104,24 +94,21 @@ class Connection:
         Raises ``DisconnectedError`` if the question or a stream failed, a stream ended,
         or lnd gives no sign of life; ``AbandonedError`` after :meth:`abandon`.
         """
-        call = self._method(self._channel.unary_unary, method).future(
-            request, metadata=self._metadata, timeout=LIST_SECONDS
-        )
-        call.add_done_callback(self._arrivals.put)
+        self._calls.begin_unary(_path(method), request, self._metadata, self._arrivals.put)
+        due = time.monotonic() + LIST_SECONDS
         put_off = []
-        while (arrival := self._take()) is not call:
+        while not isinstance(arrival := self._take(due), Answer):
             if arrival in _DUE:
                 put_off.append(arrival)
             else:
                 meanwhile(*arrival)
         for each in put_off:
             self._arrivals.put(each)
-        if call.code() is not grpc.StatusCode.OK:
-            raise DisconnectedError(call.code(), call.details())
+        if arrival.end.code is not Code.OK:
+            raise arrival.end
         if not self.signs.note():
             raise _too_late()
-        answer: bytes = call.result()
-        return answer
+        return arrival.message
 
     def next(self) -> tuple[str, bytes]:
         """A stream and its next message, ``LISTS_DUE`` or ``NEWCOMERS_DUE``; waits for one.
@@ -144,16 +131,18 @@ class Connection:
     def close(self) -> None:
         """End all calls; returns when no thread of it runs any more."""
         self._inbox.put(None)
-        self._channel.close()
+        self._calls.close()
         for thread in self._threads:
             thread.join()
+        self._calls.discard()
 
-    @staticmethod
-    def _method(kind: Any, name: str) -> Any:
-        return kind(f"/lnrpc.Lightning/{name}")
-
-    def _take(self) -> Any:
-        arrival = self._arrivals.get()
+    def _take(self, due: float | None = None) -> Any:
+        """The next arrival; one that is not there when it is ``due`` has failed."""
+        try:
+            timeout = None if due is None else max(due - time.monotonic(), 0)
+            arrival = self._arrivals.get(timeout=timeout)
+        except queue.Empty:
+            raise DisconnectedError(Code.DEADLINE_EXCEEDED, "no answer") from None
         if self._is_abandoned:
             raise AbandonedError
         if isinstance(arrival, DisconnectedError):
@@ -176,32 +165,40 @@ class Connection:
         finally:
             self._arrivals.put(end)
 
-    def _read(self, stream: str, call: Any) -> DisconnectedError:
-        """Pass on what a stream sends, until it ends."""
-        with suppress(grpc.RpcError):  # its code says the same
-            for message in call:
-                if not self.signs.note():
-                    return _too_late()
-                self._arrivals.put((stream, message))
-        return DisconnectedError(call.code(), call.details())
+    def _follow(self) -> DisconnectedError:
+        """Pass on what lnd sends, until the connection ends."""
+        self._calls.run()
+        return DisconnectedError(None, "it was closed")
+
+    def _pass_on(self, stream: str, message: bytes) -> None:
+        self._arrivals.put((stream, message) if self.signs.note() else _too_late())
 
     def _ask_for_signs(self) -> DisconnectedError:
         """Ask for a sign of life twice a minute, until none comes; tell when lists are due."""
-        ask: Any = self._channel.unary_unary("/lnrpc.State/GetState")
         listed = self._read_clock()
         while self._is_time_to_ask():
             self.signs.expect()
-            code = _code_of(ask)
-            if code not in _SILENCE:
+            end = self._ask_for_state()
+            if end.code not in _SILENCE:
                 if not self.signs.note():
                     return _too_late()
             elif self.signs.silent_since() is not None:  # no stream sent anything either
-                return DisconnectedError(None, f"no sign of life (GetState: {code.name})")
+                return DisconnectedError(None, f"no sign of life (GetState: {end})")
             now = self._read_clock()
             if elapsed(listed, now) >= LISTS_PERIOD:
                 listed = now
                 self._arrivals.put((LISTS_DUE, b""))
         return DisconnectedError(None, "it was closed")
+
+    def _ask_for_state(self) -> DisconnectedError:
+        """How a question was answered. It needs no macaroon, so it sends none."""
+        answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        call = self._calls.begin_unary("/lnrpc.State/GetState", _NO_FIELDS, [], answers.put)
+        try:
+            return answers.get(timeout=ANSWER_SECONDS).end
+        except queue.Empty:
+            self._calls.cancel(call)
+            return DisconnectedError(Code.DEADLINE_EXCEEDED, "no answer")
 
     def _is_time_to_ask(self) -> bool:
         """Wait until it is, and tell of newcomers; false, and at once, after :meth:`close`."""
@@ -220,16 +217,8 @@ class Connection:
             self._arrivals.put((NEWCOMERS_DUE, b""))
 
 
-def _code_of(ask: Any) -> grpc.StatusCode:
-    """How a question was answered. It needs no macaroon, so it sends none."""
-    try:
-        ask(_NO_FIELDS, timeout=ANSWER_SECONDS)
-    except grpc.RpcError as error:
-        code: grpc.StatusCode = error.code()
-        return code
-    except ValueError:  # of a channel that was closed meanwhile
-        return grpc.StatusCode.CANCELLED
-    return grpc.StatusCode.OK
+def _path(method: str) -> str:
+    return f"/lnrpc.Lightning/{method}"
 
 
 def _too_late() -> DisconnectedError:

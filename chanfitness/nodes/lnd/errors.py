@@ -1,22 +1,17 @@
 """How a connection to lnd ended, and whether that may pass by itself.
 
 lnd answers most refusals with the code ``UNKNOWN``, while it starts as well as for
-a bad macaroon: the text alone tells them apart. What is on neither list is
+a bad macaroon: the text alone tells them apart. What is not known to be a refusal is
 waited out.
 """
 
 from __future__ import annotations
 
+import enum
 import re
 
-from ...checks import extra, quoted
+from ...checks import quoted
 
-with extra("lnd"):
-    import grpc
-
-_BAD_CERTIFICATE = re.compile(
-    "CERTIFICATE_VERIFY_FAILED|is not in peer certificate|Hostname Verification Check failed"
-)
 _BAD_MACAROON = re.compile(
     "verification failed: "
     "|permission denied$"
@@ -27,7 +22,29 @@ _BAD_MACAROON = re.compile(
     "|caveat .* not satisfied: macaroon (has expired|locked to different IP address)",
     re.DOTALL,
 )
-_OUT_OF_DATE = re.compile("certificate (has expired|is not yet valid)")
+_OUT_OF_DATE = {9: "is not yet valid", 10: "has expired"}  # by X509_V_ERR_...
+
+
+class Code(enum.IntEnum):
+    """The status codes of gRPC."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
 
 
 class AbandonedError(Exception):
@@ -35,55 +52,39 @@ class AbandonedError(Exception):
 
 
 class DisconnectedError(Exception):
-    """A connection ended.
+    """A connection, or a call of it, ended.
 
-    ``code`` and ``details``: how lnd said so, or gRPC; without a code ``details``
-    is a text of our own.
+    ``code`` and ``details``: how lnd said so, or what corresponds to it; without a code
+    ``details`` is a text of our own. ``verify_code``: why its certificate is none for us, as
+    OpenSSL says it.
     """
 
-    def __init__(self, code: grpc.StatusCode | None, details: str | None) -> None:
+    def __init__(self, code: Code | None, details: str, verify_code: int | None = None) -> None:
         super().__init__(code, details)
         self.code = code
-        self.details = details or ""
+        self.details = details
+        self._verify_code = verify_code
 
     def __str__(self) -> str:
         """For a log: what came from lnd is quoted."""
         if self.code is None:
             return self.details
-        if self.code is grpc.StatusCode.OK:
+        if self.code is Code.OK:
             return "it ended the stream"
-        if out_of_date := self._out_of_date:
-            return f"its certificate {out_of_date[1]}, by the clock of this machine"
-        return f"{self.code.name} {quoted(self._what_matters)}"
+        if self._verify_code in _OUT_OF_DATE:
+            what = _OUT_OF_DATE[self._verify_code]
+            return f"its certificate {what}, by the clock of this machine"
+        return f"{self.code.name} {quoted(self.details)}"
 
     @property
     def refuses_certificate(self) -> bool:
         """Is that not the lnd whose certificate we hold?"""
-        return (
-            self.code is grpc.StatusCode.UNAVAILABLE
-            and not self._out_of_date  # a clock is set right, a certificate is renewed
-            and bool(_BAD_CERTIFICATE.search(self.details))
-        )
+        # A clock is set right, and a certificate is renewed.
+        return self._verify_code is not None and self._verify_code not in _OUT_OF_DATE
 
     @property
     def refuses_macaroon(self) -> bool:
         """Does lnd not take our macaroon?"""
-        if self.code is grpc.StatusCode.UNKNOWN:
+        if self.code is Code.UNKNOWN:
             return bool(_BAD_MACAROON.match(self.details))
-        return self.code in (
-            grpc.StatusCode.UNAUTHENTICATED,
-            grpc.StatusCode.PERMISSION_DENIED,
-        )
-
-    @property
-    def _out_of_date(self) -> re.Match[str] | None:
-        if self.code is not grpc.StatusCode.UNAVAILABLE:
-            return None
-        return _OUT_OF_DATE.search(self.details)
-
-    @property
-    def _what_matters(self) -> str:
-        """The details; of a connection that failed, where gRPC nests reasons, the innermost."""
-        if self.code is not grpc.StatusCode.UNAVAILABLE:
-            return self.details
-        return self.details.rpartition(": ")[2] or self.details
+        return self.code in (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)

@@ -33,7 +33,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where lnd is. ``target`` is ``rpcserver`` as gRPC takes it."""
+    """Where lnd is. ``target``: ``rpcserver`` in full, ``host:port`` or ``unix:path``."""
 
     rpcserver: str
     target: str
@@ -109,7 +109,7 @@ def _expand(path: StrPath) -> str:
 
 
 def _target(rpcserver: str) -> str:
-    """``host:port``, ``host``, ``port`` or ``unix:path`` as gRPC takes it."""
+    """``host:port`` or ``unix:path``, of these or of ``host`` or ``port`` alone."""
     scheme, is_url, rest = rpcserver.partition("://")
     if scheme == "unix" and is_url:
         return f"unix:{rest}"
@@ -119,7 +119,7 @@ def _target(rpcserver: str) -> str:
     host, port = _split(address)
     if not _HOST.fullmatch(host) or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise ValueError(f"bad rpcserver {quoted(rpcserver)}: expected host:port")
-    return f"dns:///{host}:{port}"
+    return f"{host}:{port}"
 
 
 def _split(address: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import queue
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from chanfitness import (
     NOT_YET_KNOWN,
     ChannelEventStore,
+    ManualClock,
     MonitoringPausedEvent,
     MonitoringResumedEvent,
     OpenChannel,
@@ -26,7 +28,6 @@ from chanfitness import (
 from chanfitness.nodes.backoff import Backoff
 from chanfitness.nodes.lnd import LndNode
 from chanfitness.nodes.lnd import connection as lnd_connection
-from chanfitness.nodes.lnd.connection import Connection
 from chanfitness.subscribe import ENDED
 
 from ...support.fake_lnd import (
@@ -262,19 +263,28 @@ def test_an_event_that_cannot_be_put_breaks_the_connection(
     assert r"RuntimeError('\x1b[31mno clock')" in caplog.text
 
 
-def test_a_reader_that_dies_breaks_the_connection(
-    lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
-) -> None:
-    def run(connection: Connection, do: Any, stream: str, call: Any) -> None:
-        monkeypatch.undo()
-        with pytest.raises(AttributeError):
-            real(connection, do, stream, iter(()))  # which has no code()
+class FailingClock(ManualClock):
+    """Cannot be read, once, in the thread that reads what lnd sends."""
 
-    real = Connection._run
-    monkeypatch.setattr(Connection, "_run", run)
+    has_failed = False
+
+    def now(self) -> datetime.datetime:
+        if not self.has_failed and threading.current_thread().name == "chanfitness-lnd-calls":
+            self.has_failed = True
+            raise RuntimeError("no clock")
+        return super().now()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_reader_that_dies_breaks_the_connection(
+    lnd: FakeLnd, tmp_path: Path, caplog: Any
+) -> None:
     with a_node(lnd, tmp_path) as (node, _):
+        node.config(clock=FailingClock())
         updates = node.subscribe_channel_events().updates
         assert next_of(updates) == NOTHING
+        lnd.accept().peers.send(online(ALICE))
+        assert [next_of(updates) for _ in range(2)] == [MonitoringPausedEvent(), NOTHING]
     assert "a thread of the connection died" in caplog.text
 
 

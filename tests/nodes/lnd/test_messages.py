@@ -78,7 +78,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("missing", ["grpc", "google.protobuf"])
+@pytest.mark.parametrize("missing", ["h2", "google.protobuf"])
 def test_without_the_extra_it_says_how_to_get_it(missing: str) -> None:
     ended = run(f"import sys; sys.modules[{missing!r}] = None; import chanfitness.nodes.lnd")
     assert ended.returncode == 1
@@ -88,5 +88,5 @@ def test_without_the_extra_it_says_how_to_get_it(missing: str) -> None:
 
 
 def test_chanfitness_itself_needs_no_extra() -> None:
-    script = "import sys, chanfitness; print({'grpc', 'google.protobuf'} & set(sys.modules))"
+    script = "import sys, chanfitness; print({'h2', 'google.protobuf'} & set(sys.modules))"
     assert run(script).stdout == "set()\n"

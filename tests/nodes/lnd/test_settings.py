@@ -32,7 +32,7 @@ USUAL = ("/home/alice/.lnd/tls.cert", f"/home/alice/.lnd/{MAINNET}")
 
 def test_lnd_is_where_it_is_by_default() -> None:
     assert resolve().rpcserver == "localhost"
-    assert resolve().target == "dns:///localhost:10009"
+    assert resolve().target == "localhost:10009"
     assert paths() == USUAL
 
 
@@ -46,7 +46,7 @@ def test_the_environment_is_that_of_lncli(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("LNCLI_RPCSERVER", "node.example:1234")
     monkeypatch.setenv("LNCLI_NETWORK", "Regtest")
     monkeypatch.setenv("LNCLI_TLSCERTPATH", "~/some.cert")
-    assert resolve().target == "dns:///node.example:1234"
+    assert resolve().target == "node.example:1234"
     assert paths() == (
         "/home/alice/some.cert",
         "/home/alice/.lnd/data/chain/bitcoin/regtest/readonly.macaroon",
@@ -73,7 +73,7 @@ def test_arguments_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
         network="signet",
         macaroonpath="~/m",
     )
-    assert settings.target == "dns:///localhost:10010"
+    assert settings.target == "localhost:10010"
     assert settings.tlscertpath == "/other/tls.cert"
     assert settings.macaroonpath == "/home/alice/m"
 
@@ -94,15 +94,15 @@ def test_paths_may_be_paths() -> None:
 @pytest.mark.parametrize(
     ("rpcserver", "target"),
     [
-        ("node.example", "dns:///node.example:10009"),
-        ("node.example:", "dns:///node.example:10009"),
-        (":10011", "dns:///localhost:10011"),
-        ("10011", "dns:///localhost:10011"),
-        ("10.0.0.1:10011", "dns:///10.0.0.1:10011"),
-        ("::1", "dns:///[::1]:10009"),
-        ("[::1]", "dns:///[::1]:10009"),
-        ("[fe80::1%eth0]:10011", "dns:///[fe80::1%eth0]:10011"),
-        ("tcp://node.example:10011", "dns:///node.example:10011"),
+        ("node.example", "node.example:10009"),
+        ("node.example:", "node.example:10009"),
+        (":10011", "localhost:10011"),
+        ("10011", "localhost:10011"),
+        ("10.0.0.1:10011", "10.0.0.1:10011"),
+        ("::1", "[::1]:10009"),
+        ("[::1]", "[::1]:10009"),
+        ("[fe80::1%eth0]:10011", "[fe80::1%eth0]:10011"),
+        ("tcp://node.example:10011", "node.example:10011"),
         ("unix:///run/lnd.sock", "unix:/run/lnd.sock"),
         ("unix:/run/lnd.sock", "unix:/run/lnd.sock"),
     ],

@@ -125,7 +125,7 @@ def test_what_grpc_says_by_itself_is_none(
             MonitoringPausedEvent(START + ASKED_EVERY),
             NOTHING,
         ]
-    assert f"no sign of life (GetState: {code.name})" in caplog.text
+    assert f"no sign of life (GetState: {code.name} 'nobody there')" in caplog.text
 
 
 def test_a_message_of_a_stream_is_a_sign(lnd: FakeLnd, tmp_path: Path) -> None:

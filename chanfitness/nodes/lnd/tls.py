@@ -1,0 +1,139 @@
+"""A TLS connection that any thread can end at any moment, also while it is being made.
+
+It is used under a lock of its user's, but for what waits: :meth:`~TlsConnection.open`,
+:meth:`~TlsConnection.receive`, and :meth:`~TlsConnection.close`.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import socket
+import ssl
+import threading
+from contextlib import suppress
+
+_CONNECT_SECONDS = 20
+_CHUNK = 2**16  # bytes
+
+_Addresses = list[tuple[socket.AddressFamily, object]]
+
+
+class TlsConnection:
+    """To ``target``, ``host:port`` or ``unix:path``, of which ``certificate`` (PEM) is trusted."""
+
+    def __init__(self, target: str, certificate: bytes) -> None:
+        self._is_of_unix = target.startswith("unix:")
+        self._path = target.removeprefix("unix:")
+        host, _, self._port = target.rpartition(":")
+        self._host = "localhost" if self._is_of_unix else host.strip("[]")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=certificate.decode("ascii"))
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # one that signs no other will do
+        context.set_alpn_protocols(["h2"])
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=self._host.partition("%")[0]
+        )
+        self._socket = socket.socket()
+        self._closing, self._closed = socket.socketpair()  # readable once it is to end
+        self._resolved: queue.SimpleQueue[_Addresses | OSError] = queue.SimpleQueue()
+
+    def open(self) -> None:
+        """Connect. Raises ``OSError``, of which ``ssl.SSLError`` is one."""
+        error: OSError = ConnectionAbortedError("closed")
+        for family, address in self._addresses():
+            self._socket.close()
+            self._socket = socket.socket(family)
+            try:
+                self._connect(address)
+            except OSError as problem:
+                error = problem
+            else:
+                self._shake_hands()
+                return
+        raise error
+
+    def receive(self) -> bytes:
+        """Wait for some bytes, for :meth:`decrypt`. Raises ``OSError`` at the end."""
+        received = self._socket.recv(_CHUNK)
+        if not received:
+            raise ConnectionResetError("Socket closed")
+        return received
+
+    def decrypt(self, received: bytes) -> bytes:
+        """The text of what was received."""
+        self._incoming.write(received)
+        text = b""
+        with suppress(ssl.SSLWantReadError):
+            while chunk := self._tls.read(_CHUNK):
+                text += chunk
+        return text
+
+    def send(self, text: bytes) -> None:
+        """Send ``text``, and what TLS has to say itself."""
+        if text:
+            self._tls.write(text)
+        if self._outgoing.pending:
+            self._socket.sendall(self._outgoing.read())
+
+    def close(self) -> None:
+        """Let all that waits here, or will, raise ``OSError``. For any thread."""
+        with suppress(OSError):
+            self._closed.send(b"\0")
+        self._resolved.put([])
+        with suppress(OSError):  # it is not connected
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def discard(self) -> None:
+        """Free its sockets, once no other method will be called."""
+        for each in (self._socket, self._closing, self._closed):
+            each.close()
+
+    def _addresses(self) -> _Addresses:
+        if self._is_of_unix:
+            return [(socket.AF_UNIX, self._path)]
+        # Nothing ends a look-up before its time: so a thread that is left behind does it.
+        threading.Thread(target=self._look_up, name="chanfitness-resolver", daemon=True).start()
+        found = self._resolved.get()
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def _look_up(self) -> None:
+        try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            self._resolved.put(error)
+        else:
+            self._resolved.put([(family, address) for family, _, _, _, address in found])
+
+    def _connect(self, address: object) -> None:
+        self._socket.setblocking(False)
+        with suppress(BlockingIOError):
+            self._socket.connect(address)  # type: ignore[arg-type]
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        poll.register(self._closing, select.POLLIN)
+        ready = dict(poll.poll(_CONNECT_SECONDS * 1000))
+        if self._closing.fileno() in ready:
+            raise ConnectionAbortedError("closed")
+        if not ready:
+            raise TimeoutError("it takes no connection")
+        problem = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if problem:
+            raise OSError(problem, os.strerror(problem))
+        self._socket.setblocking(True)
+
+    def _shake_hands(self) -> None:
+        is_done = False
+        while not is_done:
+            try:
+                self._tls.do_handshake()
+                is_done = True
+            except ssl.SSLWantReadError:
+                self.send(b"")
+                self._incoming.write(self.receive())
+            finally:
+                self.send(b"")  # also why it failed
