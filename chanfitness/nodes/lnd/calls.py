@@ -11,6 +11,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -151,6 +152,7 @@ class Calls:
                 self._flush()
             except (H2Error, OSError) as error:
                 self._break(error)
+                self._tls.close()
             return number
 
     def begin_unary(
@@ -180,13 +182,11 @@ class Calls:
         """Connect, and call back what comes, until the connection ends."""
         try:
             self._tls.open()
-            with self._lock:
-                self._is_open = True
-                self._flush()
-            while self._end is None:
-                received = self._tls.receive()
+            self._is_open, received = True, b""  # but some may have come behind the handshake
+            while True:
                 with self._lock:
                     self._take(self._tls.decrypt(received))
+                received = self._tls.receive()
         except (H2Error, OSError) as error:
             with self._lock:
                 self._break(error)
@@ -249,11 +249,9 @@ class Calls:
             self._calls.pop(number).on_end(DisconnectedError(code, why))
 
     def _reset(self, number: int) -> None:
-        try:
+        with suppress(H2Error, OSError):  # it ends by itself, and run() notices
             self._http.reset_stream(number, ErrorCodes.CANCEL)
             self._flush()
-        except (H2Error, OSError) as error:
-            self._break(error)
 
     def _break(self, error: Exception) -> None:
         """End all calls, those to come as well; the first error counts."""
@@ -270,7 +268,7 @@ def _end_of(error: Exception) -> DisconnectedError:
     if isinstance(error, OSError):
         return DisconnectedError(Code.UNAVAILABLE, error.strerror or str(error))
     if isinstance(error, H2Error):
-        return DisconnectedError(Code.UNAVAILABLE, f"it does not speak HTTP/2: {error}")
+        return DisconnectedError(Code.UNAVAILABLE, f"HTTP/2: {error}")
     return DisconnectedError(None, str(error))
 
 

@@ -137,7 +137,7 @@ class Watch:
     # The thread.
 
     def _run(self) -> None:
-        atexit.register(self.cancel)  # gRPC ends better if it is closed
+        atexit.register(self.cancel)  # no thread is to be cut off in a C library
         try:
             while not self.is_cancelled and self.fault is None:
                 self._try()
@@ -178,8 +178,8 @@ class Watch:
         try:
             connection.subscribe()
             # Of this answer nothing matters but that it came: by now lnd has begun both
-            # streams. gRPC sends what is called before it has connected in any order, so
-            # if asked for the lists at once, lnd might list first and listen later.
+            # streams. It serves calls at the same time, in any order, so if asked for the
+            # lists at once, it might list first and listen later.
             connection.ask(LIST_PEERS, partial(self._pass_on, connection))
             self._see(self._ask_for_lists(connection))
             while True:
