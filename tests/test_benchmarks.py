@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import floors, questions
+from benchmarks import floors, idle, questions
 from benchmarks.__main__ import as_json
 from benchmarks.measure import (
     BYTES,
@@ -137,6 +137,35 @@ def test_a_quick_run_prints_all_figures_and_curves_as_json() -> None:
     assert all(math.isfinite(number) for number in numbers)
     assert [f"{each['name']} beside {each['floor_name']}" for each in result["figures"]] == FIGURES
     assert [f"{each['name']} against {each['against']}" for each in result["curves"]] == CURVES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the figures are those of Linux")
+def test_an_idle_watch_is_measured() -> None:
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.idle", "--json", "--only=--db"),
+            *("--settle", "0.1", "--seconds", "0.1"),
+        ],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert run.stderr == b""
+    measured = json.loads(run.stdout)
+    assert list(measured) == [*idle.Idle._fields]
+    assert measured["name"] == "--db"
+    assert measured["resident"] > measured["proportional"] > 0
+    assert measured["threads"] > 0
+
+
+def test_what_is_idle_is_counted_between_two_samples() -> None:
+    first = idle.Sample(10.0, 1, 2, 3, 100, 1.0, 1000, 500)
+    last = idle.Sample(20.0, 40_000_000, 20_000_000, 6, 130, 1.5, 3000, 500)
+    expected = idle.Idle("alone", 40_000_000, 20_000_000, 6, 3.0, 0.05, 720_000, 0)
+    assert idle.between("alone", first, last) == expected
+    line = " ".join(idle.line(expected).split())
+    assert line == "alone 40.0 MB 20.0 MB 6 3.00 /s 5.00% 0.72 MB/h 0.00 MB/h"
 
 
 @pytest.mark.parametrize(
