@@ -184,6 +184,12 @@ class Flush(NamedTuple):
     stopped: bool = False
     outages: Sequence[OutageRow] | None = None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Has nothing happened but that time passed? (There may be new ``causes``.)"""
+        rows = self[self._fields.index("anchors_anew") : self._fields.index("causes")]
+        return len(self.anchors) <= 1 and not any(rows) and self.outages is None
+
 
 class Saved(NamedTuple):
     """All that was saved; ``stopped`` is None if an earlier version saved it."""

@@ -203,8 +203,10 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
     if unsaved.anchors_anew:
         database.execute("DELETE FROM stretches")
         database.execute("DELETE FROM causes")
-    write("REPLACE INTO stretches VALUES (?, ?, ?)", unsaved.anchors)
-    write(f"REPLACE INTO causes VALUES ({_places(CauseRow)})", unsaved.causes)
+    _save_changed(database, "stretches", ["number"], ["position", "utc"], unsaved.anchors)
+    _save_changed(
+        database, "causes", ["stretch", "number"], ["since", "cause", "peers"], unsaved.causes
+    )
     if unsaved.outages is not None:
         database.execute("DELETE FROM transport_outages")
         write(
@@ -241,6 +243,24 @@ def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) 
         _save_history(database, _OF_PEERS, history)
     for history in unsaved.activities:
         _save_history(database, _OF_CHANNELS, history)
+
+
+def _save_changed(
+    database: sqlite3.Connection,
+    table: str,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Write rows, but those that are there: a page that nothing changes is not written anew."""
+    database.executemany(
+        f"INSERT INTO {table} ({', '.join([*keys, *columns])})"
+        f" VALUES ({', '.join('?' * len([*keys, *columns]))})"
+        f" ON CONFLICT ({', '.join(keys)})"
+        f" DO UPDATE SET {', '.join(f'{each} = excluded.{each}' for each in columns)}"
+        f" WHERE {' OR '.join(f'{table}.{each} IS NOT excluded.{each}' for each in columns)}",
+        rows,
+    )
 
 
 def _delete(

@@ -1,8 +1,9 @@
 """State that survives a crash: an SQLite database, and the one thread that writes it.
 
-The loop never waits for the disk: a writer wakes once an interval of real time, asks
+The loop never waits for the disk: a writer wakes four times an interval of real time, asks
 the loop what changed as any caller asks, and writes the answer in one transaction,
-with the time of that question as the *heartbeat*. After a crash the next start finds
+with the time of that question as the *heartbeat*; where nothing changed, once an
+interval, for the sake of cards and disks. After a crash the next start finds
 the state as of the last heartbeat, and the time since is blind.
 
 The journal is a write-ahead log with ``synchronous=FULL``: a commit is on the
@@ -24,10 +25,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from itertools import count
 
 from .. import threads
 from ..checks import quoted
-from ..core.saved_state import ClosedRow, Flush, Saved, int_to_date
+from ..core.saved_state import CauseRow, ClosedRow, Flush, Saved, int_to_date
 from ..errors import ChanFitnessError, ShuttingDownError, StorageError, StorageInUseError
 from ..logs import Log, logged_time
 from ..wire import OutPoint
@@ -42,6 +44,7 @@ logger = Log(__name__)
 
 _HELD_AT_STOP = 5.0  # seconds that the last flush waits for another program
 _RETRY = 0.1  # seconds between two tries of a start
+_LOOKS = 4  # for changes, an interval
 
 
 class SqliteStorage:
@@ -49,16 +52,16 @@ class SqliteStorage:
 
     ``path``: the file; it and ``PATH-lock`` are made if they are not there,
     readable by their owner alone. ``flush_interval``: how much may be lost in a
-    crash. ``lock_timeout``: how long a start waits for a database that another program
-    (not a store) holds; None: until it is free or the store is stopped. One storage
-    serves one store, which opens it in ``start()`` and closes it when it stops; then it
-    may serve another.
+    crash; what changes is saved within a quarter of it. ``lock_timeout``: how long a
+    start waits for a database that another program (not a store) holds; None: until it
+    is free or the store is stopped. One storage serves one store, which opens it in
+    ``start()`` and closes it when it stops; then it may serve another.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
-        flush_interval: datetime.timedelta = datetime.timedelta(seconds=30),
+        flush_interval: datetime.timedelta = datetime.timedelta(minutes=2),
         lock_timeout: datetime.timedelta | None = None,
     ) -> None:
         if flush_interval <= datetime.timedelta(0):
@@ -83,6 +86,7 @@ class SqliteStorage:
         self._written_ids: dict[str, OutPoint] | None = None  # as the writer wrote them last
         self._alerts: str | None = None
         self._written_alerts: str | None = None  # as the writer wrote it last
+        self._written_causes: list[CauseRow] | None = None  # likewise
         self._wake: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._waiting: list[Callable[[], object]] = []  # for the next write, taken from there
 
@@ -161,7 +165,7 @@ class SqliteStorage:
             saved = self._load(file, is_stopped)
             self._stopping = threading.Event()  # to clear one takes a lock that an interrupt leaves
             self._everything = False
-            self._failure = self._unsaved_since = None
+            self._failure = self._unsaved_since = self._written_causes = None
             self._heartbeat = None if saved is None else saved.heartbeat
             self._closed, self._closed_written = file.closed, len(file.closed)
             self._channel_ids = self._written_ids = file.channel_ids
@@ -194,7 +198,7 @@ class SqliteStorage:
             time.sleep(_RETRY)
 
     def start(self, ask: Callable[[bool], Flush | None]) -> None:
-        """Begin to write once an interval what ``ask(everything)`` returns."""
+        """Begin to write at least once an interval what ``ask(everything)`` returns."""
         writer = threading.Thread(
             target=self._write_on, args=[ask], name="chanfitness-writer", daemon=True
         )
@@ -246,18 +250,20 @@ class SqliteStorage:
     def _write_on(self, ask: Callable[[bool], Flush | None]) -> None:
         with self._writing:
             self._writer_ident = threading.get_ident()
+            looks = count(1)
             while not self._stopping.is_set():  # write() may have taken what wakes it for that
                 with suppress(queue.Empty):
-                    self._wait_for(self._wake.get(timeout=self._interval))
-                if self._stopping.is_set() or not self._write_once(ask):
+                    self._wait_for(self._wake.get(timeout=self._interval / _LOOKS))
+                is_due = next(looks) % _LOOKS == 0
+                if self._stopping.is_set() or not self._write_once(ask, is_due):
                     break
             self._writer_ident = None  # another thread may have it next
 
-    def _write_once(self, ask: Callable[[bool], Flush | None]) -> bool:
+    def _write_once(self, ask: Callable[[bool], Flush | None], is_due: bool) -> bool:
         """Write, and log what fails. False if the store stops, and writes what is left itself."""
         failed_before = self._failure is not None
         try:
-            self.write(ask)
+            self.write(ask, is_due=is_due)
         except ChanFitnessError:
             return False
         except Exception:  # of its clock
@@ -271,8 +277,10 @@ class SqliteStorage:
         if on_kept is not None:
             self._waiting.append(on_kept)
 
-    def write(self, ask: Callable[[bool], Flush | None]) -> bool:
+    def write(self, ask: Callable[[bool], Flush | None], *, is_due: bool = True) -> bool:
         """Write in one transaction what ``ask(everything)`` returns; False if it is None.
+
+        Unless it ``is_due``, a heartbeat alone is left out.
 
         What failed before is in it, too. If this fails, :attr:`failure` says why. Raises what
         ``ask`` raises. For one thread at a time.
@@ -292,6 +300,8 @@ class SqliteStorage:
         try:
             if trouble is not None:
                 raise trouble
+            if not is_due and self._is_heartbeat(unsaved, ids, alerts):
+                return True
             self._commit(file, unsaved, ids, alerts)
         except Exception as error:
             self._failed(error, unsaved)
@@ -299,6 +309,17 @@ class SqliteStorage:
             file.heartbeat = unsaved.heartbeat
             self._succeeded(unsaved, ids, alerts)
         return True
+
+    def _is_heartbeat(self, unsaved: Flush, ids: dict[str, OutPoint], alerts: str | None) -> bool:
+        """Is the time all that is new, since all else was written?"""
+        return (
+            unsaved.is_quiet
+            and list(unsaved.causes) == self._written_causes
+            and ids is self._written_ids
+            and alerts is self._written_alerts
+            and not self._waiting
+            and self._failure is None
+        )
 
     def _failed(self, error: Exception, unsaved: Flush) -> None:
         self._everything = True
@@ -314,6 +335,7 @@ class SqliteStorage:
         self._heartbeat = unsaved.heartbeat
         self._closed_written = len(self._closed)
         self._written_ids, self._written_alerts = ids, alerts
+        self._written_causes = list(unsaved.causes)
         waiting, self._waiting = self._waiting, []
         for on_kept in waiting:
             on_kept()
