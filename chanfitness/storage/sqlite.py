@@ -1,6 +1,6 @@
 """State that survives a crash: an SQLite database, and the one thread that writes it.
 
-The loop never waits for the disk: a writer wakes four times an interval of real time, asks
+The loop never waits for the disk: a writer wakes ten times an interval of real time, asks
 the loop what changed as any caller asks, and writes the answer in one transaction,
 with the time of that question as the *heartbeat*; where nothing changed, once an
 interval, for the sake of cards and disks. After a crash the next start finds
@@ -44,7 +44,7 @@ logger = Log(__name__)
 
 _HELD_AT_STOP = 5.0  # seconds that the last flush waits for another program
 _RETRY = 0.1  # seconds between two tries of a start
-_LOOKS = 4  # for changes, an interval
+_LOOKS = 10  # for changes, an interval
 
 
 class SqliteStorage:
@@ -52,7 +52,7 @@ class SqliteStorage:
 
     ``path``: the file; it and ``PATH-lock`` are made if they are not there,
     readable by their owner alone. ``flush_interval``: how much may be lost in a
-    crash; what changes is saved within a quarter of it. ``lock_timeout``: how long a
+    crash; what changes is saved within a tenth of it. ``lock_timeout``: how long a
     start waits for a database that another program (not a store) holds; None: until it
     is free or the store is stopped. One storage serves one store, which opens it in
     ``start()`` and closes it when it stops; then it may serve another.
@@ -61,7 +61,7 @@ class SqliteStorage:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        flush_interval: datetime.timedelta = datetime.timedelta(minutes=2),
+        flush_interval: datetime.timedelta = datetime.timedelta(minutes=5),
         lock_timeout: datetime.timedelta | None = None,
     ) -> None:
         if flush_interval <= datetime.timedelta(0):
