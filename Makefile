@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHONS = $(shell .ci/pythons)
 RECORDING := chanfitness/recording/samples/lnd-simnet.jsonl
 
-.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs man wheel-test prometheus browser clean
+.PHONY: run test stress stressed stressed-longest test-all test-oldest coverage uncovered style types format bench docs man wheel-test releasable prometheus browser clean
 
 run: $(VENV)/installed
 	$(BIN)/chanfitness replay $(RECORDING)
@@ -61,6 +61,7 @@ style: $(VENV)/lintable
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/hadolint contrib/docker/Dockerfile
 
 format: $(VENV)/lintable
 	$(BIN)/ruff check --fix .
@@ -93,17 +94,23 @@ man: $(VENV)/documentable
 OF_A_WHEEL = tests/commands tests/web tests/nodes/cln/test_plugin.py tests/test_exporter.py \
 	tests/test_package.py tests/test_testing.py
 
-# Tests a wheel built from the sdist. The tests are the sdist's, without the package beside
-# them, so that they import the wheel.
-wheel-test: $(VENV)/testable
+# Tests a wheel built from the sdist, checks its metadata, and resolves each extra. The tests are
+# the sdist's, without the package beside them, so that they import the wheel.
+wheel-test: $(VENV)/testable $(VENV)/lintable
 	rm -rf dist .venv-wheel
 	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install -q "$$(echo dist/*.whl)[test]"
 	mkdir .venv-wheel/outside
 	tar -xf dist/*.tar.gz -C .venv-wheel/outside --strip-components=1
 	rm -r .venv-wheel/outside/chanfitness*
 	cd .venv-wheel/outside && ../bin/python -m pytest $(IN_TWO) $(OF_A_WHEEL)
+	.venv-wheel/bin/python .ci/extras dist/*.whl
+
+# Fails, and lists what is missing, if the wheel is not ready to publish: contrib/release.md.
+releasable: wheel-test
+	.ci/releasable dist/*.whl
 
 # Tests that need Prometheus are skipped without it.
 prometheus:

@@ -1,0 +1,1 @@
+../../../chanfitness_launcher.py
