@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from chanfitness.commands.arguments import parse
 from chanfitness.exporter import serve
 from chanfitness.testing import FakeNode
 
@@ -24,9 +25,9 @@ pytestmark = needs_contrib
 
 RULES = CONTRIB / "prometheus/chanfitness.rules.yml"
 RULES_TEST = CONTRIB / "prometheus/chanfitness.rules.test.yml"
-UNIT = CONTRIB / "systemd/chanfitness-lnd.service"
+UNITS = sorted(CONTRIB.glob("systemd/*.service"))
 MAXIMUM_EXPOSED = 15
-"""Of 100: how exposed the unit may be. systemd 252 finds 9."""
+"""Exposure threshold of ``systemd-analyze security``, 0 to 100; systemd 252 reports 9 and 10."""
 
 
 def check(*command: str, given: str = "") -> str:
@@ -140,17 +141,29 @@ def test_no_two_panels_overlap() -> None:
         )
 
 
-# The systemd unit
+# The systemd units
+
+
+def started(path: Path) -> list[str]:
+    """The command of the unit at ``path``."""
+    (command,) = re.findall(r"(?m)^ExecStart=((?:.*\\\n)*.*)$", path.read_text())
+    return str(command).replace("\\\n", " ").split()
+
+
+@pytest.fixture(params=UNITS, ids=[path.name for path in UNITS])
+def path(request: pytest.FixtureRequest) -> Path:
+    assert isinstance(request.param, Path)
+    return request.param
 
 
 @pytest.fixture
-def unit(tmp_path: Path) -> str:
+def unit(path: Path, tmp_path: Path) -> str:
     """The unit, for a command that is on this machine."""
-    text, replaced = re.subn(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", UNIT.read_text())
+    text, replaced = re.subn(r"(?m)^ExecStart=\S+", f"ExecStart={sys.executable}", path.read_text())
     assert replaced == 1
-    path = tmp_path / UNIT.name
-    path.write_text(text)
-    return str(path)
+    copy = tmp_path / path.name
+    copy.write_text(text)
+    return str(copy)
 
 
 def systemd_analyze() -> str:
@@ -171,13 +184,20 @@ def test_the_unit_is_hardly_exposed(unit: str) -> None:
     assert "Overall exposure level" in printed
 
 
-def test_the_unit_needs_no_access_to_the_nodes_directory() -> None:
-    lines = UNIT.read_text().splitlines()
+def test_the_command_of_the_unit_is_valid(path: Path) -> None:
+    options = parse(started(path)[1:])
+    assert options.db == "${STATE_DIRECTORY}/fitness.db"
+    assert options.prometheus == "127.0.0.1:9789"
+
+
+def test_the_unit_of_lnd_needs_no_access_to_the_nodes_directory() -> None:
+    unit = CONTRIB / "systemd/chanfitness-lnd.service"
+    lines = unit.read_text().splitlines()
     loaded = [line for line in lines if line.startswith("LoadCredential=")]
     assert all("/lnd/" in line for line in loaded)
-    started = " ".join(line.strip(" \\") for line in lines if line.startswith(("ExecStart=", "  ")))
-    assert "/lnd/" not in started
+    command = " ".join(started(unit))
+    assert "/lnd/" not in command
     assert "admin" not in "".join(loaded)
     for credential in loaded:
         name = credential.removeprefix("LoadCredential=").partition(":")[0]
-        assert f"${{CREDENTIALS_DIRECTORY}}/{name} " in started
+        assert f"${{CREDENTIALS_DIRECTORY}}/{name} " in command
