@@ -431,6 +431,21 @@ class SnapshotEvent(_ListsEvent):
     __slots__ = ()
 
 
+@final
+class BackfillEvent(NamedTuple):
+    """What happened while its source was away, as its node kept a record of it.
+
+    The source puts it while monitoring is paused. ``since`` (UTC): from when on the record
+    is whole; what lies before, back to when the store saw last, stays blind. ``events``: a
+    :class:`MonitoringResumedEvent` as of ``since``, events with their own times, in order, and
+    another resume, of the present. They are handled as one item, so that no question comes
+    between; ``on_event`` is told of each of them, not of this.
+    """
+
+    since: datetime.datetime
+    events: Sequence[object]
+
+
 class TransportLostEvent(NamedTuple):
     """This node lost its connection to a transport, a finding of the store.
 

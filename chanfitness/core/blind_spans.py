@@ -16,8 +16,9 @@ ALL = "all"
 STOPPED, KILLED, SOURCE = "stopped", "killed", "source"
 OWN_OUTAGE, TRANSPORT_OUTAGE = "own outage", "transport outage"
 SUSPENDED, STARTING = "suspended", "starting"
+FILLED_IN = "filled in"
 
-CAUSES = (STOPPED, KILLED, SOURCE, OWN_OUTAGE, TRANSPORT_OUTAGE, SUSPENDED, STARTING)
+CAUSES = (STOPPED, KILLED, SOURCE, OWN_OUTAGE, TRANSPORT_OUTAGE, SUSPENDED, STARTING, FILLED_IN)
 
 
 class BlindSpan(NamedTuple):
@@ -33,6 +34,8 @@ class BlindSpan(NamedTuple):
     - "transport outage": this node's way to one transport was lost.
     - "suspended": the machine slept.
     - "starting": the node was not seen yet.
+    - "filled in": the source was away, and what happened then was filled in from a record of
+      its node. It is told in its place, and is no blind time: ``duration`` is zero.
     - None: an earlier version did not keep it.
 
     ``peers``: how many had a channel, or went; None where the cause is not known.
@@ -55,7 +58,10 @@ class BlindTime(NamedTuple):
 
 
 class BlindPart(NamedTuple):
-    """A part of a blind time, ``since`` a date; the first begins with it, whatever its date."""
+    """A part of a blind time, ``since`` a date; the first begins with it, whatever its date.
+
+    One that was filled in is none: it begins where that time ends, and ``since`` is its end.
+    """
 
     since: datetime.datetime
     cause: str | None
@@ -83,7 +89,8 @@ class BlindCauses:
     def spans(self, time: BlindTime, *, lasts: bool = False) -> list[BlindSpan]:
         """The spans of a blind time, without those of no length; ``lasts``: it is not over."""
         number, start, end = time
-        parts = self._parts.get(number) or [BlindPart(start, None, None)]
+        parts = [part for part in self._parts.get(number, ()) if part.cause != FILLED_IN]
+        parts = parts or [BlindPart(start, None, None)]
         begins = [start, *(min(part.since, end) for part in parts[1:])]
         begins = list(accumulate(begins, max))
         spans = [
@@ -95,6 +102,14 @@ class BlindCauses:
         if lasts:
             last = last._replace(end=None)
         return [*spans, last] if lasts or last.duration else spans
+
+    def filled_in(self, number: int, start: datetime.datetime) -> list[BlindSpan]:
+        """What was filled in from ``start`` on, where segment ``number`` begins."""
+        return [
+            BlindSpan(start, max(part.since, start), datetime.timedelta(0), ALL, *part[1:])
+            for part in self._parts.get(number, ())
+            if part.cause == FILLED_IN
+        ]
 
     def merge(self, times: Sequence[BlindTime]) -> None:
         """Take some blind times for one, that before the last segment: as the longest span."""

@@ -12,7 +12,8 @@ moment at which a queue accepts it. The loop's promises:
    put counts as the put. Always 0 <= uptime <= lifetime.
    Only a ``MonitoringPausedEvent`` may go back to its ``at``, since a lost connection is
    noticed late. It goes back no further than the event before it and the start of the present
-   segment; questions and flushes do not move that bound.
+   segment; questions and flushes do not move that bound. A ``BackfillEvent`` is
+   one item; its events lie in time in which the timeline stood.
 4. Every call returns: an answer, a typed error, or a timeout.
 5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
 6. No polling. The idle loop makes no wake-up at all.
@@ -39,6 +40,7 @@ from ..clock import Moment
 from ..events import (
     EVENTS,
     ActiveChannelEvent,
+    BackfillEvent,
     ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
@@ -111,6 +113,7 @@ class Loop:
             MonitoringPausedEvent: self._pause,
             MonitoringResumedEvent: self._resume,
             SnapshotEvent: self._snapshot,
+            BackfillEvent: self._backfill,
             type(ENDED): self._ended,
             Barrier: self._reach,
         }
@@ -217,6 +220,17 @@ class Loop:
         self._latest = now = self._advance(moment, event.at)
         self._ledger.snapshot(now, event.open_channels, event.online_peers)
         return event, self._timeline.latest_date()
+
+    def _backfill(self, backfill: BackfillEvent, moment: Moment) -> None:
+        timeline = self._timeline
+        if not timeline.paused:
+            raise ValueError("a source that sees has nothing to fill in")
+        timeline.turn_back(moment, backfill.since)
+        begun = timeline.segment
+        for event in backfill.events:
+            self._handlers[type(event)](event, moment)
+        if timeline.segment > begun:
+            timeline.filled_in(begun + 1)
 
     def _corrected(self, event: _Lists) -> _Lists:
         """Return the event, its lists updated by newer events of its peers and channels."""

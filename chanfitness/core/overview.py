@@ -83,6 +83,8 @@ class Overview(NamedTuple):
         until: The date at which the window ends, if before ``as_of`` (UTC).
         closed_histories: As ``histories``, of each closed channel.
         peer_outages: The outages of each peer in the window.
+        filled_in: The times that would be blind if the source had not filled them in from a
+            record of its node, in order.
     """
 
     as_of: datetime.datetime
@@ -100,6 +102,7 @@ class Overview(NamedTuple):
     until: datetime.datetime | None = None
     closed_histories: tuple[ChannelHistory | None, ...] = ()
     peer_outages: tuple[PeerOutage, ...] = ()
+    filled_in: tuple[BlindSpan, ...] = ()
 
     @property
     def is_of_window(self) -> bool:

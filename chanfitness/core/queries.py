@@ -189,6 +189,10 @@ class Queries:
         spans += self._transport_spans.blind(timeline, now)
         return tuple(sorted(spans, key=attrgetter("start")))
 
+    def list_filled_in(self) -> tuple[BlindSpan, ...]:
+        """The times that were filled in from a record of the node, in order."""
+        return tuple(self._timeline.filled_in_spans())
+
     def wait_for_sight(self, _: Instant) -> Wait | None:
         """Begin a wait until the store sees; return None if it sees."""
         return self.sight.begin()

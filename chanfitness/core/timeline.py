@@ -31,8 +31,8 @@ from collections.abc import Callable, Container, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..clock import FIRST_DATE, LAST_DATE, Moment, Reading, nearest_utc, shifted
-from .blind_spans import SUSPENDED, BlindCauses, BlindSpan, BlindTime
+from ..clock import FIRST_DATE, LAST_DATE, Moment, Reading, before, nearest_utc, shifted
+from .blind_spans import FILLED_IN, SUSPENDED, BlindCauses, BlindSpan, BlindTime
 
 _ZERO = datetime.timedelta(0)
 _SHORTEST_SUSPEND = datetime.timedelta(seconds=1)  # below it is the jitter of two readings
@@ -155,6 +155,22 @@ class Timeline:
         self.on_resume()
         return self._last, self.segment
 
+    def turn_back(self, moment: Moment, since: datetime.datetime) -> None:
+        """While the timeline stands, let it be ``since``, of which there is a record.
+
+        Not before it went on last. The next resume lies there.
+        """
+        latest, floor = _utc(moment), self.seen_until()
+        since = min(nearest_utc(since), latest)
+        then = _before(moment, latest - (since if floor is None else max(since, floor)))
+        if self._standing == self._began:  # nothing was seen in this segment: it may begin there
+            self._begin(then, self._standing)
+        self._last = self._position_of(then) if isinstance(then, Reading) else then - self._zero
+
+    def filled_in(self, number: int) -> None:
+        """What was seen from segment ``number`` on until now was filled in."""
+        self.causes.add(number, self.latest_date(), FILLED_IN, self.concerned())
+
     def _follow(self, reading: Reading) -> datetime.timedelta:
         """Date the present segment by ``reading``, and return the position at which that lies."""
         self._latest = reading
@@ -220,6 +236,14 @@ class Timeline:
             time = BlindTime(self.segment + 1, start, self.latest_date())
             spans += self.causes.spans(time, lasts=True)
         return spans
+
+    def filled_in_spans(self) -> list[BlindSpan]:
+        """The times that were filled in, in the segments that are kept."""
+        return [
+            span
+            for number, anchor in zip(self.numbers(), self.anchors(), strict=True)
+            for span in self.causes.filled_in(number, anchor.utc)
+        ]
 
     def _blind_times(self) -> list[BlindTime]:
         """Those before each segment but the first that is kept."""
@@ -343,6 +367,12 @@ class Timeline:
 
 def _utc(moment: Moment) -> datetime.datetime:
     return moment.utc if isinstance(moment, Reading) else moment
+
+
+def _before(moment: Moment, by: datetime.timedelta) -> Moment:
+    if isinstance(moment, Reading):
+        return Reading(before(moment.utc, by), moment.seen - by, moment.asleep)
+    return before(moment, by)
 
 
 def _anchor_utc(anchor: Anchor) -> datetime.datetime:

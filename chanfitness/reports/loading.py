@@ -96,6 +96,7 @@ class Database:
             self.overview = self._ledger.overview(self._now)._replace(
                 outages=None,  # peers without history would have counts too
                 blind_spans=self._ledger.list_blind(self._now),
+                filled_in=self._ledger.list_filled_in(),
                 closed=tuple(closed_channels(rows)) if closed else (),
             )
         self._kept = {row.key for row in saved.histories}
@@ -159,7 +160,10 @@ class Database:
         outages: bool,
     ) -> Overview:
         overview = self.overview._replace(window=window, until=until)
-        overview = overview._replace(blind_spans=_within(overview))
+        overview = overview._replace(
+            blind_spans=_within(overview, overview.blind_spans),
+            filled_in=_within(overview, overview.filled_in),
+        )
         if histories:
             of_channel = partial(self.history, window=window, until=until)
             overview = over_window(window, until, overview, of_channel)
@@ -183,12 +187,12 @@ class Database:
         return bytes(peer) in self._kept
 
 
-def _within(overview: Overview) -> tuple[BlindSpan, ...]:
-    """Return the blind spans of a snapshot that overlap its window."""
+def _within(overview: Overview, spans: Iterable[BlindSpan]) -> tuple[BlindSpan, ...]:
+    """Return the spans that overlap the window of a snapshot."""
     since, until = overview.since, overview.until
     return tuple(
         span
-        for span in overview.blind_spans
+        for span in spans
         if (until is None or span.start < until)
         and (since is None or span.end is None or span.end > since)
     )

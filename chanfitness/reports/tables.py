@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from operator import attrgetter
 
 from ..core.channel import ChannelInfo
 from ..core.history_window import ChannelHistory
@@ -143,8 +144,9 @@ def _closed(overview: Overview) -> list[Row]:
 
 
 def _blind_spans(overview: Overview) -> list[Row]:
-    """Return the blind spans in order of time."""
-    return [Row(blind=span) for span in overview.blind_spans]
+    """Return the blind and the filled-in spans, in order of time."""
+    spans = sorted((*overview.blind_spans, *overview.filled_in), key=attrgetter("start"))
+    return [Row(blind=span) for span in spans]
 
 
 TOTALS = Table(
