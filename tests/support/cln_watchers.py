@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chanfitness import ChannelEventStore, ChannelHistory, ManualClock, OutPoint, PeerInfo, Vertex
+from chanfitness.nodes.cln.plugin_store import PluginStore
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.watcher import Watcher
 
 from .cln_messages import change, channels, entry, id_of, peers
 from .fake_lightningd import RpcServer
@@ -39,18 +39,20 @@ class Node:
         self.entries: dict[str, dict[str, Any]] = {}
         self.addresses: dict[Vertex, str] = {}
         self.says_reestablished = False  # False: an old lightningd
-        self.watcher: Watcher | None = None
+        self.started: datetime | None = START  # when lightningd did
+        self.watcher: PluginStore | None = None
         self.relist()
 
     @contextmanager
     def watched(self, **more: Any) -> Iterator[ChannelEventStore]:
         """Watch the node; when this returns, the store has all notifications."""
         self.inbox = Inbox(self.clock)
-        self.watcher = Watcher(
+        self.watcher = PluginStore(
             self.database,
             LightningRpc(self.rpc.path),
             clock=self.clock,
             inbox=self.inbox,
+            started=lambda _: self.started,
             **more,
         )
         self.watcher.start()
@@ -101,7 +103,7 @@ class Node:
         self.relist()
 
     @contextmanager
-    def held(self) -> Iterator[Watcher]:
+    def held(self) -> Iterator[Any]:
         """Keep the watcher busy, so that notifications wait."""
         assert self.watcher is not None
         watcher, self.watcher = self.watcher, None

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
@@ -25,7 +26,17 @@ Listings = dict[str, Any]
 """Answers of lightningd, by method."""
 
 Answer = Callable[[str, dict[str, Any]], object]
-"""Returns the result for a method and its parameters; bytes go out as they are, None never."""
+"""Returns the result for a method and its parameters.
+
+Bytes go out as they are, None never. A callable gets the function that sends the result later.
+"""
+
+
+class Refusal(NamedTuple):
+    """An error as an answer."""
+
+    code: int
+    message: str
 
 
 class RpcServer:
@@ -56,7 +67,12 @@ class RpcServer:
         """Return the listing as lightningd does: all, or one peer's part."""
         if method == "listnodes":
             return nodes(params["id"], self.aliases)
-        result = (self.others | self.listings)[method]
+        results = self.others | self.listings
+        if method not in results:
+            return Refusal(-32601, f"Unknown command '{method}'")
+        result = results[method]
+        if hasattr(result, "answer"):
+            return result.answer(method, params)
         if "id" in params:
             channels = result["channels"]
             return {"channels": [each for each in channels if each["peer_id"] == params["id"]]}
@@ -95,14 +111,30 @@ class RpcServer:
             return
         self.on_question(question)
         result = self.answer(question["method"], question["params"])
-        if result is None:
+        if result is None or callable(result):
             self._open.append(connection)
         self.asked.put((question["method"], question["params"]))
-        if isinstance(result, bytes):
-            connection.sendall(result)
+        if callable(result):
+            result(partial(_send_later, connection, question["id"]))
         elif result is not None:
-            answer = {"jsonrpc": "2.0", "id": question["id"], "result": result}
-            connection.sendall(json.dumps(answer).encode() + b"\n\n")
+            connection.sendall(_encoded(question["id"], result))
+
+
+def _encoded(number: object, result: object) -> bytes:
+    if isinstance(result, bytes):
+        return result
+    answer = {"jsonrpc": "2.0", "id": number}
+    if isinstance(result, Refusal):
+        answer["error"] = result._asdict()
+    else:
+        answer["result"] = result
+    return json.dumps(answer).encode() + b"\n\n"
+
+
+def _send_later(connection: socket.socket, number: object, result: object) -> None:
+    with contextlib.suppress(OSError):  # whoever asked may be gone
+        connection.sendall(_encoded(number, result))
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def nodes(peer: str, aliases: dict[str, object]) -> dict[str, object]:

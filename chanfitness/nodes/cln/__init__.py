@@ -1,1 +1,8 @@
-"""The plugin for Core Lightning, ``chanfitness-cln``. Needs the extra ``chanfitness[cln]``."""
+"""Core Lightning as the source of a store, by its socket; and the plugin, ``chanfitness-cln``.
+
+The plugin alone needs the extra ``chanfitness[cln]``.
+"""
+
+from .node import ClnNode
+
+__all__ = ["ClnNode"]

@@ -1,15 +1,22 @@
-"""What there is now, as a lightningd answers it."""
+"""What there is now, and what was recorded of the past, as a lightningd answers it."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ...logs import Log
 from ...wire import Vertex
 from ..told_reasons import ToldReasons
 from .messages import Listed, Listing, parse_alias, parse_channels, parse_listing
-from .rpc_client import LightningRpc, RpcError
+from .network_events import (
+    NetworkEvent,
+    first_since,
+    read_events,
+    wait_for,
+)
+from .rpc_client import LightningRpc, NoAnswerError, RefusedError, RpcError
 
 logger = Log(__name__)
 
@@ -37,18 +44,33 @@ _CHANNEL_FIELDS = {
 }
 
 
+NO_RECORD = -1
+"""In place of an event's number: this lightningd does not record network events."""
+
+_UNKNOWN_METHOD, _BAD_PARAMETERS = -32601, -32602  # of an older lightningd
+
+
+class Record(NamedTuple):
+    """Network events, in order, up to number ``last``."""
+
+    events: list[NetworkEvent]
+    last: int
+
+
 class ListingClient:
     """Asks for listings. Each new reason why there is no answer is logged, at a limited rate.
 
     ``on_answer``: called with each answer; an ``RpcError`` that it raises makes it none.
-    ``failure``: why the last question was not answered; None if it was. For one thread,
-    but that others may read ``failure``.
+    ``on_silence``: called when no answer came; to be replaced. ``failure``: why the last
+    question was not answered; None if it was. For one thread, but that others may read
+    ``failure``.
     """
 
     def __init__(self, rpc: LightningRpc, on_answer: Callable[[], object]) -> None:
         self._rpc = rpc
         self._on_answer = on_answer
         self._told = ToldReasons()
+        self.on_silence: Callable[[], object] = bool
         self.failure: str | None = None
 
     @property
@@ -75,6 +97,51 @@ class ListingClient:
 
         return self._asked(ask)
 
+    def latest_event(self) -> int | None:
+        """The number of the latest network event, ``NO_RECORD``, or None without an answer."""
+
+        def ask() -> int:
+            try:
+                return wait_for(self._call, 0).number
+            except RefusedError as refusal:
+                if refusal.code in (_UNKNOWN_METHOD, _BAD_PARAMETERS):
+                    return NO_RECORD
+                raise
+            except ValueError as error:
+                logger.warning("cannot use lightningd's record of network events: %s", error)
+                return NO_RECORD
+
+        return self._asked(ask)
+
+    def recorded_since(self, since: datetime.datetime, last: int) -> Record | None:
+        """The network events from the second of ``since`` up to number ``last``.
+
+        None without an answer, or if they are not all kept, which is logged.
+        """
+
+        def ask() -> list[NetworkEvent]:
+            return [*read_events(self._call, first_since(self._call, since, last), last)]
+
+        return self._recorded(ask, last)
+
+    def recorded_after(self, record: Record, last: int) -> Record | None:
+        """A record and the events after it up to number ``last``; None likewise."""
+
+        def ask() -> list[NetworkEvent]:
+            return [*record.events, *read_events(self._call, record.last + 1, last)]
+
+        return self._recorded(ask, last)
+
+    def _recorded(self, read: Callable[[], list[NetworkEvent]], last: int) -> Record | None:
+        def ask() -> Record | None:
+            try:
+                return Record(read(), last)
+            except ValueError as error:
+                logger.info("what happened while nothing was seen stays unknown: %s", error)
+                return None
+
+        return self._asked(ask)
+
     def alias_of(self, peer: Vertex) -> str | None:
         """The alias that one peer gave itself, or None. Without an answer nothing is missed."""
         try:
@@ -94,6 +161,8 @@ class ListingClient:
             answer = ask()
         except (RpcError, ValueError) as error:
             self.failure = str(error)
+            if isinstance(error, NoAnswerError):
+                self.on_silence()
             if self._told.is_due(self.failure):
                 logger.warning("%s; asking again within half a minute", error)
             return None

@@ -83,6 +83,7 @@ class Notifications:
         self._is_latest = is_latest
         self._publish = publish
         self._waiting: list[tuple[StateChange, datetime.datetime]] = []  # for a listing
+        self._told: dict[Vertex, datetime.datetime] = {}  # when of whom, since all was relisted
 
     @property
     def waiting(self) -> int:
@@ -92,6 +93,7 @@ class Notifications:
     def forget(self) -> None:
         """Drop what waits: a snapshot is to have it."""
         self._waiting.clear()
+        self._told.clear()
         self._follow_ups.clear()
         self._descriptions.disconnected_all()
 
@@ -116,6 +118,28 @@ class Notifications:
         waiting = [each.channel.peer for each in listed if each.awaits_reestablishing]
         self._follow_ups.relist_all(peer for peer in waiting if peer in online)
         self._follow_ups.look_up(channels.peers)
+
+    def relist(self, listing: Listing, asked: datetime.datetime) -> None:
+        """Tell what is news of channels in a listing of everything, where nothing notifies.
+
+        ``asked``: when it was asked for. What was told of a peer since is newer.
+        """
+        opened = []
+        for each in listing.channels:
+            channel_id, (_, peer) = each.channel_id, each.channel
+            if self._told.get(peer, asked) > asked:
+                continue
+            change = StateChange(channel_id, peer, each.state, each.short_id)
+            events = self._channels.take(change, asked, [each])
+            self._put([*events, *self._channels.relisted([each], asked)])
+            if self._channels.point(channel_id) is not None:
+                self._put(self._descriptions.listed_channel(each, asked))
+            if any(isinstance(event, OpenChannelEvent) for event in events):
+                opened.append(peer)
+        self._put(self._descriptions.listed_peers(listing.addresses, asked))
+        self._told.clear()
+        self._publish()
+        self._follow_ups.look_up(opened)
 
     def take(self, notification: Notification) -> None:
         """Tell what it means, after what waits, if there is an answer now."""
@@ -156,6 +180,7 @@ class Notifications:
 
     def _connected(self, connection: Connection, at: datetime.datetime) -> None:
         peer = connection.peer
+        self._told[peer] = at
         online = PeerOnlineEvent(peer, at)
         if peer in self._channels.peers:
             self._put([*self._descriptions.connected(connection, at), online])
@@ -166,6 +191,7 @@ class Notifications:
             self._put([online, *self._descriptions.connected(connection, at)])
 
     def _disconnected(self, peer: Vertex, at: datetime.datetime) -> None:
+        self._told[peer] = at
         self._put([PeerOfflineEvent(peer, at), *self._channels.disconnected(peer, at)])
         self._descriptions.disconnected(peer)
         self._follow_ups.end(peer)

@@ -39,10 +39,10 @@ from .alert_options import add_alert_options, alerts_of
 from .http_options import add_http_options, services_of, start_all
 from .log import log_to
 from .output import Output
+from .plugin_store import PluginStore
 from .rpc_client import LightningRpc
 from .rpc_methods import ANSWER_TIMEOUT, CATCH_UP, Query
 from .server import BAD_PARAMETERS, FAILED, RefusedError, Server
-from .watcher import TOPICS, Watcher
 
 with extra("cln"):
     from pyln.client import Plugin  # type: ignore[import-untyped]
@@ -53,6 +53,7 @@ logger = Log(__name__)
 MAXIMUM_QUESTIONS = 1000
 """How many may wait to be answered; more are refused."""
 
+TOPICS = ("connect", "disconnect", "channel_state_changed")
 _DATABASE = "chanfitness.db"
 _CHUNK = 2**16
 _END_TIMEOUT = 0.25  # seconds for what was not read yet at the end
@@ -63,7 +64,7 @@ _Question = Callable[[Query], dict[str, object]]
 class WatchingPlugin:
     """Joins a pyln ``Plugin`` to a watcher, which its ``init`` starts.
 
-    ``clock``, ``inbox``, ``on_event``: as for :class:`Watcher`; ``timeout``,
+    ``clock``, ``inbox``, ``on_event``: as for :class:`PluginStore`; ``timeout``,
     ``catch_up``: as for :class:`Query`.
     """
 
@@ -85,10 +86,10 @@ class WatchingPlugin:
         self._on_event = on_event
         self._timeout = timeout
         self._catch_up = catch_up
-        self._watcher: Watcher | None = None
+        self._watcher: PluginStore | None = None
         self._alerts: Alerts | None = None
         self._servers = ExitStack()  # what serves over HTTP, as far as it does
-        self._questions: queue.SimpleQueue[tuple[object, Watcher, Query, _Question] | None]
+        self._questions: queue.SimpleQueue[tuple[object, PluginStore, Query, _Question] | None]
         self._questions = queue.SimpleQueue()
         self._declare(plugin)
 
@@ -169,11 +170,11 @@ class WatchingPlugin:
         self._watcher.start()
         return None
 
-    def _make_watcher(self) -> Watcher:
+    def _make_watcher(self) -> PluginStore:
         plugin = self._plugin
         services = services_of(self._option)
         database = os.path.expanduser(self._option("chanfitness-db") or _DATABASE)
-        watcher = Watcher(
+        watcher = PluginStore(
             os.path.join(plugin.lightning_dir, database),
             LightningRpc(os.path.join(plugin.lightning_dir, plugin.rpc_filename)),
             own_outage=self._own_outage(),

@@ -1,8 +1,8 @@
 """Questions to a lightningd, by its socket.
 
 pyln's own client waits for as long as an answer takes, and nothing can end that
-wait. A plugin must end with its node whatever the node does, so this one has a
-timeout for each question, and :meth:`LightningRpc.abort`.
+wait. A watcher must end whatever the node does, so this one has a timeout for each
+question, and :meth:`LightningRpc.abort`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ class NoAnswerError(RpcError):
     """A question was not answered at all."""
 
 
+class RefusedError(RpcError):
+    """A question was answered with an error; ``code``: its number, as lightningd has it."""
+
+    def __init__(self, code: object, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 class LightningRpc:
     """The socket ``path``; each question has ``timeout`` seconds in all, by ``monotonic``.
 
@@ -52,8 +60,15 @@ class LightningRpc:
         self._connection: socket.socket | None = None
         self._aborted = False
 
+    @property
+    def path(self) -> str:
+        """The socket."""
+        return self._path
+
     def call(self, method: str, params: dict[str, object], fields: object) -> object:
-        """The ``result`` of a question, or :class:`RpcError`: without an answer ``NoAnswerError``.
+        """The ``result`` of a question, or :class:`RpcError`.
+
+        That is a ``NoAnswerError`` without an answer, a ``RefusedError`` where it is an error.
 
         ``fields``: lightningd is asked for these alone, as its filters name them.
         One that does not know filters answers in full.
@@ -70,12 +85,27 @@ class LightningRpc:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
                 self._take(connection)
                 try:
-                    return self._ask(connection, json.dumps(question).encode() + _END)
+                    answer = self._ask(connection, json.dumps(question).encode() + _END)
                 finally:
                     self._release()
         except (OSError, ValueError, RecursionError) as error:
             kind = NoAnswerError if isinstance(error, OSError) else RpcError
             raise kind(f"{method}: no answer from lightningd: {quoted(str(error))}") from None
+        if "result" not in answer:
+            code, reason = _error(answer)
+            raise RefusedError(code, f"{method}: no answer from lightningd: {quoted(reason)}")
+        return answer["result"]
+
+    def reach(self) -> None:
+        """Connect, and hang up.
+
+        Raises ``OSError`` as the system has it, ``ConnectionAbortedError`` after :meth:`abort`.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                self._take(connection)
+            finally:
+                self._release()
 
     def is_answered(self) -> bool:
         """Whether lightningd answers: asks the cheapest question that its own loop answers.
@@ -103,14 +133,14 @@ class LightningRpc:
         connection.connect(path)
         with self._lock:
             if self._aborted:
-                raise OSError("not asked any more")
+                raise ConnectionAbortedError("not asked any more")
             self._connection = connection
 
     def _release(self) -> None:
         with self._lock:
             self._connection = None
 
-    def _ask(self, connection: socket.socket, question: bytes) -> object:
+    def _ask(self, connection: socket.socket, question: bytes) -> dict[str, object]:
         deadline = self._monotonic() + self._timeout
         connection.sendall(question)
         answer, chunk = bytearray(), b"?"
@@ -123,13 +153,14 @@ class LightningRpc:
         if not answer:
             raise OSError("it hung up")
         # Aliases are text of strangers, which lightningd passes on as it came.
-        return _result(json.loads(answer.decode("utf-8", "replace")))
+        message = json.loads(answer.decode("utf-8", "replace"))
+        if not isinstance(message, dict):
+            raise ValueError(message)
+        return message
 
 
-def _result(answer: object) -> object:
-    if not isinstance(answer, dict):
-        raise ValueError(answer)
-    if "result" not in answer:
-        error = answer.get("error")
-        raise ValueError(error.get("message", error) if isinstance(error, dict) else error)
-    return answer["result"]
+def _error(answer: dict[str, object]) -> tuple[object, str]:
+    error = answer.get("error")
+    if isinstance(error, dict):
+        return error.get("code"), str(error.get("message", error))
+    return None, str(error)

@@ -30,7 +30,7 @@ from ...reports.naming import Named, matching, named_in, only, restricted, shown
 from ...reports.rows import SHORTEST_UNUSABLE, Row
 from ...reports.tables import RUNNING
 from ...store import ChannelEventStore
-from .watcher import Watcher
+from .plugin_store import PluginStore
 
 ANSWER_TIMEOUT = 10.0
 """Seconds for an answer in all."""
@@ -44,7 +44,7 @@ class Query:
     """One question to a watcher, from the moment at which it came; times in seconds."""
 
     def __init__(
-        self, watcher: Watcher, timeout: float = ANSWER_TIMEOUT, catch_up: float = CATCH_UP
+        self, watcher: PluginStore, timeout: float = ANSWER_TIMEOUT, catch_up: float = CATCH_UP
     ) -> None:
         self._watcher = watcher
         self._deadline = time.monotonic() + timeout

@@ -19,7 +19,7 @@ from pyln.client import Plugin  # type: ignore[import-untyped]
 
 from chanfitness import SqliteStorage
 from chanfitness.nodes.cln import plugin as plugin_module
-from chanfitness.nodes.cln import watcher as watcher_module
+from chanfitness.nodes.cln import plugin_store as store_module
 from chanfitness.nodes.cln.output import Output
 from chanfitness.nodes.cln.plugin import WatchingPlugin
 
@@ -248,7 +248,7 @@ def test_while_nothing_is_saved_each_answer_says_so(
     tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch, question: tuple[str, ...]
 ) -> None:
     often = partial(SqliteStorage, flush_interval=timedelta(milliseconds=1))
-    monkeypatch.setattr(watcher_module, "SqliteStorage", often)
+    monkeypatch.setattr(store_module, "SqliteStorage", often)
     with plugin_here(tmp_path) as wire:
         assert "warning" not in wire.result(*question)
         with no_file_may_grow():

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chanfitness.nodes.cln import watcher as watcher_module
+from chanfitness.nodes.cln.plugin_store import PluginStore
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.watcher import Watcher
 
 from ...support.cln_messages import change, channel_id, entry
 from ...support.cln_watchers import (
@@ -42,7 +42,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher_module, "MAXIMUM_CHANGES", 5)
 
 
-def flood(watcher: Watcher, count: int) -> None:
+def flood(watcher: PluginStore, count: int) -> None:
     """Strangers connect."""
     for number in range(1000, 1000 + count):
         watcher.tell("connect", {"id": str(vertex(number))})
@@ -122,7 +122,7 @@ def test_too_much_before_the_first_snapshot_is_made_up_for(node: Node) -> None:
         return answer
 
     node.rpc.answer = hold
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     watcher.start()
     store = watcher.ready(WAIT)
     assert asked.wait(WAIT)
@@ -166,7 +166,7 @@ def test_changes_that_wait_for_a_listing_are_bounded_too(
 
 def test_too_much_for_a_watcher_without_a_store_is_dropped(node: Node, tmp_path: Path) -> None:
     node.database = str(tmp_path / "no" / "such" / "directory")
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     flood(watcher, 1000)
     watcher.start()
     assert watcher.reached().wait(WAIT)

@@ -20,7 +20,7 @@ from chanfitness import (
     OutPoint,
     PeerDescribedEvent,
 )
-from chanfitness.nodes.cln.watcher import TOPICS
+from chanfitness.nodes.cln.plugin import TOPICS
 from chanfitness.periods import OWN_OUTAGE, outage_settings
 from chanfitness.recording.format import parse_time, read
 from chanfitness.recording.replay import replay

@@ -15,8 +15,8 @@ from chanfitness import (
     PeerOfflineEvent,
     SnapshotEvent,
 )
+from chanfitness.nodes.cln.plugin_store import PluginStore
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.watcher import Watcher
 from chanfitness.storage.sqlite import read
 
 from ...support.cln_messages import change, entry
@@ -140,7 +140,7 @@ def test_a_silent_lightningd_is_not_asked_at_each_of_many_notifications(
     node: Node, is_blind: bool
 ) -> None:
     held, release = threading.Event(), threading.Event()
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     if is_blind:
         hold_lists(node, held, release)
     watcher.start()
@@ -168,7 +168,7 @@ def test_a_lightningd_that_never_answers_holds_up_neither_answers_nor_the_end(no
         hanging.set()
 
     node.rpc.answer = hang
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path, WAIT))
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path, WAIT))
     watcher.start()
     store = watcher.ready(WAIT)
     assert hanging.wait(WAIT)
@@ -281,7 +281,7 @@ def test_what_is_told_after_a_gap_is_left_to_a_new_snapshot(
         assert history(store).blind == HOUR
         assert peer_info(store).flap_count == 0
         assert figures(store)[0] == pytest.approx(2 * ASKED_EVERY / HOUR)
-    assert caplog.text.count("it was frozen, or this plugin was") == 1
+    assert caplog.text.count("it was frozen, or this process was") == 1
 
 
 def test_what_is_told_after_a_gap_while_nothing_is_seen_is_left_to_a_new_snapshot(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from chanfitness import ChannelEventStore, OutPoint
+from chanfitness.nodes.cln.plugin_store import PluginStore
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.watcher import Watcher
 from chanfitness.periods import OWN_OUTAGE, RETURN_GRACE
 
 from ...support.cln_messages import channel_id
@@ -136,7 +136,7 @@ def test_what_was_told_before_the_snapshot_is_not_told_twice(node: Node) -> None
     def after_start(_: ChannelEventStore) -> None:
         assert late.wait(WAIT)
 
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path), after_start=after_start)
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path), after_start=after_start)
     watcher.start()
     for topic in ("disconnect", "connect", "disconnect", "connect"):
         watcher.tell(topic, {topic: {"id": str(ALICE)}})

@@ -17,8 +17,8 @@ from chanfitness import (
     RequestTimeoutError,
     SqliteStorage,
 )
+from chanfitness.nodes.cln.plugin_store import PluginStore
 from chanfitness.nodes.cln.rpc_client import LightningRpc
-from chanfitness.nodes.cln.watcher import Watcher
 from chanfitness.storage.sqlite import read
 
 from ...support.cln_messages import change, channel_id
@@ -185,7 +185,7 @@ def test_a_database_in_use_is_an_error_and_nothing_else(
     storage = SqliteStorage(node.database)
     storage.open()
     try:
-        watcher = Watcher(node.database, LightningRpc(node.rpc.path))
+        watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
         watcher.start()
         for _ in range(2):
             with pytest.raises(ChanFitnessError, match="another store is writing it"):
@@ -204,7 +204,7 @@ def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> N
         def now(self) -> datetime:
             return datetime(2026, 1, 1)
 
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path), clock=NaiveClock())
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path), clock=NaiveClock())
     watcher.start()
     with pytest.raises(ChanFitnessError, match=r"cannot watch the channels: .*naive"):
         watcher.ready(WAIT)
@@ -212,14 +212,14 @@ def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> N
 
 
 def test_a_watcher_that_was_not_started_ends(node: Node) -> None:
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     with pytest.raises(RequestTimeoutError):
         watcher.ready(0)
     Call(watcher.stop).result()
 
 
 def test_a_watcher_may_be_stopped_twice(node: Node) -> None:
-    watcher = Watcher(node.database, LightningRpc(node.rpc.path))
+    watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     watcher.start()
     for _ in range(2):
         Call(watcher.stop).result()

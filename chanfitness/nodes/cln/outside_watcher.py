@@ -1,0 +1,117 @@
+"""A watcher of a lightningd from outside, by its socket alone.
+
+Without notifications it follows lightningd's record of network events, and asks for the lists
+twice a minute. These are signs of life, and tell what opens, moves and closes, and what can
+be used. A lightningd before v25.12 keeps no record: then the lists tell all, and are asked
+for every ``POLL_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from ...clock import Moment
+from ...logs import Log
+from ...wire import Vertex
+from ..signs_of_life import ASK_SECONDS, LISTS_PERIOD, elapsed
+from .channel_ids import ChannelIds
+from .event_reader import LONGEST_WAIT, EventReader
+from .listings import NO_RECORD
+from .network_events import CONNECT, DISCONNECT, NetworkEvent
+from .notifications import Notification
+from .rpc_client import LightningRpc
+from .watcher import Lists, Watcher
+
+logger = Log(__name__)
+
+POLL_SECONDS = 15.0
+"""How often the lists are asked for where no network events are recorded."""
+
+RETRY_SECONDS = 2.0
+"""How often a lightningd is asked that does not answer."""
+
+
+class OutsideWatcher(Watcher):
+    """Watches the lightningd with the socket ``path``; all else as for :class:`Watcher`."""
+
+    retry_seconds = RETRY_SECONDS
+
+    def __init__(self, path: str, storage: ChannelIds, **options: Any) -> None:
+        super().__init__(LightningRpc(path), storage, **options)
+        self._path = path
+        self._reader: EventReader | None = None
+        self._polls = False
+        self._online: set[Vertex] = set()  # as listed, where that is all there is
+        self._compared: Moment | None = None  # when the lists were with all that is known
+        self._has_warned = False
+
+    def stop(self) -> None:
+        """As :meth:`Watcher.stop`."""
+        super().stop()
+        self._end_reader()
+
+    # The thread.
+
+    def _ask_seconds(self) -> float:
+        return POLL_SECONDS if self._polls else ASK_SECONDS
+
+    def _latest_event(self, *, fills_in: bool) -> int | None:
+        return self._listings.latest_event()
+
+    def _start_over(self, at: datetime.datetime, reason: str) -> None:
+        self._end_reader()
+        super()._start_over(at, reason)
+
+    def _follow(self, latest: int, lists: Lists) -> None:
+        self._end_reader()
+        self._compared = None  # a peer that was connecting is in no list: soon
+        self._polls = latest == NO_RECORD
+        self._online = set(lists.listing.online)
+        if not self._polls:
+            rpc = LightningRpc(self._path, LONGEST_WAIT)
+            self._reader = EventReader(rpc, latest, self._tell, self._lose)
+        elif not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "this lightningd records no network events (v25.12 does): asking every %d seconds,"
+                " so times are known to the nearest %d seconds",
+                POLL_SECONDS,
+                POLL_SECONDS,
+            )
+
+    def _end_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.stop()
+            self._reader = None
+
+    def _ask_for_a_sign(self) -> None:
+        self._signs.expect()
+        self._lists = self._ask_for_lists()
+        if not self._starts_over() and self._lists is not None:
+            self._inbox.put(self._lists)
+
+    def _compare(self, lists: Lists) -> None:
+        if self._polls:
+            self._compare_peers(lists)
+        self._notifications.relist(*lists)
+        now = self._read_clock()
+        if self._compared is None or elapsed(self._compared, now) >= LISTS_PERIOD:
+            self._compared = now
+            super()._compare(lists)
+
+    def _compare_peers(self, lists: Lists) -> None:
+        online = set(lists.listing.online)
+        for topic, peers in ((DISCONNECT, self._online - online), (CONNECT, online - self._online)):
+            for peer in sorted(peers):
+                self._notifications.take(Notification(topic, {"id": str(peer)}, lists.asked))
+        self._online = online
+
+    # The reader's thread.
+
+    def _tell(self, event: NetworkEvent) -> None:
+        happened = event.happened(self._clock.now())
+        self.tell(event.kind, {"id": str(event.peer)}, happened)
+
+    def _lose(self, reason: str) -> None:
+        self._leave_a_gap(None, f"lightningd hung up ({reason})")
