@@ -202,6 +202,21 @@ def _add_watch(command: argparse.ArgumentParser) -> None:
         lnd.add_argument(f"--{name}", metavar=metavar, help=what)
     _add_watching(lnd)
     _set_command(lnd, "watch lnd")
+    cln = nodes.add_parser("cln", help="a Core Lightning node, by its socket")
+    cln.description = (
+        "Watch a lightningd from outside: a live table on a terminal, a line for each event when"
+        " piped. The options of the connection are those of lightning-cli."
+    )
+    where = cln.add_mutually_exclusive_group()
+    where.add_argument("--rpc-file", metavar="PATH", help="lightningd's socket")
+    where.add_argument(
+        "--lightning-dir", metavar="DIR", help="lightningd's directory; ~/.lightning unless given"
+    )
+    cln.add_argument(
+        "--network", metavar="NAME", help="the network that lightningd is on; bitcoin unless given"
+    )
+    _add_watching(cln)
+    _set_command(cln, "watch cln")
 
 
 def _add_watching(command: argparse.ArgumentParser) -> None:

@@ -139,6 +139,13 @@ def _watch_lnd(options: argparse.Namespace) -> None:
     _watch(options, lambda: LndNode(**{name: getattr(options, name) for name in names}))
 
 
+def _watch_cln(options: argparse.Namespace) -> None:
+    from ..nodes.cln import ClnNode  # noqa: PLC0415
+
+    names = ("rpc_file", "lightning_dir", "network")
+    _watch(options, lambda: ClnNode(**{name: getattr(options, name) for name in names}))
+
+
 def _watch(options: argparse.Namespace, connect: Callable[[], Node]) -> None:
     make_view = _view(options)
     serve = _services(options)
@@ -238,5 +245,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "replay": _replay,
     "report": _report,
     "show": show,
+    "watch cln": _watch_cln,
     "watch lnd": _watch_lnd,
 }

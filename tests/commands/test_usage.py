@@ -14,6 +14,7 @@ COMMANDS = {
     "report": ["report", "fitness.db"],
     "backup": ["backup", "fitness.db", "copy.db"],
     "watch lnd": ["watch", "lnd"],
+    "watch cln": ["watch", "cln"],
     "alerts test": ["alerts", "test"],
 }
 
@@ -71,6 +72,7 @@ def test_a_limit_of_zero_is_refused(name: str, text: str, capsys: Printed) -> No
         ("report", "--since"),
         ("replay", "--alert-after"),
         ("watch lnd", "--alert-after"),
+        ("watch cln", "--alert-after"),
     ],
 )
 @pytest.mark.parametrize("text", ["0d", "00s"])
@@ -79,7 +81,12 @@ def test_an_empty_period_is_refused(name: str, option: str, text: str, capsys: P
     assert f"argument {option}: bad period '{text}': expected more than zero" in printed
 
 
-@pytest.mark.parametrize("name", ["replay", "watch lnd"])
+@pytest.mark.parametrize("name", ["replay", "watch lnd", "watch cln"])
 def test_the_error_of_a_zero_own_outage_suggests_off(name: str, capsys: Printed) -> None:
     printed = refusal(capsys, *COMMANDS[name], "--own-outage", "0s")
     assert "argument --own-outage: bad period '0s': expected one like 90s, or off" in printed
+
+
+def test_a_lightningd_is_named_by_its_socket_or_by_its_directory(capsys: Printed) -> None:
+    printed = refusal(capsys, "watch", "cln", "--rpc-file", "a", "--lightning-dir", "b")
+    assert "argument --lightning-dir: not allowed with argument --rpc-file" in printed
