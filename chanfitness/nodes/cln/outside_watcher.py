@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from ...clock import Moment
+from ...clock import Moment, before
 from ...logs import Log
 from ...wire import Vertex
 from ..signs_of_life import ASK_SECONDS, LISTS_PERIOD, elapsed
@@ -30,6 +30,12 @@ POLL_SECONDS = 15.0
 
 RETRY_SECONDS = 2.0
 """How often a lightningd is asked that does not answer."""
+
+CONNECTING = datetime.timedelta(seconds=10)
+"""How long before lists are asked for an event is newer than they are.
+
+lightningd records a connect before it asks its plugins, and lists the peer only then.
+"""
 
 
 class OutsideWatcher(Watcher):
@@ -98,7 +104,8 @@ class OutsideWatcher(Watcher):
         now = self._read_clock()
         if self._compared is None or elapsed(self._compared, now) >= LISTS_PERIOD:
             self._compared = now
-            super()._compare(lists)
+            self._lists = lists._replace(asked=before(lists.asked, CONNECTING))
+            super()._compare(self._lists)
 
     def _compare_peers(self, lists: Lists) -> None:
         online = set(lists.listing.online)

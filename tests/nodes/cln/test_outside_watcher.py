@@ -169,15 +169,24 @@ def test_a_peer_that_was_connecting_when_all_was_listed_is_set_right_soon(
         assert peer_info(store).online
 
 
+def test_a_peer_that_is_still_connecting_when_all_is_compared_is_online(node: OutsideNode) -> None:
+    with_alice(node)
+    node.restart()
+    with node.watched() as store:
+        node.let_pass(HALF_A_MINUTE - SECOND)
+        node.events.add("connect", ALICE)
+        node.catch_up()
+        node.let_pass(SECOND)
+        assert peer_info(store).online
+
+
 def test_once_an_hour_all_is_compared(node: OutsideNode) -> None:
     events: list[Any] = []
     with node.watched(on_event=lambda event, at: events.append((type(event), at))):
         begun = node.clock.now()
         node.let_pass(3 * HOUR)
     assert [at - begun for kind, at in events if kind is SnapshotEvent] == [
-        HALF_A_MINUTE,
-        HALF_A_MINUTE + HOUR,
-        HALF_A_MINUTE + 2 * HOUR,
+        HALF_A_MINUTE + hours * HOUR for hours in range(3)
     ]
 
 
