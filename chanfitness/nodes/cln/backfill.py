@@ -20,6 +20,7 @@ from ...events import (
     PeerOfflineEvent,
     PeerOnlineEvent,
 )
+from ...logs import logged_time
 from ...wire import OutPoint, Vertex
 from .messages import OPEN, Listing
 from .network_events import CONNECT, BrokenRecordError, NetworkEvent
@@ -89,7 +90,7 @@ class _Past:
         comes = event.kind == CONNECT
         if comes is (peer in self.online):
             if comes and event.at > self._since:
-                raise BrokenRecordError(f"peer {peer} connected twice, at {event.at} again")
+                raise BrokenRecordError(f"peer {peer} connected twice, again at {logged_time(at)}")
             return
         if comes:
             self.online[peer] = None
