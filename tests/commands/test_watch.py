@@ -140,7 +140,7 @@ def test_where_someone_else_records_it_says_so_once_and_loses_nothing(
     assert refusal == (
         f"chanfitness: cannot record, going on in memory: {path}: another recorder uses this file"
     )
-    assert lines[0].startswith(f"chanfitness: {path}: was moved, removed or truncated: ")
+    assert lines[0].startswith(f"chanfitness: {path}: moved, removed or truncated: ")
     assert lines[1] == "chanfitness: recording again, nothing is missing"
     assert events_of(path) == [source.snapshot, OFFLINE, ONLINE, OFFLINE, PAUSED]
 
