@@ -175,10 +175,10 @@ class Lives:
         saved.ask(time)
         undecided, of_transports = saved.undecided(time), saved.undecided_of_transports(time)
         if undecided is not None:
-            first = saved.told[undecided]
-            of_transports |= saved.first_of_ways()
+            first, lost = saved.told[undecided], saved.first_of_ways()
             saved, time = copy.deepcopy(self._before[first.number - 1]), first.time
-        saved.lose_what_is_undecided(of_transports)
+            saved.lose(lost, is_decided=True)
+        saved.lose(of_transports, is_decided=False)
         saved.stop(time)
         self._saved = saved
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from chanfitness import ActiveChannelEvent, InactiveChannelEvent, OpenChannel, OutPoint, Vertex
+from chanfitness.events import activity
 
 
 @dataclass(eq=False)
@@ -58,6 +59,16 @@ class ToldOfChannels:
         self.told.append(Told(time, kind(point)))
         if point in self.open:
             self._active[point] = active
+
+    def _forget_last_activity(self, point: OutPoint) -> None:
+        """Set a channel's activity to what the events say that are left."""
+        self._active.pop(point, None)
+        for told in self.told:
+            if told.item in (ActiveChannelEvent(point), InactiveChannelEvent(point)):
+                self._active[point] = told.item == ActiveChannelEvent(point)
+            for each in getattr(told.item, "open_channels", ()):
+                if each[0] == point and activity(each) is not None:
+                    self._active[point] = each.active
 
     def _closing(self, channels: list[OpenChannel]) -> list[OpenChannel]:
         """Return the channels that are missing in a list, but whose close has begun."""

@@ -10,11 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chanfitness import OpenChannel, PeerDescribedEvent, PeerOfflineEvent, PeerOnlineEvent, Vertex
+from chanfitness import (
+    ActiveChannelEvent,
+    InactiveChannelEvent,
+    OpenChannel,
+    PeerDescribedEvent,
+    PeerOfflineEvent,
+    PeerOnlineEvent,
+    Vertex,
+)
 
 from .blame_model import FEWEST, MICROSECOND, MINUTE, BlameModel
 from .blame_told import Peer, Told
 from .history_states import Left, WayBack, WayLost
+
+ACTIVITY = (ActiveChannelEvent, InactiveChannelEvent)
 
 
 @dataclass
@@ -87,13 +97,26 @@ class TransportModel(BlameModel):
         told = self.told
         return {name: told[told.index(way.lost) + 1] for name, way in self.ways.items()}
 
-    def lose_what_is_undecided(self, firsts: dict[str, Told]) -> None:
-        """Decide that these transports are lost, with the peers that went before now."""
+    def lose(self, firsts: dict[str, Told], *, is_decided: bool) -> None:
+        """Lose these transports, with the peers that went before now.
+
+        ``is_decided``: the store did so too. Else it saves the channels of these peers as
+        they were before their activity was told since.
+        """
         for transport, first in firsts.items():
             going = [told.number for told, _, _ in self._going.get(transport, [])]
             own = [told for told in self.told if told.number == first.number]
             if own and first.number in going:
+                if not is_decided:
+                    self._forget_activity(transport, own[0])
                 self._lose_way(transport, own[0])
+
+    def _forget_activity(self, transport: str, first: Told) -> None:
+        gone = {told.item.peer for told, _, _ in self._going[transport]}
+        for told in self.told[self.told.index(first) :]:
+            if isinstance(told.item, ACTIVITY) and self.open.get(told.item.channel_point) in gone:
+                self.told.remove(told)
+                self._forget_last_activity(told.item.channel_point)
 
     # Events.
 
