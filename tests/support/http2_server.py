@@ -18,8 +18,8 @@ from typing_extensions import Self
 
 from .fake_lnd import certificate
 
-Answer = Callable[[H2Connection, int], object]
-"""What is done, on this connection, about the request with this number."""
+Answer = Callable[[H2Connection, int], bytes | None]
+"""Answers the request with this number. What it returns is sent after that, as it is."""
 
 
 class Http2Server:
@@ -73,7 +73,8 @@ class Http2Server:
         http.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: self._streams})
         client.sendall(http.data_to_send())
         while received := client.recv(2**16):
+            more = b""
             for event in http.receive_data(received):
                 if isinstance(event, StreamEnded):
-                    self._answer(http, event.stream_id)
-            client.sendall(http.data_to_send())
+                    more += self._answer(http, event.stream_id) or b""
+            client.sendall(http.data_to_send() + more)

@@ -10,7 +10,7 @@ import logging
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -31,6 +31,8 @@ with extra("lnd"):
 Metadata = tuple[str, str]
 
 _WINDOW = 4 * 2**20  # bytes that may come before we say that we took some
+_FRAME_HEADER = 9  # bytes; the first three are the size of the rest of the frame
+_FRAME_MAXIMUM = _FRAME_HEADER + 2**14  # bytes; h2 refuses longer ones by their header
 _MAXIMUM = 200 * 2**20  # bytes of a message
 _PREFIX = struct.Struct(">BI")  # of a message: whether it is compressed, and its size
 
@@ -126,6 +128,7 @@ class Calls:
         self._is_open = False
         self._end: DisconnectedError | None = None
         self._calls: dict[int, _Call] = {}
+        self._received = bytearray()  # an incomplete frame
 
     def begin(
         self,
@@ -220,17 +223,30 @@ class Calls:
             self._tls.send(self._http.data_to_send())
 
     def _take(self, text: bytes) -> None:
-        event: Any
-        for event in self._http.receive_data(text):
-            if isinstance(event, events.DataReceived):
-                length = event.flow_controlled_length
-                self._http.acknowledge_received_data(length, event.stream_id)
-            elif isinstance(event, events.ConnectionTerminated):
-                raise ConnectionAbortedError("it ended the connection")
-            number = getattr(event, "stream_id", None)
-            if number in self._calls:
-                self._pass_on(event, number, self._calls[number])
+        # Frame by frame: h2 raises at a frame after the last one, and events before it are lost.
+        for frame in self._frames(text):
+            event: Any
+            for event in self._http.receive_data(frame):
+                if isinstance(event, events.DataReceived):
+                    length = event.flow_controlled_length
+                    self._http.acknowledge_received_data(length, event.stream_id)
+                elif isinstance(event, events.ConnectionTerminated):
+                    raise ConnectionAbortedError("it ended the connection")
+                number = getattr(event, "stream_id", None)
+                if number in self._calls:
+                    self._pass_on(event, number, self._calls[number])
         self._flush()
+
+    def _frames(self, text: bytes) -> Iterator[bytes]:
+        """Yield each HTTP/2 frame (RFC 9113, section 4.1) that is complete."""
+        self._received += text
+        while len(self._received) >= _FRAME_HEADER:
+            end = _FRAME_HEADER + int.from_bytes(self._received[:3], "big")
+            if len(self._received) < end <= _FRAME_MAXIMUM:
+                return
+            frame = bytes(self._received[:end])
+            del self._received[:end]
+            yield frame
 
     def _pass_on(self, event: Any, number: int, call: _Call) -> None:
         if isinstance(event, (events.ResponseReceived, events.TrailersReceived)):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from hyperframe.frame import GoAwayFrame, PingFrame
 
 from chanfitness.nodes.lnd import tls
 from chanfitness.nodes.lnd.calls import Answer, Calls
@@ -195,8 +196,34 @@ def test_a_server_that_ends_the_connection_ends_all_calls() -> None:
             assert told(found) == (Code.UNAVAILABLE, "it ended the connection")
 
 
+@pytest.mark.parametrize("size", [1, 2**16])
+def test_an_answer_before_a_goodbye_counts(size: int) -> None:
+    """Though it comes in one piece with the goodbye, and with a frame after that."""
+
+    def answer_and_end(http: H2Connection, number: int) -> bytes:
+        message = framed(bytes(size))
+        frames = [message[at : at + 2**14] for at in range(0, len(message), 2**14)]
+        answer(http, number, data=tuple(frames))
+        return GoAwayFrame(0, number).serialize() + PingFrame(0, bytes(8)).serialize()
+
+    with Http2Server(answer_and_end) as server, connected(server.target) as calls:
+        found = begun(calls).get(timeout=WAIT)
+        assert (found.message, *told(found)) == (bytes(size), Code.OK, "")
+        assert told(begun(calls).get(timeout=WAIT)) == (
+            Code.UNAVAILABLE,
+            "it ended the connection",
+        )
+
+
 def test_what_is_no_http2() -> None:
     code, details = told(asked(Http2Server(answer, raw=bytes(900))))
+    assert code is Code.UNAVAILABLE
+    assert details.startswith("HTTP/2: ")
+
+
+def test_a_frame_that_is_too_long_ends_the_connection() -> None:
+    too_long = (2**14 + 1).to_bytes(3, "big") + bytes(6)
+    code, details = told(asked(Http2Server(lambda http, number: too_long)))
     assert code is Code.UNAVAILABLE
     assert details.startswith("HTTP/2: ")
 
