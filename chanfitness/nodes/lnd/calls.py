@@ -1,7 +1,7 @@
-"""gRPC calls over one HTTP/2 connection, in bytes: a message a request, any number of answers.
+"""A gRPC client over one HTTP/2 connection: one request message a call, any number of answers.
 
-gRPC's own library keeps a dozen threads, which wake up many times a second where nothing
-happens. Here one thread waits for the socket: see :meth:`Calls.run`.
+gRPC's own library keeps ten threads, which wake up tens of times a second while nothing
+happens. Here one thread waits for the socket: see :meth:`Calls.run`. Messages are bytes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ with extra("lnd"):
 
 Metadata = tuple[str, str]
 
-_WINDOW = 4 * 2**20  # bytes that may come before we say that we took some
+_WINDOW = 4 * 2**20  # bytes; HTTP/2's flow-control window
 _FRAME_HEADER = 9  # bytes; the first three are the size of the rest of the frame
 _FRAME_MAXIMUM = _FRAME_HEADER + 2**14  # bytes; h2 refuses longer ones by their header
 _MAXIMUM = 200 * 2**20  # bytes of a message
-_PREFIX = struct.Struct(">BI")  # of a message: whether it is compressed, and its size
+_PREFIX = struct.Struct(">BI")  # of a message: the compressed flag, and the size
 
 _OF_HTTP = {
     400: Code.INTERNAL,
@@ -55,7 +55,7 @@ _OF_RESET: dict[int, Code] = {
 
 
 class _Call:
-    """What came of a call so far."""
+    """A call in progress: its headers, and the data of an incomplete message."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class _Call:
         self._data = bytearray()
 
     def take(self, data: bytes) -> None:
-        """Pass on the messages that are whole. Raises ``DisconnectedError`` for none of gRPC's."""
+        """Pass on complete messages. Raises ``DisconnectedError`` for an invalid one."""
         if self.headers.get(b":status") != b"200":
-            return  # a page that explains the status
+            return  # a page of a proxy
         self._data += data
         while len(self._data) >= _PREFIX.size:
             is_compressed, size = _PREFIX.unpack_from(self._data)
@@ -87,7 +87,7 @@ class _Call:
             self.on_message(message)
 
     def status(self) -> DisconnectedError:
-        """How it ended, by its headers."""
+        """Return the status with which the call ended."""
         if b"grpc-status" not in self.headers:
             status = self.headers.get(b":status", b"").decode("ascii", "replace")
             number = int(status) if status.isdigit() else 0
@@ -103,17 +103,17 @@ class _Call:
 
 
 class Answer(NamedTuple):
-    """How a call with one answer ended."""
+    """The answer of a unary call, and its status."""
 
     message: bytes
     end: DisconnectedError
 
 
 class Calls:
-    """Calls on a connection of their own; those that are begun before it is made wait for it.
+    """Calls over one connection. A call that begins before it is established waits for it.
 
-    All that is called back is so in :meth:`run`'s thread, or in ``begin()``, and must not
-    wait. Safe from any thread, but ``run()``, which one thread does, once.
+    Callbacks run in :meth:`run`'s thread, or in ``begin()``, and must not block. Safe from
+    any thread, except ``run()``, which one thread calls once.
     """
 
     def __init__(self, target: str, certificate: bytes) -> None:
@@ -138,9 +138,14 @@ class Calls:
         on_message: Callable[[bytes], object],
         on_end: Callable[[DisconnectedError], object],
     ) -> int:
-        """Call ``path``. Returns the call's number, for :meth:`cancel`.
+        """Begin a call with streamed answers. Return its number, for :meth:`cancel`.
 
-        ``metadata``: secret. ``on_end``: called once, last, with the status.
+        Args:
+            path: The service and method.
+            request: The request message.
+            metadata: Headers, which are kept out of logs and header tables.
+            on_message: Called with each answer.
+            on_end: Called once, last, with the status.
         """
         with self._lock:
             if self._end is not None:
@@ -165,7 +170,7 @@ class Calls:
         metadata: Iterable[Metadata],
         on_answer: Callable[[Answer], object],
     ) -> int:
-        """The same, of a call with one answer."""
+        """Begin a call with one answer. Return its number, as :meth:`begin`."""
         messages = [b""]
         return self.begin(
             path,
@@ -176,13 +181,13 @@ class Calls:
         )
 
     def cancel(self, number: int) -> None:
-        """Forget a call, of which nothing is called back any more."""
+        """Cancel a call; none of its callbacks runs any more."""
         with self._lock:
             if self._calls.pop(number, None) is not None:
                 self._reset(number)
 
     def run(self) -> None:
-        """Connect, and call back what comes, until the connection ends."""
+        """Connect, and run the callbacks until the connection ends."""
         try:
             self._tls.open()
             self._is_open, received = True, b""  # but some may have come behind the handshake
@@ -202,10 +207,10 @@ class Calls:
         self._tls.close()
 
     def discard(self) -> None:
-        """Free the connection, once nothing is called here any more."""
+        """Free the sockets. No method may be called any more."""
         self._tls.discard()
 
-    # With the lock.
+    # The lock is held.
 
     def _headers(self, path: str, metadata: Iterable[Metadata]) -> list[Any]:
         return [
@@ -270,7 +275,7 @@ class Calls:
             self._flush()
 
     def _break(self, error: Exception) -> None:
-        """End all calls, those to come as well; the first error counts."""
+        """End all present and future calls; the first error counts."""
         if self._end is None:
             self._end = _end_of(error)
             calls, self._calls = self._calls, {}
@@ -289,5 +294,5 @@ def _end_of(error: Exception) -> DisconnectedError:
 
 
 def _is_not_of_headers(record: logging.LogRecord) -> bool:
-    """Keep from the logs what h2 tells there of each header: the macaroon is one."""
+    """Filter h2's debug records of headers, since the macaroon is one."""
     return record.levelno > logging.DEBUG

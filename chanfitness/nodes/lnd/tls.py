@@ -1,7 +1,8 @@
-"""A TLS connection that any thread can end at any moment, also while it is being made.
+"""A TLS connection that any thread can close at any moment, even while it connects.
 
-It is used under a lock of its user's, but for what waits: :meth:`~TlsConnection.open`,
-:meth:`~TlsConnection.receive`, and :meth:`~TlsConnection.close`.
+The caller guards it with a lock, except for the methods that block
+(:meth:`~TlsConnection.open` and :meth:`~TlsConnection.receive`) and
+:meth:`~TlsConnection.close`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ _Addresses = list[tuple[socket.AddressFamily, object]]
 
 
 class TlsConnection:
-    """To ``target``, ``host:port`` or ``unix:path``, of which ``certificate`` (PEM) is trusted."""
+    """A connection that trusts one certificate.
+
+    Args:
+        target: ``host:port`` or ``unix:path``.
+        certificate: The trusted certificate (PEM).
+    """
 
     def __init__(self, target: str, certificate: bytes) -> None:
         self._is_of_unix = target.startswith("unix:")
@@ -30,18 +36,18 @@ class TlsConnection:
         self._host = "localhost" if self._is_of_unix else host.strip("[]")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=certificate.decode("ascii"))
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # one that signs no other will do
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not be a CA
         context.set_alpn_protocols(["h2"])
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_hostname=self._host.partition("%")[0]
         )
         self._socket = socket.socket()
-        self._closing, self._closed = socket.socketpair()  # readable once it is to end
+        self._closing, self._closed = socket.socketpair()  # readable after close()
         self._resolved: queue.SimpleQueue[_Addresses | OSError] = queue.SimpleQueue()
 
     def open(self) -> None:
-        """Connect. Raises ``OSError``, of which ``ssl.SSLError`` is one."""
+        """Connect and shake hands. Raises ``OSError``, of which ``ssl.SSLError`` is a kind."""
         error: OSError = ConnectionAbortedError("closed")
         for family, address in self._addresses():
             self._socket.close()
@@ -56,14 +62,14 @@ class TlsConnection:
         raise error
 
     def receive(self) -> bytes:
-        """Wait for some bytes, for :meth:`decrypt`. Raises ``OSError`` at the end."""
+        """Wait for encrypted bytes, and return them. Raises ``OSError`` at the end."""
         received = self._socket.recv(_CHUNK)
         if not received:
             raise ConnectionResetError("Socket closed")
         return received
 
     def decrypt(self, received: bytes) -> bytes:
-        """The text of what was received."""
+        """Decrypt received bytes."""
         self._incoming.write(received)
         text = b""
         with suppress(ssl.SSLWantReadError):
@@ -72,14 +78,14 @@ class TlsConnection:
         return text
 
     def send(self, text: bytes) -> None:
-        """Send ``text``, and what TLS has to say itself."""
+        """Encrypt and send ``text``, and any pending TLS message."""
         if text:
             self._tls.write(text)
         if self._outgoing.pending:
             self._socket.sendall(self._outgoing.read())
 
     def close(self) -> None:
-        """Let all that waits here, or will, raise ``OSError``. For any thread."""
+        """Make current and future waits raise ``OSError``. Safe from any thread."""
         with suppress(OSError):
             self._closed.send(b"\0")
         self._resolved.put([])
@@ -87,14 +93,14 @@ class TlsConnection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def discard(self) -> None:
-        """Free its sockets, once no other method will be called."""
+        """Free the sockets. No other method may be called any more."""
         for each in (self._socket, self._closing, self._closed):
             each.close()
 
     def _addresses(self) -> _Addresses:
         if self._is_of_unix:
             return [(socket.AF_UNIX, self._path)]
-        # Nothing ends a look-up before its time: so a thread that is left behind does it.
+        # A look-up cannot be cancelled, so a thread does it that may be left behind.
         threading.Thread(target=self._look_up, name="chanfitness-resolver", daemon=True).start()
         found = self._resolved.get()
         if isinstance(found, OSError):
@@ -136,4 +142,4 @@ class TlsConnection:
                 self.send(b"")
                 self._incoming.write(self.receive())
             finally:
-                self.send(b"")  # also why it failed
+                self.send(b"")  # an alert too, if it failed
