@@ -34,6 +34,7 @@ from .errors import (
 )
 from .events import (
     ActiveChannelEvent,
+    BackfillEvent,
     ChannelDescribedEvent,
     ChannelMovedEvent,
     ClosedChannelEvent,
@@ -58,6 +59,7 @@ __all__ = [
     "NOT_YET_KNOWN",
     "ActiveChannelEvent",
     "AlreadyStartedError",
+    "BackfillEvent",
     "BlindSpan",
     "ChanFitnessError",
     "ChannelDescribedEvent",

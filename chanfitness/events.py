@@ -433,13 +433,15 @@ class SnapshotEvent(_ListsEvent):
 
 @final
 class BackfillEvent(NamedTuple):
-    """What happened while its source was away, as its node kept a record of it.
+    """Events of a time in which the source was away, from a record that its node kept.
 
-    The source puts it while monitoring is paused. ``since`` (UTC): from when on the record
-    is whole; what lies before, back to when the store saw last, stays blind. ``events``: a
-    :class:`MonitoringResumedEvent` as of ``since``, events with their own times, in order, and
-    another resume, of the present. They are handled as one item, so that no question comes
-    between; ``on_event`` is told of each of them, not of this.
+    A source puts it while monitoring is paused. The events are handled as one item, so no
+    question comes between them. ``on_event`` gets each of them, and not this event.
+
+    Args:
+        since: The time (UTC) from which the record is complete. Time before it stays blind.
+        events: A :class:`MonitoringResumedEvent` as of ``since``, the recorded events with their
+            own times, in order, and a :class:`MonitoringResumedEvent` of the present.
     """
 
     since: datetime.datetime

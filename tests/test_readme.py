@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import itertools
 import re
+import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -53,17 +54,33 @@ def lnd() -> Iterator[FakeLnd]:
         yield lnd
 
 
-@pytest.mark.parametrize("name", CODE)
-def test_the_examples_of_a_document_run(
-    name: str,
-    lnd: FakeLnd,
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """One after the other, as a reader types them."""
+@pytest.fixture(scope="module")
+def home() -> Iterator[str]:
+    """A home directory with the socket of a fake lightningd that has a channel.
+
+    Its path is short, because that of a socket must be.
+    """
+    with tempfile.TemporaryDirectory() as home:
+        directory = Path(home, ".lightning", "bitcoin")
+        directory.mkdir(parents=True)
+        with RpcServer(directory) as rpc:
+            listed = entry(channel_id(1), CHANNEL_1, ALICE)
+            rpc.listings = {"listpeers": peers(ALICE), "listpeerchannels": channels(listed)}
+            yield home
+
+
+@pytest.fixture
+def nodes(lnd: FakeLnd, home: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the examples find the fake lnd and the fake lightningd as they would real ones."""
     monkeypatch.setenv("LNCLI_RPCSERVER", lnd.rpcserver)
     monkeypatch.setenv("LNCLI_LNDDIR", str(make_lnddir(folder)))
+    monkeypatch.setenv("HOME", home)
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize("name", CODE)
+def test_the_examples_of_a_document_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One after the other, as a reader types them."""
     names: dict[str, object] = {}
     for code in CODE[name]:
         exec(compile(code, name, "exec"), names)
@@ -104,7 +121,7 @@ def lines_for(program: str) -> list[list[str]]:
 def test_each_target_of_make_exists() -> None:
     (declared,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     shown = set(itertools.chain(*lines_for("make")))
-    assert shown == {"run", "test", "stress", "bench", "docs", "man"}
+    assert shown == {"run", "test", "stress", "bench", "docs", "man", "releasable"}
     assert shown <= set(declared.split())
 
 
@@ -147,8 +164,14 @@ def test_the_macaroon_permits_the_calls_that_are_made() -> None:
     assert sorted(permissions) == sorted(f"uri:/lnrpc.Lightning/{method}" for method in METHODS)
 
 
+def test_reckless_installs_a_plugin_that_exists() -> None:
+    (source, *_), (install, name) = lines_for("reckless")
+    assert (source, install) == ("source", "install")
+    assert (ROOT / "contrib" / "reckless" / name / f"{name}.py").is_file()
+
+
 def test_each_block_is_of_a_kind_that_is_checked() -> None:
-    checked = {"make", "lightning-cli", "lncli", "pip"}
+    checked = {"make", "lightning-cli", "lncli", "pip", "reckless"}
     known = {"python3", ".", "lightningd", "shtab"}
     assert {words[0] for words in SHELL} == checked | known
     kinds = {
