@@ -20,7 +20,7 @@ from chanfitness.commands.arguments import parse
 from chanfitness.commands.main import main
 from chanfitness.recording.format import format_event
 
-from ..support.terminal import COMMAND, TIMEOUT, Terminal, run, start
+from ..support.terminal import COMMAND, TIMEOUT, Terminal, run, shown_on_terminal, start
 from ..support.terminal_screen import uncoloured
 from ..support.values import ALICE, BOB, CAROL, CHANNEL_1, SECOND, START
 
@@ -197,10 +197,8 @@ def test_ctrl_c_before_the_handlers_are_installed_ends_it(monkeypatch: pytest.Mo
 def test_a_table_fits_the_terminal(
     columns: int, options: list[str], point: str, lines_a_row: int
 ) -> None:
-    terminal = Terminal(columns)
-    with start(["replay", RECORDING, *options], terminal) as process:
-        assert process.wait(TIMEOUT) == 0
-    lines = uncoloured(terminal.read_all()).splitlines()
+    text = shown_on_terminal("replay", RECORDING, *options, columns=columns)
+    lines = uncoloured(text).splitlines()
     assert max(map(len, lines)) <= columns
     lines = lines[1 if columns > 40 else 2 :]
     assert len(lines) == 7 * lines_a_row
@@ -219,10 +217,7 @@ def long_recording(lines: int) -> bytes:
 def test_a_long_file_shows_progress_on_a_terminal(tmp_path: Path) -> None:
     file = tmp_path / "long.jsonl"
     file.write_bytes(long_recording(20_000))
-    terminal = Terminal(80)
-    with start(["replay", str(file), "--utc"], terminal) as process:
-        assert process.wait(TIMEOUT) == 0
-    text = terminal.read_all()
+    text = shown_on_terminal("replay", str(file), "--utc", columns=80)
     assert "replaying: 100%" in text
     assert text.endswith("\r\x1b[K0 open channels as of 2026-01-01T00:00:01.000000Z\r\n")
 

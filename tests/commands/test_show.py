@@ -30,7 +30,13 @@ from chanfitness.testing import FakeNode
 
 from ..support.paths import DATA
 from ..support.stores import WAIT, running
-from ..support.terminal import TIMEOUT, Terminal, answer_of, printed_by, rows_shown, run, start
+from ..support.terminal import (
+    answer_of,
+    printed_by,
+    rows_shown,
+    run,
+    shown_on_terminal,
+)
 from ..support.terminal_screen import uncoloured
 
 RECORDING = DATA / "lnd-simnet-restarts.jsonl"
@@ -108,10 +114,8 @@ def test_the_worst_channel_comes_first_and_columns_are_aligned(database: str) ->
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_table_fits_the_terminal(view: str, full: list[str], columns: int, database: str) -> None:
     names = [next(iter(row.values())) for row in rows_shown(database, *view.split())]
-    terminal = Terminal(columns)
-    with start(["show", database, *view.split(), *full], terminal) as process:
-        assert process.wait(TIMEOUT) == 0
-    heading, *table = uncoloured(terminal.read_all()).splitlines()
+    text = shown_on_terminal("show", database, *view.split(), *full, columns=columns)
+    heading, *table = uncoloured(text).splitlines()
     assert heading.startswith(f"{len(names)} ")
     assert max(map(len, table)) <= columns
     lines_a_row = len(table) // (1 + len(names))

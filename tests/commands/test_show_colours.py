@@ -6,7 +6,7 @@ import pytest
 
 from ..support.made_up_peers import DAY, HOSTILE, MadeUpPeer, make_database
 from ..support.paths import DATA
-from ..support.terminal import TIMEOUT, Terminal, run, start, without_ages
+from ..support.terminal import run, shown_on_terminal, without_ages
 from ..support.terminal_screen import colours, uncoloured
 
 RED, YELLOW = "31", "33"
@@ -36,10 +36,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_a_terminal(*arguments: str, columns: int = 200) -> str:
-    terminal = Terminal(columns)
-    with start(arguments, terminal) as process:
-        assert process.wait(TIMEOUT) == 0
-    return terminal.read_all().replace("\r\n", "\n")
+    return shown_on_terminal(*arguments, columns=columns).replace("\r\n", "\n")
 
 
 def test_low_shares_and_offline_peers_are_coloured(database: str) -> None:

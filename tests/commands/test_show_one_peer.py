@@ -17,7 +17,14 @@ from chanfitness.testing import FakeNode
 
 from ..support.made_up_peers import DAY, HOUR, MadeUpPeer, make_database
 from ..support.persistent_stores import watching
-from ..support.terminal import COMMAND, TIMEOUT, Terminal, answer_of, printed_by, run, start
+from ..support.terminal import (
+    COMMAND,
+    TIMEOUT,
+    answer_of,
+    printed_by,
+    run,
+    shown_on_terminal,
+)
 from ..support.time_zones import BERLIN, machine_in
 from ..support.values import outpoint, vertex
 
@@ -52,10 +59,7 @@ def test_the_screen_of_one_peer_is_in_local_time(path: str) -> None:
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_the_screen_fits_the_terminal(columns: int, path: str) -> None:
     for options in (["--window", "3d"], ["--by", "hour"]):
-        terminal = Terminal(columns)
-        with start(["show", path, "other", *options], terminal) as process:
-            assert process.wait(TIMEOUT) == 0
-        lines = terminal.read_all().splitlines()
+        lines = shown_on_terminal("show", path, "other", *options, columns=columns).splitlines()
         assert max(map(len, lines)) <= columns
         if "--by" not in options:
             assert "\u00b7" * columns in lines

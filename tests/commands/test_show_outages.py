@@ -28,7 +28,7 @@ from ..support.made_up_nights import (
 )
 from ..support.made_up_peers import MINUTE, MadeUpPeer, make_database
 from ..support.persistent_stores import DAY, HOUR, ZERO, watching
-from ..support.terminal import TIMEOUT, Terminal, printed_by, rows_shown, start
+from ..support.terminal import printed_by, rows_shown, shown_on_terminal
 from ..support.time_zones import BERLIN, machine_in
 from ..support.values import START
 
@@ -237,10 +237,8 @@ def test_dates_around_a_clock_change_have_offsets(tmp_path: Path) -> None:
 
 
 def on_a_terminal(database: str, *options: str) -> list[str]:
-    terminal = Terminal(200)
-    with machine_in(BERLIN), start(["show", database, *options], terminal) as process:
-        assert process.wait(TIMEOUT) == 0
-    return terminal.read_all().splitlines()
+    with machine_in(BERLIN):
+        return shown_on_terminal("show", database, *options, columns=200).splitlines()
 
 
 @pytest.mark.parametrize("view", ["", "--closed", "--peers"])

@@ -93,6 +93,19 @@ def start(arguments: Sequence[str], terminal: Terminal) -> subprocess.Popen[byte
     )
 
 
+def shown_on_terminal(*arguments: str, columns: int) -> str:
+    """Run the command on a terminal, and return its output.
+
+    It is read while the command writes: a terminal holds some kilobytes, and a command that
+    writes more would never end.
+    """
+    terminal = Terminal(columns)
+    with start(arguments, terminal) as process:
+        text = terminal.read_all()
+        assert process.wait(TIMEOUT) == 0
+    return text
+
+
 def without_ages(text: str) -> str:
     """Remove ages from the text: they may grow between two commands."""
     return re.sub(r" *[0-9]+d [0-9]+h ago", " ago", text)
