@@ -1,1 +1,1 @@
-"""Storage in an SQLite database: the only code that touches one."""
+"""Storage in an SQLite database. No other code opens one."""

@@ -1,4 +1,4 @@
-"""Connections to SQLite, and the errors of this package that SQLite's errors become."""
+"""SQLite connections, and the translation of SQLite's errors into this package's."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class HeldError(StorageInUseError):
 
 
 def connect(path: str, file: str, *, timeout: float) -> sqlite3.Connection:
-    """Connect to ``file``, which is there; ``path`` is its name in errors.
+    """Connect to the existing file ``file``; ``path`` is its name in errors.
 
-    ``file`` is the one name that all symbolic links lead to. ``timeout``: seconds to wait
-    for a lock that another program holds.
+    ``file`` has its symbolic links resolved. ``timeout``: seconds to wait for a lock that
+    another program holds.
     """
-    # Only SQLite may open a file that is there: closing it would drop SQLite's locks.
+    # Only SQLite may open an existing database: a close() would drop SQLite's locks.
     if 0 < os.stat(file).st_size < _SMALLEST and os.path.isfile(file):
-        raise StorageCorruptError(f"{path}: damaged: no database")  # SQLite takes it for empty
+        raise StorageCorruptError(f"{path}: damaged: not a database")  # SQLite takes it for empty
     return sqlite3.connect(
         f"file:{quote(os.fsencode(file))}?mode=rw",
         uri=True,
@@ -45,9 +45,9 @@ def connect(path: str, file: str, *, timeout: float) -> sqlite3.Connection:
 
 @contextmanager
 def typed_errors(path: str) -> Iterator[None]:
-    """Raise as a ``StorageError`` what SQLite, the system or a check says of the file.
+    """Turn an error of SQLite, the system or a check into a ``StorageError``.
 
-    A check of what was read raises ``ValueError``. All else is no fault of the file's.
+    A check of rows read raises ``ValueError``. Errors of any other type pass unchanged.
     """
     try:
         yield
@@ -65,7 +65,7 @@ def typed_errors(path: str) -> Iterator[None]:
 
 
 def _storage_error(path: str, error: sqlite3.Error) -> StorageError | None:
-    """What SQLite says of the file; None if it says that it was called wrongly."""
+    """Return the typed error; None if the error is in the call, not in the file."""
     text = str(error)
     if is_held(error):
         return HeldError(f"{path}: another program holds it")
@@ -77,12 +77,12 @@ def _storage_error(path: str, error: sqlite3.Error) -> StorageError | None:
 
 
 def is_held(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that another connection has a lock."""
+    """Return whether the error says that another connection holds a lock."""
     return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file is damaged, or no database."""
+    """Return whether the error says that the file is damaged or not a database."""
     if isinstance(error, sqlite3.OperationalError):
         return any(sign in str(error) for sign in _SIGNS_OF_DAMAGE)
     return type(error) in (sqlite3.DatabaseError, sqlite3.DataError, sqlite3.InternalError)

@@ -1,9 +1,8 @@
-"""A database file that one store writes: opened, watched, and begun anew if it is taken away.
+"""A store's database file: opened, checked before each write, and replaced if it is lost.
 
-The path may lead to another file, or to none, while the store runs: somebody removed,
-moved, replaced or truncated it, or one of the files that SQLite keeps beside it. What is
-then at the path in the database's place is kept, under the next free name ``PATH.aside-1``,
-``PATH.aside-2``, ...
+While the store runs, somebody may remove, move, replace or truncate the file, or one that
+SQLite keeps beside it. A file then found at the path is renamed to the next free name of
+``PATH.aside-1``, ``PATH.aside-2``, ...
 """
 
 from __future__ import annotations
@@ -32,31 +31,30 @@ from .schema import (
 
 logger = Log(__name__)
 
-_HELD_AT_START = 0.1  # seconds that one try of a start waits for another program
-_HELD = 1.0  # seconds that a flush does
+_HELD_AT_START = 0.1  # seconds that one attempt of a start waits for another program's lock
+_HELD = 1.0  # seconds that a flush waits for it
 _HEADER = 100  # bytes
-_BESIDE = ("-wal", "-shm")  # what SQLite keeps beside a database, while it is open
+_BESIDE = ("-wal", "-shm")  # SQLite's files beside an open database
 
 Identity = tuple[int, int]
-"""Of a file: its device and inode."""
+"""The device and inode of a file."""
 
 
 class DatabaseFile:
     """The database at ``path``, with its lock. For one thread at a time.
 
-    ``channel_ids``, ``closed``, ``alerts``: what was read when it was opened last.
-    ``heartbeat``: the last that is in it; ``is_damaged``: whether SQLite says so. The writer
-    sets these.
+    ``channel_ids``, ``closed``, ``alerts``: as read at the last open. ``heartbeat``: the last
+    one written; ``is_damaged``: whether SQLite found damage. The writer sets these two.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._place = str(Path(path).absolute())  # the directory may be changed
+        self._place = str(Path(path).absolute())  # the working directory may change
         self._lock = FileLock(path, self._place)
         self._database: sqlite3.Connection | None = None
         self._beside: list[Identity | None] = []
         self._size = 0
-        self._is_lost = False  # whether what was written is not at the path
+        self._is_lost = False  # whether the written database is gone from the path
         self.heartbeat: int | None = None
         self.is_damaged = False
         self.channel_ids: dict[str, OutPoint] = {}
@@ -65,24 +63,24 @@ class DatabaseFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection."""
+        """Whether the database is connected."""
         return self._database is not None
 
     @property
     def database(self) -> sqlite3.Connection:
-        """The connection, while there is one."""
+        """The connection. Only while ``is_open``."""
         assert self._database is not None
         return self._database
 
     def lock(self) -> None:
-        """Keep other stores away. Errors as :meth:`SqliteStorage.open`."""
+        """Lock out other stores. Raise as :meth:`SqliteStorage.open`."""
         with typed_errors(self._path):
             self._lock.take()
 
     def open(self) -> Saved | None:
-        """Connect to the locked file, and read it; again, after an error.
+        """Connect to the locked file and read it. May be called again after an error.
 
-        Raises ``HeldError`` while another program holds a lock, other errors as
+        Raise ``HeldError`` while another program holds a lock, other errors as
         :meth:`SqliteStorage.open`.
         """
         with typed_errors(self._path):
@@ -95,7 +93,7 @@ class DatabaseFile:
             return saved
 
     def _prepare(self, database: sqlite3.Connection) -> Saved | None:
-        """Read what was saved, bring the file to our version, and see that it can be written."""
+        """Load the saved state, migrate the file, and make sure that it can be written."""
         version = check_version(self._path, database)
         check_pages(self._path, database)
         saved = self._load(database) if version == VERSION else None
@@ -106,7 +104,7 @@ class DatabaseFile:
             with transaction(database):
                 migrate(database, version)
                 if version < VERSION:
-                    saved = self._load(database)  # if it is refused, it is left as it was
+                    saved = self._load(database)  # an error here rolls the migration back
         except sqlite3.OperationalError as error:
             if version < VERSION or not is_held(error):
                 raise
@@ -123,12 +121,12 @@ class DatabaseFile:
         return load(database)
 
     def wait_for_others(self, seconds: float) -> None:
-        """Let writing wait so long for a lock that another program holds."""
+        """Set how long a write waits for another program's lock."""
         if self._database is not None:
             self._database.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def close(self, *, discard: bool) -> None:
-        """Release all; with ``discard``, remove the files that were not there before."""
+        """Close and unlock; with ``discard``, remove the files that :meth:`lock` made."""
         self._disconnect()
         self._lock.release(discard=discard)
 
@@ -137,10 +135,10 @@ class DatabaseFile:
         if database is not None:
             database.close()
 
-    # While it is written.
+    # Checks before a write.
 
     def is_in_place(self) -> bool:
-        """Whether what is written is at the path, whole and locked."""
+        """Return whether the open database is at the path, whole and locked."""
         if self._database is None:
             return False
         with typed_errors(self._path):
@@ -153,31 +151,29 @@ class DatabaseFile:
         )
 
     def _is_cut(self) -> bool:
-        """Whether the file is shorter than it was, and not because SQLite made it so."""
+        """Return whether something other than SQLite truncated the file."""
         size, before = self._lock.size(), self._size
         self._size = size
         return size < before and size < _size_by(self._lock.read(_HEADER))
 
     def _is_overwritten(self) -> bool:
-        """Whether the file has not what was written, as when another is copied over it."""
-        self.database.execute("PRAGMA shrink_memory")  # what is cached says nothing of the file
+        """Return whether other content replaced the written, as by a copy over the file."""
+        self.database.execute("PRAGMA shrink_memory")  # read from the file, not from the cache
         try:
             state = self.database.execute("SELECT heartbeat FROM state").fetchone()
         except sqlite3.Error as error:
-            return is_damage(error)  # what else it may be, the write meets it, too
+            return is_damage(error)  # the write will meet any other error
         return bool(state != (None if self.heartbeat is None else (self.heartbeat,)))
 
     def leave(self) -> bool:
-        """Close what is not in place any more. Returns whether it is lost."""
+        """Close a database that is no longer in place. Return whether it is lost."""
         if not self.is_damaged and self._lock.is_current():
-            logger.warning("%s: a file beside it was removed or replaced: opened again", self._path)
+            logger.warning("%s: a file beside it was removed or replaced: reopening", self._path)
             self.close(discard=False)
             return False
         self._is_lost = True
         what = "damaged or overwritten" if self.is_damaged else "removed, moved or replaced"
-        logger.error(
-            "%s: was %s while it was written: everything is written anew", self._path, what
-        )
+        logger.error("%s: was %s while in use: writing everything to a new file", self._path, what)
         with suppress(OSError):  # begin_anew() tries again
             self._set_aside(keep=self._beside)
         self.close(discard=False)
@@ -185,7 +181,7 @@ class DatabaseFile:
         return True
 
     def _remove_ours(self) -> None:
-        """Remove what SQLite leaves beside a database that was moved away from it."""
+        """Remove the files that SQLite leaves behind when their database is moved away."""
         for suffix in _BESIDE:
             file = self._lock.file + suffix
             with suppress(OSError):
@@ -193,7 +189,7 @@ class DatabaseFile:
                     os.unlink(file)
 
     def begin_anew(self) -> None:
-        """Lock and open what is at the path; a new file, if what was written is lost."""
+        """Lock and open the file at the path; a new file if the written database is lost."""
         with typed_errors(self._path):
             if self._is_lost:
                 self._set_aside(keep=[])
@@ -207,7 +203,7 @@ class DatabaseFile:
             self._is_lost = self.is_damaged = False
 
     def _set_aside(self, *, keep: list[Identity | None]) -> None:
-        """Rename what is at the path and belongs to another database, or is damaged."""
+        """Rename the files at the path but those to ``keep``."""
         file = self._lock.file
         suffixes = [
             suffix
@@ -221,7 +217,9 @@ class DatabaseFile:
         )
         for suffix in suffixes:
             os.rename(file + suffix, aside + suffix)
-            logger.warning("%s: what was there is kept as %s", file + suffix, aside + suffix)
+            logger.warning(
+                "%s: the file found there was renamed to %s", file + suffix, aside + suffix
+            )
 
     def _note_files(self) -> None:
         self._beside = self._identities()
@@ -232,7 +230,7 @@ class DatabaseFile:
 
 
 def _size_by(header: bytes) -> int:
-    """The size that a database's header says it has."""
+    """Return the size that a database's header gives, in bytes."""
     page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
     return page * pages
 

@@ -1,16 +1,15 @@
-"""Locks that keep every other store away from a database file, by whatever name it comes.
+"""File locks that keep other stores away from a database, by whatever name they open it.
 
 A store locks two files: the database, and ``PATH-lock`` beside it. Each lock is an *open
-file description lock* on one byte. The system keeps it with the inode, so neither a
-symbolic link, a hard link nor a mount of the file gets around it, and ends it with the
-process. Unlike ``flock`` it does not meet SQLite's own locks where a file system has one
-kind of locks for both, and it can be looked for without being taken. In ``PATH-lock`` an
-SQLite transaction is held besides, which is the lock of earlier versions.
+file description lock* on one byte. The system keeps it with the inode and ends it with the
+process, so no symbolic link, hard link or mount gets around it. ``flock`` would not do: some
+file systems let it collide with SQLite's own locks, and it cannot be tested without being
+taken. ``PATH-lock`` also holds an open SQLite transaction, the lock of earlier versions.
 
-SQLite's locks are the process's own: all of a file fall when the process closes any
-descriptor of it. So a lock's descriptor is closed after SQLite's connection, a file
-that this process has locked is not opened again, and one mutex keeps readers of this
-process and changes of its locks apart.
+SQLite's locks belong to the process: it loses all of a file's locks when it closes any
+descriptor of that file. Hence three rules. A lock's descriptor is closed after SQLite's
+connection; a file that this process has locked is not opened again; and one mutex separates
+this process's readers from changes of its locks.
 """
 
 from __future__ import annotations
@@ -26,36 +25,36 @@ from contextlib import contextmanager, suppress
 from ..errors import StorageInUseError
 from .connection import connect, typed_errors
 
-# Unknown to some systems, which then refuse it as they refuse any unknown command.
+# A system without these locks refuses -1 as an unknown command.
 _SET_LOCK: int = getattr(fcntl, "F_OFD_SETLK", -1)
 _GET_LOCK: int = getattr(fcntl, "F_OFD_GETLK", -1)
 _FLOCK = "hhqqi"  # struct flock: type, whence, start, length, pid
 _BYTE = 2**40  # far beyond the bytes that SQLite locks, and beyond the end of any database
 
 _access = threading.RLock()  # guards _held; held while a reader of this process reads
-_held: dict[str, int] = {}  # what this process has locked: descriptors, by file
+_held: dict[str, int] = {}  # descriptors of the files that this process has locked
 
 
 class FileLock:
-    """The lock of a database, which ``place`` leads to; ``path`` is its name in errors.
+    """The lock of the database at ``place``; ``path`` is its name in errors. Taken once.
 
-    ``file``: the one name that all symbolic links lead to. One is taken once. Safe from any
-    thread; the caller closes its connections to the database before it calls :meth:`release`.
+    ``file`` has its symbolic links resolved. Safe from any thread. The caller closes its
+    connections to the database before it calls :meth:`release`.
     """
 
     def __init__(self, path: str, place: str) -> None:
         self._path = path
         self._place = place
         self.file = os.path.realpath(place)
-        self._files: list[str] = []  # that are ours to release
-        self._made: set[str] = set()  # those that were not there before
+        self._files: list[str] = []  # to release
+        self._made: set[str] = set()  # files that take() created
         self._transaction: sqlite3.Connection | None = None
         self._had_name = False  # some file systems count no names
 
     def take(self) -> None:
-        """Lock the database, which is made if it is not there, readable by its owner alone.
+        """Lock the database; a missing one is created, readable by its owner alone.
 
-        Raises ``StorageInUseError`` if another store has it, ``OSError`` and
+        Raise ``StorageInUseError`` if another store has it, ``OSError`` or
         ``StorageError`` for a file that cannot be opened; then call :meth:`release`.
         """
         with _access:
@@ -80,22 +79,22 @@ class FileLock:
             self._files.clear()
 
     def is_current(self) -> bool:
-        """Whether the place still leads to the database that is locked."""
+        """Return whether the place still leads to the locked database."""
         descriptor = _held[self.file]
-        has_name = os.fstat(descriptor).st_nlink > 0  # a mounted file may have lost its last
+        has_name = os.fstat(descriptor).st_nlink > 0  # a mounted file may have lost its last name
         return has_name == self._had_name and _leads_to(os.path.realpath(self._place), descriptor)
 
     def is_whole(self) -> bool:
-        """Whether ``PATH-lock`` is still there, too."""
+        """Return whether ``PATH-lock`` is still in place, too."""
         file = self.file + "-lock"
         return _leads_to(file, _held[file])
 
     def read(self, size: int) -> bytes:
-        """The first bytes of the database, as they are on the disk."""
+        """Return the first ``size`` bytes of the database on the disk."""
         return os.pread(_held[self.file], size, 0)
 
     def size(self) -> int:
-        """The size of the database, without its log."""
+        """Return the size of the database in bytes, without its log."""
         return os.fstat(_held[self.file]).st_size
 
     def _lock(self, file: str) -> None:
@@ -111,15 +110,15 @@ class FileLock:
         try:
             fcntl.fcntl(_held[file], _SET_LOCK, _request(fcntl.F_WRLCK))
         except BlockingIOError as error:
-            self._made.discard(file)  # another start was quicker: it is not ours to remove
+            self._made.discard(file)  # another start locked the file first and owns it
             raise self._in_use() from error
         except OSError:
-            pass  # a system without such locks: the transaction keeps others out
-        if not _leads_to(file, _held[file]):  # removed by another start, which failed
+            pass  # no support for these locks: the transaction keeps others out
+        if not _leads_to(file, _held[file]):  # another start failed and removed it
             raise self._in_use()
 
     def _begin_transaction(self) -> None:
-        path = self._path + "-lock"  # what is wrong with it is not wrong with the database
+        path = self._path + "-lock"  # so that its errors do not name the database
         with typed_errors(path):
             self._transaction = connect(path, self.file + "-lock", timeout=0)
             try:
@@ -135,16 +134,16 @@ class FileLock:
 
 @contextmanager
 def reading(path: str, file: str) -> Iterator[None]:
-    """Keep the locks of this process as they are while it reads the database ``file``.
+    """Change no lock of this process while it reads the database ``file``.
 
-    Raises ``StorageInUseError`` if a store writes the file by another name: what it wrote
-    last is in a log that is named after that other name.
+    Raise ``StorageInUseError`` if a store writes the file by another name: its last writes
+    are in a log with that other name.
     """
     with _access:
         if _is_locked(file) and not _is_locked(file + "-lock"):
             raise StorageInUseError(
-                f"{path}: a store is writing this file by another name, which is the one to read"
-                " it by (or its lock file was removed: then try again in a minute)"
+                f"{path}: a store is writing this file by another name: read it by that name"
+                " (or its lock file was removed: then try again in a minute)"
             )
         yield
 
@@ -159,7 +158,7 @@ def _is_held_here(file: str) -> bool:
 
 
 def _is_locked(file: str) -> bool:
-    """Whether a store of this process or another has locked the file."""
+    """Return whether a store of this process or another has locked the file."""
     if _is_held_here(file):
         return True
     try:
@@ -169,7 +168,7 @@ def _is_locked(file: str) -> bool:
     try:
         reply = fcntl.fcntl(descriptor, _GET_LOCK, _request(fcntl.F_WRLCK))
     except OSError:
-        return False  # a system without such locks
+        return False  # no support for these locks
     finally:
         os.close(descriptor)
     kind, *_ = struct.unpack(_FLOCK, reply)
@@ -181,7 +180,7 @@ def _request(kind: int) -> bytes:
 
 
 def _unlock(descriptor: int) -> None:
-    """Unlock also what a process that is being made still shares with this one."""
+    """Unlock and close; a child that is being forked may share the lock, so unlock first."""
     with suppress(OSError):
         fcntl.fcntl(descriptor, _SET_LOCK, _request(fcntl.F_UNLCK))
     os.close(descriptor)
@@ -195,7 +194,7 @@ def _leads_to(file: str, descriptor: int) -> bool:
 
 
 def _forget_in_a_child() -> None:
-    """Leave to the parent what it has locked: a copy of a descriptor would keep the lock."""
+    """Close the inherited descriptors: a copy would keep the parent's lock."""
     global _access  # noqa: PLW0603
     _access = threading.RLock()  # another thread may have held it
     for descriptor in _held.values():

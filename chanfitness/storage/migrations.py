@@ -1,7 +1,7 @@
-"""Migrations: the steps that bring a database from one version of its tables to the next.
+"""Database migrations, one for each version of the tables.
 
-A segment of the timeline is a *stretch* in the names of tables and columns, which are the
-stored format and stay as they are.
+In the names of tables and columns a segment of the timeline is a *stretch*. These names are
+the stored format and do not change.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sqlite3
 APPLICATION = 0x63686669  # "chfi"
 VERSION = 4
 
-# Each step brings a database from the version before to its own.
+# Each migrates a database from the version before.
 _MIGRATIONS = {
     1: """
         CREATE TABLE state (
@@ -52,8 +52,8 @@ _MIGRATIONS = {
         CREATE TABLE channel_ids (channel_id TEXT PRIMARY KEY, channel_point TEXT NOT NULL)
         WITHOUT ROWID
     """,
-    # A channel that was closed by absence gets the date at which the snapshot began in which it
-    # was missing. Peers are kept with their channels; so those without any go.
+    # A channel closed by absence gets the date of the snapshot in which it was missing.
+    # Peers are kept with their channels, so peers without one are deleted.
     3: """
         CREATE TABLE checkpoints (
             peer INTEGER NOT NULL REFERENCES peers, number INTEGER NOT NULL,
@@ -79,7 +79,7 @@ _MIGRATIONS = {
         DELETE FROM histories WHERE peer NOT IN (SELECT id FROM peers);
         DELETE FROM changes WHERE peer NOT IN (SELECT id FROM peers)
     """,
-    # The activity of the channels that there are is known from here on.
+    # The activity of the existing channels is known from here on.
     4: """
         CREATE TABLE causes (
             stretch INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -129,10 +129,10 @@ _MIGRATIONS = {
 
 
 def migrate(database: sqlite3.Connection, version: int) -> None:
-    """Bring a database of that version to ours; in a transaction."""
+    """Migrate a database from ``version`` to ``VERSION``. Call within a transaction."""
     for step in range(version + 1, VERSION + 1):
         for statement in _MIGRATIONS[step].split(";"):
             database.execute(statement)
-    # Written even if nothing is new: a file that cannot be is found out now.
+    # Write even if nothing is new: an unwritable file must fail here.
     database.execute(f"PRAGMA application_id = {APPLICATION}")
     database.execute(f"PRAGMA user_version = {VERSION}")

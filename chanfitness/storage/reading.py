@@ -1,4 +1,4 @@
-"""Reading a database, also while a store writes it: its rows, or a copy of it all."""
+"""Read-only access and backups, also while a store writes the database."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PORTION = 256  # pages
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
-    """What a database holds, and all channels that closed, the first to close first.
+    """Return the saved state and all closed channels, the first closed first.
 
-    Errors as :meth:`SqliteStorage.open`.
+    Raise as :meth:`SqliteStorage.open`.
     """
     path = os.fspath(path)
     with typed_errors(path), _snapshot(path) as stored:
@@ -40,7 +40,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Saved | None, list[ClosedRow]]:
 
 @contextmanager
 def _of_our_version(database: sqlite3.Connection, version: int) -> Iterator[sqlite3.Connection]:
-    """The database; one of an earlier version is left as it is, and migrated in memory."""
+    """Yield the database; of one with an earlier version, a migrated copy in memory."""
     if version == VERSION:
         yield database
         return
@@ -57,10 +57,16 @@ def back_up(
 ) -> None:
     """Copy a database as of its last flush into one new file, readable by its owner alone.
 
-    ``meanwhile``: called after each MiB or so; what it raises ends the copy.
+    After an error the new file is removed.
 
-    Raises ``StorageError`` if ``target`` is there already or cannot be written; other errors
-    as :meth:`SqliteStorage.open`. After an error nothing is left there.
+    Args:
+        path: The database.
+        target: The new file.
+        meanwhile: Called after each MiB or so; an error that it raises ends the copy.
+
+    Raises:
+        StorageError: ``target`` exists or cannot be written; others as
+            :meth:`SqliteStorage.open`.
     """
     path, target = os.fspath(path), os.fspath(target)
     with typed_errors(path), _snapshot(path) as database:
@@ -78,7 +84,7 @@ def back_up(
 
 @contextmanager
 def _snapshot(path: str) -> Iterator[sqlite3.Connection]:
-    """A connection that sees one state."""
+    """Yield a connection that sees one state throughout."""
     file = os.path.realpath(path)
     if not os.path.exists(file):
         raise StorageError(f"{path}: no such file")
@@ -92,12 +98,12 @@ def _snapshot(path: str) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def _new_file(path: str) -> Iterator[str]:
-    """An empty file, which is removed if what is done with it fails."""
+    """Create an empty file and yield its path; remove the file if the body raises."""
     file = os.path.realpath(path)
     try:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        raise StorageError(f"{path}: is there already, and is left as it is") from None
+        raise StorageError(f"{path}: exists already: not overwritten") from None
     try:
         yield file
     except BaseException:

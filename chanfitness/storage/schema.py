@@ -1,7 +1,7 @@
-"""What the database holds: its tables, their versions, and rows in and out of them.
+"""The database schema: version check, and loading and saving of rows.
 
-A segment of the timeline is a *stretch* in the names of tables and columns, which are the
-stored format and stay as they are.
+In the names of tables and columns a segment of the timeline is a *stretch*. These names are
+the stored format and do not change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .migrations import APPLICATION, VERSION
 from .validation import channel_ids, check_closed, check_saved, typed_rows
 
 _NUMBER_MAX = 2**63 - 1
-_ROWS_AT_ONCE = 64  # changes that one statement inserts, in half of the time of single rows
+_ROWS_AT_ONCE = 64  # changes that one statement inserts: twice as fast as single rows
 
 _Row = PeerRow | ChannelRow | ClosedRow | CheckpointRow | CauseRow | OutageRow
 
@@ -52,9 +52,9 @@ _TABLES = (
 
 
 class _Changes(NamedTuple):
-    """The tables in which one thing's changes are, and that to which they belong.
+    """The tables of the changes of peers or channels, and the table of their owners.
 
-    ``columns``: what is kept of a change, besides its number.
+    ``columns``: the columns of a change after its number.
     """
 
     owner: str
@@ -85,15 +85,15 @@ _OF_CHANNELS = _Changes(
 
 
 def check_version(path: str, database: sqlite3.Connection) -> int:
-    """The version of the database; 0 of a new one."""
+    """Return the version of the database; 0 for a new one."""
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION and (tables or application or version):
-        raise StorageCorruptError(f"{path}: no database of chanfitness")
+        raise StorageCorruptError(f"{path}: not a chanfitness database")
     if version > VERSION:
         raise StorageVersionError(
-            f"{path}: of version {version}, and this chanfitness knows versions up to {VERSION}"
+            f"{path}: has version {version}, and this chanfitness knows versions up to {VERSION}"
         )
     return int(version)
 
@@ -106,7 +106,10 @@ def check_pages(path: str, database: sqlite3.Connection) -> None:
 
 
 def load(database: sqlite3.Connection) -> Saved | None:
-    """What was saved; None from a new database. ``ValueError`` for what no store can have saved."""
+    """Return the saved state; None from a new database.
+
+    Raise ``ValueError`` for a state that no store can have saved.
+    """
     state = database.execute("SELECT heartbeat, position, stopped FROM state").fetchone()
     filled = [name for name in _TABLES if database.execute(f"SELECT 1 FROM {name}").fetchone()]
     if state is None:
@@ -160,7 +163,7 @@ def _load_histories(database: sqlite3.Connection, tables: _Changes) -> Iterator[
 
 
 def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
-    """The channels that will not come back, the first to close first."""
+    """Return the channels that closed for good, the first closed first."""
     rows = database.execute(f"SELECT {_columns(ClosedRow)} FROM closed_channels ORDER BY id")
     closed = typed_rows(ClosedRow, rows)
     check_closed(closed)
@@ -168,12 +171,12 @@ def load_closed(database: sqlite3.Connection) -> list[ClosedRow]:
 
 
 def load_channel_ids(database: sqlite3.Connection) -> dict[str, OutPoint]:
-    """Which channel point each channel had, by its node's name for it."""
+    """Return the channel points by the node's ids of their channels."""
     return channel_ids(database.execute("SELECT channel_id, channel_point FROM channel_ids"))
 
 
 def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) -> None:
-    """Put ``ids`` in place of what was there."""
+    """Replace all channel ids by ``ids``."""
     database.execute("DELETE FROM channel_ids")
     database.executemany(
         "INSERT INTO channel_ids VALUES (?, ?)", [(each, str(ids[each])) for each in ids]
@@ -181,7 +184,7 @@ def save_channel_ids(database: sqlite3.Connection, ids: Mapping[str, OutPoint]) 
 
 
 def load_alerts(database: sqlite3.Connection) -> str | None:
-    """The state of alerts; None if none was kept."""
+    """Return the saved state of alerts, or None."""
     row = database.execute("SELECT state FROM alerts").fetchone()
     if row is not None and not isinstance(row[0], str):
         raise ValueError(f"alerts {quoted(row[0])}")
@@ -189,12 +192,12 @@ def load_alerts(database: sqlite3.Connection) -> str | None:
 
 
 def save_alerts(database: sqlite3.Connection, state: str) -> None:
-    """Put ``state`` in place of the one before."""
+    """Replace the saved state of alerts by ``state``."""
     database.execute("REPLACE INTO alerts VALUES (1, ?)", [state])
 
 
 def save(database: sqlite3.Connection, unsaved: Flush, closed: list[ClosedRow]) -> None:
-    """Write what changed."""
+    """Write a flush, and these final rows of closed channels."""
     write = database.executemany
     write(
         "REPLACE INTO state VALUES (1, ?, ?, ?)",
@@ -252,7 +255,7 @@ def _save_changed(
     columns: Sequence[str],
     rows: Sequence[tuple[object, ...]],
 ) -> None:
-    """Write rows, but those that are there: a page that nothing changes is not written anew."""
+    """Write only rows that differ, so that unchanged pages are not written again."""
     database.executemany(
         f"INSERT INTO {table} ({', '.join([*keys, *columns])})"
         f" VALUES ({', '.join('?' * len([*keys, *columns]))})"
@@ -266,7 +269,7 @@ def _save_changed(
 def _delete(
     database: sqlite3.Connection, tables: _Changes, keys: Sequence[bytes] | Sequence[str]
 ) -> None:
-    """Delete peers or channels with all that is theirs."""
+    """Delete peers or channels with their histories."""
     rows = [(key,) for key in keys]
     owners = f"SELECT id FROM {tables.owners} WHERE {tables.key} = ?"
     for table in tables.all:
@@ -319,13 +322,13 @@ def _places(
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All or nothing of what is done meanwhile."""
+    """Commit the statements of the body, or roll them back if it raises."""
     database.execute("BEGIN")
     try:
         yield database
         database.execute("COMMIT")
     except BaseException:
-        with suppress(sqlite3.ProgrammingError):  # it was closed, which rolls back
+        with suppress(sqlite3.ProgrammingError):  # the body closed it, which rolls back
             if database.in_transaction:
                 database.execute("ROLLBACK")
         raise

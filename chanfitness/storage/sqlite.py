@@ -1,18 +1,17 @@
-"""State that survives a crash: an SQLite database, and the one thread that writes it.
+"""Persistent state: an SQLite database, and the one thread that writes it.
 
-The loop never waits for the disk: a writer wakes ten times an interval of real time, asks
-the loop what changed as any caller asks, and writes the answer in one transaction,
-with the time of that question as the *heartbeat*; where nothing changed, once an
-interval, for the sake of cards and disks. After a crash the next start finds
-the state as of the last heartbeat, and the time since is blind.
+The loop never waits for the disk. Ten times an interval of real time, a writer thread asks
+the loop for its unsaved changes, as any caller asks, and writes them in one transaction. The
+time of that question is saved with them as the *heartbeat*. If nothing changed, it is written
+only once an interval, to spare memory cards and disks. After a crash the next start finds the
+state as of the last heartbeat, and the time since is blind.
 
-The journal is a write-ahead log with ``synchronous=FULL``: a commit is on the
-disk before it counts, so a power cut costs no more than a crash. Each commit is
-followed by a checkpoint, which brings it from the log into the database file. Readers
-see the last commit and block nobody.
+The journal is a write-ahead log with ``synchronous=FULL``: a commit returns when it is on the
+disk, so a power cut loses no more than a crash. A checkpoint after each commit moves it from
+the log into the database file. Readers see the last commit and block no one.
 
-One writer: see :mod:`.file_lock`. Each flush looks whether the files are still there;
-see :mod:`.database_file`.
+The locks of the one writer are in :mod:`.file_lock`; :mod:`.database_file` checks at each
+flush that the files are still in place.
 """
 
 from __future__ import annotations
@@ -43,19 +42,26 @@ __all__ = ["SqliteStorage", "read", "typed_errors"]
 logger = Log(__name__)
 
 _HELD_AT_STOP = 5.0  # seconds that the last flush waits for another program
-_RETRY = 0.1  # seconds between two tries of a start
-_LOOKS = 10  # for changes, an interval
+_RETRY = 0.1  # seconds between two attempts of a start
+_LOOKS = 10  # how often an interval the writer asks for changes
 
 
 class SqliteStorage:
     """A database file for ``Config(storage=...)``.
 
-    ``path``: the file; it and ``PATH-lock`` are made if they are not there,
-    readable by their owner alone. ``flush_interval``: how much may be lost in a
-    crash; what changes is saved within a tenth of it. ``lock_timeout``: how long a
-    start waits for a database that another program (not a store) holds; None: until it
-    is free or the store is stopped. One storage serves one store, which opens it in
-    ``start()`` and closes it when it stops; then it may serve another.
+    A storage serves one store at a time, which opens it in ``start()`` and closes it when it
+    stops.
+
+    Args:
+        path: The file. It and ``PATH-lock`` are created if missing, readable by their owner
+            alone.
+        flush_interval: The most time that a crash can lose. Changes are saved within a tenth
+            of it.
+        lock_timeout: How long a start waits while another program, not a store, locks the
+            database. None: until it is free or the store is stopped.
+
+    Raises:
+        ValueError: ``flush_interval`` is not more than zero, or ``path`` cannot name a file.
     """
 
     def __init__(
@@ -73,22 +79,22 @@ class SqliteStorage:
         self._lock_timeout = lock_timeout
         self._file: DatabaseFile | None = None  # from open() to close()
         self._writer: threading.Thread | None = None
-        self._writing = threading.Lock()  # held by the writer: start() may not have noted it yet
+        self._writing = threading.Lock()  # held by the writer, which start() may not know yet
         self._writer_ident: int | None = None
         self._stopping = threading.Event()
-        self._everything = False  # whether the next flush has all that there is
+        self._everything = False  # whether the next flush writes the whole state
         self._failure: str | None = None
         self._unsaved_since: datetime.datetime | None = None
-        self._heartbeat: int | None = None  # the last that was written
-        self._closed: list[ClosedRow] = []  # all that will not come back
-        self._closed_written = 0  # so many of them
+        self._heartbeat: int | None = None  # the last one written
+        self._closed: list[ClosedRow] = []  # channels that closed for good
+        self._closed_written = 0  # how many of them are written
         self._channel_ids: dict[str, OutPoint] = {}
-        self._written_ids: dict[str, OutPoint] | None = None  # as the writer wrote them last
+        self._written_ids: dict[str, OutPoint] | None = None  # as last written
         self._alerts: str | None = None
-        self._written_alerts: str | None = None  # as the writer wrote it last
-        self._written_causes: list[CauseRow] | None = None  # likewise
+        self._written_alerts: str | None = None  # as last written
+        self._written_causes: list[CauseRow] | None = None  # as last written
         self._wake: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._waiting: list[Callable[[], object]] = []  # for the next write, taken from there
+        self._waiting: list[Callable[[], object]] = []  # callbacks for the next write
 
     def __repr__(self) -> str:
         state = "closed" if self._file is None else self._failure or "open"
@@ -96,65 +102,71 @@ class SqliteStorage:
 
     @property
     def path(self) -> str:
-        """The file."""
+        """The path of the database file."""
         return self._path
 
     @property
     def failure(self) -> str | None:
-        """Why nothing is saved at present; None if the last write succeeded.
-
-        Safe from any thread, as is :attr:`unsaved_since`.
-        """
+        """Why the last write failed; None if it succeeded. Safe from any thread."""
         return self._failure
 
     @property
     def unsaved_since(self) -> datetime.datetime | None:
         """Since when (UTC) nothing could be saved; None if the last write succeeded.
 
-        After the store has stopped, what happened since then is lost.
+        When the store has stopped, later events are lost. Safe from any thread.
         """
         return self._unsaved_since
 
     @property
     def channel_ids(self) -> dict[str, OutPoint]:
-        """Which channel point each channel had, by the name that its node gives it.
+        """The channel points by the node's ids of their channels.
 
-        As of the last start, or as set since. A source whose channels move sets
-        it, after it put the event that tells of a move; it is written with what
-        was put before. Safe from any thread; setting it never waits.
+        As of the last start, or as set since. A source whose channels move sets it after
+        it has put the event of a move; it is written together with the events put before.
+        Safe from any thread; setting it never waits.
         """
         return dict(self._channel_ids)
 
     @channel_ids.setter
     def channel_ids(self, ids: Mapping[str, OutPoint]) -> None:
-        # One assignment: what the writer has written is for the writer to remember.
+        # A single assignment needs no lock; only the writer notes what it has written.
         self._channel_ids = dict(ids)
 
     @property
     def alerts(self) -> str | None:
-        """The text of alerts that was kept last, or as of the last start; None if none was."""
+        """The state of alerts, as last given to :meth:`keep_alerts` or loaded; or None."""
         return self._alerts
 
     def keep_alerts(self, text: str, on_kept: Callable[[], object] | None = None) -> None:
-        """Write this text with what was put before, in place of the one before.
+        """Replace the state of alerts; it is written with the events put before.
 
-        ``on_kept``: called on the writer's thread, or at the stop, once this text or a
-        later one is on the disk, and what is to be written is written soon, not when the
-        interval is over. Safe from any thread; never waits.
+        Safe from any thread; never waits.
+
+        Args:
+            text: The state.
+            on_kept: Called once this text or a later one is on the disk, on the writer's
+                thread or at the stop. With it, the write does not wait for the interval.
         """
         self._alerts = text
         if on_kept is not None:
             self._wake.put(on_kept)
 
     def open(self, is_stopped: Callable[[], bool] = lambda: False) -> Saved | None:
-        """Take the lock and read what was saved; None from a new file.
+        """Lock the file and return the saved state; None from a new file.
 
-        Waits while another program holds the database and ``is_stopped()`` is false; then
-        raises ``ShuttingDownError``.
+        Wait while another program locks the database. After an error nothing is locked, and
+        the files are as they were.
 
-        Raises ``StorageInUseError``, ``StorageCorruptError``,
-        ``StorageVersionError`` or ``StorageUnwritableError``, and then nothing
-        was taken and the files are as they were.
+        Args:
+            is_stopped: Whether to give up waiting.
+
+        Raises:
+            ShuttingDownError: ``is_stopped()`` was true.
+            StorageInUseError: Another store writes the file, or ``lock_timeout`` is over.
+            StorageCorruptError: The file is damaged or not a chanfitness database.
+            StorageVersionError: A newer chanfitness wrote the file.
+            StorageUnwritableError: The file cannot be read or written.
         """
         if self._file is not None:
             raise StorageInUseError(f"{self._path}: this storage is in use by a store")
@@ -163,7 +175,7 @@ class SqliteStorage:
         try:
             file.lock()
             saved = self._load(file, is_stopped)
-            self._stopping = threading.Event()  # to clear one takes a lock that an interrupt leaves
+            self._stopping = threading.Event()  # anew: an interrupt may have left its lock held
             self._everything = False
             self._failure = self._unsaved_since = self._written_causes = None
             self._heartbeat = None if saved is None else saved.heartbeat
@@ -194,11 +206,14 @@ class SqliteStorage:
                 if limit is not None and now - waiting_since >= limit.total_seconds():
                     raise
             if is_stopped():
-                raise ShuttingDownError(f"the store was stopped while it waited for {self._path}")
+                raise ShuttingDownError(f"the store was stopped while waiting for {self._path}")
             time.sleep(_RETRY)
 
     def start(self, ask: Callable[[bool], Flush | None]) -> None:
-        """Begin to write at least once an interval what ``ask(everything)`` returns."""
+        """Start the writer, which writes the flush that ``ask(everything)`` returns.
+
+        ``everything``: whether the flush is to have the whole state, not only changes.
+        """
         writer = threading.Thread(
             target=self._write_on, args=[ask], name="chanfitness-writer", daemon=True
         )
@@ -206,14 +221,17 @@ class SqliteStorage:
         self._writer = writer
 
     def is_written_by(self, ident: int) -> bool:
-        """Is this the thread, by ``threading.get_ident()``, for which ``close()`` waits?"""
+        """Return whether this is the writer's thread, for which ``close()`` waits.
+
+        ``ident``: as of ``threading.get_ident()``.
+        """
         return self._writer_ident == ident
 
     def close(self, last: Callable[[bool], Flush] | None = None) -> None:
-        """Write the ``last`` state, and release the file. Logs what fails.
+        """Write the ``last`` flush and release the file. Failures are logged.
 
-        If nothing was ever saved, as after a start that failed, files that were not there
-        before :meth:`open` are removed.
+        If nothing was ever saved, as after a failed start, remove the files that
+        :meth:`open` created.
         """
         file = self._file
         if file is None:
@@ -230,15 +248,14 @@ class SqliteStorage:
                 file.wait_for_others(_HELD_AT_STOP)
                 self.write(last)
                 if self._unsaved_since is not None:
-                    self._tell_what_is_lost(self._unsaved_since, last(True))
+                    self._log_loss(self._unsaved_since, last(True))
         finally:
             self._file = None
             file.close(discard=self._heartbeat is None)
 
-    def _tell_what_is_lost(self, since: datetime.datetime, everything: Flush) -> None:
+    def _log_loss(self, since: datetime.datetime, everything: Flush) -> None:
         logger.error(
-            "%s: could not be written at the end: what happened since %s is lost"
-            " (channels: %d): %s",
+            "%s: could not be written at the stop: everything since %s is lost (channels: %d): %s",
             self._path,
             logged_time(since),
             sum(row.closed is None for row in everything.channels),
@@ -251,23 +268,23 @@ class SqliteStorage:
         with self._writing:
             self._writer_ident = threading.get_ident()
             looks = count(1)
-            while not self._stopping.is_set():  # write() may have taken what wakes it for that
+            while not self._stopping.is_set():  # write() may have taken the stop's wake-up
                 with suppress(queue.Empty):
                     self._wait_for(self._wake.get(timeout=self._interval / _LOOKS))
                 is_due = next(looks) % _LOOKS == 0
                 if self._stopping.is_set() or not self._write_once(ask, is_due):
                     break
-            self._writer_ident = None  # another thread may have it next
+            self._writer_ident = None  # the system may give it to another thread
 
     def _write_once(self, ask: Callable[[bool], Flush | None], is_due: bool) -> bool:
-        """Write, and log what fails. False if the store stops, and writes what is left itself."""
+        """Write, and log a failure. Return False if the store stops; it writes the rest itself."""
         failed_before = self._failure is not None
         try:
             self.write(ask, is_due=is_due)
         except ChanFitnessError:
             return False
-        except Exception:  # of its clock
-            logger.exception("%s: cannot ask what is to be written", self._path)
+        except Exception:  # of the store's clock
+            logger.exception("%s: cannot ask for the unsaved changes: trying again", self._path)
             return True
         if self._failure is not None and not failed_before:
             logger.error("%s: cannot be written, going on in memory: %s", self._path, self._failure)
@@ -278,19 +295,24 @@ class SqliteStorage:
             self._waiting.append(on_kept)
 
     def write(self, ask: Callable[[bool], Flush | None], *, is_due: bool = True) -> bool:
-        """Write in one transaction what ``ask(everything)`` returns; False if it is None.
+        """Write the flush that ``ask(everything)`` returns, in one transaction.
 
-        Unless it ``is_due``, a heartbeat alone is left out.
+        It has the changes of failed writes, too. If this write fails, :attr:`failure` says
+        why. For one thread at a time.
 
-        What failed before is in it, too. If this fails, :attr:`failure` says why. Raises what
-        ``ask`` raises. For one thread at a time.
+        Args:
+            ask: Returns a flush, or None if the store has stopped; its errors pass through.
+            is_due: Whether to write a flush that has nothing but a new heartbeat.
+
+        Returns:
+            False if ``ask`` returned None.
         """
         file = self._file
         assert file is not None
         with suppress(queue.Empty):
             while True:
                 self._wait_for(self._wake.get_nowait())
-        # Those of what is put after the question are too new.
+        # Taken before the question: they must not be newer than the flush.
         ids, alerts = self._channel_ids, self._alerts
         trouble = self._regain(file)
         unsaved = ask(self._everything)
@@ -311,7 +333,7 @@ class SqliteStorage:
         return True
 
     def _is_heartbeat(self, unsaved: Flush, ids: dict[str, OutPoint], alerts: str | None) -> bool:
-        """Is the time all that is new, since all else was written?"""
+        """Return whether the heartbeat is the only news since the last write."""
         return (
             unsaved.is_quiet
             and list(unsaved.causes) == self._written_causes
@@ -356,11 +378,11 @@ class SqliteStorage:
         except sqlite3.Error as error:
             if is_held(error):
                 raise HeldError(f"{self._path}: another program holds it") from error
-            file.is_damaged = type(error) is sqlite3.DatabaseError  # malformed, or no database
+            file.is_damaged = type(error) is sqlite3.DatabaseError  # malformed or not a database
             raise
 
     def _regain(self, file: DatabaseFile) -> StorageError | None:
-        """See that what is written is what is at the path; else begin there anew."""
+        """Make sure that the open database is at the path; otherwise open one there."""
         try:
             if file.is_in_place():
                 return None

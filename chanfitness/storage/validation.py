@@ -1,6 +1,6 @@
-"""Validation of what a database holds, where it is read: types, ranges and references.
+"""Validation of rows read from a database: types, ranges and references.
 
-What passes can be taken in by the accounts. What does not, no store has written: it
+The accounts can restore every state that passes. A state that no store can have written
 raises ``ValueError``.
 """
 
@@ -24,7 +24,7 @@ from ..core.saved_state import (
 from ..events import TRANSPORTS, ChannelDescribedEvent, PeerDescribedEvent
 from ..wire import OutPoint, Vertex
 
-_NUMBERS = range(-(2**62), 2**62)  # so that sums of two, and a year more, can be stored
+_NUMBERS = range(-(2**62), 2**62)  # a sum of two, and a year more, can still be stored
 _SEGMENTS = range(2**32)
 
 Row = TypeVar("Row", PeerRow, ChannelRow, ClosedRow, CheckpointRow, CauseRow, OutageRow)
@@ -36,7 +36,7 @@ _TYPES = {
 
 
 def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
-    """Rows of that kind, each cell of which has its column's type."""
+    """Return the rows as ``kind``, with the type of each cell checked."""
     types, typed = _TYPES[kind], []
     for cells in rows:
         for name, cell, allowed in zip(kind._fields, cells, types, strict=True):
@@ -47,7 +47,7 @@ def typed_rows(kind: type[Row], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
 
 
 def channel_ids(rows: Iterable[tuple[object, str]]) -> dict[str, OutPoint]:
-    """Channel points, by the names that the node gives their channels."""
+    """Return the channel points by the node's ids of their channels."""
     ids = {}
     for channel_id, point in rows:
         if not isinstance(channel_id, str):
@@ -57,12 +57,12 @@ def channel_ids(rows: Iterable[tuple[object, str]]) -> dict[str, OutPoint]:
 
 
 def check_saved(saved: Saved) -> None:
-    """Check all that was saved, but the closed channels."""
+    """Check the saved state, except channels that closed for good."""
     check(saved)
     keys = {Vertex(row.key) for row in saved.peers}
     for key in [row.key for row in saved.channels] + [row.key for row in saved.histories]:
         if key not in keys:
-            raise ValueError(f"an unknown peer, {quoted(key)}")
+            raise ValueError(f"unknown peer {quoted(key)}")
     for peer in saved.peers:
         PeerDescribedEvent(Vertex(peer.key), None, peer.transport)
     for channel in saved.channels:
@@ -71,12 +71,12 @@ def check_saved(saved: Saved) -> None:
             ChannelDescribedEvent(point, short_id, channel.capacity)
         int_to_date(channel.closed or 0)
         if {channel.active, channel.private} - {None, 0, 1}:
-            raise ValueError("a channel that is neither active nor inactive")
+            raise ValueError("a channel's active or private is not 0, 1 or NULL")
     for history in [*saved.histories, *saved.activities]:
         if not history.columns or history.first not in _NUMBERS:
-            raise ValueError("a history without its changes")
+            raise ValueError("a history without changes")
     if saved.position not in _NUMBERS:
-        raise ValueError(f"a position of {saved.position}")
+        raise ValueError(f"position {saved.position} is out of range")
     int_to_date(saved.heartbeat)
     _check_blind_time(saved)
     _check_segments(saved)
@@ -95,8 +95,8 @@ def _check_blind_time(saved: Saved) -> None:
 def check_closed(closed: Iterable[ClosedRow]) -> None:
     """Check the channels that closed for good.
 
-    Their channel points may be any text: nothing depends on them, and one bad row must
-    not hide the rest.
+    Their channel points are not checked: nothing depends on them, and one bad row must not
+    hide the rest.
     """
     for row in closed:
         Vertex(row.key)
@@ -115,5 +115,5 @@ def _point(text: object) -> OutPoint:
 def _check_segments(saved: Saved) -> None:
     for number, _, utc in saved.anchors:
         if number not in _SEGMENTS:
-            raise ValueError(f"a segment with the number {number}")
+            raise ValueError(f"segment number {number} is out of range")
         int_to_date(utc)

@@ -39,7 +39,7 @@ NO_DATABASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "short rubbish": (lambda path: path.write_bytes(b"rubbish\n"), " database"),
     "without a byte": (Path.touch, "nothing was saved yet"),
     "nothing saved": (nothing_saved, "nothing was saved yet"),
-    "of another program": (of_another, "no database of chanfitness"),
+    "of another program": (of_another, "not a chanfitness database"),
     "a folder": (Path.mkdir, "unable to open"),
 }
 

@@ -152,7 +152,7 @@ def test_what_cannot_be_saved_at_the_end_is_said_and_is_its_exit_status(
         output.read_line()
         directory.rename(tmp_path / "away")
         assert child.end() == 1
-    assert "could not be written at the end: what happened since" in errors.read_all()
+    assert "could not be written at the stop: everything since" in errors.read_all()
     assert output.read_all().endswith("  monitoring stopped\n")
 
 
@@ -258,7 +258,7 @@ def test_what_could_not_be_saved_is_not_said_to_be(node: Path, tmp_path: Path) -
         assert child.end() == 1
     _, _, _, _, sum_up, *logged = after(terminal.read_all()).splitlines()
     assert f", 1 channel, not saved in {database} since 20" in sum_up
-    assert "could not be written at the end" in logged[-1]
+    assert "could not be written at the stop" in logged[-1]
 
 
 def test_a_terminal_without_a_cursor_gets_lines(

@@ -159,7 +159,7 @@ def test_the_command_backup(path: Path, copy: Path, capsys: pytest.CaptureFixtur
         assert main(["backup", str(path), str(copy)]) == 0
         assert read(copy) == (None, [])
         assert main(["backup", str(path), str(copy)]) == 2
-    refused = f"chanfitness: {copy}: is there already, and is left as it is\n"
+    refused = f"chanfitness: {copy}: exists already: not overwritten\n"
     assert capsys.readouterr().err == refused
     assert main(["backup", str(copy.with_name("none")), str(copy)]) == 2
 

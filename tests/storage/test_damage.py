@@ -104,7 +104,7 @@ def test_a_database_of_another_program_is_corrupt(path: Path, pragma: str) -> No
         database.execute("CREATE TABLE state (theirs)")
         database.commit()
     start_raises(path, StorageCorruptError)
-    with pytest.raises(StorageCorruptError, match="no database of chanfitness"):
+    with pytest.raises(StorageCorruptError, match="not a chanfitness database"):
         read(path)
 
 

@@ -245,14 +245,14 @@ def test_inconsistent_rows_are_damage_with_their_cause(path: Path, damage: str) 
 
 @pytest.mark.parametrize("number", [-1, 2**32])
 def test_a_segment_with_an_impossible_number_is_refused(number: int) -> None:
-    with pytest.raises(ValueError, match=f"a segment with the number {number}"):
+    with pytest.raises(ValueError, match=f"segment number {number} is out of range"):
         check_saved(Saved(1_000, 20, [(number, 0, 1_000)], [], [], []))
 
 
 def test_a_history_of_a_missing_peer_is_refused() -> None:
     """On damaged pages a peer's row and its index may disagree."""
     history = HistoryRows(bytes(ALICE), False, 0, 0, [(0,), (0,)], True, [])
-    with pytest.raises(ValueError, match="an unknown peer"):
+    with pytest.raises(ValueError, match="unknown peer"):
         check_saved(Saved(1_000, 20, [(0, 0, 1_000)], [], [], [history]))
 
 

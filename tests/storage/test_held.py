@@ -235,7 +235,7 @@ def test_a_stop_logs_the_lost_time_if_the_database_is_held_for_too_long(
         node.advance(hours=1)
     assert storage.unsaved_since == saved_until
     assert logged(caplog)[-1] == (
-        f"{path}: could not be written at the end: what happened since"
+        f"{path}: could not be written at the stop: everything since"
         f" {saved_until:%Y-%m-%dT%H:%M:%SZ} is lost (channels: 2): another program holds it"
     )
     assert caplog.records[-1].levelno == logging.ERROR

@@ -35,7 +35,7 @@ from ..support.persistent_stores import DAY, FlushedByHand, is_as_stored, watchi
 from ..support.random_seeds import different_seeds, replayable
 from ..support.stores import WAIT, running
 
-ANEW, AGAIN = "everything is written anew", "opened again"
+ANEW, AGAIN = "writing everything to a new file", "reopening"
 RECOVERED = "written again, nothing is missing"
 
 
@@ -198,7 +198,7 @@ def test_a_file_in_its_place_is_kept_under_another_name(
             aside = beside(node.path, f".aside-{number}")
             node.storage.flush()
             assert aside.read_bytes() == in_its_place
-            assert f"{node.path}: what was there is kept as {aside}" in caplog.text
+            assert f"{node.path}: the file found there was renamed to {aside}" in caplog.text
     if harm is replace_by_another:
         saved, _ = read(aside)
         assert saved is not None
@@ -271,7 +271,7 @@ def test_a_directory_missing_at_the_stop_loses_the_unsaved_time(
         node.some_hours()
     assert node.storage.unsaved_since == saved_until
     assert logged(caplog)[-1] == (
-        f"{node.path}: could not be written at the end: what happened since"
+        f"{node.path}: could not be written at the stop: everything since"
         f" {saved_until:%Y-%m-%dT%H:%M:%SZ} is lost (channels: 5): cannot be used: No such file"
         " or directory"
     )
