@@ -1,7 +1,7 @@
-"""Blind spans: when nothing was seen, why, and how many peers that concerns.
+"""Blind spans: the times in which nothing was seen, their causes and peer counts.
 
-Blind time of all is the time between two segments of the timeline. It has *parts* if its
-cause changed meanwhile: a stop while the source was lost, say. Pure.
+Time blind for all channels lies between two segments of the timeline. It has *parts* if its
+cause changed meanwhile, as at a stop while the source was lost. Pure.
 """
 
 from __future__ import annotations
@@ -22,23 +22,28 @@ CAUSES = (STOPPED, KILLED, SOURCE, OWN_OUTAGE, TRANSPORT_OUTAGE, SUSPENDED, STAR
 
 
 class BlindSpan(NamedTuple):
-    """Time in which channels were not seen; dates are in UTC.
+    """Time in which channels were not seen. Dates are in UTC.
 
-    ``end`` is None while it lasts; ``duration``: until now, then. ``of``: the channels that
-    it was blind for: "all", or those of peers that are reached by a transport, which it
-    names. ``cause``:
+    Args:
+        start: When it began.
+        end: When it ended; None while it lasts.
+        duration: Its length, up to now while it lasts.
+        of: The channels concerned: "all", or the name of a transport, for the channels of
+            peers reached by it.
+        cause: Why nothing was seen:
 
-    - "stopped", "killed": the store was not running; it had been stopped, or it had not.
-    - "source": the source of events did not see its node.
-    - "own outage": this node's own network was lost.
-    - "transport outage": this node's way to one transport was lost.
-    - "suspended": the machine slept.
-    - "starting": the node was not seen yet.
-    - "filled in": the source was away, and what happened then was filled in from a record of
-      its node. It is told in its place, and is no blind time: ``duration`` is zero.
-    - None: an earlier version did not keep it.
-
-    ``peers``: how many had a channel, or went; None where the cause is not known.
+            - "stopped": the store had been stopped.
+            - "killed": the store had ended without a stop, as in a crash.
+            - "source": the source of events did not see its node.
+            - "own outage": this node's own network was lost.
+            - "transport outage": this node's way to one transport was lost.
+            - "suspended": the machine slept.
+            - "starting": the node was not seen yet.
+            - "filled in": the source was away, and the events of that time were filled in
+              from the node's own record. Not blind time: ``duration`` is zero.
+            - None: an earlier version did not save the cause.
+        peers: The number of peers that had a channel or went offline; None if the cause is
+            not known.
     """
 
     start: datetime.datetime
@@ -52,15 +57,16 @@ class BlindSpan(NamedTuple):
 class BlindTime(NamedTuple):
     """Time between two segments of the timeline, or since the last of them."""
 
-    number: int  # of the segment that follows, or is to follow
+    number: int  # of the segment after it
     start: datetime.datetime
     end: datetime.datetime
 
 
 class BlindPart(NamedTuple):
-    """A part of a blind time, ``since`` a date; the first begins with it, whatever its date.
+    """A part of a blind time, from the date ``since``; the first begins with the blind time.
 
-    One that was filled in is none: it begins where that time ends, and ``since`` is its end.
+    With the cause "filled in" it is not blind: it begins where the blind time ends, and
+    ends at ``since``.
     """
 
     since: datetime.datetime
@@ -77,17 +83,17 @@ class BlindCauses:
     def add(
         self, number: int, since: datetime.datetime, cause: str | None, peers: int | None
     ) -> None:
-        """The blind time before segment ``number`` goes on with this cause."""
+        """Continue the blind time before segment ``number`` with this cause."""
         parts = self._parts.setdefault(number, [])
         if not parts or parts[-1].cause != cause:
             parts.append(BlindPart(since, cause, peers))
 
     def since(self, number: int) -> list[tuple[int, list[BlindPart]]]:
-        """The parts of the blind times before segments, from this number on."""
+        """Return the parts of blind times by segment, from segment ``number`` on."""
         return [item for item in self._parts.items() if item[0] >= number]
 
     def spans(self, time: BlindTime, *, lasts: bool = False) -> list[BlindSpan]:
-        """The spans of a blind time, without those of no length; ``lasts``: it is not over."""
+        """Return the spans of a blind time that are not empty; ``lasts``: it is not over."""
         number, start, end = time
         parts = [part for part in self._parts.get(number, ()) if part.cause != FILLED_IN]
         parts = parts or [BlindPart(start, None, None)]
@@ -104,7 +110,7 @@ class BlindCauses:
         return [*spans, last] if lasts or last.duration else spans
 
     def filled_in(self, number: int, start: datetime.datetime) -> list[BlindSpan]:
-        """What was filled in from ``start`` on, where segment ``number`` begins."""
+        """Return the filled-in spans of segment ``number``, which begins at ``start``."""
         return [
             BlindSpan(start, max(part.since, start), datetime.timedelta(0), ALL, *part[1:])
             for part in self._parts.get(number, ())
@@ -112,7 +118,7 @@ class BlindCauses:
         ]
 
     def merge(self, times: Sequence[BlindTime]) -> None:
-        """Take some blind times for one, that before the last segment: as the longest span."""
+        """Merge blind times into the last of them, with the cause of the longest span."""
         if len(times) < 2:
             return
         spans = [span for time in times for span in self.spans(time)]

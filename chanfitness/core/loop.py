@@ -9,11 +9,10 @@ moment at which a queue accepts it. The loop's promises:
    the put, unless the event has its own time ``at``. Items put before the snapshot have the
    snapshot's time.
 3. Time never runs backwards, whatever the clock or an ``at`` says. An ``at`` later than the
-   put counts as the put. Always 0 <= uptime <= lifetime.
-   Only a ``MonitoringPausedEvent`` may go back to its ``at``, since a lost connection is
-   noticed late. It goes back no further than the event before it and the start of the present
-   segment; questions and flushes do not move that bound. A ``BackfillEvent`` is
-   one item; its events lie in time in which the timeline stood.
+   put counts as the put. Always 0 <= uptime <= lifetime. Only a ``MonitoringPausedEvent`` may
+   go back to its ``at``, since a lost connection is noticed late. It goes back no further
+   than the event before it and the start of the present segment; questions and flushes do
+   not move that bound. A ``BackfillEvent`` is one item; its events lie in blind time.
 4. Every call returns: an answer, a typed error, or a timeout.
 5. Only the loop touches peer logs. (``start()`` does before the loop exists.)
 6. No polling. The idle loop makes no wake-up at all.

@@ -1,6 +1,6 @@
-"""The accounts that were saved, as they go on at a start, or as they were.
+"""Restoring of saved accounts, to continue at a start or as of the heartbeat.
 
-The storage has checked what it loaded.
+The storage has validated the saved state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ZERO = datetime.timedelta(0)
 
 
 def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[Timeline, Ledger]:
-    """The accounts that were saved, going on at ``start``: the time between is blind."""
+    """Return the saved accounts, continued at ``start``; the time between is blind."""
     anchors, numbers = _anchors(saved)
     causes = _causes(saved)
     concerned = {row.key for row in saved.channels if row.closed is None}
@@ -45,7 +45,7 @@ def restore(saved: Saved, start: Moment, retention: RetentionSettings) -> tuple[
 
 
 def _ended(row: OutageRow, position: int, segment: int) -> OutageRow:
-    """A transport outage that lasted is over with the last heartbeat."""
+    """Return a transport outage, ended at the heartbeat if it lasted."""
     if len(row.instants()) > 1:
         return row
     return row._replace(end_position=position, end_stretch=segment)
@@ -64,26 +64,26 @@ def _causes(saved: Saved) -> BlindCauses:
 
 
 def closed_rows(saved: Saved) -> list[ClosedRow]:
-    """The final figures of the closed channels that may come back."""
+    """Return the final figures of the closed channels that may come back."""
     anchors, numbers = _anchors(saved)
     of_segment = dict(zip(numbers, anchors, strict=True))
     aliases = {row.key: row.alias for row in saved.peers}
     rows = []
     for row in saved.channels:
         if row.closed is not None:
-            begun = of_segment.get(row.opened_stretch, anchors[-1])  # it may be the next
+            begun = of_segment.get(row.opened_stretch, anchors[-1])  # opened in blind time
             opened = begun.date(row.opened_position * MICROSECOND)
             rows.append(closed_row(row, date_to_int(opened), aliases.get(row.key)))
     return rows
 
 
 def as_of_the_heartbeat(saved: Saved, retention: RetentionSettings) -> tuple[Ledger, Instant]:
-    """The accounts that were saved, as they were then, and that instant."""
+    """Return the saved accounts as of the heartbeat, and that instant."""
     anchors, numbers = _anchors(saved)
     begun, heartbeat = anchors[-1], int_to_date(saved.heartbeat)
     seen = saved.position * MICROSECOND - begun.position
     seen_until = shifted(begun.utc, seen)
-    # Readings, because their dates need not be as far apart as what was seen.
+    # Readings, because the dates may differ by another amount than the seen time.
     start = Reading(begun.utc, _ZERO)
     timeline = Timeline(start, anchors[:-1], begun.position, numbers[:-1], _causes(saved))
     now = timeline.advance(Reading(seen_until, seen))

@@ -1,8 +1,7 @@
-"""What of the accounts is saved, as rows: integers, texts and bytes.
+"""Saved state of the accounts: rows of integers, text and bytes.
 
-Times and positions are whole microseconds; dates are counted from 1970, UTC.
-The rooms that own the accounts make these rows and are made of them again; the
-storage writes and reads them.
+Periods and positions are whole microseconds; dates are microseconds since 1970, UTC. The
+accounts create these rows and are restored from them; the storage writes and reads them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 from .blind_spans import CAUSES
 
-NO_GAPS = "[]"  # of most channels, which need not be parsed
+NO_GAPS = "[]"  # the common case, which needs no parsing
 _position = itemgetter(0)
 MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -40,11 +39,11 @@ class PeerRow(NamedTuple):
 class ChannelRow(NamedTuple):
     """A channel that is open, or (with ``left`` and ``closed``) may come back.
 
-    ``gaps``: the segments of the timeline in which it was absent, as text. ``closed``: the
-    date. ``closed_unseen``: 1 if it was found missing and no event told that it closed.
-    ``active``: 1, 0, or None if it was not said. ``unusable``: until the ``mark``, the uptime
-    at which it became inactive. ``activity_from``: a position, None: all its life.
-    ``former_ids``: short channel ids, with spaces between.
+    ``gaps``: the position pairs between which it was absent, as JSON. ``closed``: a date.
+    ``closed_unseen``: 1 if it was found missing, without a close event. ``active``: 1, 0, or
+    None if not known. ``mark``: the uptime at which it became inactive; ``unusable`` counts
+    up to it. ``activity_from``: the position from which its activity is known; None: from the
+    beginning. ``former_ids``: short channel ids, separated by spaces.
     """
 
     channel_point: str
@@ -69,9 +68,10 @@ class ChannelRow(NamedTuple):
 
 
 class ClosedRow(NamedTuple):
-    """A channel that closed, with its final figures; ``closed_unseen`` as of a channel.
+    """The final figures of a closed channel; ``closed_unseen`` as of a :class:`ChannelRow`.
 
-    ``unusable``: None if its activity is not known for all its life. ``alias``: its peer's.
+    ``unusable``: None if its activity is known for a part of its life only. ``alias``: its
+    peer's.
     """
 
     channel_point: str
@@ -87,10 +87,10 @@ class ClosedRow(NamedTuple):
 
 
 class CheckpointRow(NamedTuple):
-    """What is left of a day of thinned changes.
+    """The sums of a day of thinned changes.
 
     ``uptime``, ``outages``: from here to the oldest kept change. ``longest``: the longest
-    outage that began between here and the next checkpoint, or that change; 0: none did.
+    outage that began between here and the next checkpoint, or that change; 0 without one.
     """
 
     position: int
@@ -101,12 +101,12 @@ class CheckpointRow(NamedTuple):
 
 
 class HistoryRows(NamedTuple):
-    """A peer's kept changes from number ``begin`` on; ``first`` is the oldest that is kept.
+    """Changes of a peer, or of a channel's activity, from number ``begin`` on.
 
-    ``columns``: the positions of the changes, and their segments. Or those of a channel's
-    activity: then ``key`` is its channel point, and a third column has the uptime until each
-    change. ``anew``: nothing that was saved before counts. ``online``: the state after the
-    last change. ``checkpoints``: all there are.
+    ``key``: the peer's key, or the channel point. ``anew``: whether to delete the changes
+    saved before. ``first``: the number of the oldest kept change. ``columns``: the positions
+    of the changes and their segments; of a channel also the uptime until each change.
+    ``online``: the state after the last change. ``checkpoints``: all of them.
     """
 
     key: bytes | str
@@ -119,14 +119,14 @@ class HistoryRows(NamedTuple):
 
     @property
     def changes(self) -> list[tuple[int, ...]]:
-        """The same, a row a change."""
+        """``columns`` as rows, one for each change."""
         return list(zip(*self.columns, strict=True))
 
 
 class CauseRow(NamedTuple):
     """A part of the blind time before a segment (see :mod:`chanfitness.core.blind_spans`).
 
-    ``number``: of the part, from 0 on. ``since``: a date.
+    ``number``: the part's, from 0. ``since``: a date.
     """
 
     stretch: int
@@ -137,7 +137,7 @@ class CauseRow(NamedTuple):
 
 
 class OutageRow(NamedTuple):
-    """A transport outage; the end is None while it lasts."""
+    """A transport outage; its end is None while it lasts."""
 
     transport: str
     peers: int
@@ -147,7 +147,7 @@ class OutageRow(NamedTuple):
     end_stretch: int | None
 
     def instants(self) -> list[tuple[int, int]]:
-        """When it began, and when it ended."""
+        """Return its begin, and its end if it has ended."""
         first = self.first_position, self.first_stretch
         if self.end_position is None or self.end_stretch is None:
             return [first]
@@ -155,16 +155,16 @@ class OutageRow(NamedTuple):
 
 
 class Flush(NamedTuple):
-    """What changed since the last time, as of ``heartbeat``.
+    """The changes since the last flush, as of ``heartbeat``.
 
-    ``anchors``: number, position and date of segments, of all if ``anchors_anew``.
-    ``forgotten``: keys of peers, which come before all else with what is saved of them.
-    ``moved``: old and new channel points, which come before the channels. ``gone``: points
-    at which no channel is any more. ``closed``: the channels that will not come back.
-    ``everything``: it has all that there is, and nothing that was saved before counts.
-    ``causes``: of the blind times before segments, of all if ``anchors_anew``. ``stopped``:
-    it is the last of a store that was stopped. ``outages``: all transport outages, or None
-    if they are as they were.
+    ``anchors``: number, position and date of segments. ``causes``: of the blind times before
+    segments. ``anchors_anew``: whether these two replace all saved ones.
+    ``forgotten``: keys of peers to delete with their histories, before all else.
+    ``moved``: old and new channel points, to apply before ``channels``. ``gone``: points
+    without a channel from now on. ``closed``: channels that closed for good.
+    ``everything``: whether it has the whole state, to replace all that was saved.
+    ``stopped``: whether it is the last flush of a stopped store. ``outages``: all transport
+    outages, or None if unchanged.
     """
 
     heartbeat: int
@@ -186,13 +186,13 @@ class Flush(NamedTuple):
 
     @property
     def is_quiet(self) -> bool:
-        """Has nothing happened but that time passed? (There may be new ``causes``.)"""
+        """Whether it has no change but passed time, and perhaps ``causes``."""
         rows = self[self._fields.index("anchors_anew") : self._fields.index("causes")]
         return len(self.anchors) <= 1 and not any(rows) and self.outages is None
 
 
 class Saved(NamedTuple):
-    """All that was saved; ``stopped`` is None if an earlier version saved it."""
+    """The whole saved state; ``stopped`` is None if an earlier version saved it."""
 
     heartbeat: int
     position: int
@@ -207,25 +207,25 @@ class Saved(NamedTuple):
 
 
 def microseconds(time: datetime.timedelta) -> int:
-    """A period or a position, in whole microseconds."""
+    """Return a period or a position in whole microseconds."""
     return time // MICROSECOND
 
 
 def date_to_int(date: datetime.datetime) -> int:
-    """A date in microseconds since 1970."""
+    """Return a date in microseconds since 1970."""
     return (date - _EPOCH) // MICROSECOND
 
 
 def int_to_date(number: int) -> datetime.datetime:
-    """The date that so many microseconds since 1970 are; ``ValueError`` if there is none."""
+    """Return the date ``number`` microseconds since 1970; ``ValueError`` if out of range."""
     try:
         return _EPOCH + number * MICROSECOND
     except OverflowError as error:
-        raise ValueError(f"a date of {number} microseconds") from error
+        raise ValueError(f"a date out of range: {number} microseconds") from error
 
 
 def closed_row(row: ChannelRow, opened: int, alias: str | None) -> ClosedRow:
-    """The final figures of a closed channel, which opened at the date ``opened``."""
+    """Return the final figures of a closed channel; ``opened`` is a date."""
     assert row.left is not None
     assert row.uptime_left is not None
     assert row.closed is not None
@@ -246,7 +246,7 @@ def closed_row(row: ChannelRow, opened: int, alias: str | None) -> ClosedRow:
 
 
 def check(saved: Saved) -> None:
-    """Raise ``ValueError`` for what cannot have been saved."""
+    """Raise ``ValueError`` for a state that no store can have saved."""
     end = saved.position
     numbers = [saved.heartbeat, end, *(number for anchor in saved.anchors for number in anchor)]
     histories = [*saved.histories, *saved.activities]
@@ -260,14 +260,14 @@ def check(saved: Saved) -> None:
         (row.left is None, row.uptime_left is None) != (row.closed is None,) * 2
         for row in saved.channels
     ):
-        raise ValueError("a channel that is open and closed")
+        raise ValueError("a channel both open and closed")
     if any(row.cause not in (None, *CAUSES) for row in saved.causes):
-        raise ValueError("a cause that there is not")
+        raise ValueError("an unknown cause")
     if any((row.active == 0) is (row.mark is None) for row in saved.channels):
-        raise ValueError("a channel that is inactive since never, or active since then")
+        raise ValueError("an inactive channel without a mark, or an active one with a mark")
     inactive = {row.channel_point for row in saved.channels if row.active == 0}
     if any(history.online is (history.key in inactive) for history in saved.activities):
-        raise ValueError("a channel whose activity is not that with which its history ends")
+        raise ValueError("a channel's activity differs from the end of its history")
     counts = [row.flap_count for row in saved.peers] + [row.peers for row in saved.outages]
     counts += [row.peers or 0 for row in saved.causes]
     if any(count < 0 for count in counts):
@@ -275,7 +275,7 @@ def check(saved: Saved) -> None:
     if not all(_add_up(history) for history in histories):
         raise ValueError("checkpoints that do not add up")
     segments = {number for number, _, _ in saved.anchors}
-    segments.add(max(segments, default=-1) + 1)  # what was to begin with the next
+    segments.add(max(segments, default=-1) + 1)  # events of blind time have the next segment
     instants = [(position, number) for number, position, _ in saved.anchors]
     instants += [(row.since_position, row.since_stretch) for row in saved.peers]
     instants += [(row.flap_position or 0, row.flap_stretch or 0) for row in saved.peers]
@@ -290,7 +290,7 @@ def check(saved: Saved) -> None:
     orders: list[Sequence[int]] = [[position for _, position, _ in saved.anchors]]
     orders += [_moments_of(row.gaps, end) for row in saved.channels]
     orders += [list(map(_position, row.instants())) for row in saved.outages]
-    for history in histories:  # of millions of changes: so no loop of our own over these
+    for history in histories:  # millions of changes: a Python loop over each would be slow
         at, segment, *uptimes = history.columns or ((), ())
         positions += at
         used += segment
@@ -303,7 +303,7 @@ def check(saved: Saved) -> None:
 
 
 def _add_up(history: HistoryRows) -> bool:
-    """Whether sums may be of the time from each checkpoint to the next, and to the first change."""
+    """Return whether the checkpoints' sums fit the times between them and the first change."""
     uptime = outages = 0
     until = history.columns[0][0] if history.columns else 0
     for row in reversed(history.checkpoints):
@@ -315,13 +315,13 @@ def _add_up(history: HistoryRows) -> bool:
 
 
 def _moments_of(gaps: str, end: int) -> list[int]:
-    """The positions in a channel's gaps, which must lie on the timeline."""
+    """Return the positions in a channel's gaps, checked to lie on the timeline."""
     if gaps == NO_GAPS:
         return []
     try:
         moments = [moment for left, back in json.loads(gaps) for moment in (left, back)]
     except (TypeError, RecursionError) as error:
-        raise ValueError("gaps that are no pairs") from error
+        raise ValueError("gaps that are not pairs") from error
     if not all(type(moment) is int and 0 <= moment <= end for moment in moments):
         raise ValueError("a gap that the store has not seen")
     return moments

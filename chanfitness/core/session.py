@@ -1,8 +1,8 @@
-"""One start of a store: its thread, its queues, and how all of that ends, exactly once.
+"""Sessions: the thread and queues of one start of a store, taken down exactly once.
 
-A start can fail or be interrupted anywhere, and its loop may have begun by then or not.
-So each start has a session of its own: a loop that begins too late finds that its
-session was claimed, and ends.
+A start can fail or be interrupted anywhere, before or after its loop has begun. Each start
+therefore has its own session: a loop that begins too late finds its session claimed, and
+ends.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from .timeline import Timeline
 
 
 class EndedError(Exception):
-    """The session has ended, and answers no more."""
+    """The session has ended and answers no more questions."""
 
 
 class Session:
-    """What one start makes, and takes back in the end: once, by the loop or by that start.
+    """The resources of one start, released once, by the loop or by that start.
 
-    ``undo`` takes it back; who does so asks :meth:`claim` for it. Safe from any thread, but
-    that ``timeline`` and ``ledger`` belong to the loop once it runs.
+    ``undo`` releases them; :meth:`claim` decides who calls it. Safe from any thread, except
+    ``timeline`` and ``ledger``, which belong to the loop once it runs.
     """
 
     def __init__(self, read: Callable[[], Moment]) -> None:
         self.selector = Selector(read)
         self.undo = ExitStack()
-        self.quit = threading.Event()  # set when no question will be answered any more
+        self.quit = threading.Event()  # set when no more questions will be answered
         self.thread: threading.Thread | None = None
         self.ident: int | None = None  # of the loop's thread
         self.starter: int | None = threading.get_ident()  # the thread in start()
-        self.is_launching = False  # what is left of start() takes no time
-        self.is_launched = False  # the thread runs, or has run
-        self.launched = threads.Latch()  # is set when that is known
+        self.is_launching = False  # from here on start() waits for nothing
+        self.is_launched = False  # whether the thread runs or has run
+        self.launched = threads.Latch()  # set when is_launched is final
         self.has_storage = False
-        self.is_abandoned = False  # by a start that failed
+        self.is_abandoned = False  # whether its start failed
         self.timeline: Timeline
         self.ledger: Ledger
         self._claims = [self.undo]
-        self._joining = threading.RLock()  # one at a time: Thread.join() of two may raise
+        self._joining = threading.RLock()  # Thread.join() from two threads may raise
         self._is_joining = False  # guarded by _joining
 
     def claim(self) -> ExitStack | None:
-        """What takes everything back, for the first who asks; None for all others."""
+        """Return ``undo`` to the first caller, None to all others."""
         try:
             return self._claims.pop()
         except IndexError:
@@ -67,22 +67,22 @@ class Session:
         self.launched.set()
 
     def abandon(self) -> None:
-        """Take back a start that failed, wherever it was."""
+        """Release the resources of a failed start, at any point of it."""
         undo = self.claim()
-        if undo is not None:  # the loop has not begun, and if it does, it ends at once
+        if undo is not None:  # the loop has not begun; it would end at once
             undo.close()
             self.quit.set()
         else:
             self.selector.end()
         if not self.is_launched:
-            self.is_launched = undo is None  # else there may be no thread to join
+            self.is_launched = undo is None  # otherwise there may be no thread to join
             self.launched.set()
         self.join()
 
     def join(self) -> None:
-        """Return when the loop's thread has ended, if there was one.
+        """Wait until the loop's thread has ended, if there was one.
 
-        In a signal's handler that interrupts another call of it, return at once.
+        Return at once in a signal handler that interrupts another call of this method.
         """
         with self._joining:
             if self._is_joining:  # by this thread
@@ -99,12 +99,13 @@ class Session:
     ) -> Any:
         """Have the loop call ``answer(ledger, now, *arguments)``, and return the result.
 
-        Raises what that raises, ``RequestTimeoutError``, or :class:`EndedError`.
+        Raise the errors of that call, ``RequestTimeoutError`` after ``timeout`` seconds, or
+        :class:`EndedError`.
         """
         question = Question(answer, arguments)
         self.selector.post(question)
-        # The loop sets quit and then fails what is left; here the question was
-        # put and then quit is looked at: one of the two sees the other.
+        # The loop sets quit and then fails the questions left. This caller has put its
+        # question before it looks at quit. So one of the two sees the other.
         try:
             if self.quit.is_set():
                 result, error = question.response.get_nowait()
@@ -117,6 +118,6 @@ class Session:
         if error is None:
             return result
         try:
-            raise error  # with the loop's frames; this caller alone has it
+            raise error  # with the loop's frames; no one else has a reference
         finally:
-            del error  # which refers to this frame
+            del error  # its traceback refers to this frame: a reference cycle

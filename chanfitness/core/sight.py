@@ -1,6 +1,6 @@
-"""What the store sees and when: blind time, this node's own outages, and peers that are awaited.
+"""Blind time of the accounts: pauses, own outages, transport outages and awaited peers.
 
-Nobody is blamed for what was not seen. Pure: the timeline is given.
+No peer is blamed for time that was not seen. Pure: the timeline is given.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from .transport_spans import TransportSpan
 
 logger = Log(__name__)
 
-_SURE = 5  # so many peers do not go at once by chance
+_SURE = 5  # peers: more than go offline together by chance
 
 
 class Sight(Accounts):
-    """When the store sees, and whom it awaits. Not thread-safe: the loop owns it."""
+    """The accounts' seen and blind time. Not thread-safe: the loop owns it."""
 
     def __init__(self, timeline: Timeline, retention: RetentionSettings) -> None:
         super().__init__(timeline, retention)
-        self._online = 0  # how many peers are; of no use while nothing is seen
-        self._cut = False  # the source says that it sees nothing
-        self._network_is_lost = False  # an own outage
-        self.told: list[object] | None = None  # what was found out, if someone wants to know
+        self._online = 0  # the number of online peers; not valid in blind time
+        self._cut = False  # whether the source has paused
+        self._network_is_lost = False  # whether an own outage lasts
+        self.told: list[object] | None = None  # transport events, if there is an on_event
         self.advance = timeline.advance if self._grace is None else self._advance
 
     def _advance(self, moment: Moment, at: datetime.datetime | None = None) -> Instant:
-        """Go on to where an item lies: what is over by then is decided first."""
+        """Advance to an item, and decide graces that are over by then."""
         now, grace, transports = self._timeline.advance(moment, at), self._grace, self._transports
         if (grace is not None and grace.awaited) or (transports is not None and transports.outages):
             self._decide(now)
         return now
 
     def _online_of(self, grace: ReturnGrace) -> int:
-        """How many peers are online, of those whose return matters to a grace."""
+        """Return the number of online peers whose return counts for a grace."""
         if isinstance(grace, TransportOutage) and self._transports is not None:
             return self._transports.online[grace.span.transport]
         return self._online
 
     def _hold_ends(self, came: Iterable[PeerLog], now: Instant) -> None:
-        """Peers are seen online, of which ``came`` were not before."""
+        """Tell the graces that peers are online; ``came`` were offline before."""
         for grace in self._graces:
             if not isinstance(grace, TransportOutage) or any(map(grace.is_of, came)):
                 grace.seen_online(self._online_of(grace), now)
@@ -63,7 +63,7 @@ class Sight(Accounts):
     # Blind time.
 
     def _stop_seeing(self, at: Instant, records: Sequence[Record] = ()) -> None:
-        """From ``at`` on nothing was seen; ``records``: what happened since."""
+        """Begin blind time at ``at``, and roll back the ``records`` of events since."""
         outages = [] if self._transports is None else [*self._transports.outages.values()]
         graces = [*([] if self._grace is None else [self._grace]), *outages]
         gave_up = [grace.gave_up for grace in graces if grace.gave_up is not None]
@@ -75,7 +75,7 @@ class Sight(Accounts):
     def _see_again(
         self, now: Instant, online: dict[Vertex, None], with_channel: Iterable[Vertex]
     ) -> Instant:
-        """From here on all is seen, and these peers are online. Returns where that begins."""
+        """End blind time with the list of online peers. Return the instant at which it ends."""
         if self._timeline.paused:
             now = self._timeline.resume()
         else:
@@ -93,7 +93,7 @@ class Sight(Accounts):
                 log.changes_seen = 0
             if log in awaited:
                 continue
-            changed |= log.seen_offline is log.is_online  # which is saved, too
+            changed |= log.seen_offline is log.is_online  # a saved field, too
             log.seen_offline = not log.is_online
             if self._align(log, now) or changed:
                 self._touch(log)
@@ -102,12 +102,12 @@ class Sight(Accounts):
             self._transports.recount(self._peers.values())
         return now
 
-    # Peers that are awaited.
+    # Awaited peers.
 
     def _begin_to_wait(
         self, now: Instant, peers: Iterable[Vertex], online: Container[Vertex]
     ) -> dict[PeerLog, None]:
-        """Await those of these peers that are not online nor known to have been offline."""
+        """Await the peers that are not online and were not seen offline. Return the awaited."""
         grace = self._grace
         if grace is None:
             return {}
@@ -118,13 +118,13 @@ class Sight(Accounts):
             if log.offline(now):
                 log.changes_seen = 0
             if log.history is not None:
-                log.history.online = True  # also if it begins here
+                log.history.online = True  # also for a history that begins now
             for channel in log.channels:
                 channel.leave(now[0])
         return grace.awaited
 
     def _returns(self, log: PeerLog, now: Instant) -> bool:
-        """A peer is online now. Returns whether it was awaited: then that is no change."""
+        """Note that a peer is online. Return whether it was awaited: then that is no change."""
         grace = self._grace_of(log)
         if grace is None:
             return False
@@ -136,7 +136,7 @@ class Sight(Accounts):
         return True
 
     def _wait_for_channels_alone(self, now: Instant) -> None:
-        """Do not await peers whose channels are all closed."""
+        """Stop awaiting peers whose channels are all closed."""
         for grace in self._graces:
             if not (isinstance(grace, TransportOutage) and grace.is_lost):
                 self._wait_for_some(grace, now)
@@ -154,7 +154,7 @@ class Sight(Accounts):
             grace.hold_ended(now)
 
     def _stop_waiting(self, at: Instant) -> None:
-        """Who is awaited may still come back, but is not seen to."""
+        """Stop awaiting all peers: blind time begins at ``at``, so no return would be seen."""
         for grace in self._graces:
             for channel in [channel for log in grace.awaited for channel in log.channels]:
                 self._there_again(channel, at)
@@ -165,19 +165,19 @@ class Sight(Accounts):
                 self._tell(TransportBackEvent(outage.span.transport, self._timeline.date(at)))
 
     def _there_again(self, channel: Channel, at: Instant) -> None:
-        """A channel is not absent any more; if it is to have left later than now, it never was."""
+        """End a channel's absence; one that began after ``at`` never was."""
         channel.go_back_to(at[0])
         if channel.is_absent:
             channel.come_back(at[0])
         self._touch_in_place(channel)
 
     def _decide(self, now: Instant) -> None:
-        """A return grace may be over by now."""
+        """End each grace that is over by now."""
         for grace in self._graces:
             if now[0] < grace.end or grace.is_held(self._online_of(grace)):
                 continue
             end = grace.end
-            if self._detector is not None:  # perhaps this node's own network is lost again
+            if self._detector is not None:  # wait for the decision on another own outage
                 end = max(end, self._detector.open_until(now, self._online))
             if isinstance(grace, TransportOutage) and self._transports is not None:
                 end = max(end, self._transports.open_until(grace.span.transport, now))
@@ -185,7 +185,7 @@ class Sight(Accounts):
                 self._give_up(grace, (end, now[1]))
 
     def _give_up(self, grace: ReturnGrace, at: Instant) -> None:
-        """The return grace was over ``at``: who did not come back has been offline."""
+        """End a return grace ``at``: peers still awaited were offline since it began."""
         logs = list(grace.awaited)
         closed = {
             channel: left
@@ -218,7 +218,7 @@ class Sight(Accounts):
     # This node's own outage.
 
     def _lose_network(self, detector: OutageDetector) -> None:
-        """All peers went: it was nobody's outage but ours."""
+        """Begin an own outage: all peers went offline within the period."""
         gone = detector.gone
         first, records = detector.take()
         self._stop_seeing(first, records)
@@ -233,7 +233,7 @@ class Sight(Accounts):
         )
 
     def _network_is_back(self, online: int) -> None:
-        """A peer is online again."""
+        """Note the end of an own outage: a peer is online again."""
         self._network_is_lost = False
         logger.warning(
             "this node's own network is back, as of %s: peers online: %d",
@@ -242,7 +242,7 @@ class Sight(Accounts):
         )
 
     def _is_back(self, now: Instant, peer: Vertex) -> bool:
-        """A peer is online again: that ends an own outage, and counts as a resume."""
+        """End an own outage by an online event, as a resume. Return whether that was one."""
         require(peer, Vertex)
         self._network_is_back(1)
         if self._cut:
@@ -251,14 +251,14 @@ class Sight(Accounts):
         self._forget_all_unneeded()
         return True
 
-    # Outages of a transport.
+    # Transport outages.
 
     def _lose_transport(self, transports: Transports, detector: OutageDetector) -> None:
-        """All peers of a transport went, but not those of others: that was our way to them."""
+        """Begin a transport outage: all peers of one transport went, and others stayed."""
         first, records = detector.take()
         gone = [record.log for record in records if isinstance(record, Went)]
         changed = take_out(first, records)
-        assert self._detector is not None  # there are both, or neither
+        assert self._detector is not None  # both detectors are set, or none
         self._detector.replace(changed)
         known = [
             log
@@ -290,7 +290,7 @@ class Sight(Accounts):
         self._tell(TransportLostEvent(transport, len(gone), since))
 
     def _came_over(self, transports: Transports, log: PeerLog, now: Instant) -> None:
-        """A peer is online that was not: perhaps the first of its transport since it was lost."""
+        """Count a peer online for its transport; the first one ends a transport outage."""
         transports.came(log)
         outage = transports.outages.get(log.transport or "")
         if outage is None or not outage.is_lost:
@@ -307,7 +307,7 @@ class Sight(Accounts):
         for channel in channels if waits else ():
             channel.leave(now[0])
         logger.warning(
-            "this node's way to transport %s is back, as of %s: peers that are not: %d",
+            "this node's way to transport %s is back, as of %s: peers still offline: %d",
             transport,
             logged_time(self._timeline.date(now)),
             len(away),
@@ -316,14 +316,14 @@ class Sight(Accounts):
         self._end_if_over(outage, now)
 
     def _end_if_over(self, grace: ReturnGrace, now: Instant) -> None:
-        """A transport outage is over when nobody is awaited any more."""
+        """End a transport outage if no peer is awaited any more."""
         if not isinstance(grace, TransportOutage) or self._transports is None:
             return
         if not grace.is_lost and not grace.awaited:
             self._transports.end(grace, now)
 
     def _set_transport(self, log: PeerLog, transport: str | None) -> None:
-        """A source says how a peer is reached."""
+        """Set how a peer is reached."""
         if self._transports is None:
             log.transport = transport
         else:

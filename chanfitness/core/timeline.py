@@ -1,24 +1,22 @@
-"""The store's timeline: how far, in time that counts, the store has come.
+"""The store's timeline: positions in seen time, and their dates.
 
-Lifetimes and uptimes are differences of *positions* on this timeline. It begins at
-zero, never runs backwards, and stands still while the store sees nothing: that
-is *blind time*, and it is neither lifetime nor uptime of anything.
+Lifetimes and uptimes are differences of *positions* on this timeline. It begins at zero and
+never runs backwards. It stands still in *blind time*, while the store sees nothing; blind
+time is neither lifetime nor uptime.
 
-Each start and each resume begins a *segment*. A segment is dated by an anchor:
-the position at which it begins, and the UTC of that moment. A position alone may
-be the end of one segment and the beginning of the next, so what is to be dated
-is an *instant*: a position and the number of its segment.
+Each start and each resume begins a *segment*. An anchor dates a segment: the position at
+which it begins, and the UTC of that moment. One position may be the end of a segment and the
+beginning of the next. An *instant* therefore has a position and the number of its segment.
 
-A clock that can be corrected dates the present segment by its latest reading:
-when the clock is set right, the whole segment is dated anew, and no position
-moves. Earlier segments keep their dates, but one that would overlap the next is
-moved back until it does not. Segments that nothing refers to any more can be
+A steady clock dates the present segment by its latest reading: when the clock is corrected,
+the whole segment gets new dates, and no position moves. Earlier segments keep their dates; a
+segment that would overlap the next is moved back. Segments without a reference can be
 forgotten; the others keep their numbers.
 
-Blind time before a segment has a cause, or several in turn (see :mod:`.blind_spans`).
+Blind time before a segment has one or more causes in turn (see :mod:`.blind_spans`).
 
-Python's dates end with the years 1 and 9999: a date beyond is shown as the first or
-the last that there is. No position moves for it.
+A date outside Python's years 1 to 9999 is shown as the first or last possible date. Its
+position does not move.
 
 Pure: the moments are arguments.
 """
@@ -35,11 +33,11 @@ from ..clock import FIRST_DATE, LAST_DATE, Moment, Reading, before, nearest_utc,
 from .blind_spans import FILLED_IN, SUSPENDED, BlindCauses, BlindSpan, BlindTime
 
 _ZERO = datetime.timedelta(0)
-_SHORTEST_SUSPEND = datetime.timedelta(seconds=1)  # below it is the jitter of two readings
+_SHORTEST_SUSPEND = datetime.timedelta(seconds=1)  # less is jitter between two readings
 
 
 Instant = tuple[datetime.timedelta, int]
-"""A moment on the timeline that can be dated: its position, the number of its segment."""
+"""A position and the number of its segment."""
 
 
 class Anchor(NamedTuple):
@@ -49,12 +47,12 @@ class Anchor(NamedTuple):
     utc: datetime.datetime
 
     def date(self, position: datetime.timedelta) -> datetime.datetime:
-        """The date of a position in this segment."""
+        """Return the date of a position in this segment."""
         return shifted(self.utc, position - self.position)
 
 
 class _Origin:
-    """Position zero where it lies before all dates; else a date does, which is quicker."""
+    """Position zero of a plain clock, where no date is early enough to stand for it."""
 
     def __init__(self, date: datetime.datetime, position: datetime.timedelta) -> None:
         self._date = date
@@ -67,9 +65,9 @@ class _Origin:
 class Timeline:
     """Turns moments into positions, and positions into dates. The loop owns it.
 
-    ``earlier`` are the anchors of segments that were seen before, the last of
-    which ended at position ``end``, and ``numbers`` are theirs. ``causes``: those of
-    the blind times between them.
+    ``earlier``: the anchors of earlier segments; the last ended at position ``end``.
+    ``numbers``: the numbers of these segments. ``causes``: the causes of the blind times
+    between them.
     """
 
     def __init__(
@@ -81,29 +79,28 @@ class Timeline:
         causes: BlindCauses | None = None,
     ) -> None:
         self._start: Any  # the Moment at which the present segment began
-        self._began: datetime.timedelta  # and the position
-        self._zero: Any  # of a plain clock: what is subtracted from a date for its position
+        self._began: datetime.timedelta  # the position at which it began
+        self._zero: Any  # of a plain clock: a date less this is its position
         self._latest: Moment
         self.paused = False
-        self.on_resume: Callable[[], object] = lambda: None  # is called when the timeline goes on
-        self.concerned: Callable[[], int] = lambda: 0  # how many peers it concerns not to see
+        self.on_resume: Callable[[], object] = lambda: None  # called when the timeline goes on
+        self.concerned: Callable[[], int] = lambda: 0  # the number of peers with a channel
         self.causes = causes or BlindCauses()
         self._numbers = list(range(len(earlier)) if numbers is None else numbers)
-        self.segment = self._numbers[-1] + 1 if earlier else 0  # the present one's number
+        self.segment = self._numbers[-1] + 1 if earlier else 0  # the present segment's number
         self._earlier = _apart(earlier, end)
-        self._moved_back: tuple[datetime.datetime, list[Anchor]] | None = None  # of _dated()
-        self._last = end  # the latest position, or what it would be if the timeline did not stand
-        self._standing = end  # where it stands while paused
+        self._moved_back: tuple[datetime.datetime, list[Anchor]] | None = None  # cache of _dated()
+        self._last = end  # the latest position; while paused, as if it were not
+        self._standing = end  # the position while paused
         self._begin(start, end)
 
     # Positions.
 
     def advance(self, moment: Moment, at: datetime.datetime | None = None) -> Instant:
-        """Go on to where something lies that was put at ``moment``.
+        """Advance to an item put at ``moment``, and return its instant.
 
-        An event's own time ``at`` may only be earlier than the put: one stray
-        stamp of the far future would stop time for good. And nothing is ever
-        before what came last.
+        An event's own time ``at`` counts only if it is earlier than the put: a stray ``at`` in
+        the far future would stop time for good. No item is before the one handled last.
         """
         position: datetime.timedelta
         position = self._follow(moment) if type(moment) is Reading else moment - self._zero
@@ -114,10 +111,10 @@ class Timeline:
         return self._standing if self.paused else self._last, self.segment
 
     def go_back(self, moment: Moment, at: datetime.datetime | None, bound: Instant) -> Instant:
-        """Where something lies that was put at ``moment``, also before the latest position.
+        """Return the instant of an item put at ``moment``, also before the latest position.
 
-        It is neither before ``bound`` nor before the present segment, and while the
-        timeline stands it is where that does.
+        It is neither before ``bound`` nor before the present segment. While paused it is the
+        timeline's instant.
         """
         latest, segment = now = self.advance(moment, at)
         if at is None or self.paused:
@@ -129,24 +126,24 @@ class Timeline:
         return min(max(position, least), latest), segment
 
     def instant(self) -> Instant:
-        """Where the timeline is."""
+        """Return the present instant."""
         return self._standing if self.paused else self._last, self.segment
 
     def pause(self, at: Instant) -> None:
-        """Stand still where the timeline is, or at an earlier instant of the present segment."""
+        """Stand still at the present instant, or at an earlier one of the present segment."""
         self._standing, _ = at
         self.paused = True
 
     def blame(self, cause: str, peers: int | None = None) -> None:
-        """While the timeline stands: from now on, for this cause.
+        """Set the cause of the present blind time from now on.
 
-        ``peers``: how many that concerns, if not those that are :attr:`concerned`.
+        ``peers``: how many it concerns; :attr:`concerned` unless given.
         """
         concerned = self.concerned() if peers is None else peers
         self.causes.add(self.segment + 1, self.latest_date(), cause, concerned)
 
     def resume(self) -> Instant:
-        """Go on from where the timeline stands, as of the latest moment."""
+        """Begin the next segment at the latest moment, and return its first instant."""
         now = self._latest_moment()
         self._end_segment()
         self._begin(now, self._standing)
@@ -156,28 +153,28 @@ class Timeline:
         return self._last, self.segment
 
     def turn_back(self, moment: Moment, since: datetime.datetime) -> None:
-        """While the timeline stands, let it be ``since``, of which there is a record.
+        """While paused, move the present moment back to ``since``, where a record begins.
 
-        Not before it went on last. The next resume lies there.
+        At most back to the last seen moment. The next resume is at the new moment.
         """
         latest, floor = _utc(moment), self.seen_until()
         since = min(nearest_utc(since), latest)
         then = _before(moment, latest - (since if floor is None else max(since, floor)))
-        if self._standing == self._began:  # nothing was seen in this segment: it may begin there
+        if self._standing == self._began:  # nothing was seen in this segment: move its begin
             self._begin(then, self._standing)
         self._last = self._position_of(then) if isinstance(then, Reading) else then - self._zero
 
     def filled_in(self, number: int) -> None:
-        """What was seen from segment ``number`` on until now was filled in."""
+        """Note that the time from the begin of segment ``number`` until now was filled in."""
         self.causes.add(number, self.latest_date(), FILLED_IN, self.concerned())
 
     def _follow(self, reading: Reading) -> datetime.timedelta:
-        """Date the present segment by ``reading``, and return the position at which that lies."""
+        """Date the present segment by ``reading``, and return its position."""
         self._latest = reading
         position = self._position_of(reading)
         if self._slept(reading) and not self.paused:
             self._last = max(position, self._last)
-            now = self._latest_moment()  # not the reading itself, which may have been overtaken
+            now = self._latest_moment()  # a later reading may have been handled already
             self._end_segment()
             self._begin(now, self._last)
             self.causes.add(self.segment, _utc(now), SUSPENDED, self.concerned())
@@ -189,12 +186,12 @@ class Timeline:
         return position
 
     def _slept(self, reading: Reading) -> datetime.timedelta:
-        """For how long the machine was suspended since the present segment began."""
+        """Return how long the machine was suspended since the present segment began."""
         slept: datetime.timedelta = reading.asleep - self._start.asleep
         return slept if slept >= _SHORTEST_SUSPEND else _ZERO
 
     def _begin(self, moment: Moment, position: datetime.timedelta) -> None:
-        """Begin a segment at ``position``, which is where ``moment`` lies."""
+        """Begin a segment at ``position``, the position of ``moment``."""
         self._start = self._latest = moment
         self._began = position
         if not isinstance(moment, Reading):
@@ -213,23 +210,23 @@ class Timeline:
     # Dates.
 
     def latest_date(self) -> datetime.datetime:
-        """The date of what came last; it goes on while the timeline stands."""
+        """Return the date of the latest item. It advances also while paused."""
         return _utc(self._latest_moment())
 
     def seen_until(self) -> datetime.datetime | None:
-        """The date of the last moment at which the timeline went on; None if it never did."""
+        """Return the date until which time was seen; None if it never was."""
         if not self.paused:
             return self.latest_date()
         went_on = (each for each in reversed(self.anchors()) if each.position < self._standing)
         return next((each.date(self._standing) for each in went_on), None)
 
     def blind(self, now: Instant) -> datetime.timedelta:
-        """How long the timeline stood, or was not there, since it first began."""
+        """Return the blind time since the first segment began, restarts included."""
         first = self.anchors()[0]
         return max(self.latest_date() - first.utc - (now[0] - first.position), _ZERO)
 
     def blind_spans(self) -> list[BlindSpan]:
-        """The blind times between the segments that are kept, and the present one."""
+        """Return the blind spans between the kept segments, and the present one."""
         spans = [span for time in self._blind_times() for span in self.causes.spans(time)]
         if self.paused:
             start = self._present_date(self._standing)
@@ -238,7 +235,7 @@ class Timeline:
         return spans
 
     def filled_in_spans(self) -> list[BlindSpan]:
-        """The times that were filled in, in the segments that are kept."""
+        """Return the filled-in spans of the kept segments."""
         return [
             span
             for number, anchor in zip(self.numbers(), self.anchors(), strict=True)
@@ -246,7 +243,7 @@ class Timeline:
         ]
 
     def _blind_times(self) -> list[BlindTime]:
-        """Those before each segment but the first that is kept."""
+        """Return the blind times between the kept segments."""
         _, *numbers = self.numbers()
         return [
             BlindTime(number, min(earlier.date(later.position), later.utc), later.utc)
@@ -254,33 +251,33 @@ class Timeline:
         ]
 
     def ago(self, then: Instant, now: Instant) -> datetime.timedelta:
-        """How long ago ``then`` was, by the dates."""
+        """Return the time since ``then``, by the dates."""
         if then[1] == now[1] and not self.paused:
-            return now[0] - then[0]  # the same, and quicker
+            return now[0] - then[0]  # the same, but quicker
         return self.latest_date() - self.date(then)
 
     def date(self, instant: Instant) -> datetime.datetime:
-        """The date of something that was seen at ``instant``.
+        """Return the date of ``instant``.
 
-        While the timeline stands, what is to begin with the next segment has the date
-        at which it stands.
+        While paused, an instant of the next segment has the date at which the timeline
+        stands.
         """
         position, segment = instant
         if segment >= self.segment:
             return self._present_date(position)
         anchor, following = self._anchor(segment)
-        return min(anchor.date(position), following)  # it may be cut where dates begin
+        return min(anchor.date(position), following)  # anchor.date() cuts at the first date
 
     def _anchor(self, segment: int) -> tuple[Anchor, datetime.datetime]:
-        """The anchor of an earlier segment, and the date at which the next begins."""
+        """Return the anchor of an earlier segment, and the date at which the next begins."""
         anchors, index = self._dated(), bisect_left(self._numbers, segment)
         following = anchors[index + 1].utc if index + 1 < len(anchors) else self._begun()
         return anchors[index], following
 
     def dates(self) -> Callable[[Instant], datetime.datetime]:
-        """:meth:`date` as of now: quicker, for many instants."""
+        """Return a function as :meth:`date`, as of now, that is quicker for many instants."""
         present = Anchor(self._last, self._present_date(self._last)), LAST_DATE
-        if present[0].utc in (FIRST_DATE, LAST_DATE):  # it may be cut
+        if present[0].utc in (FIRST_DATE, LAST_DATE):  # the date may be cut
             return self.date
         known: dict[int, tuple[Anchor, datetime.datetime]] = {}
 
@@ -298,8 +295,8 @@ class Timeline:
         return date
 
     def locate(self, date: datetime.datetime) -> datetime.timedelta:
-        """The position at ``date``; in blind time, where the timeline stood."""
-        if date >= self._begun():  # which may be cut, so counted back from the latest date
+        """Return the position at ``date``; in blind time, the position of the standstill."""
+        if date >= self._begun():  # _begun() may be cut, so count back from the latest date
             position = self._last - (self._present_date(self._last) - date)
             return min(max(position, self._began), self.instant()[0])
         dated = self._dated()
@@ -311,18 +308,18 @@ class Timeline:
         return min(anchor.position + (date - anchor.utc), end)
 
     def anchors(self) -> list[Anchor]:
-        """The anchors of all segments, the present one last."""
+        """Return the anchors of all segments, the present one last."""
         return [*self._dated(), Anchor(self._began, self._begun())]
 
     def numbers(self) -> list[int]:
-        """The numbers of the segments that :meth:`anchors` are of."""
+        """Return the numbers of the segments, in the order of :meth:`anchors`."""
         return [*self._numbers, self.segment]
 
     def forget(self, before: datetime.datetime, needed: Container[int]) -> None:
-        """Forget earlier segments that ended ``before``, but those ``needed`` and the first.
+        """Forget segments that ended before the date, except the first and those ``needed``.
 
-        What was blind between two that are left is taken for one blind time, at the
-        end of the first of them, with the cause of the longest.
+        The blind times between two segments that stay are merged into one, at the end of the
+        earlier segment, with the cause of the longest.
         """
         ends = [anchor.utc for anchor in self._dated()[1:]]
         keep = [
@@ -338,7 +335,7 @@ class Timeline:
         self._numbers = [self._numbers[index] for index in keep]
 
     def _dated(self) -> list[Anchor]:
-        """The anchors of the earlier segments, none of which overlaps the next."""
+        """Return the anchors of the earlier segments, moved back where two would overlap."""
         begun = self._begun()
         if not self._earlier or self._earlier[-1].date(self._began) <= begun:
             return self._earlier
@@ -347,7 +344,7 @@ class Timeline:
         return self._moved_back[1]
 
     def _begun(self) -> datetime.datetime:
-        """The date at which the present segment began."""
+        """Return the date at which the present segment began."""
         return self._present_date(self._began)
 
     def _present_date(self, position: datetime.timedelta) -> datetime.datetime:
@@ -382,9 +379,9 @@ def _anchor_utc(anchor: Anchor) -> datetime.datetime:
 def _apart(
     anchors: Sequence[Anchor], end: datetime.timedelta, before: datetime.datetime | None = None
 ) -> list[Anchor]:
-    """``anchors``, with each segment that overlaps the next moved back.
+    """Return ``anchors``, with each segment that overlaps the next moved back.
 
-    The last segment ends at position ``end``, and by the date ``before``.
+    The last segment ends at position ``end``, and not after the date ``before``.
     """
     apart = list(anchors)
     for number in reversed(range(len(apart))):

@@ -236,7 +236,7 @@ def test_a_transport_outage_is_logged_and_passed_to_on_event(
         "all 3 peers of transport tor went offline: this node's way there is lost,"
         f" as of {logged_time(begun)}",
         f"this node's way to transport tor is back, as of {logged_time(back)}:"
-        " peers that are not: 2",
+        " peers still offline: 2",
     ]
 
 

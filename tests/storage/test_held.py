@@ -130,7 +130,7 @@ def test_a_stop_ends_a_waiting_start(node: FakeNode, path: Path) -> None:
         start = Call(store.start)
         assert waits.wait(30)
         stop(store)
-        with pytest.raises(ShuttingDownError, match=f"waited for {path}"):
+        with pytest.raises(ShuttingDownError, match=f"waiting for {path}"):
             start.result()
     with running(store_of(node, SqliteStorage(path))):
         pass
