@@ -1,8 +1,7 @@
-"""Watching a node: a store is told what happens there, and what it says is shown.
+"""Runner of ``chanfitness watch``: feeds a store from a node, and records and shows its events.
 
-Threads: the store's loop and whoever logs only put what is to be done into a
-queue, and ring. One thread, the one that called :func:`watch`, does it: it
-alone writes the recording and whatever is shown.
+The store's loop and threads that log only put callbacks into a queue, and ring. The thread
+that called :func:`watch` runs them: it alone writes the recording and the output.
 """
 
 from __future__ import annotations
@@ -34,56 +33,56 @@ from .log_records import logging_to
 
 logger = Log(__name__)
 
-_START_TIMEOUT = 0.3  # seconds, for a start that goes on while all ends
-_SOON = 0.1  # seconds until an event is in the table; more of them are shown together
+_START_TIMEOUT = 0.3  # seconds to wait at the end for a start that is not over
+_SOON = 0.1  # seconds from an event to the next table, which shows all events until then
 
 
 class Node(Protocol):
-    """A node that can be watched.
+    """A node to watch.
 
-    It sees from a ``MonitoringResumedEvent`` to the next ``MonitoringPausedEvent``; a
-    recording begins with the first of them.
+    It sees from each ``MonitoringResumedEvent`` to the next ``MonitoringPausedEvent``. Its
+    first event is a ``MonitoringResumedEvent``, with which a recording begins.
     """
 
     @property
     def fault(self) -> NodeError | None:
-        """What ended it for good, or None. Once it is set, an event is put or logged."""
+        """The error that ended it for good, or None. After it an event or a log record comes."""
 
     def config(self, **options: Any) -> Config:
-        """A store's config of this node, with ``options`` of :class:`Config` besides."""
+        """Return a store's config for this node, with these further options of ``Config``."""
 
     def close(self) -> object:
-        """Let go of the node."""
+        """Disconnect from the node."""
 
 
 class Closing(Protocol):
-    """What has a ``close()``."""
+    """A resource with a ``close()``."""
 
     def close(self) -> object:
-        """End it."""
+        """Release it."""
 
 
 class View(Protocol):
-    """Shows what happens. For one thread; no call waits, but ``close``.
+    """Output of events and figures. For one thread; no call but ``close`` waits.
 
-    ``interval``: seconds after which it wants to show how things stand, or None.
-    ``outputs``: where it writes; when the first has an error, nobody looks on.
+    ``interval``: seconds between two calls of ``show``, or None. ``outputs``: where it
+    writes; an error of the first ends the command.
     """
 
     interval: float | None
     outputs: Sequence[NonblockingOutput]
 
     def event(self, event: object, at: datetime.datetime) -> object:
-        """Show what was handled ``at`` (UTC)."""
+        """Show an event that the store handled ``at`` (UTC)."""
 
     def message(self, text: str, at: datetime.datetime) -> object:
-        """Show what was logged ``at`` (UTC): lines that may hold anything."""
+        """Show lines logged ``at`` (UTC), which may contain any characters."""
 
     def show(self, overview: Overview) -> object:
-        """Show how things stand."""
+        """Show the present figures."""
 
     def close(self, saved: str) -> object:
-        """Show what is left, within a moment, and end; ``saved``: where all was saved."""
+        """Write the rest of the output, without waiting long; ``saved``: where it was saved."""
 
 
 def watch(
@@ -97,16 +96,23 @@ def watch(
     own_outage: datetime.timedelta | None = OWN_OUTAGE,
     alerts: Alerts | None = None,
 ) -> None:
-    """Watch ``node`` until ``wakeup.received`` is set; then end all of these but the wakeup.
+    """Watch ``node`` until ``wakeup.received`` is set; then close all arguments but the wakeup.
 
-    ``wakeup`` is entered; whoever sets ``received`` rings it. ``serve`` is called
-    with the store before it starts; what it returns is closed in the end.
-    ``own_outage``: as for :func:`~chanfitness.periods.outage_settings`. ``alerts``: look at the
-    store, and are stopped before it.
+    Args:
+        node: The node.
+        view: Shows the events and the figures.
+        wakeup: An entered wake-up; the caller rings it after setting ``received``.
+        storage: Where the store saves.
+        recorder: Records the events.
+        serve: Called with the store before its start; its result is closed at the end.
+        own_outage: As for :func:`~chanfitness.periods.outage_settings`.
+        alerts: Started with the store, and stopped before it.
 
-    Raises ``NodeError`` if the node refuses us for good, whatever else keeps the
-    store from starting, and ``OSError`` if nobody looks on any more
-    (``BrokenPipeError``) or if the recording could not be written to its end.
+    Raises:
+        NodeError: The node refuses for good.
+        ChanFitnessError: The store cannot start.
+        OSError: The output is closed (``BrokenPipeError``), or the recording could not be
+            written completely.
     """
     settings = outage_settings(own_outage) | {"storage": storage}
     _Watch(node, view, wakeup, settings, recorder=recorder, serve=serve, alerts=alerts).run()
@@ -129,13 +135,13 @@ class _Watch:
         self._alerts = alerts
         self._to_do: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._starter: threading.Thread | None = None
-        self._has_started = False  # or has failed to, for this reason:
-        self._refusal: BaseException | None = None
+        self._has_started = False  # whether the start is over, also if it failed
+        self._refusal: BaseException | None = None  # why it failed
         self._early: list[tuple[object, datetime.datetime]] | None = []  # events before the start
         self._sees = False
         self._latest = datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
         self._recording_fails = False
-        self._alarmed = False  # whether something was logged that may be the store's end
+        self._alarmed = False  # whether a critical record, perhaps of the store's end, was logged
 
     def run(self) -> None:
         with ExitStack() as at_end:
@@ -187,7 +193,7 @@ class _Watch:
         self._wakeup.ring()
 
     def _start(self, store: ChannelEventStore) -> None:
-        """Start the store: in a thread of its own, as a node may let us wait."""
+        """Start the store, in a thread of its own since the node may not answer."""
         try:
             store.start()
         except BaseException as error:
@@ -195,7 +201,7 @@ class _Watch:
         self._has_started = True
         self._wakeup.ring()
 
-    # What happens.
+    # In the thread of watch().
 
     def _look_on(self, store: ChannelEventStore) -> None:
         interval, due = self._view.interval, time.monotonic()
@@ -209,11 +215,11 @@ class _Watch:
             if self._wait(None if interval is None else due - now):
                 due = min(due, time.monotonic() + _SOON)
             if self._alarmed:
-                store.get_overview()  # or why there is none any more
+                store.get_overview()  # raises if the store has ended
                 self._alarmed = False
 
     def _wait(self, timeout: float | None) -> bool:
-        """Wait, and do what there is to do; whether something was."""
+        """Wait, and run the queued callbacks. Return whether there were any."""
         self._wakeup.wait(timeout, self._view.outputs)
         error = self._view.outputs[0].error
         if error is not None:
@@ -221,13 +227,13 @@ class _Watch:
         return self._do()
 
     def _do(self) -> bool:
-        count = self._to_do.qsize()  # what comes meanwhile rings again
+        count = self._to_do.qsize()  # later callbacks ring again
         for _ in range(count):
             self._to_do.get()()
         return bool(count)
 
     def _happened(self, event: object, at: datetime.datetime) -> None:
-        """Record and show an event; not before the store answers whoever saw it."""
+        """Record and show an event, but only once the store has started and answers."""
         if self._early is not None:
             self._early.append((event, at))
             return
@@ -253,7 +259,7 @@ class _Watch:
 
     def _logged(self, text: str, level: int, at: datetime.datetime) -> None:
         fault = self._node.fault
-        if fault is None or str(fault) not in text:  # that is raised, too
+        if fault is None or str(fault) not in text:  # the fault is raised and shown once
             self._view.message(text, at)
         self._alarmed |= level >= logging.CRITICAL
 
@@ -274,7 +280,7 @@ class _Watch:
 
 
 def _where_saved(storage: SqliteStorage | None) -> str:
-    """Where a store that has stopped saved all that it saw, if it did."""
+    """Return where a stopped store saved everything, or why not."""
     if storage is None:
         return "not saved: no --db"
     if storage.unsaved_since is None:

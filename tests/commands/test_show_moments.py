@@ -164,12 +164,12 @@ def test_a_blind_span_that_lasts_overlaps_all_later_times(path: Path) -> None:
     [
         (
             ["--from", "2026-01-02", "--window", "7d"],
-            "--window is the time before the last moment: it has no --from or --to",
+            "--window does not go with --from and --to: it ends at the last moment",
         ),
         (["--to", "2026-01-02", "--closed"], "--from and --to do not go with --closed"),
         (
             ["--from", "2026-01-03", "--to", "2026-01-02"],
-            "--to is not later than --from (a date is its first moment)",
+            "--to is not later than --from (a date means its first moment)",
         ),
         (["--from", "2026-01-02", "--to", "2026-01-02"], "--to is not later than --from"),
         (["--from", "last night"], "argument --from: bad time 'last night': expected one like "),

@@ -1,4 +1,4 @@
-"""Watching: what a node does is recorded, remembered and shown."""
+"""Runner of ``chanfitness watch``: recording, saving and output of a node's events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
 # Lines.
 
 
-def test_each_event_is_a_line_as_soon_as_it_happens(source: FakeSource) -> None:
+def test_each_event_is_printed_at_once_as_a_line(source: FakeSource) -> None:
     with watching(source) as session:
         lines = [session.output.read_line()]
         lines += happen(
@@ -69,7 +69,7 @@ def test_each_event_is_a_line_as_soon_as_it_happens(source: FakeSource) -> None:
     ]
 
 
-def test_in_json_they_are_those_of_the_recording(source: FakeSource, path: Path) -> None:
+def test_json_lines_are_those_of_the_recording(source: FakeSource, path: Path) -> None:
     with watching(source, JSON, recorder=Recorder(path)) as session:
         lines = [session.output.read_line()]
         lines += happen(source, session, OFFLINE, ONLINE, PAUSED)
@@ -85,7 +85,7 @@ def test_in_json_they_are_those_of_the_recording(source: FakeSource, path: Path)
     ]
 
 
-def test_what_a_store_says_a_replay_of_the_recording_says(source: FakeSource, path: Path) -> None:
+def test_a_replay_of_the_recording_has_the_stores_figures(source: FakeSource, path: Path) -> None:
     database = str(path.with_suffix(".db"))
     for _ in range(2):
         storage = SqliteStorage(database)
@@ -104,7 +104,7 @@ def test_what_a_store_says_a_replay_of_the_recording_says(source: FakeSource, pa
     assert (first["lifetime_seconds"], first["uptime_seconds"]) == (7206, 7202)
 
 
-def test_the_stores_settings(source: FakeSource) -> None:
+def test_the_store_has_the_commands_settings(source: FakeSource) -> None:
     with watching(source):
         pass
     assert source.options["history"] == timedelta(days=90)
@@ -126,7 +126,7 @@ def test_own_outages_are_a_setting(
     assert source.options["return_grace"] == return_grace
 
 
-def test_where_someone_else_records_it_says_so_once_and_loses_nothing(
+def test_a_recording_in_use_is_logged_once_and_loses_nothing(
     source: FakeSource, path: Path
 ) -> None:
     with watching(source, recorder=Recorder(path)) as session:
@@ -148,7 +148,7 @@ def test_where_someone_else_records_it_says_so_once_and_loses_nothing(
 # Logs.
 
 
-def test_what_is_logged_is_printed_escaped_and_nowhere_else(
+def test_log_records_are_printed_escaped_and_nowhere_else(
     source: FakeSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with watching(source) as session:
@@ -159,7 +159,7 @@ def test_what_is_logged_is_printed_escaped_and_nowhere_else(
     assert capsys.readouterr() == ("", "")
 
 
-def test_handlers_of_logs_are_as_they_were(source: FakeSource) -> None:
+def test_log_handlers_are_restored(source: FakeSource) -> None:
     before = logging.getLogger().handlers[:]
     with watching(source) as session:
         session.output.read_line()
@@ -167,7 +167,7 @@ def test_handlers_of_logs_are_as_they_were(source: FakeSource) -> None:
     assert logging.getLogger().handlers == before
 
 
-def test_a_log_that_cannot_be_formatted_ends_nothing(
+def test_an_unformattable_log_record_is_no_end(
     source: FakeSource, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with watching(source) as session:
@@ -180,7 +180,7 @@ def test_a_log_that_cannot_be_formatted_ends_nothing(
 # A recording that cannot be written.
 
 
-def test_a_full_disk_is_said_once_and_nothing_is_lost(source: FakeSource, small_disk: Disk) -> None:
+def test_a_full_disk_is_logged_once_and_loses_nothing(source: FakeSource, small_disk: Disk) -> None:
     path = small_disk.directory / "r.jsonl"
     flaps = [event for number in range(100) for event in flap(number)]
     with watching(source, recorder=Recorder(path)) as session:
@@ -199,9 +199,7 @@ def test_a_full_disk_is_said_once_and_nothing_is_lost(source: FakeSource, small_
     assert events_of(path) == [source.snapshot, *flaps, OFFLINE, PAUSED]
 
 
-def test_a_disk_that_is_full_to_the_end_is_an_error_and_all_ends(
-    source: FakeSource, small_disk: Disk
-) -> None:
+def test_a_disk_full_until_the_end_is_an_error(source: FakeSource, small_disk: Disk) -> None:
     path = small_disk.directory / "r.jsonl"
     with watching(source, recorder=Recorder(path)) as session:
         session.output.read_line()
@@ -212,7 +210,7 @@ def test_a_disk_that_is_full_to_the_end_is_an_error_and_all_ends(
     assert source.calls == ["cancel", "close"]
 
 
-# What else is served and shown.
+# Servers and views.
 
 
 class Served:
@@ -223,7 +221,7 @@ class Served:
         self._calls.append("server closed")
 
 
-def test_a_server_serves_the_store_from_the_beginning_and_is_closed(source: FakeSource) -> None:
+def test_a_server_serves_the_starting_store_and_is_closed(source: FakeSource) -> None:
     stores = []
 
     def serve(store: ChannelEventStore) -> Served:
@@ -239,7 +237,7 @@ def test_a_server_serves_the_store_from_the_beginning_and_is_closed(source: Fake
     assert source.calls == ["cancel", "server closed", "close"]
 
 
-def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
+def test_a_failed_server_start_ends_the_watch(source: FakeSource) -> None:
     def serve(store: ChannelEventStore) -> Served:
         raise OSError("address in use")
 
@@ -248,7 +246,7 @@ def test_a_server_that_cannot_be_ends_all(source: FakeSource) -> None:
     assert source.calls == ["close"]
 
 
-def test_an_own_outage_is_told_as_one(source: FakeSource) -> None:
+def test_an_own_outage_is_shown_as_one(source: FakeSource) -> None:
     others = [vertex(number) for number in (7, 8)]
     with watching(source) as session:
         session.output.read_line()
@@ -260,7 +258,7 @@ def test_an_own_outage_is_told_as_one(source: FakeSource) -> None:
 
 
 class Shows(Lines):
-    """A view that is to be shown how things stand, again and again."""
+    """A view that asks for the figures at a short interval."""
 
     interval: float | None = 0.01
 
@@ -272,7 +270,7 @@ class Shows(Lines):
         self.shown.put(overview)
 
 
-def test_how_things_stand_is_shown_again_and_again(source: FakeSource) -> None:
+def test_the_figures_are_shown_at_each_interval(source: FakeSource) -> None:
     views = []
 
     def view(output: NonblockingOutput, errors: NonblockingOutput) -> Shows:

@@ -1,4 +1,4 @@
-"""The whole way: ``chanfitness watch cln`` of a lightningd, down to what is remembered of it."""
+"""End to end: ``chanfitness watch cln`` of a lightningd, and its saved figures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ..support.terminal import TIMEOUT
 from ..support.values import ALICE, CHANNEL_1
 from ..support.watch_sessions import Pipe
 
-SECOND_AT_MOST = 2.5  # seconds; a second, on a machine that does other things
+SECOND_AT_MOST = 2.5  # seconds: one second, with an allowance for a busy machine
 
 
 @pytest.fixture
 def lightningd(tmp_path: Path) -> Iterator[RpcServer]:
-    """It has a channel with Alice, who is online."""
+    """A lightningd with a channel with Alice, who is online."""
     with RpcServer(tmp_path) as rpc:
         set_online(rpc, True)
         yield rpc
@@ -39,14 +39,14 @@ def lightningd(tmp_path: Path) -> Iterator[RpcServer]:
 
 @pytest.fixture
 def events(lightningd: RpcServer) -> NetworkEvents:
-    """Its record."""
+    """The lightningd's record of network events."""
     events = NetworkEvents(lambda: datetime.now(timezone.utc))
     events.attach(lightningd)
     return events
 
 
 def set_online(rpc: RpcServer, online: bool) -> None:
-    """Whether Alice is."""
+    """Set whether Alice is online."""
     channel = entry(ID_1, CHANNEL_1, ALICE, peer_connected=online, reestablished=online)
     rpc.listings = {
         "listpeers": peers(ALICE) if online else peers(offline=(ALICE,)),
@@ -74,7 +74,7 @@ def command(rpc: RpcServer, output: Pipe, *options: str) -> Iterator[subprocess.
 
 
 def next_of(output: Pipe, *kinds: str) -> list[dict[str, Any]]:
-    """The next events, which are of these kinds, but for details."""
+    """Return the next events except descriptions, checked to be of these kinds."""
     found: list[dict[str, Any]] = []
     while len(found) < len(kinds):
         event = json.loads(output.read_line())
@@ -85,7 +85,7 @@ def next_of(output: Pipe, *kinds: str) -> list[dict[str, Any]]:
 
 
 def end(process: subprocess.Popen[bytes]) -> str:
-    """Let it end as it should; what it logged."""
+    """End the command, and return its log."""
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0
@@ -99,7 +99,7 @@ def show(capsys: pytest.CaptureFixture[str], database: Path, *options: str) -> l
     return list(rows)
 
 
-def test_what_happens_is_printed_recorded_and_remembered_and_what_happened_is_filled_in(
+def test_events_are_printed_recorded_and_saved_and_blind_time_is_filled_in(
     tmp_path: Path,
     lightningd: RpcServer,
     events: NetworkEvents,
@@ -140,7 +140,7 @@ def test_what_happens_is_printed_recorded_and_remembered_and_what_happened_is_fi
     assert main(["replay", str(recording)]) == 0
 
 
-def test_an_old_lightningd_is_asked_at_intervals_and_that_is_said(lightningd: RpcServer) -> None:
+def test_an_old_lightningd_is_polled_and_that_is_logged(lightningd: RpcServer) -> None:
     lightningd.others["wait"] = UNKNOWN_SUBSYSTEM
     with Pipe() as output, command(lightningd, output) as process:
         next_of(output, "monitoring_started")
@@ -150,7 +150,7 @@ def test_an_old_lightningd_is_asked_at_intervals_and_that_is_said(lightningd: Rp
 @pytest.mark.parametrize("answer", [None, b'{"jsonrpc": "2.0", "resu', b"{" * 2**20])
 @pytest.mark.parametrize("method", ["notifications", "wait", "listpeers", "listpeerchannels"])
 @pytest.mark.usefixtures("events")
-def test_a_lightningd_that_is_frozen_or_says_half_holds_up_no_end(
+def test_a_frozen_or_stalling_lightningd_does_not_hold_up_the_end(
     lightningd: RpcServer, method: str, answer: bytes | None
 ) -> None:
     asked = lightningd.asked
@@ -170,7 +170,7 @@ def test_a_lightningd_that_is_frozen_or_says_half_holds_up_no_end(
         assert process.wait(SECOND_AT_MOST) == 0
 
 
-def test_where_there_is_no_lightningd_it_says_where_it_looked(
+def test_without_a_lightningd_the_error_has_the_socket(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--lightning-dir", str(tmp_path), "--network", "regtest"]

@@ -1,4 +1,4 @@
-"""``chanfitness watch lnd``, as a person or a service manager runs it."""
+"""``chanfitness watch lnd`` as a process, in a terminal or piped."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ SNAPSHOT = MonitoringResumedEvent([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
 
 
 class Child:
-    """The command in a process of its own, and the node that it watches."""
+    """A process of the command, and the node that it watches."""
 
     def __init__(self, process: subprocess.Popen[bytes], node: Path) -> None:
         self.process = process
         self._pipe = Call(lambda: node.open("wb", 0)).result()
 
     def tell(self, *what: object) -> None:
-        """What happens on the node: events, or what a line says."""
+        """Send the node's events, or lines of a recording."""
         for each in what:
             line = each if isinstance(each, str) else format_event(each, START)
             self._pipe.write(f"{line}\n".encode())
@@ -61,7 +61,7 @@ class Child:
 def watch(
     node: Path, *options: str, stdout: int, stderr: int, prefix: Sequence[str] = ()
 ) -> Iterator[Child]:
-    """``chanfitness watch lnd`` of a node that we are."""
+    """Run ``chanfitness watch lnd`` on a node driven by the test."""
     os.mkfifo(node)
     command = [
         sys.executable,
@@ -89,7 +89,7 @@ def watch(
 
 @pytest.fixture(autouse=True)
 def hangups_are_not_ignored() -> Iterator[None]:
-    """As they are by what nohup runs, tests included: a child inherits that."""
+    """Undo ``nohup``, which a child of the tests would inherit."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -141,7 +141,7 @@ def test_a_signal_ends_it_well_and_nothing_is_lost(
     assert {stat.S_IMODE(path.stat().st_mode) for path in (recording, database)} == {0o600}
 
 
-def test_what_cannot_be_saved_at_the_end_is_said_and_is_its_exit_status(
+def test_a_failed_last_save_is_logged_and_the_exit_status(
     node: Path, output: Pipe, errors: Pipe, tmp_path: Path
 ) -> None:
     directory = tmp_path / "data"
@@ -173,7 +173,7 @@ def test_a_node_that_refuses_us_is_an_error(node: Path, output: Pipe, errors: Pi
         assert errors.read_all() == "chanfitness: no macaroon \\x1b[2J\n"
 
 
-def test_a_reader_who_has_seen_enough_is_no_error(node: Path, output: Pipe, errors: Pipe) -> None:
+def test_a_closed_output_is_no_error(node: Path, output: Pipe, errors: Pipe) -> None:
     with watch(node, stdout=output.writer, stderr=errors.writer) as child:
         child.tell(SNAPSHOT)
         output.read_line()
@@ -182,8 +182,8 @@ def test_a_reader_who_has_seen_enough_is_no_error(node: Path, output: Pipe, erro
         assert errors.read_all() == ""
 
 
-def test_a_hangup_that_is_ignored_ends_nothing(node: Path, output: Pipe, errors: Pipe) -> None:
-    """As with nohup."""
+def test_an_ignored_hangup_is_no_end(node: Path, output: Pipe, errors: Pipe) -> None:
+    """As by ``nohup``."""
     prefix = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"]
     with watch(node, stdout=output.writer, stderr=errors.writer, prefix=prefix) as child:
         child.tell(SNAPSHOT)
@@ -208,7 +208,7 @@ def test_the_live_table_on_a_terminal(columns: int, lines: int, count: int, node
         terminal.read_until(f"{count} channels, 1 of them online".encode())
         child.tell(PeerOnlineEvent(vertex(1)), "log " + json.dumps("alias \x1b[2J"))
         seen = terminal.read_until(b"alias \\x1b[2J")
-        terminal.read_until(b"UTC", seen)  # so that picture is whole
+        terminal.read_until(b"UTC", seen)  # until the picture is complete
         assert child.end(signal.SIGINT) == 0
     text = terminal.read_all()
     logged = "  chanfitness: alias \\x1b[2J"
@@ -231,7 +231,7 @@ def test_the_live_table_on_a_terminal(columns: int, lines: int, count: int, node
     assert log_line == "chanfitness: alias \\x1b[2J"
 
 
-def test_where_all_was_saved_is_said_at_the_end(node: Path, tmp_path: Path) -> None:
+def test_the_end_prints_where_everything_was_saved(node: Path, tmp_path: Path) -> None:
     database = tmp_path / "fitness.db"
     terminal = Terminal(200)
     with watch(
@@ -244,7 +244,7 @@ def test_where_all_was_saved_is_said_at_the_end(node: Path, tmp_path: Path) -> N
     assert sum_up.endswith(f", 1 channel, saved in {database}")
 
 
-def test_what_could_not_be_saved_is_not_said_to_be(node: Path, tmp_path: Path) -> None:
+def test_the_end_prints_that_saving_failed(node: Path, tmp_path: Path) -> None:
     directory = tmp_path / "data"
     directory.mkdir()
     database = directory / "fitness.db"

@@ -1,4 +1,4 @@
-"""Watching ends: with a node that refuses us, a signal, a reader who goes, or a fault."""
+"""Ends of ``chanfitness watch``: by refusals, signals, closed outputs and errors."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ PAUSED = MonitoringPausedEvent()
 ONLINE, OFFLINE = PeerOnlineEvent(ALICE), PeerOfflineEvent(ALICE)
 
 
-# A node that is not there, or refuses us.
+# A node that is not running, or refuses.
 
 
-def test_a_node_that_is_not_there_yet_is_waited_for(path: Path) -> None:
+def test_a_node_that_is_not_running_yet_is_waited_for(path: Path) -> None:
     source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], is_there=False)
     with watching(source, recorder=Recorder(path)) as session:
         assert "peer online" in happen(source, session, ONLINE)[0]
@@ -46,7 +46,7 @@ def test_a_node_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     assert events_of(path) == [source.snapshot, PAUSED]
 
 
-def test_what_ends_unseen_is_not_said_to_end(path: Path) -> None:
+def test_an_unseen_end_is_not_recorded(path: Path) -> None:
     with watching(FakeSource(is_there=False), recorder=Recorder(path)) as session:
         session.end()
         assert session.output.read_all() == ""
@@ -77,7 +77,7 @@ def test_a_node_that_refuses_us_later(source: FakeSource, path: Path) -> None:
     assert events_of(path) == [source.snapshot, PAUSED]
 
 
-def test_a_refusal_that_is_logged_ends_it_and_is_not_said_twice(source: FakeSource) -> None:
+def test_a_logged_refusal_ends_it_and_is_shown_once(source: FakeSource) -> None:
     with watching(source) as session:
         session.output.read_line()
         source.refuse("no macaroon of mine")
@@ -87,7 +87,7 @@ def test_a_refusal_that_is_logged_ends_it_and_is_not_said_twice(source: FakeSour
         assert session.errors.read_all() == ""
 
 
-def test_a_node_that_cannot_even_be_asked_is_let_go(source: FakeSource) -> None:
+def test_a_node_whose_config_fails_is_closed(source: FakeSource) -> None:
     def fail(**_: object) -> Config:
         raise NodeError("no certificate")
 
@@ -117,7 +117,7 @@ def test_a_signal_ends_a_start_that_hangs(source: FakeSource, path: Path) -> Non
     assert cancelled.wait(WAIT)
 
 
-def test_a_node_that_hangs_for_good_is_left_behind(source: FakeSource) -> None:
+def test_a_hanging_node_does_not_hold_up_the_end(source: FakeSource) -> None:
     hangs, over = threading.Event(), threading.Event()
 
     def hang() -> Sequence[OpenChannel]:
@@ -133,7 +133,7 @@ def test_a_node_that_hangs_for_good_is_left_behind(source: FakeSource) -> None:
         over.set()
 
 
-def test_a_reader_that_stalls_holds_nobody_and_the_recording_has_all(
+def test_a_stalled_reader_holds_up_nothing_and_the_recording_is_complete(
     source: FakeSource, path: Path
 ) -> None:
     flaps = [event for number in range(3000) for event in flap(number)]
@@ -146,8 +146,8 @@ def test_a_reader_that_stalls_holds_nobody_and_the_recording_has_all(
     assert events_of(path) == [source.snapshot, *flaps, PAUSED]
 
 
-def test_a_reader_who_goes_ends_it(source: FakeSource, path: Path) -> None:
-    """And not only when something happens."""
+def test_a_closed_output_ends_it(source: FakeSource, path: Path) -> None:
+    """The end does not wait for an event."""
     with watching(source, recorder=Recorder(path)) as session:
         session.output.read_line()
         session.output.stop_reading()
@@ -157,7 +157,7 @@ def test_a_reader_who_goes_ends_it(source: FakeSource, path: Path) -> None:
     assert source.calls == ["cancel", "close"]
 
 
-def test_a_reader_of_errors_who_goes_ends_nothing(source: FakeSource) -> None:
+def test_a_closed_error_output_is_no_end(source: FakeSource) -> None:
     with watching(source) as session:
         session.output.read_line()
         session.errors.stop_reading()
@@ -165,7 +165,7 @@ def test_a_reader_of_errors_who_goes_ends_nothing(source: FakeSource) -> None:
         assert "peer offline" in happen(source, session, OFFLINE)[0]
 
 
-def test_a_loop_that_dies_ends_it(path: Path) -> None:
+def test_a_dead_loop_ends_it(path: Path) -> None:
     class Broken(queue.Queue[Any]):
         def _get(self) -> Any:
             item = super()._get()
@@ -182,7 +182,7 @@ def test_a_loop_that_dies_ends_it(path: Path) -> None:
     assert events_of(path) == [source.snapshot, ONLINE, PAUSED]
 
 
-def test_what_is_critical_elsewhere_ends_nothing(source: FakeSource) -> None:
+def test_a_critical_record_of_another_logger_is_no_end(source: FakeSource) -> None:
     with watching(source) as session:
         session.output.read_line()
         logging.getLogger("elsewhere").critical("help")

@@ -1,4 +1,4 @@
-"""The whole way: ``chanfitness watch lnd`` of an lnd, down to what is remembered of it."""
+"""End to end: ``chanfitness watch lnd`` of an lnd, and its saved figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..support.watch_sessions import Pipe
 
 @pytest.fixture(scope="module")
 def segment() -> Segment:
-    """The first, which begins with nothing."""
+    """The recording's first segment, which begins with an empty state."""
     return recorded()[0]
 
 
@@ -71,13 +71,11 @@ DETAILS = {"channel_active", "channel_inactive", "peer_described", "channel_desc
 
 
 def is_main(line: str) -> bool:
-    """Does it tell of more than a detail?"""
+    """Return whether a line is of an event that is not in ``DETAILS``."""
     return json.loads(line)["event"] not in DETAILS
 
 
-def test_what_lnd_sends_is_printed_recorded_remembered_and_exported(
-    tmp_path: Path, segment: Segment
-) -> None:
+def test_events_are_printed_recorded_saved_and_exported(tmp_path: Path, segment: Segment) -> None:
     lnddir = tmp_path / "lnd"
     lnddir.mkdir()
     recording, database, port = tmp_path / "r.jsonl", tmp_path / "fitness.db", free_port()
@@ -122,7 +120,7 @@ def test_what_lnd_sends_is_printed_recorded_remembered_and_exported(
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_page_the_metrics_and_the_health_are_served_at_one_address(
+def test_page_metrics_and_health_are_served_at_one_address(
     tmp_path: Path,
 ) -> None:
     lnddir, secret, port = tmp_path / "lnd", tmp_path / "secret", str(free_port())
@@ -168,7 +166,7 @@ def test_an_lnd_that_refuses_us_ends_it(tmp_path: Path) -> None:
     assert b"another's".hex().encode() not in errors
 
 
-def test_without_a_certificate_it_says_which_file_it_wants(tmp_path: Path) -> None:
+def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
     with FakeLnd() as lnd, Pipe() as output, command(lnd, tmp_path, output) as process:
         _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 2

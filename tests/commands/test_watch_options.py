@@ -1,4 +1,4 @@
-"""Options of ``chanfitness watch lnd``, and what it needs: run in this process."""
+"""Options and extras of ``chanfitness watch lnd``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 class Lnd:
-    """What the command takes for an lnd: it refuses us as soon as it is watched."""
+    """A fake lnd that refuses as soon as it is watched."""
 
     def __init__(self) -> None:
         self.source = FakeSource([OpenChannel(CHANNEL_1, ALICE)], [ALICE])
@@ -45,14 +45,14 @@ def lnd(monkeypatch: pytest.MonkeyPatch) -> Lnd:
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, name: str, **contents: object) -> None:
-    """Let ``name`` be a module with these contents."""
+    """Replace module ``name`` by one with these contents."""
     module = ModuleType(name)
     vars(module).update(contents)
     monkeypatch.setitem(sys.modules, name, module)
 
 
 class Missing:
-    """Finds that a package is not installed."""
+    """An import hook for which a package is not installed."""
 
     def __init__(self, package: str) -> None:
         self._package = package
@@ -63,7 +63,7 @@ class Missing:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    """Let ``package`` be one that is not installed."""
+    """Make imports of ``package`` fail as if it were not installed."""
     for name in list(sys.modules):
         if name.partition(".")[0] == package or name == "chanfitness.reports.live_table":
             monkeypatch.delitem(sys.modules, name)
@@ -71,7 +71,7 @@ def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
 
 def error_of(capfd: Printed, *arguments: str) -> str:
-    """What the command says when it ends by itself, which is an error."""
+    """Run the command, which must fail, and return its errors."""
     assert main(["watch", "lnd", *arguments]) == 2
     return capfd.readouterr().err
 
@@ -102,7 +102,7 @@ def test_bad_options_are_errors(capfd: Printed, tmp_path: Path) -> None:
     )
 
 
-def test_one_file_cannot_be_both(capfd: Printed, tmp_path: Path) -> None:
+def test_one_file_cannot_be_database_and_recording(capfd: Printed, tmp_path: Path) -> None:
     file = str(tmp_path / "new")
     link = tmp_path / "link"
     link.symlink_to(file)
@@ -111,9 +111,7 @@ def test_one_file_cannot_be_both(capfd: Printed, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["link"]
 
 
-def test_a_recording_is_let_go_where_no_node_is_made(
-    lnd: Lnd, capfd: Printed, tmp_path: Path
-) -> None:
+def test_a_failed_node_releases_the_recording(lnd: Lnd, capfd: Printed, tmp_path: Path) -> None:
     recording = str(tmp_path / "r.jsonl")
     error_of(capfd, "--network", "moon", "--record", recording)
     assert error_of(capfd, "--record", recording) == "chanfitness: the test is over\n"
@@ -121,7 +119,7 @@ def test_a_recording_is_let_go_where_no_node_is_made(
 
 
 @pytest.mark.usefixtures("lnd")
-def test_without_a_table_to_show_it_says_what_to_install(
+def test_without_rich_the_error_says_what_to_install(
     capfd: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
@@ -134,7 +132,7 @@ def test_without_a_table_to_show_it_says_what_to_install(
 
 
 @pytest.mark.usefixtures("lnd")
-def test_without_a_server_to_serve_it_says_what_to_install(
+def test_without_a_server_library_the_error_says_what_to_install(
     capfd: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "chanfitness.exporter", raising=False)
@@ -157,7 +155,7 @@ class FakeServer:
     ("address", "url"),
     [("0", "http://127.0.0.1:1234/metrics"), ("[::1]:0", "http://[::1]:1234/metrics")],
 )
-def test_where_the_metrics_are_is_said(
+def test_the_address_of_the_metrics_is_printed(
     address: str, url: str, lnd: Lnd, capfd: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[int] = []
@@ -180,7 +178,7 @@ def test_where_the_metrics_are_is_said(
 
 
 @pytest.mark.usefixtures("lnd")
-def test_a_host_that_cannot_be_allowed_is_named(capfd: Printed) -> None:
+def test_an_invalid_allowed_host_is_named(capfd: Printed) -> None:
     assert error_of(capfd, "--prometheus", "0", "--allow-host", "a.example:80") == (
         "chanfitness: bad host 'a.example:80': expected a name or an IP address, without a port\n"
     )
