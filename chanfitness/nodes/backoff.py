@@ -1,4 +1,4 @@
-"""When to try again: later each time, never at the same moment as everyone else."""
+"""Exponential backoff with jitter."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from collections.abc import Callable
 class Backoff:
     """Delays that double from ``first`` to ``maximum`` seconds, less a random part of up to half.
 
-    They begin anew after what lasted for longer than ``maximum``. ``random`` gives
-    numbers from 0 to 1, ``clock`` seconds that never step back, and ``wait(event,
-    seconds)`` returns early, and true, if the event is set: all three are for
-    tests to replace. For one thread.
+    After a success that lasted longer than ``maximum`` they begin with ``first`` again. Tests
+    replace ``random`` (numbers from 0 to 1), ``clock`` (monotonic seconds) and ``wait(event,
+    seconds)`` (returns True early if the event is set). For one thread.
     """
 
     def __init__(
@@ -32,11 +31,11 @@ class Backoff:
         self._began: float | None = None
 
     def succeeded(self) -> None:
-        """What was tried works, as of now."""
+        """Note that the last attempt succeeded just now."""
         self._began = self._clock()
 
     def wait(self, event: threading.Event) -> bool:
-        """Wait for the next try; true, and at once, if ``event`` is set."""
+        """Wait until the next attempt is due; return True at once if ``event`` is set."""
         if self._began is not None and self._clock() - self._began > self._maximum:
             self._delay = self._first
         self._began = None

@@ -1,4 +1,4 @@
-"""The interface of a thread's inbox, which tests replace to let time pass in no time."""
+"""Interface of a thread's inbox, which tests replace to simulate time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Inbox(Protocol):
         """Add an item. Never blocks."""
 
     def get(self, *, timeout: float | None) -> Any:
-        """Take the next item out; ``queue.Empty`` after so many seconds without one."""
+        """Remove and return the next item; raise ``queue.Empty`` after ``timeout`` seconds."""
 
     def qsize(self) -> int:
-        """How many items there are."""
+        """Return the number of items."""

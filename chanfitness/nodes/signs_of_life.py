@@ -1,8 +1,8 @@
-"""Detection of a silent node: when its last sign of life came, and whether one is overdue.
+"""Detector of a silent node: the time of its last sign of life, and whether one is overdue.
 
-A node that is frozen, or behind a line that is dead, sends nothing, as one does where
-nothing happens. So an adapter asks for a sign twice a minute. A gap of more than
-``LONGEST`` between two signs is blind time, whoever was frozen: the node, or this process.
+A frozen node, or one behind a dead line, sends nothing, like a node without events. An
+adapter therefore asks for a sign twice a minute. A gap of more than ``LONGEST`` between two
+signs is blind time, whether the node or this process was frozen.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 from ..clock import Clock, Moment, before, nearest_utc, reader
 
 ASK_SECONDS = 30.0
-"""How long to wait between an answer and the next question."""
+"""Seconds between an answer and the next question."""
 
 ANSWER_SECONDS = 15.0
-"""How long an answer may take."""
+"""Seconds that an answer may take."""
 
 LONGEST = datetime.timedelta(seconds=ASK_SECONDS + ANSWER_SECONDS)
-"""The longest time between two signs of a node that is alive."""
+"""The longest time between two signs of a live node."""
 
 LISTS_PERIOD = datetime.timedelta(hours=1)
-"""How often the lists are asked for, to set right what was not told."""
+"""Period at which the lists correct the accounts, for events that were missed."""
 
 
 def elapsed(start: Any, end: Any) -> datetime.timedelta:
-    """The time between two moments of one clock."""
+    """Return the time between two moments of one clock."""
     difference: datetime.timedelta = end - start
     return difference
 
@@ -43,12 +43,12 @@ class SignsOfLife:
         self._is_owed = False
 
     def expect(self) -> None:
-        """Note that a sign was asked for: until one comes it is owed."""
+        """Note that a sign was asked for; it is owed until one comes."""
         with self._lock:
             self._is_owed = True
 
     def note(self) -> bool:
-        """Take a sign that came now. If it came too late it does not count: then false."""
+        """Note a sign that came now. Return False, and ignore it, if it came too late."""
         with self._lock:
             moment = self._read()
             if self._last is not None and elapsed(self._last, moment) > LONGEST:
@@ -57,7 +57,7 @@ class SignsOfLife:
             return True
 
     def silent_since(self) -> datetime.datetime | None:
-        """The time (UTC) of the last sign, if one is owed or overdue; else None."""
+        """Return the time (UTC) of the last sign if one is owed or overdue, otherwise None."""
         with self._lock:
             if self._last is None:
                 return None

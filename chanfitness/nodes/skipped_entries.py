@@ -1,4 +1,4 @@
-"""What of a node's answer cannot be used."""
+"""Rate-limited logging of unusable entries in a node's answer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ MAXIMUM_SHOWN = 10
 
 
 class SkippedEntries:
-    """Logs why something is left out: for the first few, and for the rest their number.
-
-    So a list of nonsense costs few lines of the log, however long it is.
-    """
+    """Logs why entries are skipped: a line for each of the first few, then their number."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._count = 0
 
     def because(self, reason: str, *arguments: object) -> None:
-        """Leave one out; ``reason`` is a format for ``arguments``, as for a log."""
+        """Skip one entry; ``reason`` is a log format for ``arguments``."""
         self._count += 1
         if self._count <= MAXIMUM_SHOWN:
             self._log.warning(reason, *arguments)
@@ -30,4 +27,4 @@ class SkippedEntries:
 
     def __exit__(self, *_: object) -> None:
         if self._count > MAXIMUM_SHOWN:
-            self._log.warning("and %d more of that answer", self._count - MAXIMUM_SHOWN)
+            self._log.warning("skipped %d more entries of that answer", self._count - MAXIMUM_SHOWN)

@@ -1,4 +1,4 @@
-"""Rate limit for the reasons why a node cannot be seen."""
+"""Rate limit for log lines that say why a node cannot be seen."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable
 
 PERIOD = 3600.0
-"""In seconds: how long a reason that was told is not told again."""
+"""Seconds until the same reason is logged again."""
 
 MAXIMUM = 100
-"""How many reasons are told in a period; a node may make up a new one each time."""
+"""Number of reasons logged in a period; a hostile node may send a new one each time."""
 
 
 class ToldReasons:
-    """Remembers which reasons were told lately. ``clock``: seconds. For one thread."""
+    """The reasons logged lately. ``clock``: monotonic seconds. For one thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._told: dict[str, float] = {}  # the oldest first
 
     def is_due(self, reason: str) -> bool:
-        """Whether to tell ``reason`` now; it then counts as told."""
+        """Return whether to log ``reason`` now; if so, it counts as logged."""
         now = self._clock()
         self._told = {each: at for each, at in self._told.items() if now - at < PERIOD}
         if reason in self._told or len(self._told) >= MAXIMUM:
@@ -29,5 +29,5 @@ class ToldReasons:
         return True
 
     def clear(self) -> None:
-        """Let all be told again: the node was seen since."""
+        """Let every reason be logged again, since the node was seen."""
         self._told.clear()

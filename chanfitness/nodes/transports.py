@@ -1,4 +1,4 @@
-"""Classification of a peer's address: by which transport this node reaches the peer."""
+"""Classification of peer addresses by transport."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _HIDDEN = {"onion": "tor", "i2p": "i2p"}
 
 
 def transport_of(address: str, inbound: bool | None) -> str:
-    """The transport of a connection with ``address``, one of ``chanfitness.events.TRANSPORTS``.
+    """Return the transport of a connection, one of ``chanfitness.events.TRANSPORTS``.
 
-    ``address``: the peer's, as a node tells it: an IP address (v6 in brackets if a port
-    follows) or a host name, with a port or without one. ``inbound``: whether the peer
-    connected to this node; None, where that is not known, counts as that it did.
+    An address of this machine or of a private network is "local" only if this node connected
+    to it. An inbound connection from one may have come through Tor or a proxy, so it is
+    "unknown". Text that is no address is "unknown", too.
 
-    An address of this machine or of a private network is "local" only if this node
-    connected to it. A peer that came from one may as well have come through Tor or through
-    a proxy on the way, so that is "unknown", as is what is no address.
+    Args:
+        address: The peer's IP address (v6 in brackets if a port follows) or host name, with
+            or without a port.
+        inbound: Whether the peer connected to this node; None (not known) counts as inbound.
     """
     is_outbound = inbound is False
     match = _HOST_AND_PORT.fullmatch(address)
@@ -37,7 +38,7 @@ def transport_of(address: str, inbound: bool | None) -> str:
 
 def _is_local(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped  # older Pythons look at the IPv6 address alone
+        ip = ip.ipv4_mapped  # older Pythons do not look at the mapped address
     return ip.is_loopback or ip.is_private or ip.is_link_local
 
 

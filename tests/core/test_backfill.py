@@ -1,4 +1,4 @@
-"""What happened while only the source was away is filled in from a record of its node."""
+"""Backfills: blind time of an absent source, filled in from its node's record."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def node(request: pytest.FixtureRequest) -> FakeNode:
 def backfill(
     node: FakeNode, since: datetime, *events: object, online: int = 2, active: bool | None = None
 ) -> None:
-    """Put what was recorded from ``since`` on, when the first ``online`` peers were."""
+    """Put a backfill from ``since`` on, when the first ``online`` peers were online."""
     channels = [OpenChannel(*channel, active) for channel in channels_of(node)]
     begun = MonitoringResumedEvent(channels, [peer for _, peer in channels[:online]], since)
     ended = MonitoringResumedEvent(channels_of(node), [peer for _, peer in channels])
@@ -69,12 +69,12 @@ def backfill(
 def gone(
     channel: OpenChannel, since: datetime, *minutes: float
 ) -> tuple[PeerOfflineEvent, PeerOnlineEvent]:
-    """The peer of a channel was away from one minute to another."""
+    """Return the events of an outage of a channel's peer between two minutes."""
     left, back = (since + minute * MINUTE for minute in minutes)
     return PeerOfflineEvent(channel.peer, left), PeerOnlineEvent(channel.peer, back)
 
 
-def test_time_in_which_the_source_was_away_counts_as_recorded(node: FakeNode) -> None:
+def test_filled_in_time_counts_as_recorded(node: FakeNode) -> None:
     first, second = channels_of(node)
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
@@ -92,7 +92,7 @@ def test_time_in_which_the_source_was_away_counts_as_recorded(node: FakeNode) ->
         assert store.list_blind() == ()
 
 
-def test_what_lies_before_the_record_stays_blind(node: FakeNode) -> None:
+def test_time_before_the_record_stays_blind(node: FakeNode) -> None:
     first, second = channels_of(node)
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
@@ -108,7 +108,7 @@ def test_what_lies_before_the_record_stays_blind(node: FakeNode) -> None:
 
 
 @pytest.mark.parametrize("ago", [timedelta(days=1), timedelta(days=-1)])
-def test_a_record_is_of_no_time_that_was_seen_and_of_none_to_come(
+def test_a_backfill_changes_neither_seen_time_nor_the_future(
     node: FakeNode, ago: timedelta
 ) -> None:
     first, _ = channels_of(node)
@@ -124,7 +124,7 @@ def test_a_record_is_of_no_time_that_was_seen_and_of_none_to_come(
         assert lifetime == uptime
 
 
-def test_no_question_comes_between_what_was_recorded(node: FakeNode) -> None:
+def test_recorded_events_are_handled_as_one_item(node: FakeNode) -> None:
     first, _ = channels_of(node)
     asked: list[object] = []
     store = ChannelEventStore(
@@ -145,7 +145,7 @@ def test_no_question_comes_between_what_was_recorded(node: FakeNode) -> None:
     ]
 
 
-def test_whether_a_channel_could_be_used_is_filled_in_too(node: FakeNode) -> None:
+def test_activity_is_filled_in_too(node: FakeNode) -> None:
     first, second = channels_of(node)
     with running(ChannelEventStore(node.config)) as store:
         put(node, InactiveChannelEvent(first.channel_point))
@@ -158,7 +158,7 @@ def test_whether_a_channel_could_be_used_is_filled_in_too(node: FakeNode) -> Non
         assert store.get_chan_info(*second).active is None
 
 
-def test_a_source_that_sees_has_nothing_to_fill_in(
+def test_a_backfill_while_the_source_sees_is_ignored(
     node: FakeNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, _ = channels_of(node)
@@ -169,7 +169,7 @@ def test_a_source_that_sees_has_nothing_to_fill_in(
     assert "a source that sees has nothing to fill in" in caplog.text
 
 
-def test_an_own_outage_that_lasts_is_none_of_the_record(node: FakeNode) -> None:
+def test_a_backfill_does_not_end_an_own_outage(node: FakeNode) -> None:
     node = node_with_channels(True, True, True, own_outage=90 * SECOND)
     with running(ChannelEventStore(node.config)) as store:
         node.advance(hours=1)
@@ -188,13 +188,13 @@ def test_an_own_outage_that_lasts_is_none_of_the_record(node: FakeNode) -> None:
 
 
 def stopped(node: FakeNode, path: Path, **more: Any) -> None:
-    """A store watched for an hour, and was stopped."""
+    """Let a store watch for an hour, and stop it."""
     with watching(node, path, **more):
         node.advance(hours=1)
 
 
 @pytest.mark.parametrize("flushes", [False, True])
-def test_over_a_restart_the_figures_are_as_if_it_had_watched(
+def test_a_backfill_covers_a_restart_of_the_store(
     node: FakeNode, tmp_path: Path, flushes: bool
 ) -> None:
     path = tmp_path / "fitness.db"
@@ -221,7 +221,7 @@ def test_over_a_restart_the_figures_are_as_if_it_had_watched(
         assert history_of(store, first).blind == ZERO
 
 
-def test_what_was_filled_in_is_trimmed_to_a_window(node: FakeNode, tmp_path: Path) -> None:
+def test_filled_in_spans_are_trimmed_to_a_window(node: FakeNode, tmp_path: Path) -> None:
     path = tmp_path / "fitness.db"
     stopped(node, path)
     lost = node.clock.now()

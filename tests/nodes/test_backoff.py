@@ -1,4 +1,4 @@
-"""When it is tried again: later each time, and never all at once."""
+"""Exponential backoff with jitter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_each_wait_is_twice_as_long_up_to_a_limit() -> None:
     assert times.waits == [1, 2, 4, 8, 10, 10]
 
 
-def test_waits_are_not_all_the_same() -> None:
+def test_waits_have_a_random_part() -> None:
     times = Times()
     numbers = iter([0, 0.5, 1])
     for _ in range(3):
@@ -33,7 +33,7 @@ def test_waits_are_not_all_the_same() -> None:
     assert times.waits == [1, 0.75, 0.5]
 
 
-def test_waits_begin_anew_after_what_lasted() -> None:
+def test_waits_restart_after_a_lasting_success() -> None:
     times = Times()
     backoff = Backoff(1, 10, random=lambda: 0, clock=lambda: times.now, wait=times.wait)
     for lasted in (5, 10, 11, 0):

@@ -1,4 +1,4 @@
-"""When a node's silence is blind time."""
+"""Detection of a silent node."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def signs(clock: ManualClock) -> SignsOfLife:
     return signs
 
 
-def test_two_signs_of_a_node_that_is_asked_twice_a_minute_are_45_seconds_apart_at_most() -> None:
+def test_live_signs_are_at_most_45_seconds_apart() -> None:
     assert timedelta(seconds=45) == LONGEST
 
 
-def test_before_the_first_sign_nothing_is_silent(clock: ManualClock) -> None:
+def test_a_node_is_not_silent_before_its_first_sign(clock: ManualClock) -> None:
     signs = SignsOfLife(clock)
     signs.expect()
     clock.advance(2 * LONGEST)
@@ -38,7 +38,7 @@ def test_before_the_first_sign_nothing_is_silent(clock: ManualClock) -> None:
     assert signs.note()
 
 
-def test_a_sign_that_is_owed_makes_it_silent_until_it_comes(
+def test_an_owed_sign_makes_the_node_silent_until_it_comes(
     clock: ManualClock, signs: SignsOfLife
 ) -> None:
     clock.advance(SECOND)
@@ -50,7 +50,7 @@ def test_a_sign_that_is_owed_makes_it_silent_until_it_comes(
     assert signs.silent_since() == START + SECOND
 
 
-def test_a_sign_that_comes_too_late_is_none(clock: ManualClock, signs: SignsOfLife) -> None:
+def test_a_late_sign_does_not_count(clock: ManualClock, signs: SignsOfLife) -> None:
     clock.advance(LONGEST)
     assert signs.silent_since() is None
     assert signs.note()
@@ -60,7 +60,7 @@ def test_a_sign_that_comes_too_late_is_none(clock: ManualClock, signs: SignsOfLi
         assert not signs.note()
 
 
-def test_silence_is_dated_by_the_clock_of_now_and_measured_by_a_steady_one() -> None:
+def test_silence_is_measured_by_a_steady_clock_and_dated_by_the_present_one() -> None:
     date, seconds = START, 100.0
     signs = SignsOfLife(
         SteadyClock(utc=lambda: date, monotonic=lambda: seconds, boottime=lambda: seconds)
@@ -71,7 +71,7 @@ def test_silence_is_dated_by_the_clock_of_now_and_measured_by_a_steady_one() -> 
     assert signs.silent_since() == START.replace(year=2030) - 10 * SECOND
 
 
-def test_at_the_ends_of_the_calendar_it_is_dated_by_the_first_date() -> None:
+def test_silence_before_the_first_date_is_dated_at_it() -> None:
     first = datetime.min.replace(tzinfo=timezone.utc)
     date, seconds = START, 100.0
     signs = SignsOfLife(

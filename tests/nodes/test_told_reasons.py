@@ -1,4 +1,4 @@
-"""Which reasons are told, and which were told lately."""
+"""Rate limit of logged reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Clock:
         return self.seconds
 
 
-def test_each_new_reason_is_told_and_the_same_one_once_in_a_while() -> None:
+def test_a_repeated_reason_is_logged_once_a_period() -> None:
     clock = Clock()
     told = ToldReasons(clock)
     assert [told.is_due(reason) for reason in "aabab"] == [True, False, True, False, False]
@@ -23,7 +23,7 @@ def test_each_new_reason_is_told_and_the_same_one_once_in_a_while() -> None:
     assert [told.is_due(reason) for reason in "aabb"] == [True, False, True, False]
 
 
-def test_a_node_that_makes_up_reasons_does_not_fill_the_log_or_the_memory() -> None:
+def test_the_number_of_reasons_in_a_period_is_limited() -> None:
     clock = Clock()
     told = ToldReasons(clock)
     assert sum(told.is_due(str(number)) for number in range(10 * MAXIMUM)) == MAXIMUM
@@ -31,7 +31,7 @@ def test_a_node_that_makes_up_reasons_does_not_fill_the_log_or_the_memory() -> N
     assert told.is_due("another")
 
 
-def test_all_are_told_again_once_the_node_was_seen() -> None:
+def test_after_a_clear_every_reason_is_logged_again() -> None:
     told = ToldReasons(Clock())
     assert told.is_due("a")
     told.clear()

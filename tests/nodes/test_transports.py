@@ -1,4 +1,4 @@
-"""By which transport a peer is reached, as its address tells."""
+"""Transports of peer addresses."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ GARBAGE = [
 
 
 def each_way(address: str) -> list[str]:
-    """Outbound, inbound, and where that is not known."""
+    """Return the transports of an outbound, an inbound and an unknown connection."""
     return [transport_of(address, inbound) for inbound in (False, True, None)]
 
 
 @pytest.mark.parametrize("address", LOCAL)
 def test_a_local_address_is_local_only_if_we_connected_to_it(address: str) -> None:
-    """A peer that came from one may have come through Tor."""
+    """An inbound peer may have come through Tor."""
     assert each_way(address) == ["local", "unknown", "unknown"]
 
 
@@ -84,17 +84,17 @@ def test_a_host_name_is_clearnet_if_we_connected_to_it(address: str) -> None:
     ("name", "transport"), [(ONION, "tor"), (ONION.upper(), "tor"), (I2P, "i2p")]
 )
 @pytest.mark.parametrize("port", ["", ":9735"])
-def test_a_hidden_service_is_known_by_its_name_either_way(
+def test_a_hidden_service_has_its_transport_either_way(
     name: str, transport: str, port: str
 ) -> None:
     assert each_way(name + port) == [transport] * 3
 
 
 @pytest.mark.parametrize("address", GARBAGE)
-def test_what_is_no_address_is_unknown(address: str) -> None:
+def test_text_that_is_no_address_is_unknown(address: str) -> None:
     assert each_way(address) == ["unknown"] * 3
 
 
-def test_a_transport_is_one_that_events_know() -> None:
+def test_every_transport_is_one_of_the_events() -> None:
     told = {each for address in [*LOCAL, *PUBLIC, *NAMES, *GARBAGE] for each in each_way(address)}
     assert {*told, "tor", "i2p"} == set(TRANSPORTS)

@@ -203,7 +203,7 @@ def damaged(data: bytes, all_of_it: list[Damage]) -> bytes:
 # Tests
 
 
-EXPECTED = ("is open already", "cannot use what lightningd said")
+EXPECTED = ("is open already", "ignored an unusable message of lightningd")
 
 
 class Complaints(logging.Handler):

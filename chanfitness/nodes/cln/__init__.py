@@ -1,6 +1,6 @@
-"""Core Lightning as the source of a store, by its socket; and the plugin, ``chanfitness-cln``.
+"""Core Lightning as a source: a watcher over lightningd's socket, and the plugin.
 
-The plugin alone needs the extra ``chanfitness[cln]``.
+Only the plugin, ``chanfitness-cln``, needs the extra ``chanfitness[cln]``.
 """
 
 from .node import ClnNode

@@ -1,4 +1,4 @@
-"""``python -m chanfitness.nodes.cln`` is the plugin ``chanfitness-cln``."""
+"""Entry point of ``python -m chanfitness.nodes.cln``, the plugin ``chanfitness-cln``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The plugin's options for alerts, and the alerts that they ask for."""
+"""The plugin's options for alerts."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ _TO, _WITHOUT = "chanfitness-alert-to", "chanfitness-alert-without"
 
 
 def add_alert_options(plugin: Any) -> None:
-    """Declare them, to a pyln ``Plugin``."""
+    """Declare the options to a pyln ``Plugin``."""
     plugin.add_option(
-        _AFTER, None, "Alert when a peer was seen to be offline for so long; 6h unless given"
+        _AFTER, None, "Alert when a peer has been offline for this much seen time; default: 6h"
     )
     plugin.add_option(
-        _COMMAND, None, "Run this for each alert, without a shell; it reads a line of JSON"
+        _COMMAND, None, "Run this for each alert, without a shell; its input is one line of JSON"
     )
     plugin.add_option(
         _TO,
         None,
-        "Deliver alerts to this URL (see apprise); @FILE: to those in a file, one a line; also to"
-        f" those in ${URLS_VARIABLE}",
+        "Send alerts to this apprise URL, or with @FILE to the URLs in a file, one on each line;"
+        f" alerts also go to the URLs in ${URLS_VARIABLE}",
         multi=True,
     )
-    plugin.add_option(_WITHOUT, None, f"No alerts of this kind: {', '.join(KINDS)}", multi=True)
+    plugin.add_option(
+        _WITHOUT, None, f"Send no alerts of this kind: {', '.join(KINDS)}", multi=True
+    )
 
 
 def alerts_of(option: Callable[[str], object], storage: SqliteStorage) -> Alerts | None:
-    """The alerts that are asked for; None: none are.
+    """Return the alerts that the options ask for, or None.
 
-    ``option``: returns the value of an option. Raises ``ValueError`` or ``ChanFitnessError``
-    for one that cannot be used; of those that may hold secrets neither shows the value.
+    ``option``: returns the value of an option. Raise ``ValueError`` or ``ChanFitnessError``
+    for a value that cannot be used; they do not show values that may hold secrets.
     """
     after, command = option(_AFTER), option(_COMMAND)
     tell: list[Command | AppriseUrl] = []
@@ -51,7 +53,7 @@ def alerts_of(option: Callable[[str], object], storage: SqliteStorage) -> Alerts
     tell += [AppriseUrl(url, number) for number, url in enumerate(urls, 1)]
     if not tell:
         if after is not None:
-            raise ValueError(f"{_AFTER}, and nobody to alert: expected {_COMMAND} or {_TO}")
+            raise ValueError(f"{_AFTER} without a receiver: expected {_COMMAND} or {_TO}")
         return None
     try:
         period = AFTER if after is None else parse_period(after)
@@ -62,7 +64,7 @@ def alerts_of(option: Callable[[str], object], storage: SqliteStorage) -> Alerts
 
 
 def _texts(name: str, value: object) -> list[str]:
-    """What an option has that may be given more than once."""
+    """Return the values of an option that may be given more than once."""
     values = value if isinstance(value, list) else [] if value is None else [value]
     texts = [each for each in values if isinstance(each, str)]
     if len(texts) < len(values):

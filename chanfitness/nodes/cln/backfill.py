@@ -1,8 +1,8 @@
-"""The past, as lightningd recorded it, in events for a store. Pure.
+"""Conversion of lightningd's record of the past into a backfill event. Pure.
 
-lightningd's record has when peers connected and disconnected; nothing in it tells of channels.
-So in time that is filled in a channel that was open stays open, and can be used while its
-peer is connected, unless its close has begun by now.
+The record has connects and disconnects of peers, but nothing of channels. In filled-in time
+an open channel therefore stays open, and is active while its peer is connected, unless its
+close has begun by now.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from .network_events import CONNECT, BrokenRecordError, NetworkEvent
 def backfill(
     known: Overview, since: datetime.datetime, recorded: Iterable[NetworkEvent], now: Listing
 ) -> BackfillEvent:
-    """What happened from ``since`` on; a snapshot of the present is to be added.
+    """Return the events from ``since`` on; the caller adds a snapshot of the present.
 
     Args:
-        known: What the store knows, which saw last at ``known.seen_until``.
-        since: That date, or when lightningd started, if it did so later: then nobody was
-            connected.
+        known: The store's overview; the store saw until ``known.seen_until``.
+        since: That date, or the later start of lightningd, when no peer was connected.
         recorded: The connects and disconnects from the second of ``since`` on, in order.
-        now: What lightningd lists now.
+        now: lightningd's present lists.
 
-    Raises ``BrokenRecordError`` if a peer connects that is connected already: lightningd
-    was restarted between, and for how long it was away is not recorded.
+    Raises:
+        BrokenRecordError: A connected peer connects again: lightningd was restarted between,
+            and the record does not say how long it was away.
     """
     channels = [OpenChannel(each.channel_point, each.peer) for each in known.channels]
     past = _Past(known, since, now)
@@ -53,9 +53,9 @@ def backfill(
 def _without_repeats(
     recorded: Iterable[NetworkEvent], since: datetime.datetime
 ) -> list[NetworkEvent]:
-    """Of the second in which the store saw last, only how each peer was at its end.
+    """Keep only each peer's last event in the store's last seen second.
 
-    The store may have seen what happened in it.
+    The store may have seen the events of that second.
     """
     events = list(recorded)
     first = {event.peer: event for event in events if event.at <= since}
@@ -63,7 +63,7 @@ def _without_repeats(
 
 
 class _Past:
-    """What was so at a moment of the past; ``events``: what changed until then."""
+    """State of the peers and channels at a past moment; ``events``: the changes up to it."""
 
     def __init__(self, known: Overview, since: datetime.datetime, now: Listing) -> None:
         ran_on = since == known.seen_until
@@ -79,13 +79,13 @@ class _Past:
         self.events: list[object] = []
 
     def begin(self) -> None:
-        """Channels that were about to be reestablished are so soon."""
+        """Set channels active that were inactive while waiting for their reestablishment."""
         for point, peer in self._channels.items():
             if peer in self.online and point in self._usable_now:
                 self._set_active(point, True, self._since)
 
     def add(self, event: NetworkEvent) -> None:
-        """Go on to an event."""
+        """Apply an event."""
         at, peer = max(event.at, self._since), event.peer
         comes = event.kind == CONNECT
         if comes is (peer in self.online):

@@ -1,4 +1,4 @@
-"""The channel point that each channel had last, kept for a watcher from one start to the next."""
+"""Interface of the storage of channel ids, kept from one start of a watcher to the next."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ...wire import OutPoint
 
 
 class ChannelIds(Protocol):
-    """What keeps ``channel_ids``, a dict by ``channel_id``, as an ``SqliteStorage`` does."""
+    """A storage of the last channel point by ``channel_id``, such as ``SqliteStorage``."""
 
-    channel_ids: Any  # what is read and what may be set differ
+    channel_ids: Any  # its getter and its setter differ in type
 
 
 class NoStorage:
-    """Keeps them for as long as it is there itself."""
+    """Keeps the channel ids in memory."""
 
     def __init__(self) -> None:
         self.channel_ids: dict[str, OutPoint] = {}

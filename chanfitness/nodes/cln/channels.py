@@ -1,11 +1,11 @@
-"""Which channels of a lightningd are open and active, and what its words mean as events.
+"""Channel states of a lightningd, and the events of their changes. Pure.
 
-A channel is open from ``CHANNELD_NORMAL`` until its close is confirmed. lightningd
-names it by a ``channel_id``, which stays, where a splice gives it a new channel
-point. No notification has the channel point, so for some a listing is needed.
+A channel is open from ``CHANNELD_NORMAL`` until its close is confirmed. lightningd names it
+by a ``channel_id``, which a splice keeps, though it gives the channel a new channel point.
+Notifications lack the channel point, so some need a listing.
 
-A channel is active while both ends have reestablished it, until its close begins. Of
-that no notification tells: a listing does, and a ``disconnect`` ends it. Pure.
+A channel is active once both ends have reestablished it, until its close begins or its peer
+disconnects. Only a listing tells that it was reestablished.
 """
 
 from __future__ import annotations
@@ -56,60 +56,57 @@ _KNOWN_STATES = NOT_YET_OPEN | OPEN | CLOSING | CLOSED
 class Channels:
     """The channels of one lightningd. Not thread-safe.
 
-    ``ids``: which channel point each channel had when it was last seen.
+    ``ids``: the last seen channel points by channel id.
     """
 
     def __init__(self, ids: Mapping[str, OutPoint]) -> None:
         self._ids = dict(ids)
         self._names = Names(ids)
         self._open: dict[str, OpenChannel] = {}
-        self._unnamed: set[str] = set()  # open, and without a short channel id so far
-        self._strange: set[str] = set()  # states that were wondered at
+        self._unnamed: set[str] = set()  # open channels without a short channel id so far
+        self._strange: set[str] = set()  # unknown states that were logged
 
     def __len__(self) -> int:
         return len(self._open)
 
     @property
     def ids(self) -> dict[str, OutPoint]:
-        """Which channel point each channel has."""
+        """The channel points by channel id."""
         return dict(self._ids)
 
     @property
     def names(self) -> dict[str, OutPoint]:
-        """The channel point that each name of a channel leads to, also of a closed one."""
+        """The channel points by every name of their channels, closed ones too."""
         return self._names.points()
 
     @property
     def peers(self) -> list[Vertex]:
-        """The peers that have an open channel, each once."""
+        """The peers with an open channel, each once."""
         return list(dict.fromkeys(channel.peer for channel in self._open.values()))
 
     def point(self, channel_id: str) -> OutPoint | None:
-        """The channel point of an open channel."""
+        """Return the channel point of an open channel, or None."""
         channel = self._open.get(channel_id)
         return None if channel is None else channel.channel_point
 
     def lacks_short_id(self, peer: Vertex) -> bool:
-        """Whether an open channel with this peer has no short channel id so far."""
+        """Return whether an open channel with this peer has no short channel id so far."""
         return any(self._open[channel_id].peer == peer for channel_id in self._unnamed)
 
     def connected(self, peer: Vertex) -> None:
-        """Take it that nothing is known of whether the channels of a peer are active.
-
-        So the listing after it is told, also where it says what was told before.
-        """
+        """Forget whether a peer's channels are active, so that the next listing is always told."""
         for channel_id in self._of(peer):
             self._open[channel_id] = OpenChannel(*self._open[channel_id])
 
     def disconnected(self, peer: Vertex, at: datetime.datetime) -> list[Event]:
-        """What becomes of the active channels of a peer that goes."""
+        """Return the events of a disconnect: the peer's active channels become inactive."""
         active = [channel_id for channel_id in self._of(peer) if self._open[channel_id].active]
         return [event for channel_id in active for event in self._became(False, channel_id, at)]
 
     def relisted(self, listed: Iterable[Listed], at: datetime.datetime) -> list[Event]:
-        """Note names of open channels that are listed, and tell which became active or inactive.
+        """Note names of listed open channels, and return the changes of their activity.
 
-        ``at``: when the listing came. What opens, moves or closes is left to notifications.
+        ``at``: when the listing came. Opens, moves and closes are left to notifications.
         """
         events: list[Event] = []
         for each in listed:
@@ -125,11 +122,10 @@ class Channels:
         asked: datetime.datetime,
         remembered: Iterable[OpenChannel],
     ) -> list[Event]:
-        """A snapshot event of a listing, and what else it tells.
+        """Return the snapshot event of a listing, between unseen moves and confirmed closes.
 
-        ``asked``: when it was asked for. ``remembered``: what was open when it was last
-        seen. First come the moves that nobody saw, last the closes that were confirmed
-        meanwhile.
+        ``asked``: when it was asked for. ``remembered``: the channels that were open when
+        the store saw last.
         """
         points = {channel.channel_point for channel in remembered}
         known = self._names_of(points)
@@ -147,21 +143,21 @@ class Channels:
                 self._add(each)
                 self._became(each.channel.active, each.channel_id, asked)
             elif each.state in CLOSED:
-                self._forget(each.channel_id)  # though it may be listed twice
+                self._forget(each.channel_id)
                 if was_open:
                     channels.append(each.channel)
                     closed.append(ClosedChannelEvent(point, peer))
         return [*moved, kind(channels, listing.online, asked), *closed]
 
     def needs_listing(self, change: StateChange) -> bool:
-        """Whether it takes a listing to tell what a change means."""
+        """Return whether a change of state needs a listing to become an event."""
         is_open = change.state in OPEN or change.state in CLOSING
         return is_open and (change.state == NORMAL or change.channel_id not in self._open)
 
     def take(
         self, change: StateChange, at: datetime.datetime, listed: Sequence[Listed] = ()
     ) -> list[Event]:
-        """What a change of state means; ``listed``: the channels of its peer, if needed."""
+        """Return the events of a change of state; ``listed``: its peer's channels, if needed."""
         known = self._open.get(change.channel_id)
         if known is not None and change.short_id is not None:
             self._names.note_short_id(change.channel_id, change.short_id)
@@ -171,20 +167,22 @@ class Channels:
                 return []
             self._forget(change.channel_id)
             return [ClosedChannelEvent(*known, at)]
-        self._wonder_at(change.state)
+        self._check_state(change.state)
         if not self.needs_listing(change):
             is_closing = known is not None and change.state in CLOSING
             return self._became(False, change.channel_id, at) if is_closing else []
         for each in listed:
             if each.channel_id == change.channel_id:
                 return self._found(change, each, at)
-        logger.warning("lightningd tells of a channel that it does not list: %s", change.channel_id)
+        logger.warning(
+            "lightningd does not list channel %s: its change is ignored", change.channel_id
+        )
         return []
 
     def _found(self, change: StateChange, listed: Listed, at: datetime.datetime) -> list[Event]:
         known = self._open.get(change.channel_id)
         if known is None and change.state != NORMAL and not listed.was_open:
-            return []  # it closes without ever having opened
+            return []  # it closes, but never opened
         self._add(listed._replace(short_id=change.short_id or listed.short_id))
         (point, peer) = listed.channel
         events: list[Event] = []
@@ -196,7 +194,7 @@ class Channels:
         return events + self._became(active, change.channel_id, at)
 
     def _became(self, active: bool | None, channel_id: str, at: datetime.datetime) -> list[Event]:
-        """Note whether a channel is active, which None leaves, and tell it if it is news."""
+        """Note a channel's activity, unless None, and return the event of a change."""
         point, peer = channel = self._open[channel_id]
         if active is None or active is channel.active:
             return []
@@ -204,25 +202,25 @@ class Channels:
         return [(ActiveChannelEvent if active else InactiveChannelEvent)(point, at)]
 
     def _of(self, peer: Vertex) -> list[str]:
-        """The channel ids of the open channels with one peer."""
+        """Return the channel ids of the open channels with one peer."""
         return [name for name, channel in self._open.items() if channel.peer == peer]
 
     def _names_of(self, points: set[OutPoint]) -> dict[str, OutPoint]:
-        """The channel points by channel id; where that is not known, by what it would be."""
+        """Return the channel points by channel id, or by the id derived from the funding."""
         unnamed = points.difference(self._ids.values())
         names = {name: point for point in unnamed if (name := first_generation_id(point))}
         return names | self._ids
 
     def _is_open(self, listed: Listed, was_open: bool) -> bool:
-        self._wonder_at(listed.state)
+        self._check_state(listed.state)
         if listed.state in CLOSING or listed.state not in _KNOWN_STATES:
             return was_open or listed.was_open
         return listed.state in OPEN
 
-    def _wonder_at(self, state: str) -> None:
+    def _check_state(self, state: str) -> None:
         if state not in _KNOWN_STATES and state not in self._strange and len(self._strange) < 100:
             self._strange.add(state)
-            logger.warning("a channel is in a state that is not known: %s", quoted(state))
+            logger.warning("a channel has an unknown state: %s: it stays as it was", quoted(state))
 
     def _add(self, listed: Listed) -> None:
         known = self._open.get(listed.channel_id)

@@ -1,7 +1,7 @@
-"""Descriptions of a lightningd's peers and channels: as events, and only what changed.
+"""Description events of a lightningd's peers and channels, for changes only. Pure.
 
-How a peer is reached is told by its ``connect``, with the direction; for peers that were
-there before, ``listpeers`` has an address alone. Pure.
+A ``connect`` has the peer's address and direction. For peers connected earlier,
+``listpeers`` has the address alone.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class _Channel(NamedTuple):
 
 
 class Descriptions:
-    """What was told of each peer and channel, in events of ``at``. Not thread-safe."""
+    """The descriptions told so far. Events get the time ``at``. Not thread-safe."""
 
     def __init__(self) -> None:
         self._peers: dict[Vertex, _Peer] = {}
         self._channels: dict[OutPoint, _Channel] = {}
-        self._connected: set[Vertex] = set()  # since their connect, which told the transport
+        self._connected: set[Vertex] = set()  # peers whose connect told the transport
 
     def connected(self, connection: Connection, at: datetime.datetime) -> list[Event]:
-        """What a ``connect`` tells of its peer."""
+        """Return the description of a connected peer."""
         peer, address, inbound = connection
         if address is None:
             self._connected.discard(peer)
@@ -54,20 +54,20 @@ class Descriptions:
         self._connected.discard(peer)
 
     def disconnected_all(self) -> None:
-        """Forget how all peers were connected: they may have gone and come back unseen."""
+        """Forget how all peers were connected: they may have reconnected unseen."""
         self._connected.clear()
 
     def forget(self, peer: Vertex) -> None:
-        """Take it that nothing of a peer was told."""
+        """Forget the description told of a peer."""
         self._peers.pop(peer, None)
 
     def keep(self, channels: Iterable[OutPoint], peers: Iterable[Vertex]) -> None:
-        """Forget what was told of all others."""
+        """Forget the descriptions of all other channels and peers."""
         self._channels = _only(self._channels, channels)
         self._peers = _only(self._peers, peers)
 
     def listed_peers(self, addresses: Mapping[Vertex, str], at: datetime.datetime) -> list[Event]:
-        """What a listing tells of peers whose ``connect`` did not tell it."""
+        """Return descriptions of listed peers, except those described by a ``connect``."""
         return [
             event
             for peer, address in addresses.items()
@@ -76,16 +76,16 @@ class Descriptions:
         ]
 
     def alias(self, peer: Vertex, alias: str, at: datetime.datetime) -> list[Event]:
-        """What the alias of a peer tells."""
+        """Return the description of a peer's alias."""
         return self._peer(peer, at, alias=alias)
 
     def listed_channel(self, listed: Listed, at: datetime.datetime) -> list[Event]:
-        """What a listing tells of an open channel."""
+        """Return the description of a listed open channel."""
         point = listed.channel.channel_point
         return self._channel(point, at, _Channel(listed.short_id, listed.capacity, listed.private))
 
     def short_id(self, point: OutPoint, short_id: str | None, at: datetime.datetime) -> list[Event]:
-        """What the short channel id of an open channel tells."""
+        """Return the description of an open channel's short channel id."""
         return self._channel(point, at, _Channel(short_id))
 
     def _peer(

@@ -1,7 +1,7 @@
-"""A thread that follows lightningd's record of network events by long polls.
+"""Subscription to lightningd's record of network events, by long polls.
 
-A question that lightningd answers once there is news would hold up all others on its
-connection, so it has a connection, and a thread, of its own.
+A long poll would hold up every other call on its connection, so the reader has its own
+connection and its own thread.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from .rpc_client import LightningRpc, RpcError
 logger = Log(__name__)
 
 LONGEST_WAIT = 7 * 24 * 3600.0
-"""Seconds; after that lightningd is looked at anew."""
+"""Seconds of one long poll; after it the watcher takes a new snapshot."""
 
 _JOIN_TIMEOUT = 0.25  # seconds
 
 
 class EventReader:
-    """Reads the events after number ``latest`` until it is stopped, or lightningd ends.
+    """Reads the events after number ``latest`` until it is stopped or lightningd ends.
 
-    ``rpc`` is its alone. ``tell`` gets each connect and disconnect, ``lost`` the reason why
-    no more will be read, both on the reader's thread. Safe from any thread.
+    ``rpc``: used by this reader only. ``tell`` is called with each connect and disconnect,
+    ``lost`` with the reason why the reader ends, both on the reader's thread. Safe from any
+    thread.
     """
 
     def __init__(
@@ -45,26 +46,26 @@ class EventReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no more; what was read last may still be told."""
+        """Stop reading; events already read may still be told."""
         self._stopped.set()
         self._rpc.abort()
         self._thread.join(_JOIN_TIMEOUT)
 
     def _run(self) -> None:
         try:
-            while True:  # an abort raises
+            while True:  # until an abort raises
                 self._read()
         except (RpcError, ValueError) as error:
             if not self._stopped.is_set():
                 self._lost(str(error))
         except Exception as error:
-            logger.exception("could not follow lightningd's network events")
+            logger.exception("cannot follow lightningd's network events: taking a new snapshot")
             self._lost(quoted(error))
 
     def _read(self) -> None:
         first = self._latest + 1
         number, kind = wait_for(self._rpc.call, first)
-        if kind in (None, CONNECT, DISCONNECT):  # pings are many, and are not asked for
+        if kind in (None, CONNECT, DISCONNECT):  # pings are frequent, and not read
             for event in read_events(self._rpc.call, first, number):
                 self._tell(event)
         self._latest = number

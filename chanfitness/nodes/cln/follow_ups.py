@@ -1,8 +1,9 @@
-"""Questions to a lightningd that wait until nothing else is to be done.
+"""Follow-up questions to a lightningd, asked while the inbox is empty.
 
-A peer that connected has yet to reestablish its channels, of which no notification tells.
-So its channels are listed again: at once, and then with pauses that double, from a tenth of
-a second up to a minute. Aliases of peers are looked up one by one, after each snapshot.
+A peer that connected has yet to reestablish its channels, and no notification tells when.
+Its channels are therefore listed again: at once, and then with pauses that double, from a
+tenth of a second up to a minute. Aliases of peers are looked up one by one, after each
+snapshot.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LONGEST_PAUSE = datetime.timedelta(minutes=1)
 
 
 class Relisted(NamedTuple):
-    """The channels of a peer, listed again, and when the answer came (UTC)."""
+    """A new listing of a peer's channels, and when the answer came (UTC)."""
 
     peer: Vertex
     channels: list[Listed]
@@ -45,10 +46,9 @@ class _Turn(NamedTuple):
 
 
 class FollowUps:
-    """Which peers to ask about, and when; answers go to ``inbox``. For one thread.
+    """The schedule of follow-up questions; answers go to ``inbox``. For one thread.
 
-    What is told of a peer between a question and the moment at which its answer is taken
-    makes the answer stale.
+    An answer is stale if lightningd told something of the peer after the question.
     """
 
     def __init__(self, listings: ListingClient, clock: Clock, inbox: Inbox) -> None:
@@ -56,16 +56,16 @@ class FollowUps:
         self._inbox = inbox
         self._now = clock.now
         self._read = reader(clock)
-        self._turns: dict[Vertex, _Turn] = {}  # of peers whose channels are to be listed
-        self._unnamed: dict[Vertex, None] = {}  # whose aliases are to be looked up; a queue
-        self._asked: Vertex | None = None  # whose channels were, and nothing was told since
+        self._turns: dict[Vertex, _Turn] = {}  # peers to list channels of
+        self._unnamed: dict[Vertex, None] = {}  # a queue of peers to look up aliases of
+        self._asked: Vertex | None = None  # the last peer listed, until something is told of it
 
     def relist(self, peer: Vertex) -> None:
         """List the channels of a peer at the next opportunity, and then with growing pauses."""
         self._turns[peer] = _Turn(self._read(), _NO_PAUSE)
 
     def relist_all(self, peers: Iterable[Vertex]) -> None:
-        """List the channels of peers likewise, but keep the pauses that some have already."""
+        """List the channels of each of these peers, keeping the pauses of peers in turn."""
         for peer in peers:
             if peer not in self._turns:
                 self.relist(peer)
@@ -75,7 +75,7 @@ class FollowUps:
         self._unnamed.update(dict.fromkeys(peers))
 
     def end(self, peer: Vertex) -> None:
-        """List the channels of a peer no more."""
+        """Stop listing the channels of a peer."""
         self._turns.pop(peer, None)
 
     def told(self, peer: Vertex) -> None:
@@ -84,17 +84,17 @@ class FollowUps:
             self._asked = None
 
     def clear(self) -> None:
-        """Ask for nothing."""
+        """Drop all questions."""
         self._turns.clear()
         self._unnamed.clear()
         self._asked = None
 
     def is_current(self, answer: Relisted) -> bool:
-        """Whether nothing was told of the peer since its channels were asked for."""
+        """Return whether an answer is not stale."""
         return self._asked == answer.peer
 
     def seconds(self) -> float | None:
-        """How long to wait for the next question; None: there is none."""
+        """Return the seconds to wait until the next question; None without one."""
         if self._unnamed:
             return 0
         if not self._turns:
@@ -104,7 +104,7 @@ class FollowUps:
         return max(left.total_seconds(), 0)
 
     def ask(self) -> None:
-        """Ask one question that is due, if there is any."""
+        """Ask one question, if one is due."""
         now = self._read()
         for peer, turn in self._turns.items():
             if elapsed(turn.since, now) >= turn.pause:

@@ -1,4 +1,4 @@
-"""The plugin's options for HTTP, and what is served as they ask."""
+"""The plugin's options for HTTP, and the servers that they ask for."""
 
 from __future__ import annotations
 
@@ -17,29 +17,32 @@ _PASSWORD_FILE = "chanfitness-web-password-file"
 
 
 def add_http_options(plugin: Any) -> None:
-    """Declare them, to a pyln ``Plugin``."""
+    """Declare the options to a pyln ``Plugin``."""
     plugin.add_option(
         _METRICS,
         None,
-        "[HOST:]PORT at which Prometheus may scrape; HOST is 127.0.0.1 unless given",
+        "Serve Prometheus metrics at this [HOST:]PORT; default host: 127.0.0.1",
     )
     plugin.add_option(
         _PAGE,
         None,
-        "[HOST:]PORT of a page to look at, with the metrics beside it; HOST as for Prometheus",
+        "Serve a web page and the metrics at this [HOST:]PORT; default host: 127.0.0.1",
     )
     plugin.add_option(
-        _PASSWORD_FILE, None, "The page asks for the password in this file's first line"
+        _PASSWORD_FILE, None, "Require the password in this file's first line for the page"
     )
 
 
 def services_of(option: Callable[[str], str | None]) -> list[Service]:
-    """What is to be served. ``option``: returns the value of an option. Raises as ``services``."""
+    """Return the services that the options ask for. Raise as ``services``.
+
+    ``option``: returns the value of an option.
+    """
     return services(option(_METRICS), option(_PAGE), password_file=option(_PASSWORD_FILE))
 
 
 def start_all(wanted: list[Service], store: ChannelEventStore) -> ExitStack:
-    """Serve the store as far as that can be; what is returned ends it."""
+    """Start the services, and log those that cannot be. Closing the stack ends them."""
     servers = ExitStack()
     for service in wanted:
         try:

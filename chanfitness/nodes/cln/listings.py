@@ -1,4 +1,4 @@
-"""What there is now, and what was recorded of the past, as a lightningd answers it."""
+"""Client for lightningd's peer and channel lists, aliases and record of network events."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ _CHANNEL_FIELDS = {
 
 
 NO_RECORD = -1
-"""In place of an event's number: this lightningd does not record network events."""
+"""Number of the latest event of a lightningd that does not record network events."""
 
-_UNKNOWN_METHOD, _BAD_PARAMETERS = -32601, -32602  # of an older lightningd
+_UNKNOWN_METHOD, _BAD_PARAMETERS = -32601, -32602  # answers of an older lightningd
 
 
 class Record(NamedTuple):
@@ -58,12 +58,11 @@ class Record(NamedTuple):
 
 
 class ListingClient:
-    """Asks for listings. Each new reason why there is no answer is logged, at a limited rate.
+    """Asks for listings, and logs failures at a limited rate.
 
-    ``on_answer``: called with each answer; an ``RpcError`` that it raises makes it none.
-    ``on_silence``: called when no answer came; to be replaced. ``failure``: why the last
-    question was not answered; None if it was. For one thread, but that others may read
-    ``failure``.
+    ``on_answer``: called at each answer; an ``RpcError`` that it raises voids the answer.
+    ``on_silence``: called when no answer came; set by the user. ``failure``: why the last
+    question failed, or None. For one thread, but any thread may read ``failure``.
     """
 
     def __init__(self, rpc: LightningRpc, on_answer: Callable[[], object]) -> None:
@@ -75,11 +74,11 @@ class ListingClient:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the last question was answered."""
+        """Whether the last question got a usable answer."""
         return self.failure is None
 
     def everything(self) -> Listing | None:
-        """All peers and channels, or None."""
+        """Return all peers and channels, or None without an answer."""
 
         def ask() -> Listing:
             peers = self._call("listpeers", {}, _PEER_FIELDS)
@@ -89,7 +88,7 @@ class ListingClient:
         return self._asked(ask)
 
     def channels_of(self, peer: Vertex) -> list[Listed] | None:
-        """The channels with one peer, or None."""
+        """Return the channels with one peer, or None without an answer."""
 
         def ask() -> list[Listed]:
             params: dict[str, object] = {"id": str(peer)}
@@ -98,7 +97,7 @@ class ListingClient:
         return self._asked(ask)
 
     def latest_event(self) -> int | None:
-        """The number of the latest network event, ``NO_RECORD``, or None without an answer."""
+        """Return the latest network event's number, ``NO_RECORD``, or None without an answer."""
 
         def ask() -> int:
             try:
@@ -108,15 +107,17 @@ class ListingClient:
                     return NO_RECORD
                 raise
             except ValueError as error:
-                logger.warning("cannot use lightningd's record of network events: %s", error)
+                logger.warning(
+                    "cannot use lightningd's record of network events, going on without: %s", error
+                )
                 return NO_RECORD
 
         return self._asked(ask)
 
     def recorded_since(self, since: datetime.datetime, last: int) -> Record | None:
-        """The network events from the second of ``since`` up to number ``last``.
+        """Return the network events from the second of ``since`` up to number ``last``.
 
-        None without an answer, or if they are not all kept, which is logged.
+        None without an answer, or if some are no longer kept; the latter is logged.
         """
 
         def ask() -> list[NetworkEvent]:
@@ -125,7 +126,7 @@ class ListingClient:
         return self._recorded(ask, last)
 
     def recorded_after(self, record: Record, last: int) -> Record | None:
-        """A record and the events after it up to number ``last``; None likewise."""
+        """Return a record extended up to number ``last``; None as :meth:`recorded_since`."""
 
         def ask() -> list[NetworkEvent]:
             return [*record.events, *read_events(self._call, record.last + 1, last)]
@@ -137,18 +138,18 @@ class ListingClient:
             try:
                 return Record(read(), last)
             except ValueError as error:
-                logger.info("what happened while nothing was seen stays unknown: %s", error)
+                logger.info("cannot fill in the unseen time, it stays blind: %s", error)
                 return None
 
         return self._asked(ask)
 
     def alias_of(self, peer: Vertex) -> str | None:
-        """The alias that one peer gave itself, or None. Without an answer nothing is missed."""
+        """Return a peer's announced alias, or None. A failure is logged, but is no ``failure``."""
         try:
             return parse_alias(self._call("listnodes", {"id": str(peer)}, _NODE_FIELDS))
         except (RpcError, ValueError) as error:
             if self._told.is_due(str(error)):
-                logger.warning("cannot learn an alias, asking again within an hour: %s", error)
+                logger.warning("cannot look up an alias, asking again within an hour: %s", error)
             return None
 
     def _call(self, method: str, params: dict[str, object], fields: object) -> object:

@@ -1,4 +1,4 @@
-"""lightningd's log, for what is logged here."""
+"""Log handler that writes to lightningd's log."""
 
 from __future__ import annotations
 
@@ -14,23 +14,20 @@ with extra("cln"):
 
 
 class NodeLog(logging.Handler):
-    """Writes what is logged to lightningd's log: one line each, escaped.
-
-    ``log(text, level)`` writes it.
-    """
+    """Writes log records by ``log(text, level)``: one line each, escaped."""
 
     def __init__(self, log: Callable[[str, str], object]) -> None:
         super().__init__()
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Never raises: what cannot be written has nowhere else to go."""
+        """Write a record. Never raise: there is no other place to log an error."""
         with suppress(Exception):
             self._log(_one_line(record), _level(record.levelno))
 
 
 def log_to(output: Output) -> None:
-    """Log to lightningd's log, in place of pyln's handler, which escapes nothing."""
+    """Replace pyln's log handler, which escapes nothing, by :class:`NodeLog`."""
     root = logging.getLogger()
     for handler in list(root.handlers):
         if isinstance(handler, PluginLogHandler):
@@ -40,7 +37,7 @@ def log_to(output: Output) -> None:
 
 
 def _level(number: int) -> str:
-    """A level of logging, as lightningd calls it."""
+    """Return lightningd's name of a logging level."""
     if number >= logging.ERROR:
         return "broken"
     if number >= logging.WARNING:

@@ -1,7 +1,7 @@
-"""What a lightningd says, read: its notifications, and its listings of peers and channels.
+"""Parser of lightningd's notifications and of its lists of peers and channels. Pure.
 
-What is missing or malformed in one entry of a list costs that entry, not the list.
-``ValueError`` is raised for what cannot be used, and shows what it was. Pure.
+A malformed entry of a list is skipped and logged. Any other malformed value raises a
+``ValueError`` that shows it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CLOSING = frozenset(
         "AWAITING_UNILATERAL",
     }
 )
-"""On its way to a close that is not confirmed; a channel that never opened may be, too."""
+"""States before a confirmed close. A channel that never opened may have one, too."""
 CLOSED = frozenset({"FUNDING_SPEND_SEEN", "ONCHAIN", "CLOSED"})
 
 _NEVER_ACTIVE_AGAIN = CLOSING | CLOSED
@@ -54,7 +54,7 @@ _WEBSOCKET = "(ws)"  # in front of an address
 
 
 class Connection(NamedTuple):
-    """A ``connect``; ``inbound``: whether the peer connected to this node."""
+    """A ``connect`` notification; ``inbound``: whether the peer connected to this node."""
 
     peer: Vertex
     address: str | None
@@ -62,7 +62,7 @@ class Connection(NamedTuple):
 
 
 class StateChange(NamedTuple):
-    """A ``channel_state_changed``; ``channel_id`` is lightningd's own name for it."""
+    """A ``channel_state_changed`` notification; ``channel_id``: lightningd's id of the channel."""
 
     channel_id: str
     peer: Vertex
@@ -71,10 +71,10 @@ class StateChange(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A channel as ``listpeerchannels`` has it; ``capacity`` in satoshi.
+    """A channel in ``listpeerchannels``; ``capacity`` in satoshi.
 
-    ``was_open``: it is open, or was before its close began. ``aliases``: short channel
-    ids that it has until its own, or as well, here and with its peer.
+    ``was_open``: whether it is open, or was before its close began. ``aliases``: further
+    short channel ids, of this node and of the peer.
     """
 
     channel_id: str
@@ -88,14 +88,14 @@ class Listed(NamedTuple):
 
     @property
     def awaits_reestablishing(self) -> bool:
-        """Whether it is inactive, and becomes active once its peer and this node have talked."""
+        """Whether it is open, but inactive until both ends have reestablished it."""
         return self.channel.active is False and self.state in OPEN
 
 
 class Listing(NamedTuple):
-    """What there is now: the channels that have a channel point, and who is online.
+    """The present channels that have a channel point, and the online peers.
 
-    ``addresses``: of peers that are online, as far as they are listed.
+    ``addresses``: the listed addresses of online peers.
     """
 
     channels: list[Listed]
@@ -104,7 +104,7 @@ class Listing(NamedTuple):
 
 
 def payload(topic: str, params: object) -> dict[str, object]:
-    """What a notification is about, whether its topic names it or not."""
+    """Return a notification's fields, whether nested under its topic or not."""
     inner = params.get(topic, params) if isinstance(params, dict) else params
     if not isinstance(inner, dict):
         raise ValueError(f"expected an object, got {quoted(inner)}")
@@ -112,12 +112,12 @@ def payload(topic: str, params: object) -> dict[str, object]:
 
 
 def parse_peer(params: dict[str, object]) -> Vertex:
-    """The peer that a ``disconnect`` is about."""
+    """Parse a ``disconnect``."""
     return _vertex(params.get("id"))
 
 
 def parse_connection(params: dict[str, object]) -> Connection:
-    """What a ``connect`` says. An address or a direction that cannot be used is None."""
+    """Parse a ``connect``. An unusable address or direction becomes None."""
     address = params.get("address")
     host = address.get("address", address.get("name")) if isinstance(address, dict) else None
     return Connection(
@@ -128,7 +128,7 @@ def parse_connection(params: dict[str, object]) -> Connection:
 
 
 def parse_alias(nodes: object) -> str | None:
-    """The alias that ``listnodes`` answered of one node; None if it never announced one."""
+    """Parse the alias in a ``listnodes`` answer for one node; None if it announced none."""
     with SkippedEntries(logger) as skipped:
         for entry in _entries(nodes, "nodes", skipped):
             alias = entry.get("alias")
@@ -139,7 +139,7 @@ def parse_alias(nodes: object) -> str | None:
 
 
 def parse_change(params: dict[str, object]) -> StateChange:
-    """What a ``channel_state_changed`` says."""
+    """Parse a ``channel_state_changed``."""
     state = params.get("new_state")
     if not isinstance(state, str):
         raise ValueError(f"expected a state, got {quoted(state)}")
@@ -152,7 +152,7 @@ def parse_change(params: dict[str, object]) -> StateChange:
 
 
 def parse_listing(peers: object, channels: object) -> Listing:
-    """What ``listpeers`` and then ``listpeerchannels`` answered."""
+    """Parse the answers of ``listpeers`` and a later ``listpeerchannels``."""
     online: dict[Vertex, bool] = {}
     addresses: dict[Vertex, str] = {}
     with SkippedEntries(logger) as skipped:
@@ -161,7 +161,7 @@ def parse_listing(peers: object, channels: object) -> Listing:
             address = _address(entry.get("netaddr"))
             if peer is not None and address is not None:
                 addresses[peer] = address
-        for entry in _entries(channels, "channels", skipped):  # it is the newer one
+        for entry in _entries(channels, "channels", skipped):  # newer than the peers
             _note_online(online, entry.get("peer_id"), entry.get("peer_connected"), skipped)
     return Listing(
         parse_channels(channels),
@@ -171,11 +171,11 @@ def parse_listing(peers: object, channels: object) -> Listing:
 
 
 def parse_channels(channels: object) -> list[Listed]:
-    """What ``listpeerchannels`` answered, less what has no channel point yet."""
+    """Parse a ``listpeerchannels`` answer, without channels that have no channel point yet."""
     listed = []
     with SkippedEntries(logger) as skipped:
         entries = list(_entries(channels, "channels", skipped))
-        # lightningd does since v24.02, for the channels of peers that are connected.
+        # lightningd does since v24.02, for the channels of connected peers.
         says_reestablished = any("reestablished" in entry for entry in entries)
         for entry in entries:
             if None in (entry.get(name) for name in _OF_A_FUNDED_CHANNEL):
@@ -183,15 +183,15 @@ def parse_channels(channels: object) -> list[Listed]:
             try:
                 listed.append(_listed(entry, says_reestablished))
             except (ValueError, TypeError) as error:
-                skipped.because("cannot use a channel that lightningd lists: %s", error)
+                skipped.because("skipped an unusable channel in lightningd's list: %s", error)
     return listed
 
 
 def first_generation_id(point: OutPoint) -> str | None:
-    """The channel id that a channel had from its funding, if it is not dual-funded.
+    """Return the channel id derived from the funding output; None for an index over 65535.
 
-    It is the transaction id in the order of its bytes, with the output's index
-    added without carry to the last two.
+    The last two bytes of the transaction id, in internal byte order, are XORed with the
+    output's index (BOLT 2). Dual-funded channels have another id.
     """
     if point.index >= 2**16:
         return None
@@ -210,20 +210,20 @@ def _entries(result: object, name: str, skipped: SkippedEntries) -> Iterator[dic
             yield entry
         else:
             skipped.because(
-                "cannot use one of the %s that lightningd lists: %s", name, quoted(entry)
+                "skipped an unusable entry in lightningd's list of %s: %s", name, quoted(entry)
             )
 
 
 def _note_online(
     online: dict[Vertex, bool], peer: object, connected: object, skipped: SkippedEntries
 ) -> Vertex | None:
-    """Note whether a peer is online, and return it, unless that cannot be told."""
+    """Note whether a peer is online, and return it; None if the list does not say."""
     if not isinstance(connected, bool):
         return None
     try:
         vertex = _vertex(peer)
     except ValueError as error:
-        skipped.because("cannot use a peer that lightningd lists: %s", error)
+        skipped.because("skipped an unusable peer in lightningd's list: %s", error)
         return None
     online[vertex] = connected
     return vertex
@@ -254,19 +254,19 @@ def _activity(entry: dict[str, object], state: str) -> bool:
 
 
 def _satoshi(msat: object) -> int | None:
-    """Of an amount, which is a number, or was text such as "1000msat" before v23.08."""
+    """Convert millisatoshi: a number, or before v23.08 text such as "1000msat"."""
     match = _MSAT.fullmatch(str(msat)) if type(msat) in (int, str) else None
     return int(match[1]) // _MSAT_A_SATOSHI if match else None
 
 
 def _address(addresses: object) -> str | None:
-    """The one address in a ``netaddr``."""
+    """Return the only address in a ``netaddr``."""
     address = addresses[0] if isinstance(addresses, list) and addresses else None
     return address.removeprefix(_WEBSOCKET) if isinstance(address, str) else None
 
 
 def _has_been_open(changes: object) -> bool:
-    """Whether a channel on its way to its close had opened. Without its past: it had."""
+    """Return whether a closing channel had opened. Assume so if its history is missing."""
     if not isinstance(changes, list) or not changes:
         return True
     states = [

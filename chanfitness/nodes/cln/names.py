@@ -1,8 +1,7 @@
-"""Names of a lightningd's channels, present and past.
+"""Lookup of a lightningd's channels by their present and former names. Pure.
 
-lightningd names a channel by its ``channel_id``, a short channel id (which may come
-late, and changes with a splice), and aliases of that. What a channel was called before is
-still its name, here, for as long as the plugin runs. Pure.
+A channel's names are its ``channel_id``, its short channel id (which may come late, and
+changes with a splice), and aliases of that. Former names are kept while the plugin runs.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ from .messages import Listed
 
 
 class Names:
-    """All names that channels have and had. Not thread-safe.
+    """All present and former names of channels. Not thread-safe.
 
-    ``points``: the channel point of each channel that is known from before.
+    ``points``: the channel points known from an earlier start, by channel id.
     """
 
     def __init__(self, points: Mapping[str, OutPoint]) -> None:
-        self._points = dict(points)  # by channel_id; of closed channels, the last
+        self._points = dict(points)  # by channel_id; closed channels keep the last
         self._aliases: dict[str, tuple[str, ...]] = {}  # by channel_id; a peer may change its own
-        self._others: dict[str, str] = {}  # short channel ids and channel points: the channel_id
+        self._others: dict[str, str] = {}  # channel_ids by short channel id and channel point
 
     def note(self, listed: Listed) -> None:
-        """Note all that a listing calls a channel."""
+        """Note all names in a listing of a channel."""
         point = listed.channel.channel_point
         self._points[listed.channel_id] = point
         self._others[str(point)] = listed.channel_id
@@ -38,7 +37,7 @@ class Names:
             self._others[short_id] = channel_id
 
     def points(self) -> dict[str, OutPoint]:
-        """The channel point that each name leads to. An alias gives way to other names."""
+        """Return the channel points by name. Other names take precedence over aliases."""
         names = {alias: name for name, aliases in self._aliases.items() for alias in aliases}
         names |= self._others
         return {name: self._points[channel] for name, channel in names.items()} | self._points

@@ -1,10 +1,9 @@
-"""Reader of lightningd's record of network events: who connected, and when.
+"""Reader of lightningd's record of network events: connects and disconnects of peers.
 
 Since v25.12 lightningd keeps each connect, disconnect, failed connect and ping, dated in
-whole seconds, for 30 days unless ``autoclean-networkevents-age`` says otherwise. They are
-numbered without gaps, also over its restarts: where a number is missing, an event was
-deleted. Of its own stop lightningd records nothing, so a restart shows only as connects
-without disconnects.
+whole seconds, for 30 days unless ``autoclean-networkevents-age`` says otherwise. Their
+numbers have no gaps, even over its restarts: a missing number is a deleted event. lightningd
+does not record its own stop, so a restart shows only as connects without disconnects.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ...wire import Vertex
 CONNECT, DISCONNECT = "connect", "disconnect"
 
 PAGE = 1000
-"""How many events are asked for at once."""
+"""Number of events in one question."""
 
 _SUBSYSTEM, _INDEX = "networkevents", "created"
 _FIELDS = {_SUBSYSTEM: [{"created_index": True, "timestamp": True, "peer_id": True, "type": True}]}
@@ -29,7 +28,7 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _LAST_SECOND = 253402300799  # of the year 9999
 
 Ask = Callable[[str, dict[str, object], object], object]
-"""Asks a question of a method, its parameters, and the fields that are wanted."""
+"""Calls a method with parameters and the wanted fields, and returns the result."""
 
 
 class BrokenRecordError(ValueError):
@@ -37,7 +36,7 @@ class BrokenRecordError(ValueError):
 
 
 class NetworkEvent(NamedTuple):
-    """``at``: the second (UTC) in which it happened. ``kind``: as lightningd names it."""
+    """A network event. ``at``: its second (UTC). ``kind``: lightningd's name of its type."""
 
     number: int
     at: datetime.datetime
@@ -45,19 +44,19 @@ class NetworkEvent(NamedTuple):
     kind: str
 
     def happened(self, noticed: datetime.datetime) -> datetime.datetime:
-        """When, as exactly as it is known, of an event that was ``noticed`` at this time."""
+        """Return the time of an event ``noticed`` at a time: that time, if within a second."""
         return noticed if noticed - self.at < _SECOND else self.at
 
 
 class Latest(NamedTuple):
-    """The number of the latest event; ``kind``: of that one, None if there may be others."""
+    """The number of the latest event, and its kind; None if earlier events may be new, too."""
 
     number: int
     kind: str | None
 
 
 def wait_for(ask: Ask, number: int) -> Latest:
-    """Wait until there is an event of this number; with 0 return at once."""
+    """Wait until lightningd has recorded event ``number``; with 0 return at once."""
     params: dict[str, object] = {"subsystem": _SUBSYSTEM, "indexname": _INDEX, "nextvalue": number}
     answer = ask("wait", params, _WAIT_FIELDS)
     latest = answer.get(_INDEX) if isinstance(answer, dict) else None
@@ -69,9 +68,9 @@ def wait_for(ask: Ask, number: int) -> Latest:
 
 
 def read_events(ask: Ask, first: int, last: int) -> Iterator[NetworkEvent]:
-    """The connects and disconnects from one number to another, by pages.
+    """Yield the connects and disconnects from number ``first`` to ``last``, read by pages.
 
-    Raises ``BrokenRecordError`` if an event between them is missing.
+    Raise ``BrokenRecordError`` if an event between them is missing.
     """
     while first <= last:
         page = _page(ask, first, PAGE)
@@ -85,16 +84,16 @@ def read_events(ask: Ask, first: int, last: int) -> Iterator[NetworkEvent]:
 
 
 def first_since(ask: Ask, since: datetime.datetime, last: int) -> int:
-    """The number of the first event in the second of ``since`` or after it.
+    """Return the number of the first event in or after the second of ``since``.
 
-    ``last``: that of the latest event. Where events before that second are not kept, it is
-    the number of one that is not kept either.
+    ``last``: the latest event's number. If events before that second are no longer kept,
+    return the number of a missing event.
     """
     second = since.replace(microsecond=0)
     low, high = 1, last + 1
     while low < high:
         middle = (low + high) // 2
-        page = _page(ask, middle, 1)  # the first that is kept, of this number or after it
+        page = _page(ask, middle, 1)  # the first kept event with at least this number
         if not page or page[0].at >= second:
             high = middle
         else:

@@ -1,11 +1,11 @@
-"""Core Lightning as a source: what happens on a node, by its socket, from outside.
+"""Core Lightning as a source of events, over its RPC socket, from outside.
 
 ::
 
     with ClnNode() as node, ChannelEventStore(node.config(clock=SteadyClock())) as store:
         ...
 
-It needs no extra. What runs inside lightningd is the plugin, in :mod:`.plugin`.
+It needs no extra. The plugin, which lightningd runs, is in :mod:`.plugin`.
 """
 
 from __future__ import annotations
@@ -32,29 +32,33 @@ logger = Log(__name__)
 StrPath = str | os.PathLike[str]
 
 DIRECTORY, NETWORK, SOCKET = "~/.lightning", "bitcoin", "lightning-rpc"
-"""Where lightning-cli looks for lightningd."""
+"""lightning-cli's defaults."""
 
 _NETWORK_NAME = re.compile(r"[a-z0-9-]+")
-_PATIENCE = 3.0  # seconds for an answer, by which a lightningd is known
+_PATIENCE = 3.0  # seconds to wait for an answer that tells a lightningd from another server
 
 
 class ClnNode:
-    """One lightningd, and all that a :class:`~chanfitness.Config` needs of it.
+    """One lightningd as the source of a store's events.
 
-    ``rpc_file``: its socket; or ``lightning_dir`` and ``network``, of which the defaults are
-    ``~/.lightning`` and ``bitcoin``, as for lightning-cli. Raises ``ValueError`` for values
-    that cannot be used.
+    While lightningd restarts, is frozen or is away, monitoring is paused as of its last sign
+    of life; a snapshot resumes it. lightningd v25.12 and later records connects and
+    disconnects: then times are exact, and time in which only this process was away is filled
+    in. With an older one, times are known to the nearest 15 seconds.
 
-    lightningd may restart, be frozen or away: monitoring is paused, as of its last sign of
-    life, and goes on with a snapshot. Since v25.12 lightningd records who connects: then times
-    are exact, and time in which only this process was away is filled in. Before, they are known
-    to the nearest 15 seconds.
+    Serves one store at a time. All methods are safe from any thread.
 
-    One store at a time. All methods are safe from any thread.
+    Args:
+        rpc_file: lightningd's socket, instead of the other two.
+        lightning_dir: lightningd's directory; default: ``~/.lightning``, as for lightning-cli.
+        network: Its network; default: ``bitcoin``.
+
+    Raises:
+        ValueError: A value cannot be used, or ``rpc_file`` comes with another.
     """
 
     fault: NodeError | None = None
-    """Nothing ends a subscription by itself."""
+    """Always None: the subscription does not end by itself."""
 
     def __init__(
         self,
@@ -72,9 +76,12 @@ class ClnNode:
         self._closed = False
 
     def config(self, **options: Any) -> Config:
-        """A :class:`~chanfitness.Config` of this node; ``options`` are for its other fields.
+        """Return a :class:`~chanfitness.Config` for this node.
 
-        Its clock dates what this node puts from now on.
+        Its clock dates the events that this node puts from now on.
+
+        Args:
+            options: The other fields of the config.
         """
         config = Config(
             subscribe_channel_events=self.subscribe,
@@ -87,11 +94,15 @@ class ClnNode:
         return config
 
     def subscribe(self) -> Subscription:
-        """Begin to watch, unless that was done; the one subscription, to all events.
+        """Start watching, unless started, and return the one subscription, to all events.
 
-        Once it was cancelled there can be another. Raises ``NodeError`` if there is no socket,
-        if it may not be opened, or if what listens there is no lightningd, and
-        ``ShuttingDownError`` after :meth:`close`. If nobody listens, it is tried again.
+        A cancelled subscription is replaced by a new one. If no server listens at the socket,
+        it is tried again until one does.
+
+        Raises:
+            NodeError: The socket is missing or may not be opened, or its server is not
+                lightningd.
+            ShuttingDownError: The node was closed.
         """
         watcher = self._watcher
         if watcher is None or watcher.subscription.quit.is_set():
@@ -108,11 +119,11 @@ class ClnNode:
             return self._watcher.subscription
 
     def get_open_channels(self) -> NotYetKnown:
-        """``NOT_YET_KNOWN``: the channels that are open come as an event."""
+        """Return ``NOT_YET_KNOWN``: the open channels come as an event."""
         return NOT_YET_KNOWN
 
     def close(self) -> None:
-        """End all, in half a second and for good; a second call does nothing."""
+        """Stop watching for good, within half a second. A second call does nothing."""
         self._probe.abort()
         with self._lock:
             self._closed = True
@@ -126,35 +137,35 @@ class ClnNode:
         self.close()
 
     def _check(self) -> None:
-        """Raise ``NodeError`` for what does not pass by itself."""
+        """Raise ``NodeError`` for a fault that does not pass by itself."""
         path = self._path
         try:
             if not stat.S_ISSOCK(os.stat(path).st_mode):
-                raise NodeError(f"{path!a} is no socket: name lightningd's, lightning-rpc")
+                raise NodeError(f"{path!a} is not a socket: give lightningd's, lightning-rpc")
             self._probe.reach()
         except FileNotFoundError:
             raise NodeError(
-                f"there is no socket {path!a}: start lightningd, or name its rpc-file, or its"
+                f"there is no socket {path!a}: start lightningd, or give its rpc-file, or its"
                 " lightning-dir and network"
             ) from None
         except PermissionError:
             raise NodeError(
-                f"may not open the socket {path!a}: be lightningd's user, or of its group, which"
-                " rpc-file-mode=0660 lets in"
+                f"may not open the socket {path!a}: run as lightningd's user, or join its group and"
+                " set rpc-file-mode=0660"
             ) from None
         except ConnectionAbortedError:
             return  # this node was closed
         except ConnectionRefusedError:
-            logger.warning("nobody listens at %a: trying again until lightningd runs", path)
+            logger.warning("no server listens at %a: trying again until lightningd runs", path)
             return
         except OSError as error:
             raise NodeError(f"cannot use the socket {path!a}: {error}") from None
         try:
             self._probe.call("notifications", {"enable": False}, {})
         except (NoAnswerError, RefusedError):
-            pass  # it may be starting, or be an old one
+            pass  # lightningd may be starting, or be an old version
         except RpcError as error:
-            raise NodeError(f"what listens at {path!a} is no lightningd: {error}") from None
+            raise NodeError(f"the server at {path!a} is not lightningd: {error}") from None
 
 
 def _socket_path(
@@ -162,7 +173,7 @@ def _socket_path(
 ) -> str:
     if rpc_file is not None:
         if lightning_dir is not None or network is not None:
-            raise ValueError("an rpc-file goes with no lightning-dir and no network")
+            raise ValueError("give either an rpc-file, or a lightning-dir and a network")
         path = os.path.expanduser(os.fspath(rpc_file))
     else:
         if network is not None and not _NETWORK_NAME.fullmatch(network):
@@ -170,5 +181,5 @@ def _socket_path(
         directory = os.path.expanduser(os.fspath(lightning_dir or DIRECTORY))
         path = os.path.join(directory, network or NETWORK, SOCKET)
     if not path or "\0" in path:
-        raise ValueError(f"bad path {quoted(path)}: expected a socket's")
+        raise ValueError(f"bad path {quoted(path)}: expected the path of a socket")
     return path

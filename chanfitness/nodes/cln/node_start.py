@@ -1,8 +1,8 @@
-"""When lightningd started, as far as this machine can tell.
+"""Estimate of lightningd's start time, from its socket.
 
-lightningd makes its socket anew at each start, and the file has the time of that. That date
-may be wrong: a machine without a real-time clock boots in the past, and its clock is set
-later. But lightningd did not start before the machine did, by the clock as it is now.
+lightningd creates its socket at each start, so the file's time is the start. That date may be
+too early: a machine without a real-time clock boots in the past, and its clock is set later.
+The machine's boot, by the present clock, is therefore a lower bound.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def started_at(path: str, now: datetime.datetime) -> datetime.datetime | None:
-    """When (UTC) the lightningd with the socket ``path`` started; None if that cannot be told.
+    """Return when (UTC) the lightningd with the socket ``path`` started, or None.
 
-    ``now``: the date now.
+    ``now``: the present date.
     """
     try:
         made = datetime.datetime.fromtimestamp(os.stat(path).st_mtime, datetime.timezone.utc)

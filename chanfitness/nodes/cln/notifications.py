@@ -1,7 +1,7 @@
-"""What a lightningd says and lists, as events, in its order.
+"""Conversion of lightningd's notifications and lists into events, in order.
 
-A change of state that takes a listing to be understood waits for one, and whatever
-comes of the same channel waits behind it. Peers do not wait for channels.
+A change of state that needs a listing waits for it, and later changes of the same channel
+wait behind it. Peers do not wait for channels.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ class Notification(NamedTuple):
     at: datetime.datetime
 
     def parsed(self, parse: Callable[[dict[str, object]], T]) -> T | None:
-        """What it says, or None, and then that is logged."""
+        """Return the parsed fields; None, with a log line, if they are unusable."""
         try:
             return parse(payload(self.topic, self.params))
         except ValueError as error:
-            logger.warning("cannot use a %s of lightningd: %s", self.topic, error)
+            logger.warning("ignored an unusable %s of lightningd: %s", self.topic, error)
             return None
 
 
 class Notifications:
     """Turns notifications and answers into events. For one thread.
 
-    ``put`` gets the events, ``publish`` is called after those of channels.
-    ``is_latest``: whether nothing came since.
+    ``put`` is called with the events; ``publish`` after events of channels. ``is_latest``:
+    whether a notification is the latest.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class Notifications:
         self._is_latest = is_latest
         self._publish = publish
         self._waiting: list[tuple[StateChange, datetime.datetime]] = []  # for a listing
-        self._told: dict[Vertex, datetime.datetime] = {}  # when of whom, since all was relisted
+        self._told: dict[Vertex, datetime.datetime] = {}  # notified peers since the last relist()
 
     @property
     def waiting(self) -> int:
-        """How many changes wait for a listing."""
+        """The number of changes that wait for a listing."""
         return len(self._waiting)
 
     def forget(self) -> None:
-        """Drop what waits: a snapshot is to have it."""
+        """Drop waiting changes and questions, since a snapshot follows."""
         self._waiting.clear()
         self._told.clear()
         self._follow_ups.clear()
@@ -104,7 +104,7 @@ class Notifications:
         asked: datetime.datetime,
         remembered: Sequence[OpenChannel],
     ) -> None:
-        """Tell what a listing of everything says; arguments as of ``Channels.snapshot``."""
+        """Put the events of a full listing; arguments as of ``Channels.snapshot``."""
         channels, descriptions, online = self._channels, self._descriptions, set(listing.online)
         self._put(channels.snapshot(kind, listing, asked, remembered))
         listed = [each for each in listing.channels if channels.point(each.channel_id)]
@@ -120,9 +120,9 @@ class Notifications:
         self._follow_ups.look_up(channels.peers)
 
     def relist(self, listing: Listing, asked: datetime.datetime) -> None:
-        """Tell what is news of channels in a listing of everything, where nothing notifies.
+        """Put the changes of channels in a full listing, where lightningd does not notify.
 
-        ``asked``: when it was asked for. What was told of a peer since is newer.
+        ``asked``: when it was asked for. Channels of peers notified since then are skipped.
         """
         opened = []
         for each in listing.channels:
@@ -142,7 +142,7 @@ class Notifications:
         self._follow_ups.look_up(opened)
 
     def take(self, notification: Notification) -> None:
-        """Tell what it means, after what waits, if there is an answer now."""
+        """Put the events of a notification, after changes that wait for a listing."""
         self._resolve(notification)
         topic, _, at = notification
         if topic == "channel_state_changed":
@@ -162,7 +162,7 @@ class Notifications:
                 self._disconnected(peer, at)
 
     def take_answer(self, answer: Relisted | Alias) -> None:
-        """Tell what is news in the answer to a follow-up."""
+        """Put the changes in the answer to a follow-up question."""
         if isinstance(answer, Alias):
             self._put(self._descriptions.alias(*answer))
         elif self._follow_ups.is_current(answer):
@@ -186,7 +186,7 @@ class Notifications:
             self._put([*self._descriptions.connected(connection, at), online])
             self._channels.connected(peer)
             self._follow_ups.relist(peer)
-        else:  # the store may not know it yet, or no more
+        else:  # the store may not know the peer before its online event
             self._descriptions.forget(peer)
             self._put([online, *self._descriptions.connected(connection, at)])
 
@@ -195,11 +195,11 @@ class Notifications:
         self._put([PeerOfflineEvent(peer, at), *self._channels.disconnected(peer, at)])
         self._descriptions.disconnected(peer)
         self._follow_ups.end(peer)
-        if self._channels.lacks_short_id(peer):  # no notification tells of it
+        if self._channels.lacks_short_id(peer):  # no notification will tell it
             self._follow_ups.relist(peer)
 
     def _may_ask(self, notification: Notification) -> bool:
-        """Whether to ask now: a lightningd that does not answer, only at its latest word."""
+        """Return whether to ask now; after a failure only the latest notification asks."""
         return self._listings.is_answered or self._is_latest(notification)
 
     def _change(self, change: StateChange, notification: Notification) -> None:
@@ -212,7 +212,7 @@ class Notifications:
             self._resolve(notification)
 
     def _resolve(self, notification: Notification) -> None:
-        """Tell what the changes mean that wait for a listing, as far as there is one."""
+        """Put the events of changes that wait for a listing, until one has no answer."""
         while self._waiting and self._may_ask(notification):
             change, at = self._waiting[0]
             listed: list[Listed] | None = []

@@ -1,7 +1,7 @@
-"""Buffered messages to a lightningd that may not read them.
+"""Buffered, non-blocking messages to a lightningd that may stall.
 
-A pipe that nobody reads would hold a blocking write for good, and with it the lock that
-every other writer waits for. Only one thread, for which nobody waits, writes here.
+A blocking write to a full pipe would never return, nor release the lock that every other
+writer waits for. Only a background thread, for which no other waits, writes here.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import os
 import threading
 
 LIMIT = 16 * 2**20
-"""In bytes; what comes while so much is not read yet is dropped."""
+"""Bytes of the buffer; messages beyond are dropped."""
 
 _CHUNK = 2**16
 
 
 class Output:
-    """Messages to a file descriptor. No call waits for its reader, but :meth:`finish`.
+    """Messages to a file descriptor. Only :meth:`finish` waits for its reader.
 
-    pyln takes one for its standard output: hence ``buffer`` and ``flush``. Safe from any
-    thread.
+    Has ``buffer`` and ``flush``, as pyln's standard output. Safe from any thread.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -28,7 +27,7 @@ class Output:
         self._changed = threading.Condition()  # guards what follows
         self._waiting = bytearray()
         self._dropped = 0
-        self._is_over = False  # finished, or its reader is gone
+        self._is_over = False  # whether it is finished, or its reader is gone
         self._writer = threading.Thread(
             target=self._write_on, name="chanfitness-output", daemon=True
         )
@@ -36,7 +35,7 @@ class Output:
 
     @property
     def buffer(self) -> Output:
-        """Itself: it takes bytes."""
+        """This object, which accepts bytes."""
         return self
 
     def send(self, **message: object) -> None:
@@ -58,10 +57,10 @@ class Output:
         return len(message)
 
     def flush(self) -> None:
-        """Do nothing (as a file can): see :meth:`finish`."""
+        """Do nothing; present for pyln. See :meth:`finish`."""
 
     def finish(self, timeout: float) -> None:
-        """Wait for at most ``timeout`` seconds until all is read; what comes later is dropped."""
+        """Wait up to ``timeout`` seconds until all is read, and drop later messages."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or not self._waiting, timeout)
             self._is_over = True
@@ -76,20 +75,20 @@ class Output:
                 del self._waiting[:written]
                 if self._dropped and not self._waiting:
                     self._waiting += _log_line(
-                        f"lightningd did not read: messages dropped {self._dropped}", "unusual"
+                        f"lightningd did not read: dropped messages: {self._dropped}", "unusual"
                     )
                     self._dropped = 0
                 self._changed.notify_all()
 
     def _written(self, chunk: bytes) -> int | None:
-        """How many bytes the descriptor took; None if its reader is gone."""
+        """Write, and return the number of bytes written; None if the reader is gone."""
         try:
             return os.write(self._descriptor, chunk)
         except OSError:
             return None
 
     def _next(self) -> bytes:
-        """The next bytes to write; none when it is over."""
+        """Return the next bytes to write; empty at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or self._waiting)
             return b"" if self._is_over else bytes(self._waiting[:_CHUNK])

@@ -1,9 +1,9 @@
-"""A watcher of a lightningd from outside, by its socket alone.
+"""Watcher of a lightningd from outside, over its socket alone.
 
-Without notifications it follows lightningd's record of network events, and asks for the lists
-twice a minute. These are signs of life, and tell what opens, moves and closes, and what can
-be used. A lightningd before v25.12 keeps no record: then the lists tell all, and are asked
-for every ``POLL_SECONDS``.
+In place of notifications it follows lightningd's record of network events, and asks for the
+lists twice a minute. The lists are signs of life, and show opens, moves, closes and activity
+of channels. A lightningd before v25.12 keeps no record; it is polled for the lists every
+``POLL_SECONDS``.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from .watcher import Lists, Watcher
 logger = Log(__name__)
 
 POLL_SECONDS = 15.0
-"""How often the lists are asked for where no network events are recorded."""
+"""Seconds between two polls of a lightningd that does not record network events."""
 
 RETRY_SECONDS = 2.0
-"""How often a lightningd is asked that does not answer."""
+"""Seconds between two questions to a lightningd that does not answer."""
 
 CONNECTING = datetime.timedelta(seconds=10)
-"""How long before lists are asked for an event is newer than they are.
+"""An event this long before a question for the lists still counts as newer than the lists.
 
-lightningd records a connect before it asks its plugins, and lists the peer only then.
+lightningd records a connect before it asks its plugins, and lists the peer only afterwards.
 """
 
 
 class OutsideWatcher(Watcher):
-    """Watches the lightningd with the socket ``path``; all else as for :class:`Watcher`."""
+    """Watches the lightningd with the socket ``path``; ``options`` as for :class:`Watcher`."""
 
     retry_seconds = RETRY_SECONDS
 
@@ -48,12 +48,12 @@ class OutsideWatcher(Watcher):
         self._path = path
         self._reader: EventReader | None = None
         self._polls = False
-        self._online: set[Vertex] = set()  # as listed, where that is all there is
-        self._compared: Moment | None = None  # when the lists were with all that is known
+        self._online: set[Vertex] = set()  # the last listed online peers, while polling
+        self._compared: Moment | None = None  # when lists were last put as a snapshot
         self._has_warned = False
 
     def stop(self) -> None:
-        """As :meth:`Watcher.stop`."""
+        """Stop, as :meth:`Watcher.stop`."""
         super().stop()
         self._end_reader()
 
@@ -71,7 +71,7 @@ class OutsideWatcher(Watcher):
 
     def _follow(self, latest: int, lists: Lists) -> None:
         self._end_reader()
-        self._compared = None  # a peer that was connecting is in no list: soon
+        self._compared = None  # compare soon: a peer that was connecting is missing in the lists
         self._polls = latest == NO_RECORD
         self._online = set(lists.listing.online)
         if not self._polls:
@@ -80,7 +80,7 @@ class OutsideWatcher(Watcher):
         elif not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "this lightningd records no network events (v25.12 does): asking every %d seconds,"
+                "this lightningd records no network events (v25.12 does): polling every %d seconds,"
                 " so times are known to the nearest %d seconds",
                 POLL_SECONDS,
                 POLL_SECONDS,
@@ -121,4 +121,4 @@ class OutsideWatcher(Watcher):
         self.tell(event.kind, {"id": str(event.peer)}, happened)
 
     def _lose(self, reason: str) -> None:
-        self._leave_a_gap(None, f"lightningd hung up ({reason})")
+        self._leave_a_gap(None, f"lightningd closed the connection ({reason})")

@@ -1,15 +1,14 @@
-"""The plugin ``chanfitness-cln``: watches the lightningd that starts it.
+"""The plugin ``chanfitness-cln``, which watches the lightningd that starts it.
 
-It listens to ``connect``, ``disconnect`` and ``channel_state_changed``, and answers
+It subscribes to ``connect``, ``disconnect`` and ``channel_state_changed``, and answers
 ``lightning-cli chanfitness``, ``chanfitness-peer ID`` and ``chanfitness-history
-CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-own-outage``, those for HTTP,
-in :mod:`.http_options`, and those for alerts, in :mod:`.alert_options`.
+CHANNEL [window]``. Options: ``chanfitness-db``, ``chanfitness-own-outage``, those for HTTP in
+:mod:`.http_options`, and those for alerts in :mod:`.alert_options`.
 
-Four threads: this one reads what lightningd says, and does no more than pass it on
-with the time at which it came; the watcher's feeds the store; a third answers
-questions; a fourth writes to lightningd. So neither a slow disk, nor a question, nor a
-socket that does not answer, nor a pipe that is not read holds up lightningd or the end.
-Standard output is the protocol: nothing prints, and what is logged goes to
+It has four threads. This one reads lightningd's messages and passes them on with their times
+of arrival. The watcher's feeds the store, a third answers questions, and a fourth writes to
+lightningd. No slow disk, question, silent socket or full pipe therefore holds up lightningd
+or the end. Standard output is the protocol: nothing is printed, and log records go to
 lightningd's log.
 """
 
@@ -51,18 +50,18 @@ with extra("cln"):
 logger = Log(__name__)
 
 MAXIMUM_QUESTIONS = 1000
-"""How many may wait to be answered; more are refused."""
+"""Number of questions that may wait for an answer; more are refused."""
 
 TOPICS = ("connect", "disconnect", "channel_state_changed")
 _DATABASE = "chanfitness.db"
 _CHUNK = 2**16
-_END_TIMEOUT = 0.25  # seconds for what was not read yet at the end
+_END_TIMEOUT = 0.25  # seconds to wait at the end until lightningd has read all messages
 
 _Question = Callable[[Query], dict[str, object]]
 
 
 class WatchingPlugin:
-    """Joins a pyln ``Plugin`` to a watcher, which its ``init`` starts.
+    """Connects a pyln ``Plugin`` to a watcher, which its ``init`` starts.
 
     ``clock``, ``inbox``, ``on_event``: as for :class:`PluginStore`; ``timeout``,
     ``catch_up``: as for :class:`Query`.
@@ -88,13 +87,13 @@ class WatchingPlugin:
         self._catch_up = catch_up
         self._watcher: PluginStore | None = None
         self._alerts: Alerts | None = None
-        self._servers = ExitStack()  # what serves over HTTP, as far as it does
+        self._servers = ExitStack()  # the HTTP servers that could be started
         self._questions: queue.SimpleQueue[tuple[object, PluginStore, Query, _Question] | None]
         self._questions = queue.SimpleQueue()
         self._declare(plugin)
 
     def serve(self, chunks: Iterable[bytes]) -> None:
-        """Do what lightningd says in ``chunks``, until it ends or tells us to."""
+        """Handle lightningd's messages in ``chunks`` until their end or a shutdown."""
         try:
             with suppress(InterruptedBySignalError, OSError):
                 self._server.serve(chunks)
@@ -103,11 +102,11 @@ class WatchingPlugin:
 
     @property
     def exit_status(self) -> int:
-        """1 if what was seen could not be saved at the end, else 0."""
+        """1 if events could not be saved at the end, otherwise 0."""
         return int(self._watcher is not None and not self._watcher.all_is_saved)
 
     def _declare(self, plugin: Plugin) -> None:
-        """Say what there is; pyln finds out by the functions what parameters they have."""
+        """Declare methods, topics and options; pyln reads parameters off the functions."""
 
         def chanfitness(*, request: Request) -> None:
             """Lifetime and uptime of each open channel."""
@@ -126,20 +125,20 @@ class WatchingPlugin:
         for method in (chanfitness, chanfitness_peer, chanfitness_history):
             name = method.__name__.replace("_", "-")
             plugin.add_method(name, method, background=True)
-            plugin.methods[name].description = method.__doc__  # old versions know no such argument
+            plugin.methods[name].description = method.__doc__  # old pyln has no such argument
         for topic in TOPICS:
             plugin.add_subscription(topic, self._teller(topic))
         plugin.add_subscription("shutdown", lambda **_: self._server.end())
         plugin.add_option(
             "chanfitness-db",
             None,
-            f"The database of chanfitness; unless given, {_DATABASE} beside lightningd's own files",
+            f"The database; default: {_DATABASE} in lightningd's directory",
         )
         plugin.add_option(
             "chanfitness-own-outage",
             None,
-            "If all peers go within this period, it is the node's own outage; 90s unless given;"
-            " off: every outage is the peer's",
+            "If all peers go offline within this period, count it as the node's own outage;"
+            " default: 90s; off: count every outage as the peer's",
         )
         add_http_options(plugin)
         add_alert_options(plugin)
@@ -155,9 +154,9 @@ class WatchingPlugin:
     # Beginning and end.
 
     def _init(self, options: object, configuration: object, **_: object) -> dict[str, str] | None:
-        """Begin to watch. What is not usable disables this plugin, and nothing else."""
+        """Start watching. An unusable option or database disables the plugin only."""
         if self._watcher is not None:
-            logger.warning("lightningd sent init again: nothing is changed")
+            logger.warning("lightningd sent init again: ignored")
             return None
         try:
             self._watcher = self._make_watcher()
@@ -224,7 +223,7 @@ class WatchingPlugin:
         if self._watcher is None:
             raise RefusedError(FAILED, "chanfitness was not started")
         if self._questions.qsize() >= MAXIMUM_QUESTIONS:
-            raise RefusedError(FAILED, f"{MAXIMUM_QUESTIONS} questions wait to be answered")
+            raise RefusedError(FAILED, f"{MAXIMUM_QUESTIONS} questions are waiting already")
         query = Query(self._watcher, self._timeout, self._catch_up)
         self._questions.put((request.id, self._watcher, query, question))
 
@@ -243,7 +242,7 @@ class WatchingPlugin:
 
 
 def main() -> int:
-    """Run as a plugin, started by lightningd; started by a person, say what this is."""
+    """Run the plugin; if not started by lightningd, print its description."""
     plugin = Plugin()
     output = Output(plugin.stdout.fileno())
     watching = WatchingPlugin(plugin, output)
@@ -259,7 +258,7 @@ def main() -> int:
 
 
 def _chunks(signals: Signals) -> Iterator[bytes]:
-    """Standard input, until a signal ends it."""
+    """Yield chunks of standard input; a signal raises ``InterruptedBySignalError``."""
     descriptor = sys.stdin.fileno()
     while True:
         signals.wait_for(descriptor)
@@ -277,5 +276,5 @@ def _answer(query: Query, question: _Question) -> dict[str, object]:
     except ValueError as error:
         raise RefusedError(BAD_PARAMETERS, str(error)) from None
     except Exception as error:
-        logger.exception("a question found a fault")
-        raise RefusedError(FAILED, f"a fault: {quoted(error)}") from None
+        logger.exception("could not answer a question")
+        raise RefusedError(FAILED, f"internal error: {quoted(error)}") from None

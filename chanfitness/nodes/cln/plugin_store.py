@@ -1,4 +1,4 @@
-"""The plugin's store, in a database, and the watcher that feeds it."""
+"""The plugin's store, its database, and the watcher that feeds it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ logger = Log(__name__)
 
 
 class PluginStore:
-    """Keeps the figures of one lightningd's channels, in the database ``path``.
+    """Keeps the figures of one lightningd's channels in the database ``path``.
 
-    The watcher's thread starts the store, so a database that is held holds up nothing else.
+    The watcher's thread starts the store, so that a locked database holds up nothing else.
 
     ``own_outage``: as for :func:`~chanfitness.periods.outage_settings`. ``after_start``:
-    called with the store once it has started; what it raises is logged. ``clock``,
-    ``on_event``: as in :class:`~chanfitness.Config`. ``inbox``, ``started``: as for
-    :class:`Watcher`.
+    called with the started store; its errors are logged. ``clock``, ``on_event``: as in
+    :class:`~chanfitness.Config`. ``inbox``, ``started``: as for :class:`Watcher`.
 
-    All methods are safe from any thread; none waits but :meth:`ready` and
-    :meth:`stop`. What fails is logged: nothing but ``ready`` raises.
+    All methods are safe from any thread. Only :meth:`ready` and :meth:`stop` wait; only
+    ``ready`` and ``closed`` raise, other failures are logged.
     """
 
     def __init__(
@@ -81,11 +80,14 @@ class PluginStore:
 
     @property
     def names(self) -> Mapping[str, OutPoint]:
-        """The channel point of each name of a channel."""
+        """The channel points by every name of their channels."""
         return self._watcher.names
 
     def ready(self, timeout: float) -> ChannelEventStore:
-        """The store, once it has started. Raises ``ChanFitnessError`` if there is none."""
+        """Return the started store. Raise ``ChanFitnessError`` if it failed to start.
+
+        ``timeout``: seconds to wait, then raise ``RequestTimeoutError``.
+        """
         if not self._started.wait(timeout):
             raise RequestTimeoutError("the store has not started yet")
         if self._failure is not None:
@@ -93,16 +95,16 @@ class PluginStore:
         return self._store
 
     def warnings(self) -> list[str]:
-        """Why the answers may not be what they seem; empty if all is well."""
+        """Return the reasons why answers may be incomplete or lost; empty if all is well."""
         warnings = []
         if self._storage.failure is not None:
-            warnings.append(f"nothing is saved: {self._storage.failure}")
+            warnings.append(f"cannot save: {self._storage.failure}")
         if self._watcher.failure is not None:
-            warnings.append(f"not all is seen: {self._watcher.failure}")
+            warnings.append(f"figures may be incomplete: {self._watcher.failure}")
         return warnings
 
     def closed(self) -> list[ClosedRow]:
-        """The channels that closed and were saved with their final figures."""
+        """Return the final figures of the closed channels in the database."""
         _, closed = read(self._storage.path)
         return closed
 
@@ -113,16 +115,16 @@ class PluginStore:
 
     @property
     def all_is_saved(self) -> bool:
-        """Whether, as far as it is known, nothing that was seen is missing in the database."""
+        """Whether the last write to the database succeeded."""
         return self._storage.unsaved_since is None
 
     def stop(self) -> None:
-        """See nothing from here on, save, and end; in about a second, whatever happens."""
+        """Stop watching, and save. Returns within about a second."""
         self._watcher.stop()
         self._store.stop()
 
     def _start_store(self) -> bool:
-        """Start the store, on the watcher's thread. Returns whether there is one."""
+        """Start the store, on the watcher's thread. Return whether it started."""
         try:
             self._store.start()
         except ChanFitnessError as error:
@@ -141,4 +143,4 @@ class PluginStore:
         try:
             after_start(self._store)
         except Exception:
-            logger.exception("could not do all that was to follow the start")
+            logger.exception("could not start all servers and alerts: watching without them")

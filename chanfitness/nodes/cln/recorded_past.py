@@ -1,4 +1,4 @@
-"""What lightningd recorded while nothing was seen, read and made an event for a store."""
+"""Backfill of blind time from lightningd's record."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ class _Past(NamedTuple):
 
 
 class RecordedPast:
-    """Fills in the blind time before a snapshot, as far as lightningd ran in it. For one thread.
-
-    ``started``: called with the date now, returns when lightningd started, or None if that
-    is not known.
+    """Fills in the part of the blind time before a snapshot in which lightningd ran.
 
     Time in which lightningd did not answer a question is not filled in: it may have been
-    frozen.
+    frozen. For one thread.
+
+    ``started``: called with the present date, returns when lightningd started, or None.
     """
 
     def __init__(
@@ -48,14 +47,13 @@ class RecordedPast:
         listings.on_silence = self.note_silence
 
     def note_silence(self) -> None:
-        """A question was not answered."""
+        """Note that a question was not answered."""
         self._silent_at = self._now()
 
     def read(self, known: Overview) -> bool | None:
-        """Read what was recorded since a store saw last; ``known``: what it knows.
+        """Read the record since a store saw last; ``known``: its overview. May take a while.
 
-        Returns whether there is something to fill in, or None without an answer. It may
-        take a while.
+        Return whether there is time to fill in, or None without an answer.
         """
         self._past = None
         since = self._ran_since(known)
@@ -72,9 +70,9 @@ class RecordedPast:
         return self._past is not None
 
     def event_until(self, latest: int, now: Listing) -> BackfillEvent | None:
-        """What is to be filled in, up to the network event number ``latest``.
+        """Return the backfill up to network event ``latest``; None if empty or unanswered.
 
-        ``now``: what is listed. None if there is nothing, or no answer.
+        ``now``: the present lists.
         """
         if self._past is None:
             return None
@@ -85,15 +83,15 @@ class RecordedPast:
         try:
             event = backfill(known, since, longer.events, now)
         except BrokenRecordError as error:
-            logger.info("what happened while nothing was seen stays unknown: %s", error)
+            logger.info("cannot fill in the unseen time, it stays blind: %s", error)
             return None
-        logger.info("filled in by lightningd's record: from %s on", logged_time(since))
+        logger.info("filled in the time from %s on by lightningd's record", logged_time(since))
         return event
 
     def _ran_since(self, known: Overview) -> datetime.datetime | None:
-        """From when on, since the store saw last, lightningd ran for all that is known.
+        """Return since when, after the store saw last, lightningd has been running.
 
-        None if that cannot be told, or if the store never saw.
+        None if that is not known, or if the store never saw.
         """
         seen_until, now = known.seen_until, self._now()
         started = self._started(now)

@@ -1,8 +1,8 @@
-"""Questions to a lightningd, by its socket.
+"""JSON-RPC client of lightningd's socket, with timeouts and abort.
 
-pyln's own client waits for as long as an answer takes, and nothing can end that
-wait. A watcher must end whatever the node does, so this one has a timeout for each
-question, and :meth:`LightningRpc.abort`.
+pyln's client waits for an answer without limit, and nothing can end that wait. A watcher must
+be able to end at any time: here each call has a timeout, and :meth:`LightningRpc.abort` ends
+it.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from ...errors import ChanFitnessError
 
 _END = b"\n\n"
 _CHUNK = 2**20
-_SHORTEST = 0.001  # seconds; a timeout of zero would be none
+_SHORTEST = 0.001  # seconds; zero would make the socket non-blocking
 
 LONGEST_ANSWER = 200 * 1024 * 1024
-"""In bytes, as an lnd's; one without end would fill the memory before its time is up."""
+"""Bytes of an answer at most, as for lnd; an endless one would fill the memory."""
 
 
 class RpcError(ChanFitnessError):
-    """A question was not answered, or with an error."""
+    """A call got no answer, an unusable one, or an error."""
 
 
 class NoAnswerError(RpcError):
-    """A question was not answered at all."""
+    """A call got no answer."""
 
 
 class RefusedError(RpcError):
-    """A question was answered with an error; ``code``: its number, as lightningd has it."""
+    """lightningd answered with an error; ``code``: its number."""
 
     def __init__(self, code: object, reason: str) -> None:
         super().__init__(reason)
@@ -43,9 +43,8 @@ class RefusedError(RpcError):
 
 
 class LightningRpc:
-    """The socket ``path``; each question has ``timeout`` seconds in all, by ``monotonic``.
+    """A client of the socket ``path``; a call takes up to ``timeout`` seconds by ``monotonic``.
 
-    What answers without end is not read to the end: see ``LONGEST_ANSWER``.
     :meth:`call` is for one thread, :meth:`abort` for any.
     """
 
@@ -62,16 +61,16 @@ class LightningRpc:
 
     @property
     def path(self) -> str:
-        """The socket."""
+        """The path of the socket."""
         return self._path
 
     def call(self, method: str, params: dict[str, object], fields: object) -> object:
-        """The ``result`` of a question, or :class:`RpcError`.
+        """Call a method and return its ``result``.
 
-        That is a ``NoAnswerError`` without an answer, a ``RefusedError`` where it is an error.
+        ``fields``: a lightningd filter of the wanted fields. An old lightningd ignores it.
 
-        ``fields``: lightningd is asked for these alone, as its filters name them.
-        One that does not know filters answers in full.
+        Raise ``NoAnswerError`` without an answer, ``RefusedError`` for an error as the answer,
+        ``RpcError`` for an unusable one.
         """
         self._count += 1
         question = {
@@ -97,9 +96,9 @@ class LightningRpc:
         return answer["result"]
 
     def reach(self) -> None:
-        """Connect, and hang up.
+        """Connect and disconnect. Raise ``OSError`` if that fails.
 
-        Raises ``OSError`` as the system has it, ``ConnectionAbortedError`` after :meth:`abort`.
+        That is a ``ConnectionAbortedError`` after :meth:`abort`.
         """
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
@@ -108,9 +107,9 @@ class LightningRpc:
                 self._release()
 
     def is_answered(self) -> bool:
-        """Whether lightningd answers: asks the cheapest question that its own loop answers.
+        """Return whether lightningd answers a trivial call.
 
-        That is to leave this connection as it is, without notifications of its own.
+        The call turns notifications off on a new connection, where they are off already.
         """
         try:
             self.call("notifications", {"enable": False}, {})
@@ -119,7 +118,7 @@ class LightningRpc:
         return True
 
     def abort(self) -> None:
-        """Let the question at hand fail, and every later one."""
+        """Make the present call and all later ones fail."""
         with self._lock:
             self._aborted = True
             if self._connection is not None:
@@ -127,13 +126,14 @@ class LightningRpc:
                     self._connection.shutdown(socket.SHUT_RDWR)
 
     def _take(self, connection: socket.socket) -> None:
-        # The system takes only short names; lightningd runs us where its socket is.
+        # Socket paths have a length limit. The relative path may be shorter: lightningd runs
+        # its plugins in the directory of its socket.
         path = min(self._path, os.path.relpath(self._path), key=len)
         connection.settimeout(self._timeout)
         connection.connect(path)
         with self._lock:
             if self._aborted:
-                raise ConnectionAbortedError("not asked any more")
+                raise ConnectionAbortedError("aborted")
             self._connection = connection
 
     def _release(self) -> None:
@@ -151,8 +151,8 @@ class LightningRpc:
             if len(answer) > LONGEST_ANSWER:
                 raise ValueError(f"more than {LONGEST_ANSWER} bytes")
         if not answer:
-            raise OSError("it hung up")
-        # Aliases are text of strangers, which lightningd passes on as it came.
+            raise OSError("connection closed")
+        # Aliases are strangers' text, which lightningd passes on unchecked.
         message = json.loads(answer.decode("utf-8", "replace"))
         if not isinstance(message, dict):
             raise ValueError(message)

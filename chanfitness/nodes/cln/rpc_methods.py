@@ -1,4 +1,4 @@
-"""What the plugin's commands answer: the same figures as the command's, as JSON."""
+"""Answers of the plugin's RPC methods: the figures of the command ``chanfitness``, as JSON."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from ...store import ChannelEventStore
 from .plugin_store import PluginStore
 
 ANSWER_TIMEOUT = 10.0
-"""Seconds for an answer in all."""
+"""Seconds that an answer may take."""
 CATCH_UP = 1.0
-"""Seconds of it to wait for what lightningd said before the question."""
+"""Seconds of these to wait for notifications that came before the question."""
 
 _Wanted = Callable[[Sequence[Named], Overview], list[Named]]
 
 
 class Query:
-    """One question to a watcher, from the moment at which it came; times in seconds."""
+    """One question to a watcher. Its ``timeout`` seconds begin at once."""
 
     def __init__(
         self, watcher: PluginStore, timeout: float = ANSWER_TIMEOUT, catch_up: float = CATCH_UP
@@ -52,16 +52,16 @@ class Query:
         self._reached = watcher.reached()
 
     def all_channels(self) -> dict[str, object]:
-        """As ``chanfitness replay --json`` with more of each, the worst first.
+        """Return the figures of all channels, as ``replay --json`` with more fields.
 
-        ``sees``: whether the node is seen now. ``blind``: seconds of blind time in all.
+        ``sees``: whether the node is seen now. ``blind``: seconds of blind time.
         """
         (overview,) = self._store().get_overviews([None], timeout=self._left())
         seen = {"sees": overview.sees, "blind": overview.blind.total_seconds()}
         return report(RUNNING, overview).as_object() | seen
 
     def peer(self, text: object) -> dict[str, object]:
-        """State, flaps and channels of one peer, by a name of it or of a channel with it."""
+        """Return state, flaps and channels of the peer with this name, or with this channel."""
         name = _require_name(text)
         store = self._store()
         overview, peers = self._find(store, name, _peers_of)
@@ -74,7 +74,7 @@ class Query:
         return {**state, "channels": channels, "sees": overview.sees}
 
     def history(self, text: object, window: object) -> dict[str, object]:
-        """Outages and sums of one channel, by a name of it or of the peer that has no other."""
+        """Return outages and sums of the channel with this name, or of the peer's only channel."""
         period = None if window is None else parse_period(window)
         name = _require_name(text)
         store = self._store()
@@ -91,12 +91,12 @@ class Query:
             return {**_history_object(info, named.alias, history), "sees": overview.sees}
         if period is not None:
             raise ValueError(f"channel {shown(name)} has closed: its figures are of its whole life")
-        return _closed_object(left.closed[-1])  # of one that came back, the last
+        return _closed_object(left.closed[-1])  # a channel that came back closed more than once
 
     def _find(
         self, store: ChannelEventStore, name: str, wanted: _Wanted
     ) -> tuple[Overview, list[Named]]:
-        """What ``name`` may mean: of what is open and online, else of what was saved as closed."""
+        """Find ``name`` among open channels and online peers, then among closed channels."""
         overview = store.get_overview(timeout=self._left())
         names = self._watcher.names
         found = wanted(matching(name, named_in(overview, names)), overview)
@@ -107,7 +107,7 @@ class Query:
         return overview, found
 
     def _store(self) -> ChannelEventStore:
-        """The store, once it knows what was said before the question, if that is soon."""
+        """Return the store, after waiting up to ``catch_up`` for earlier notifications."""
         store = self._watcher.ready(self._left())
         self._reached.wait(min(self._catch_up, self._left()))
         return store
@@ -126,12 +126,12 @@ def _require_name(text: object) -> str:
 
 
 def _peers_of(found: Sequence[Named], _: Overview) -> list[Named]:
-    """The peers of what was found."""
+    """Return the peers found, and the peers of the channels found."""
     return list({each.peer: each._replace(channel_point=None) for each in found}.values())
 
 
 def _channels_of(found: Sequence[Named], overview: Overview) -> list[Named]:
-    """The channels that were found, and those of the peers that were."""
+    """Return the channels found, and the channels of the peers found."""
     peers = {each.peer for each in found if each.channel_point is None}
     points = {each.channel_point for each in found}
     channels = (each for each in named_in(overview) if each.channel_point is not None)
@@ -162,7 +162,7 @@ def _history_object(
 
 
 def _closed_object(channel: ClosedChannel) -> dict[str, object]:
-    """As of an open channel, without its outages, which are not kept."""
+    """Return a closed channel's figures; its outages are not kept."""
     row = Row(channel)
     blind = channel.closed - channel.opened - channel.lifetime
     return {

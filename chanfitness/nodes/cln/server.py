@@ -1,8 +1,7 @@
-"""A JSON-RPC server on standard input and output, as lightningd runs it.
+"""JSON-RPC server on standard input and output, for lightningd.
 
-pyln declares what a plugin offers, and reads its ``init``. Its own loop answers an error
-with a traceback, logs that line by line, and dies of a message that is none; so messages
-are read and answered here.
+pyln declares the plugin's methods and handles ``init``. pyln's own loop answers an error with a
+traceback, logs it line by line, and dies of a malformed message. This server replaces it.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ with extra("cln"):
 logger = Log(__name__)
 
 FAILED, NOT_FOUND, BAD_PARAMETERS = -1, -32601, -32602
-"""Error codes, as lightningd and JSON-RPC number them."""
+"""Error codes of lightningd and JSON-RPC."""
 
 _END = b"\n\n"
 
 
 class RefusedError(Exception):
-    """A request is answered with an error: ``code`` and one sentence."""
+    """An error to answer a request with: ``code`` and one sentence."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +36,7 @@ class RefusedError(Exception):
 
 
 class Server:
-    """Answers requests by the methods of ``plugin``, and passes on what it subscribed to.
+    """Dispatches requests and notifications to the methods and subscriptions of ``plugin``.
 
     :meth:`serve` is for one thread, :meth:`answer` and :meth:`refuse` for any.
     """
@@ -48,7 +47,7 @@ class Server:
         self._is_over = False
 
     def serve(self, chunks: Iterable[bytes]) -> None:
-        """Handle the messages in ``chunks``, until there are none or :meth:`end` is called."""
+        """Handle the messages in ``chunks`` until their end or a call of :meth:`end`."""
         partial = bytearray()
         for chunk in chunks:
             searched = max(len(partial) - 1, 0)
@@ -63,7 +62,7 @@ class Server:
                     return
 
     def end(self) -> None:
-        """Handle nothing any more. For the thread that serves."""
+        """Stop handling messages. For the serving thread."""
         self._is_over = True
 
     def answer(self, id: object, result: object) -> None:  # noqa: A002
@@ -85,12 +84,12 @@ class Server:
             else:
                 self._request(message["id"], method, message.get("params"))
         except Exception as error:
-            logger.warning("cannot use what lightningd said: %s", quoted(error))
+            logger.warning("ignored an unusable message of lightningd: %s", quoted(error))
 
     def _notify(self, topic: str, params: object) -> None:
         told = self._plugin.subscriptions.get(topic)
         if told is None or not isinstance(params, dict):
-            raise ValueError(f"a notification {quoted(topic)} of {quoted(params)}")
+            raise ValueError(f"unexpected notification {quoted(topic)} with {quoted(params)}")
         told(**params)
 
     def _request(self, id: object, name: str, params: object) -> None:  # noqa: A002
@@ -102,7 +101,7 @@ class Server:
             result = _bound(method.func, params, Request(self._plugin, id, name, params))()
         except RefusedError as refusal:
             self.refuse(id, refusal.code, str(refusal))
-        except Exception as error:  # of what binds the parameters, or of pyln's init
+        except Exception as error:  # of binding the parameters, or of pyln's init
             self.refuse(id, BAD_PARAMETERS, f"cannot use these parameters: {quoted(str(error))}")
         else:
             if not method.background:
@@ -110,7 +109,7 @@ class Server:
 
 
 def _bound(function: Callable[..., Any], params: object, request: Request) -> Callable[[], Any]:
-    """The call of ``function`` that the parameters mean; ``TypeError`` if they do not fit."""
+    """Return ``function`` with its parameters bound. Raise ``TypeError`` if they do not fit."""
     signature = inspect.signature(function)
     ours = {"request": request} if "request" in signature.parameters else {}
     if params is None or isinstance(params, list):

@@ -1,17 +1,17 @@
-"""A thread that asks a lightningd and feeds a store.
+"""A thread that polls lightningd and feeds a store.
 
-Threads that hear lightningd only put what it says into this thread's inbox, with the
-time at which it came. This thread takes a snapshot, and turns what comes after it into
-events with those times. A lightningd that does not answer holds up this thread alone; what
-has to wait for its answer is asked for again at its next notification.
+Other threads put lightningd's notifications, with their times of arrival, into this thread's
+inbox. This thread takes a snapshot, and turns later notifications into events with those
+times. A lightningd that does not answer holds up this thread alone; a question without an
+answer is asked again at the next notification.
 
-Twice a minute the thread asks for a sign of life. When none came for too long,
-because lightningd was frozen or this process was, the time since the last one is blind,
-and a new snapshot is taken. Once an hour the lists are compared with what is known.
-What else it asks for waits until nothing is in the inbox; the answers go through it.
+Twice a minute the thread asks for a sign of life. If none came for too long, lightningd or
+this process was frozen: the time since the last sign is blind, and a new snapshot is taken.
+Once an hour the lists are put as a snapshot, to correct missed events. Follow-up questions
+are asked while the inbox is empty; their answers go through it.
 
-Blind time before a snapshot in which lightningd ran, and answered whatever it was asked, is
-filled in from its record of network events.
+Blind time before a snapshot is filled in from lightningd's record of network events, if
+lightningd ran all the while and answered every question.
 """
 
 from __future__ import annotations
@@ -54,16 +54,16 @@ from .rpc_client import LightningRpc, RpcError
 logger = Log(__name__)
 
 MAXIMUM_INBOX = 10_000
-"""How many notifications may wait; what comes then is left to a new snapshot."""
+"""Number of notifications that may wait; a new snapshot replaces the rest."""
 
 MAXIMUM_CHANGES = 1000
-"""How many changes of state may wait for a listing that does not come."""
+"""Number of changes of state that may wait for a listing."""
 
-_FLOOD = "lightningd says more than can be handled"
-_SILENCE = "no sign of life of lightningd came for a while: it was frozen, or this process was"
+_FLOOD = "lightningd sends more notifications than can be handled"
+_SILENCE = "no sign of life of lightningd for a while: it or this process was frozen"
 
-_END_TIMEOUT = 0.25  # seconds for what is in the inbox, then as much without lightningd
-_STORE_TIMEOUT = 30.0  # seconds for an answer of our own store
+_END_TIMEOUT = 0.25  # seconds to empty the inbox, and again after the calls are aborted
+_STORE_TIMEOUT = 30.0  # seconds for the store's answer
 
 
 class _Stop(NamedTuple):
@@ -71,14 +71,14 @@ class _Stop(NamedTuple):
 
 
 class _Gap(NamedTuple):
-    """What was told from ``at`` on, until this is handled, is not in the inbox."""
+    """Notifications from ``at`` until this is handled are missing in the inbox."""
 
     at: datetime.datetime
     reason: str
 
 
 class Lists(NamedTuple):
-    """What was listed, when it was asked for: to be compared once all before it is told."""
+    """A full listing and when it was asked for; its place in the inbox is its order."""
 
     listing: Listing
     asked: datetime.datetime
@@ -88,17 +88,17 @@ _Item = Notification | threading.Event | _Stop | _Gap | Lists | Relisted | Alias
 
 
 class Watcher:
-    """Feeds a store with what happens on one lightningd: the store reads ``subscription``.
+    """Feeds a store with the events of one lightningd: the store reads ``subscription``.
 
-    ``storage``: the store's, if it has one. ``clock``: the store's. ``prepare``: called on
-    the thread before all else; if it returns False, nothing is watched. ``started``: called
-    with the date now, returns when lightningd started, or None if that is not known.
+    ``storage``: the store's, if it has one. ``clock``: the store's. ``prepare``: called
+    first, on the thread; if it returns False, nothing is watched. ``started``: called with
+    the present date, returns when lightningd started, or None.
 
-    All methods are safe from any thread; none waits but :meth:`stop`. What fails is logged.
+    All methods are safe from any thread. Only :meth:`stop` waits. Failures are logged.
     """
 
     retry_seconds = ASK_SECONDS
-    """How long to wait, while nothing is seen, until the lists are asked for again."""
+    """Seconds between two attempts to take a snapshot."""
 
     def __init__(
         self,
@@ -124,29 +124,29 @@ class Watcher:
         self._feed: Server[object] = Server()
         self.subscription: Client[object] = self._feed.subscribe()
         self._thread = threading.Thread(target=self._run, name="chanfitness-cln", daemon=True)
-        self.names: Mapping[str, OutPoint] = {}  # of channels; replaced, never changed
+        self.names: Mapping[str, OutPoint] = {}  # channel points by name; replaced, not changed
         self._latest: Notification | None = None
         self._has_gap = threading.Event()
-        self._signs = SignsOfLife(self._clock)  # since a snapshot was asked for
-        # What follows belongs to the thread.
+        self._signs = SignsOfLife(self._clock)  # since the last snapshot was asked for
+        # Only the thread uses the rest.
         self._is_watching = False
         self._channels: Channels
         self._sees = False
-        self._asked: Moment  # when a sign of life was asked for
-        self._listed: Moment  # when the lists were
-        self._lists: Lists | None = None  # that are in the inbox
+        self._asked: Moment  # when a sign of life was last asked for
+        self._listed: Moment  # when the lists were last asked for
+        self._lists: Lists | None = None  # the lists in the inbox
         self._notifications: Notifications
-        self._backfill: BackfillEvent | None = None  # to be put with the snapshot
-        self._known_already = 0  # so many items of the inbox are older than the snapshot
+        self._backfill: BackfillEvent | None = None  # to put with the snapshot
+        self._known_already = 0  # the number of inbox items older than the snapshot
 
     def start(self) -> None:
-        """Begin, in the background."""
+        """Start the thread."""
         self._thread.start()
 
     def tell(self, topic: str, params: object, at: datetime.datetime | None = None) -> None:
-        """Note what lightningd says, and when. Too much of it is left to a new snapshot.
+        """Put a notification; if too many wait, a new snapshot replaces it.
 
-        ``at``: when it happened, if not now.
+        ``at``: when it happened; now unless given.
         """
         if self._has_gap.is_set():
             return
@@ -164,20 +164,20 @@ class Watcher:
         self._inbox.put(gap)
 
     def reached(self) -> threading.Event:
-        """Is set once all that was told before has reached the store."""
+        """Return an event that is set once all earlier notifications have reached the store."""
         event = threading.Event()
         self._inbox.put(event)
         return event
 
     @property
     def failure(self) -> str | None:
-        """Why lightningd did not answer when it was asked last; None if it did."""
+        """Why lightningd's last answer is missing or unusable; None if it is neither."""
         return self._listings.failure
 
     def stop(self) -> None:
-        """See nothing from here on, and end; in half a second, whatever happens."""
+        """Pause monitoring and end the thread. Returns within half a second."""
         at = None
-        with suppress(Exception):  # a clock that fails is no reason not to end
+        with suppress(Exception):  # a failing clock must not keep it from ending
             at = self._clock.now()
         self._inbox.put(_Stop(at))
         if self._thread.ident is not None:
@@ -201,7 +201,7 @@ class Watcher:
                 item.set()
             elif isinstance(item, _Gap):
                 self._signs = SignsOfLife(self._clock)
-                self._has_gap.clear()  # first: from here on all is told again
+                self._has_gap.clear()  # before the snapshot: later notifications must count
                 if self._is_watching:
                     self._guarded(self._start_over, *item)
             elif self._is_watching and not is_known:
@@ -223,7 +223,7 @@ class Watcher:
         self._look()
 
     def _next(self) -> _Item | None:
-        """The next item; None when a question is due."""
+        """Return the next item; None when a question is due."""
         try:
             item: _Item = self._inbox.get(timeout=self._until_asking())
         except queue.Empty:
@@ -231,22 +231,22 @@ class Watcher:
         return item
 
     def _until_asking(self) -> float | None:
-        """Seconds to wait until a question is due; None: it never is."""
+        """Return the seconds to wait until a question is due; None if none will be."""
         if not self._is_watching:
             return None
-        with suppress(Exception):  # a clock that fails is no reason not to go on
+        with suppress(Exception):  # a failing clock must not end the watching
             follow_up, sign = self._follow_ups.seconds(), self._until_sign()
             return sign if follow_up is None else min(sign, follow_up)
         return ASK_SECONDS
 
     def _until_sign(self) -> float:
-        """Seconds to wait until a sign of life is to be asked for."""
+        """Return the seconds to wait until the next question for a sign of life."""
         since = elapsed(self._asked, self._read_clock())
         period = self._ask_seconds() if self._sees else self.retry_seconds
         return max(period - since.total_seconds(), 0)
 
     def _ask_seconds(self) -> float:
-        """Seconds between two signs of life, while all is seen."""
+        """Return the seconds between two questions for a sign of life, while the node is seen."""
         return ASK_SECONDS
 
     def _guarded(self, do: Callable[..., object], *arguments: object) -> None:
@@ -260,7 +260,7 @@ class Watcher:
             self._ask()
         elif not self._sees:
             if item is self._latest:
-                self._look()  # what is told is in the snapshot that is to come
+                self._look()  # the new snapshot will include the notification
         elif isinstance(item, Lists):
             self._compare(item)
         elif isinstance(item, Relisted | Alias):
@@ -271,7 +271,7 @@ class Watcher:
                 self._start_over(item.at, _FLOOD)
 
     def _start_over(self, at: datetime.datetime, reason: str) -> None:
-        """See nothing from ``at`` on, until a new snapshot."""
+        """Pause as of ``at``, and take a new snapshot."""
         logger.warning("%s: taking a new snapshot", reason)
         if self._sees:
             self._put([MonitoringPausedEvent(at)])
@@ -281,7 +281,7 @@ class Watcher:
         self._look()
 
     def _look(self) -> None:
-        """Take a snapshot, from which on all is seen."""
+        """Take a snapshot, and put it as a resume."""
         self._signs = SignsOfLife(self._clock)
         self._signs.note()
         self._lists = None
@@ -304,14 +304,14 @@ class Watcher:
         self._follow(latest, lists)
 
     def _latest_event(self, *, fills_in: bool) -> int | None:
-        """The number of the latest network event; None without an answer.
+        """Return the number of the latest network event; None without an answer.
 
-        ``fills_in``: whether it is needed to fill in the past.
+        ``fills_in``: whether a backfill needs it.
         """
         return self._listings.latest_event() if fills_in else NO_RECORD
 
     def _follow(self, latest: int, lists: Lists) -> None:
-        """Hear of what comes after a snapshot; ``latest``: the network event before it."""
+        """Subscribe to events after a snapshot; ``latest``: the network event before it."""
 
     def _ask(self) -> None:
         if self._until_sign() > 0:
@@ -323,7 +323,7 @@ class Watcher:
         else:
             self._look()
 
-    # While all is seen.
+    # While the node is seen.
 
     def _ask_for_a_sign(self) -> None:
         self._signs.expect()
@@ -337,14 +337,14 @@ class Watcher:
                 self._inbox.put(self._lists)
 
     def _starts_over(self) -> bool:
-        """Take a new snapshot if a sign of life is missing; returns whether one is."""
+        """Take a new snapshot if a sign of life is missing. Return whether it is."""
         silent_since = self._signs.silent_since()
         if silent_since is not None:
             self._start_over(silent_since, _SILENCE)
         return silent_since is not None
 
     def _compare(self, lists: Lists) -> None:
-        """Put what was listed, after all that was told until it came."""
+        """Put the lists as a snapshot, after the notifications that came before them."""
         if lists is self._lists and not self._notifications.waiting:
             self._put_snapshot(SnapshotEvent, lists, self._ask_store())
 
@@ -363,14 +363,14 @@ class Watcher:
         return notification is self._latest
 
     def _put(self, events: Sequence[object]) -> None:
-        if self._backfill is not None:  # ends at the moment at which the snapshot is put
+        if self._backfill is not None:  # a backfill ends with its snapshot, as one item
             backfill, self._backfill = self._backfill, None
             events = [backfill._replace(events=[*backfill.events, *events])]
         for event in events:
             self._feed.send_update(event)
 
     def _ask_store(self) -> Overview:
-        """What the store knows, after all that was put."""
+        """Return the store's overview, after all events put so far."""
         question = Question(Ledger.overview, ())
         self._feed.send_update(question)
         overview, error = question.response.get(timeout=_STORE_TIMEOUT)
@@ -387,7 +387,7 @@ class Watcher:
         self._notifications.snapshot(kind, *lists, remembered)
 
     def _publish(self) -> None:
-        """Let others know which channel has which name; after the events that told it."""
+        """Publish names and ids of channels, after their events are put."""
         self.names = self._channels.names
         ids = self._channels.ids
         if ids != self._storage.channel_ids:

@@ -1,4 +1,4 @@
-"""Which channels can be used, as the watcher of a lightningd tells it."""
+"""Activity of channels, as put by the watcher of a lightningd."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TOLD = (
 
 
 class Told:
-    """The events that a store was told of, of some types."""
+    """The events of some types that a store handled."""
 
     store: ChannelEventStore
 
@@ -55,15 +55,15 @@ class Told:
             self._events.append(event)
 
     def take(self) -> list[Any]:
-        """Those since the last time."""
-        self.store.get_overview(timeout=WAIT)  # it has handled all that came before
+        """Return the events since the last call."""
+        self.store.get_overview(timeout=WAIT)  # answered after all earlier events
         events, self._events = self._events, []
         return events
 
 
 @contextmanager
 def watched(node: Node, *types: type) -> Iterator[Told]:
-    """Watch a node with a channel with Alice, who is online; what it tells from here on."""
+    """Watch a node with a channel with Alice, who is online; yield its later events."""
     told = Told(*(types or TOLD))
     node.says_reestablished = True
     node.set_state(ID_1, CHANNEL_1, ALICE, short_channel_id="1x1x1")
@@ -77,7 +77,7 @@ def watched(node: Node, *types: type) -> Iterator[Told]:
 
 
 def asked(node: Node) -> list[dict[str, Any]]:
-    """With which parameters channels were listed lately."""
+    """Return the parameters of the latest channel listings."""
     questions = [node.rpc.asked.get(timeout=WAIT) for _ in range(node.rpc.asked.qsize())]
     return [params for method, params in questions if method == "listpeerchannels"]
 
@@ -86,7 +86,7 @@ def listed(event: Any) -> dict[str, bool | None]:
     return {str(each.channel_point): each.active for each in event.open_channels}
 
 
-def test_lists_say_which_channels_are_active(node: Node) -> None:
+def test_snapshots_have_the_activity_of_channels(node: Node) -> None:
     node.set_state(ID_2, CHANNEL_2, BOB)
     with watched(node, SnapshotEvent) as told:
         node.let_pass(HOUR)
@@ -94,7 +94,7 @@ def test_lists_say_which_channels_are_active(node: Node) -> None:
         assert listed(snapshot) == {str(CHANNEL_1): True, str(CHANNEL_2): False}
 
 
-def test_the_channels_of_a_peer_that_goes_become_inactive_with_it(node: Node) -> None:
+def test_a_disconnect_makes_the_peers_channels_inactive(node: Node) -> None:
     node.says_reestablished = True
     node.set_state(ID_2, CHANNEL_2, ALICE)
     with watched(node) as told:
@@ -105,12 +105,12 @@ def test_the_channels_of_a_peer_that_goes_become_inactive_with_it(node: Node) ->
         at = node.clock.now()
         assert told.take() == [
             PeerOfflineEvent(ALICE, at),
-            InactiveChannelEvent(CHANNEL_2, at),  # as they are listed
+            InactiveChannelEvent(CHANNEL_2, at),  # in the order of the list
             InactiveChannelEvent(CHANNEL_1, at),
         ]
 
 
-def test_a_channel_is_active_once_it_is_reestablished_as_of_the_answer(node: Node) -> None:
+def test_a_reestablished_channel_is_active_from_the_time_of_the_answer(node: Node) -> None:
     with watched(node) as told:
         node.disconnect(ALICE)
         told.take()
@@ -127,7 +127,7 @@ def test_a_channel_is_active_once_it_is_reestablished_as_of_the_answer(node: Nod
         assert (asked(node), told.take()) == ([], [])
 
 
-def test_the_answer_counts_from_when_it_came(node: Node) -> None:
+def test_a_slow_answer_has_the_time_at_which_it_came(node: Node) -> None:
     def slowly(method: str, params: dict[str, Any]) -> object:
         node.clock.advance(SECOND)
         return node.rpc.listed(method, params)
@@ -154,7 +154,7 @@ def test_a_peer_that_never_reestablishes_costs_a_question_a_minute_at_most(node:
         assert told.take()[-1] == InactiveChannelEvent(CHANNEL_1, START)
 
 
-def test_a_peer_that_waits_for_its_channels_when_watching_begins_is_asked_for_too(
+def test_channels_not_reestablished_at_the_snapshot_are_listed_again(
     node: Node,
 ) -> None:
     node.set_state(ID_2, CHANNEL_2, BOB)
@@ -168,7 +168,7 @@ def test_a_peer_that_waits_for_its_channels_when_watching_begins_is_asked_for_to
         assert event == ActiveChannelEvent(CHANNEL_2, event.at)
 
 
-def test_a_peer_that_goes_is_asked_for_no_more(node: Node) -> None:
+def test_channels_of_a_disconnected_peer_are_not_listed_again(node: Node) -> None:
     with watched(node):
         node.disconnect(ALICE)
         node.connect(ALICE)
@@ -179,14 +179,14 @@ def test_a_peer_that_goes_is_asked_for_no_more(node: Node) -> None:
         assert asked(node) == []
 
 
-def test_a_peer_without_channels_is_never_asked_for(node: Node) -> None:
+def test_a_peer_without_channels_is_not_listed_again(node: Node) -> None:
     with watched(node):
         node.connect(BOB)
         node.let_pass(10 * MINUTE)
         assert asked(node) == []
 
 
-def test_an_answer_is_stale_if_something_was_told_of_the_peer_meanwhile(node: Node) -> None:
+def test_an_answer_older_than_a_notification_of_its_peer_is_dropped(node: Node) -> None:
     def answer(method: str, params: dict[str, Any]) -> object:
         assert node.watcher is not None
         if method == "listpeerchannels":
@@ -209,7 +209,7 @@ def test_an_answer_is_stale_if_something_was_told_of_the_peer_meanwhile(node: No
         assert told.take() == [InactiveChannelEvent(CHANNEL_1, START)]
 
 
-def test_an_answer_that_does_not_come_is_asked_for_again(node: Node) -> None:
+def test_a_question_without_an_answer_is_asked_again(node: Node) -> None:
     with watched(node) as told:
         node.disconnect(ALICE)
         node.connect(ALICE)
@@ -221,7 +221,7 @@ def test_an_answer_that_does_not_come_is_asked_for_again(node: Node) -> None:
         assert isinstance(told.take()[-1], ActiveChannelEvent)
 
 
-def test_a_close_that_begins_makes_a_channel_inactive_while_its_peer_stays(node: Node) -> None:
+def test_the_begin_of_a_close_makes_a_channel_inactive(node: Node) -> None:
     with watched(node) as told:
         node.let_pass(SECOND)
         for state in ("CHANNELD_SHUTTING_DOWN", "CLOSINGD_SIGEXCHANGE", "CLOSINGD_COMPLETE"):
@@ -233,7 +233,7 @@ def test_a_close_that_begins_makes_a_channel_inactive_while_its_peer_stays(node:
 
 
 @pytest.mark.parametrize("is_reestablished", [True, False])
-def test_a_new_channel_is_as_active_as_it_is_listed(node: Node, is_reestablished: bool) -> None:
+def test_a_new_channel_has_its_listed_activity(node: Node, is_reestablished: bool) -> None:
     with watched(node) as told:
         node.set_state(ID_2, CHANNEL_2, ALICE, reestablished=is_reestablished)
         opened, activity = told.take()
@@ -247,7 +247,7 @@ def test_a_new_channel_is_as_active_as_it_is_listed(node: Node, is_reestablished
             assert told.take() == [ActiveChannelEvent(CHANNEL_2, START)]
 
 
-def test_a_splice_is_no_news_of_activity(node: Node) -> None:
+def test_a_splice_does_not_change_activity(node: Node) -> None:
     with watched(node) as told:
         node.set_state(ID_1, CHANNEL_1, ALICE, SPLICING, reestablished=True)
         node.set_state(ID_1, CHANNEL_3, ALICE, NORMAL, reestablished=True)
@@ -256,7 +256,7 @@ def test_a_splice_is_no_news_of_activity(node: Node) -> None:
         assert told.take()[1:] == [InactiveChannelEvent(CHANNEL_3, START)]
 
 
-def test_a_lightningd_that_does_not_say_so_has_no_active_channels_and_no_inactive_ones(
+def test_without_reestablished_in_the_lists_activity_is_unknown(
     node: Node,
 ) -> None:
     told = Told(*LISTS, *TOLD)
@@ -273,7 +273,7 @@ def test_a_lightningd_that_does_not_say_so_has_no_active_channels_and_no_inactiv
         assert len(asked(node)) == 1
 
 
-def test_lists_that_are_older_than_a_connect_do_not_end_the_questions(node: Node) -> None:
+def test_lists_older_than_a_connect_do_not_end_the_follow_ups(node: Node) -> None:
     def answer(method: str, params: dict[str, Any]) -> object:
         result = deepcopy(node.rpc.listed(method, params))
         if method == "listpeerchannels":

@@ -1,4 +1,4 @@
-"""The plugin tells what its options ask for, and shows no secret of theirs."""
+"""Alerts of the plugin by its options, whose secrets are not shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["clock", "inbox", "rpc"]
 
 
 def disabled(directory: Path, **options: object) -> str:
-    """Why a plugin with these options wants to be disabled."""
+    """Return the reason for which a plugin with these options is disabled."""
     named = {f"chanfitness-{name.replace('_', '-')}": value for name, value in options.items()}
     with plugin_here(directory, is_initialised=False) as wire:
         wire.request("getmanifest", {})
@@ -30,7 +30,7 @@ def disabled(directory: Path, **options: object) -> str:
     return str(result["disable"])
 
 
-def test_a_command_is_told(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
+def test_the_alert_command_gets_alerts(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     options: dict[str, object] = {
@@ -51,7 +51,7 @@ def test_a_command_is_told(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None
     assert (message["kind"], message["peer"]) == ("peer_down", str(ALICE))
 
 
-def test_a_url_is_told(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
+def test_the_alert_url_gets_alerts(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
     with HttpReceiver() as receiver:
         options: dict[str, object] = {
             "chanfitness-alert-after": "1s",
@@ -73,7 +73,7 @@ def test_a_url_is_told(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"alert_after": "6h"}, "chanfitness-alert-after, and nobody to alert"),
+        ({"alert_after": "6h"}, "chanfitness-alert-after without a receiver"),
         ({"alert_after": "soon", "alert_command": "true"}, "bad period 'soon'"),
         ({"alert_after": "0s", "alert_command": "true"}, "expected more than zero"),
         ({"alert_command": 5}, "bad chanfitness-alert-command"),
@@ -87,7 +87,7 @@ def test_a_url_is_told(tmp_path: Path, rpc: RpcServer, inbox: Inbox) -> None:
         ({"alert_command": "true", "alert_without": ["rain"]}, "bad kind 'rain'"),
     ],
 )
-def test_a_bad_option_disables_the_plugin_and_is_not_shown(
+def test_a_bad_alert_option_disables_the_plugin_without_showing_the_value(
     tmp_path: Path, options: dict[str, object], reason: str
 ) -> None:
     said = disabled(tmp_path, **options)

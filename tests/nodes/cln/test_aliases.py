@@ -1,4 +1,4 @@
-"""Peers by their aliases, as the plugin's commands take and tell them."""
+"""Aliases of peers in the plugin's commands and answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHANNELS = [
 
 @pytest.fixture
 def wire(tmp_path: Path) -> Iterator[Wire]:
-    """A plugin that goes on from a database in which peers have names.
+    """A plugin that continues from a database in which peers have aliases.
 
     Alice's channel was inactive for an hour, and before that for less than a second.
     """
@@ -61,13 +61,13 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
 @pytest.mark.parametrize(
     "name", ["alice", "ALICE & \U0001f468\u200d\U0001f469", r"Alice & 👨\u200d👩", "700000x1x0"]
 )
-def test_a_peer_is_known_by_its_alias(wire: Wire, name: str) -> None:
+def test_a_peer_is_found_by_its_alias(wire: Wire, name: str) -> None:
     assert wire.result("chanfitness-history", name)["channel_point"] == str(CHANNEL_1)
     peer = wire.result("chanfitness-peer", name)
     assert (peer["peer"], peer["alias"], peer["transport"]) == (str(ALICE), NAMES[ALICE], "tor")
 
 
-def test_all_that_is_open_is_told_with_its_names(wire: Wire) -> None:
+def test_open_channels_are_listed_with_their_names(wire: Wire) -> None:
     rows = {row["channel_point"]: row for row in wire.result("chanfitness")["channels"]}
     alice = rows[str(CHANNEL_1)]
     assert (alice["alias"], alice["short_channel_id"]) == (NAMES[ALICE], "700000x1x0")
@@ -75,7 +75,7 @@ def test_all_that_is_open_is_told_with_its_names(wire: Wire) -> None:
     assert rows[str(CHANNEL_2)]["alias"] == "Twin"
 
 
-def test_a_history_tells_when_a_channel_could_not_be_used_but_no_flicker(wire: Wire) -> None:
+def test_a_history_has_unusable_spans_of_a_second_or_more(wire: Wire) -> None:
     history = wire.result("chanfitness-history", "alice")
     assert (history["alias"], history["short_channel_id"]) == (NAMES[ALICE], "700000x1x0")
     assert (history["usable_seconds"], history["unusable_seconds"]) == (2.0, 3600.999)
@@ -88,24 +88,24 @@ def test_a_history_tells_when_a_channel_could_not_be_used_but_no_flicker(wire: W
     }
 
 
-def test_what_is_open_goes_before_what_has_closed(wire: Wire) -> None:
-    """The other twin's channel has, and it is offline."""
+def test_open_channels_are_found_before_closed_ones(wire: Wire) -> None:
+    """The other twin's channel is closed, and its peer is offline."""
     assert wire.result("chanfitness-history", "twin")["channel_point"] == str(CHANNEL_2)
 
 
-def test_an_alias_of_a_peer_whose_channel_closed_leads_there(wire: Wire) -> None:
+def test_an_alias_finds_a_closed_channel(wire: Wire) -> None:
     closed = wire.result("chanfitness-history", str(CAROL))
     assert (closed["channel_point"], closed["alias"]) == (str(CHANNEL_3), "twin")
     assert (closed["closed"], closed["usable_ratio"]) == (True, 1.0)
 
 
-def test_so_does_that_of_a_peer_that_is_online_without_a_channel(wire: Wire) -> None:
+def test_an_alias_of_an_online_peer_without_a_channel_finds_its_closed_channel(wire: Wire) -> None:
     wire.notify("connect", {"id": str(CAROL)})
     assert wire.result("chanfitness-peer", str(CAROL))["channels"] == []
     assert wire.result("chanfitness-history", str(CAROL))["closed"]
 
 
-def test_a_name_of_several_or_of_none_is_refused(wire: Wire) -> None:
+def test_an_ambiguous_or_unknown_alias_is_refused(wire: Wire) -> None:
     wire.notify("connect", {"id": str(CAROL)})
     wire.result("chanfitness")
     code, reason = wire.refusal("chanfitness-peer", "TWIN")

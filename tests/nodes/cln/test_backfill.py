@@ -1,4 +1,4 @@
-"""What lightningd recorded while nobody saw, as a store takes it."""
+"""Backfills from lightningd's record."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def watch_for_an_hour(node: OutsideNode) -> None:
         node.let_pass(HOUR)
 
 
-def test_the_filled_in_time_is_told_of(node: OutsideNode, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_backfill_is_logged(node: OutsideNode, caplog: pytest.LogCaptureFixture) -> None:
     watch_for_an_hour(node)
     node.clock.advance(HOUR)
     with caplog.at_level("INFO"), node.watched() as store:
         assert figures(store) == (2, 2)
         assert figures(store, CHANNEL_2) == (2, 0)
-    assert "filled in by lightningd's record: from 2026-01-01T01:00:00Z on" in caplog.text
+    assert "filled in the time from 2026-01-01T01:00:00Z on by lightningd's record" in caplog.text
 
 
-def test_what_was_told_in_the_second_in_which_the_store_saw_last_is_told_once(
+def test_events_of_the_last_seen_second_are_not_repeated(
     node: OutsideNode,
 ) -> None:
     node.clock.advance(timedelta(seconds=0.25))
@@ -61,7 +61,7 @@ def test_what_was_told_in_the_second_in_which_the_store_saw_last_is_told_once(
         assert peer_info(store).flap_count == 0
 
 
-def test_what_an_event_told_is_not_told_again(node: OutsideNode) -> None:
+def test_recorded_repeats_are_dropped(node: OutsideNode) -> None:
     watch_for_an_hour(node)
     with node.watched():
         node.disconnect(ALICE)
@@ -73,11 +73,11 @@ def test_what_an_event_told_is_not_told_again(node: OutsideNode) -> None:
         assert peer_info(store).flap_count == 2
 
 
-# Whether channels can be used.
+# Activity.
 
 
 @pytest.mark.parametrize(("away", "unusable"), [((), ZERO), ((0.25, 0.5), ZERO)])
-def test_a_channel_can_be_used_while_its_peer_is_connected(
+def test_a_channel_is_active_while_its_peer_is_connected(
     node: OutsideNode, away: tuple[float, ...], unusable: timedelta
 ) -> None:
     watch_for_an_hour(node)
@@ -91,7 +91,7 @@ def test_a_channel_can_be_used_while_its_peer_is_connected(
         assert info.uptime == 2 * HOUR - (HOUR / 4 if away else ZERO)
 
 
-def test_one_that_was_about_to_be_reestablished_was_so_soon(node: OutsideNode) -> None:
+def test_a_channel_not_yet_reestablished_becomes_active_at_once(node: OutsideNode) -> None:
     watch_for_an_hour(node)
     with node.watched():
         node.disconnect(ALICE)
@@ -102,7 +102,7 @@ def test_one_that_was_about_to_be_reestablished_was_so_soon(node: OutsideNode) -
         assert store.get_chan_info(CHANNEL_1, timeout=WAIT).unusable == ZERO
 
 
-def test_one_that_cannot_be_used_now_could_not_before(node: OutsideNode) -> None:
+def test_a_channel_inactive_now_was_inactive_before(node: OutsideNode) -> None:
     watch_for_an_hour(node)
     with node.watched():
         node.disconnect(ALICE)
@@ -112,7 +112,7 @@ def test_one_that_cannot_be_used_now_could_not_before(node: OutsideNode) -> None
         assert store.get_chan_info(CHANNEL_1, timeout=WAIT).unusable == HOUR
 
 
-def test_one_whose_close_has_begun_cannot_be_used_again(node: OutsideNode) -> None:
+def test_a_closing_channel_does_not_become_active(node: OutsideNode) -> None:
     watch_for_an_hour(node)
     node.disconnect(ALICE)
     node.clock.advance(HOUR)
@@ -125,7 +125,7 @@ def test_one_whose_close_has_begun_cannot_be_used_again(node: OutsideNode) -> No
     assert InactiveChannelEvent in map(type, events)
 
 
-def test_channels_open_when_they_are_listed_and_close_when_they_are_not(node: OutsideNode) -> None:
+def test_unseen_opens_and_closes_have_the_time_of_the_snapshot(node: OutsideNode) -> None:
     watch_for_an_hour(node)
     third = OutPoint("cd" * 32, 3)
     del node.entries[ID_2]
@@ -139,11 +139,11 @@ def test_channels_open_when_they_are_listed_and_close_when_they_are_not(node: Ou
         assert len(store.list_channels(timeout=WAIT)) == 2
 
 
-# What is not filled in.
+# Time that is not filled in.
 
 
 def is_blind(node: OutsideNode, blind: timedelta) -> None:
-    """Watch it again, for which that much was blind."""
+    """Watch again, and check the blind time."""
     with node.watched() as store:
         assert history(store).blind == blind
 
@@ -160,7 +160,9 @@ def test_time_before_lightningd_started_stays_blind(node: OutsideNode) -> None:
         assert peer_info(store).flap_count == 0
 
 
-def test_one_that_did_not_come_back_after_lightningd_started_is_offline(node: OutsideNode) -> None:
+def test_a_peer_that_did_not_reconnect_after_lightningds_start_is_offline(
+    node: OutsideNode,
+) -> None:
     watch_for_an_hour(node)
     node.clock.advance(HOUR)
     node.start()
@@ -172,7 +174,7 @@ def test_one_that_did_not_come_back_after_lightningd_started_is_offline(node: Ou
 
 
 @pytest.mark.parametrize("started", [None, START + 24 * HOUR])
-def test_without_knowing_when_lightningd_started_nothing_is(
+def test_without_lightningds_start_time_nothing_is_filled_in(
     node: OutsideNode, started: datetime | None
 ) -> None:
     watch_for_an_hour(node)
@@ -190,10 +192,10 @@ def test_deleted_events_leave_the_time_blind(
     node.events.add("connect", ALICE)
     with caplog.at_level("INFO"):
         is_blind(node, HOUR)
-    assert "what happened while nothing was seen stays unknown: events" in caplog.text
+    assert "cannot fill in the unseen time, it stays blind: events" in caplog.text
 
 
-def test_a_connect_of_a_peer_that_is_connected_shows_a_restart_of_which_nothing_else_tells(
+def test_a_second_connect_shows_an_unrecorded_restart(
     node: OutsideNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch_for_an_hour(node)
@@ -205,7 +207,7 @@ def test_a_connect_of_a_peer_that_is_connected_shows_a_restart_of_which_nothing_
     assert "connected twice" in caplog.text
 
 
-def test_peers_that_nobody_knew_may_go(node: OutsideNode) -> None:
+def test_disconnects_of_unknown_peers_are_dropped(node: OutsideNode) -> None:
     watch_for_an_hour(node)
     node.clock.advance(HOUR)
     node.events.add("disconnect", CAROL)
@@ -214,7 +216,7 @@ def test_peers_that_nobody_knew_may_go(node: OutsideNode) -> None:
 
 
 @pytest.mark.parametrize("fails", [1, 2, 3, 4, 5, 6])
-def test_a_lightningd_that_stops_to_answer_in_between_is_asked_again(
+def test_a_lightningd_that_stops_answering_halfway_is_asked_again(
     node: OutsideNode, fails: int
 ) -> None:
     watch_for_an_hour(node)
@@ -236,7 +238,7 @@ def test_a_lightningd_that_stops_to_answer_in_between_is_asked_again(
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_what_happens_while_the_record_is_read_is_read_too(
+def test_events_during_the_reading_of_the_record_are_read_too(
     node: OutsideNode, answers: bool
 ) -> None:
     watch_for_an_hour(node)
@@ -264,7 +266,7 @@ def test_what_happens_while_the_record_is_read_is_read_too(
 
 
 @pytest.mark.parametrize("method", ["wait", "listnetworkevents"])
-def test_a_record_that_cannot_be_used_costs_no_more_than_the_record(
+def test_an_unusable_record_does_not_stop_the_watcher(
     node: OutsideNode, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch_for_an_hour(node)
@@ -281,7 +283,7 @@ def test_a_record_that_cannot_be_used_costs_no_more_than_the_record(
 # The plugin.
 
 
-def test_the_plugin_fills_in_likewise(tmp_path: Path) -> None:
+def test_the_plugin_fills_in_too(tmp_path: Path) -> None:
     with RpcServer(tmp_path) as rpc:
         node = Node(tmp_path, rpc)
         events = NetworkEvents(node.clock.now)
@@ -302,10 +304,10 @@ def test_the_plugin_fills_in_likewise(tmp_path: Path) -> None:
             assert history(store).blind == ZERO
 
 
-# When lightningd started.
+# lightningd's start time.
 
 
-def test_a_lightningd_started_when_its_socket_was_made_but_not_before_its_machine(
+def test_lightningd_starts_when_its_socket_is_made_but_not_before_the_boot(
     tmp_path: Path,
 ) -> None:
     socket = tmp_path / "lightning-rpc"

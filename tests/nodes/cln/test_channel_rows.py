@@ -1,4 +1,4 @@
-"""Rows of the plugin's ``chanfitness``: the state of each channel's peer, and the worst first."""
+"""Rows of the plugin's ``chanfitness``: their fields and their order."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ...support.values import ALICE, BOB, CAROL, CHANNEL_1, CHANNEL_2, CHANNEL_3
 
 __all__ = ["clock", "inbox", "rpc"]
 
-SOME = timedelta(minutes=10)  # all of it in less than the hour after which lists are compared
+SOME = timedelta(minutes=10)  # the test takes less than an hour, after which lists are compared
 
 
-def test_rows_have_state_outages_and_blind_time_and_the_worst_is_first(
+def test_rows_have_state_outages_and_blind_time_the_worst_first(
     tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox
 ) -> None:
     rpc.listings = {
@@ -38,7 +38,7 @@ def test_rows_have_state_outages_and_blind_time_and_the_worst_is_first(
         tell(wire, "disconnect", {"id": str(CAROL)})
         inbox.let_pass(SOME)
         tell(wire, "connect", {"id": str(CAROL)})
-    clock.advance(3 * SOME)  # the plugin does not run
+    clock.advance(3 * SOME)  # while the plugin does not run
     with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:
         wire.result("chanfitness")
         inbox.let_pass(SOME)

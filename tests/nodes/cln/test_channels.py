@@ -1,4 +1,4 @@
-"""What a lightningd's words mean as events: opens, moves and closes, seen and unseen."""
+"""Events of a lightningd's channels: opens, moves and closes, seen and unseen."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def changed(state: str, *, name: str = ID, short_id: str | None = None) -> State
 
 
 def watched(*channels: Listed) -> Channels:
-    """Channels that were listed as open."""
+    """Return channels that were listed as open."""
     known = Channels({})
     known.snapshot(MonitoringResumedEvent, Listing(list(channels), [], {}), AT, [])
     return known
@@ -65,7 +65,7 @@ def watched(*channels: Listed) -> Channels:
 def resumed(
     channels: list[Listed], remembered: list[OutPoint], ids: dict[str, OutPoint] | None = None
 ) -> list[Event]:
-    """What is told of a listing, after this was remembered, all with Alice."""
+    """Return the events of a listing, with these channels with Alice remembered."""
     known = Channels(ids or {})
     open_before = [OpenChannel(point, ALICE) for point in remembered]
     return known.snapshot(MonitoringResumedEvent, Listing(channels, [ALICE], {}), AT, open_before)
@@ -75,7 +75,7 @@ def snapshot(*points: OutPoint) -> MonitoringResumedEvent:
     return MonitoringResumedEvent([OpenChannel(point, ALICE) for point in points], [ALICE], AT)
 
 
-# Changes that are told.
+# Notified changes.
 
 
 def test_a_channel_opens_when_it_is_normal() -> None:
@@ -87,28 +87,28 @@ def test_a_channel_opens_when_it_is_normal() -> None:
     assert (len(channels), channels.ids) == (1, {ID: CHANNEL_1})
 
 
-def test_a_channel_that_is_open_does_not_open_again() -> None:
+def test_an_open_channel_does_not_open_again() -> None:
     channels = watched(listed(CHANNEL_1))
     assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == []
 
 
-def test_the_channel_is_found_among_all_that_are_listed() -> None:
+def test_a_change_is_matched_to_its_channel_in_the_list() -> None:
     others = [listed(CHANNEL_2, name=channel_id(8)), listed(CHANNEL_1)]
     assert watched().take(changed(NORMAL), AT, others) == [OpenChannelEvent(CHANNEL_1, ALICE, AT)]
 
 
-def test_a_channel_that_is_not_listed_is_no_event(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_change_of_an_unlisted_channel_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
     assert watched().take(changed(NORMAL), AT, []) == []
-    assert f"does not list: {ID}" in caplog.text
+    assert f"does not list channel {ID}" in caplog.text
 
 
-def test_the_listing_gives_the_channel_point_even_if_it_is_not_normal_there_yet() -> None:
+def test_an_opened_channel_may_be_listed_in_an_earlier_state() -> None:
     behind = listed(CHANNEL_1, "CHANNELD_AWAITING_LOCKIN", was_open=False)
     assert watched().take(changed(NORMAL), AT, [behind]) == [OpenChannelEvent(CHANNEL_1, ALICE, AT)]
 
 
 @pytest.mark.parametrize("first", CLOSED)
-def test_the_first_state_that_confirms_a_close_is_the_close(first: str) -> None:
+def test_the_first_state_after_a_confirmed_close_is_the_close_event(first: str) -> None:
     channels = watched(listed(CHANNEL_1))
     assert not channels.needs_listing(changed(first))
     assert channels.take(changed(first), AT) == [ClosedChannelEvent(CHANNEL_1, ALICE, AT)]
@@ -119,9 +119,7 @@ def test_the_first_state_that_confirms_a_close_is_the_close(first: str) -> None:
 
 @pytest.mark.parametrize("active", [True, None])
 @pytest.mark.parametrize("state", CLOSING)
-def test_a_channel_on_its_way_to_a_close_is_open_and_inactive(
-    state: str, active: bool | None
-) -> None:
+def test_a_closing_channel_is_open_and_inactive(state: str, active: bool | None) -> None:
     channels = watched(listed(CHANNEL_1, active=active))
     assert not channels.needs_listing(changed(state))
     assert channels.take(changed(state), AT) == [InactiveChannelEvent(CHANNEL_1, AT)]
@@ -129,7 +127,7 @@ def test_a_channel_on_its_way_to_a_close_is_open_and_inactive(
     assert len(channels) == 1
 
 
-def test_a_channel_on_its_way_to_a_splice_is_open_and_active() -> None:
+def test_a_splicing_channel_is_open_and_active() -> None:
     channels = watched(listed(CHANNEL_1, active=True))
     assert not channels.needs_listing(changed("CHANNELD_AWAITING_SPLICE"))
     assert channels.take(changed("CHANNELD_AWAITING_SPLICE"), AT) == []
@@ -137,13 +135,13 @@ def test_a_channel_on_its_way_to_a_splice_is_open_and_active() -> None:
 
 
 @pytest.mark.parametrize("state", NOT_YET)
-def test_a_channel_that_is_being_opened_is_no_event(state: str) -> None:
+def test_an_opening_channel_is_no_event(state: str) -> None:
     assert not watched().needs_listing(changed(state))
     assert watched().take(changed(state), AT) == []
 
 
 @pytest.mark.parametrize("state", CLOSING)
-def test_a_channel_whose_opening_was_missed_opens_late(state: str) -> None:
+def test_a_channel_whose_open_was_missed_opens_late(state: str) -> None:
     channels = watched()
     assert channels.needs_listing(changed(state))
     assert channels.take(changed(state), AT, [listed(CHANNEL_1, state)]) == [
@@ -153,27 +151,29 @@ def test_a_channel_whose_opening_was_missed_opens_late(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", CLOSING)
-def test_a_channel_that_closes_without_having_opened_is_no_event(state: str) -> None:
+def test_the_close_of_a_channel_that_never_opened_is_no_event(state: str) -> None:
     channels = watched()
     assert channels.take(changed(state), AT, [listed(CHANNEL_1, state, was_open=False)]) == []
     assert channels.take(changed("FUNDING_SPEND_SEEN"), AT) == []
 
 
-def test_an_unknown_state_is_wondered_at_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_state_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     channels = watched(listed(CHANNEL_1))
     for _ in range(3):
         assert channels.take(changed("CHANNELD_\x1b[2J"), AT) == []
-    assert caplog.text.count("not known: 'CHANNELD_\\x1b[2J'") == 1
+    assert caplog.text.count("unknown state: 'CHANNELD_\\x1b[2J'") == 1
 
 
-def test_no_more_unknown_states_are_kept_than_make_sense(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_number_of_remembered_unknown_states_is_limited(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     channels = watched()
     for number in range(500):
         channels.take(changed(f"STATE_{number}"), AT)
     assert len(caplog.records) == 100
 
 
-def test_a_channel_that_is_listed_both_open_and_closed_is_closed() -> None:
+def test_a_channel_listed_as_open_and_as_closed_is_closed() -> None:
     channels = watched(listed(CHANNEL_1), listed(CHANNEL_1, "CLOSED"))
     assert len(channels) == 0
     assert channels.ids == {}
@@ -193,7 +193,7 @@ def test_a_splice_moves_the_channel() -> None:
     ]
 
 
-def test_a_splice_that_is_given_up_is_no_event() -> None:
+def test_an_abandoned_splice_is_no_event() -> None:
     channels = watched(listed(CHANNEL_1))
     channels.take(changed("CHANNELD_AWAITING_SPLICE"), AT)
     assert channels.take(changed(NORMAL), AT, [listed(CHANNEL_1)]) == []
@@ -210,13 +210,13 @@ def test_a_splice_that_is_given_up_is_no_event() -> None:
         (None, []),
     ],
 )
-def test_a_channel_opens_as_active_as_it_is_listed(active: bool | None, told: list[Event]) -> None:
+def test_an_opened_channel_has_its_listed_activity(active: bool | None, told: list[Event]) -> None:
     events = watched().take(changed(NORMAL), AT, [listed(CHANNEL_1, active=active)])
     assert events == [OpenChannelEvent(CHANNEL_1, ALICE, AT), *told]
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_a_splice_keeps_whether_a_channel_is_active(active: bool) -> None:
+def test_a_splice_keeps_the_activity(active: bool) -> None:
     channels = watched(listed(CHANNEL_1, active=active))
     for point, listed_active in ((CHANNEL_2, active), (CHANNEL_3, None)):
         (event,) = channels.take(changed(NORMAL), AT, [listed(point, active=listed_active)])
@@ -224,7 +224,7 @@ def test_a_splice_keeps_whether_a_channel_is_active(active: bool) -> None:
     assert channels.relisted([listed(CHANNEL_3, active=active)], AT) == []
 
 
-def test_the_active_channels_of_a_peer_that_goes_become_inactive() -> None:
+def test_active_channels_of_a_disconnected_peer_become_inactive() -> None:
     ids = [channel_id(number) for number in range(4)]
     channels = watched(
         listed(CHANNEL_1, name=ids[0], active=True),
@@ -237,7 +237,7 @@ def test_the_active_channels_of_a_peer_that_goes_become_inactive() -> None:
 
 
 @pytest.mark.parametrize("active", [True, False])
-def test_what_is_listed_after_a_connect_is_told_even_if_it_is_no_news(active: bool) -> None:
+def test_after_a_connect_the_listed_activity_is_always_told(active: bool) -> None:
     event = ActiveChannelEvent if active else InactiveChannelEvent
     channels = watched(listed(CHANNEL_1, active=active))
     assert channels.relisted([listed(CHANNEL_1, active=active)], AT) == []
@@ -246,7 +246,7 @@ def test_what_is_listed_after_a_connect_is_told_even_if_it_is_no_news(active: bo
         assert channels.relisted([listed(CHANNEL_1, active=active)], AT) == told
 
 
-def test_a_snapshot_says_what_is_active() -> None:
+def test_a_snapshot_has_the_activity_of_channels() -> None:
     entries = [listed(CHANNEL_1, active=True), listed(CHANNEL_2, name=channel_id(8), active=False)]
     (event,) = resumed(entries, [])
     assert isinstance(event, MonitoringResumedEvent)
@@ -256,7 +256,7 @@ def test_a_snapshot_says_what_is_active() -> None:
 # Names.
 
 
-def test_a_channel_is_called_by_all_that_a_listing_calls_it() -> None:
+def test_every_listed_name_finds_the_channel() -> None:
     channels = watched(listed(CHANNEL_1, short_id="1x1x1", aliases=("16000000x1x1", "9x9x9")))
     for name in (ID, str(CHANNEL_1), "1x1x1", "16000000x1x1", "9x9x9"):
         assert channels.names[name] == CHANNEL_1
@@ -271,7 +271,7 @@ def test_a_channel_keeps_its_names_when_it_moves_and_when_it_closes() -> None:
     )
 
 
-def test_a_name_of_a_channel_that_is_known_from_before_leads_to_it() -> None:
+def test_a_saved_channel_id_finds_its_channel() -> None:
     assert Channels({ID: CHANNEL_1}).names == {ID: CHANNEL_1}
 
 
@@ -282,7 +282,7 @@ def test_an_alias_never_hides_the_name_of_another_channel() -> None:
     assert watched(greedy, mine).names["1x1x1"] == CHANNEL_1
 
 
-def test_an_alias_that_a_peer_changes_does_not_pile_up() -> None:
+def test_a_changed_alias_replaces_the_old_one() -> None:
     channels = watched(listed(CHANNEL_1))
     for number in range(1000):
         channels.relisted([listed(CHANNEL_1, aliases=(f"{number}x1x1",))], AT)
@@ -290,7 +290,7 @@ def test_an_alias_that_a_peer_changes_does_not_pile_up() -> None:
 
 
 @pytest.mark.parametrize("state", [NORMAL, "CHANNELD_SHUTTING_DOWN", "AWAITING_UNILATERAL"])
-def test_a_short_channel_id_that_comes_late_is_lacking_until_then(state: str) -> None:
+def test_a_late_short_channel_id_is_lacking_until_it_comes(state: str) -> None:
     channels = watched(listed(CHANNEL_1))
     assert channels.lacks_short_id(ALICE)
     assert not channels.lacks_short_id(BOB)
@@ -299,13 +299,13 @@ def test_a_short_channel_id_that_comes_late_is_lacking_until_then(state: str) ->
     assert not channels.lacks_short_id(ALICE)
 
 
-def test_a_short_channel_id_is_not_lacking_any_more_when_the_channel_has_closed() -> None:
+def test_a_closed_channel_lacks_no_short_channel_id() -> None:
     channels = watched(listed(CHANNEL_1))
     channels.take(changed("ONCHAIN"), AT)
     assert not channels.lacks_short_id(ALICE)
 
 
-def test_only_open_channels_get_names_and_activity_when_they_are_listed_again() -> None:
+def test_only_open_channels_get_names_and_activity_from_a_new_listing() -> None:
     channels = watched(listed(CHANNEL_1))
     again = [
         listed(CHANNEL_1, short_id="1x1x1"),
@@ -320,30 +320,30 @@ def test_only_open_channels_get_names_and_activity_when_they_are_listed_again() 
 
 
 @pytest.mark.parametrize("state", [NORMAL, "CHANNELD_AWAITING_SPLICE", *CLOSING])
-def test_a_snapshot_has_what_is_open_until_its_close_is_confirmed(state: str) -> None:
+def test_a_snapshot_has_channels_until_their_close_is_confirmed(state: str) -> None:
     assert resumed([listed(CHANNEL_1, state)], []) == [snapshot(CHANNEL_1)]
 
 
 @pytest.mark.parametrize("state", [*NOT_YET, *CLOSED])
-def test_a_snapshot_has_not_what_is_not_open_yet_or_any_more(state: str) -> None:
+def test_a_snapshot_lacks_channels_not_yet_open_or_closed(state: str) -> None:
     assert resumed([listed(CHANNEL_1, state, was_open=False)], [], {}) == [snapshot()]
 
 
 @pytest.mark.parametrize("state", CLOSING)
-def test_what_closes_without_having_opened_is_open_only_if_it_is_remembered(state: str) -> None:
+def test_a_closing_channel_that_never_opened_is_open_only_if_remembered(state: str) -> None:
     closing = listed(CHANNEL_1, state, was_open=False)
     assert resumed([closing], []) == [snapshot()]
     assert resumed([closing], [CHANNEL_1]) == [snapshot(CHANNEL_1)]
 
 
-def test_what_is_in_an_unknown_state_is_open_if_it_is_remembered() -> None:
+def test_a_channel_in_an_unknown_state_is_open_if_remembered() -> None:
     strange = listed(CHANNEL_1, "CHANNELD_OF_THE_FUTURE", was_open=False)
     assert resumed([strange], []) == [snapshot()]
     assert resumed([strange], [CHANNEL_1]) == [snapshot(CHANNEL_1)]
 
 
 @pytest.mark.parametrize("state", CLOSED)
-def test_a_close_that_was_confirmed_unseen_is_told_after_the_snapshot(state: str) -> None:
+def test_an_unseen_close_is_told_after_the_snapshot(state: str) -> None:
     closed = listed(CHANNEL_1, state, was_open=False)
     assert resumed([closed], [CHANNEL_1], {ID: CHANNEL_1}) == [
         snapshot(CHANNEL_1),
@@ -351,18 +351,18 @@ def test_a_close_that_was_confirmed_unseen_is_told_after_the_snapshot(state: str
     ]
 
 
-def test_what_was_remembered_and_is_not_listed_is_not_in_the_snapshot() -> None:
+def test_a_remembered_but_unlisted_channel_is_not_in_the_snapshot() -> None:
     assert resumed([], [CHANNEL_1]) == [snapshot()]
 
 
-def test_a_splice_that_was_not_seen_is_told_before_the_snapshot() -> None:
+def test_an_unseen_splice_is_told_before_the_snapshot() -> None:
     assert resumed([listed(CHANNEL_2)], [CHANNEL_1], {ID: CHANNEL_1}) == [
         ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE),
         snapshot(CHANNEL_2),
     ]
 
 
-def test_the_id_of_a_remembered_channel_is_derived_where_it_is_not_known() -> None:
+def test_an_unknown_channel_id_is_derived_from_the_funding() -> None:
     spliced = listed(CHANNEL_2, name=id_of(CHANNEL_1))
     assert resumed([spliced], [CHANNEL_1]) == [
         ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE),
@@ -370,21 +370,21 @@ def test_the_id_of_a_remembered_channel_is_derived_where_it_is_not_known() -> No
     ]
 
 
-def test_an_id_that_is_known_is_not_derived() -> None:
+def test_a_known_channel_id_is_not_derived() -> None:
     other = listed(CHANNEL_2, name=id_of(CHANNEL_1))
     assert resumed([other], [CHANNEL_1], {ID: CHANNEL_1}) == [snapshot(CHANNEL_2)]
 
 
-def test_a_channel_point_for_which_no_id_can_be_derived_has_none() -> None:
+def test_a_channel_point_without_a_derivable_id_has_none() -> None:
     far = OutPoint("ab" * 32, 2**16)
     assert resumed([listed(CHANNEL_2)], [far]) == [snapshot(CHANNEL_2)]
 
 
-def test_a_splice_that_was_saved_before_its_id_was_is_told_once() -> None:
+def test_a_splice_saved_before_its_channel_id_is_told_once() -> None:
     assert resumed([listed(CHANNEL_2)], [CHANNEL_2], {ID: CHANNEL_1}) == [snapshot(CHANNEL_2)]
 
 
-def test_a_splice_and_a_close_that_were_not_seen_are_told_in_order() -> None:
+def test_an_unseen_splice_and_an_unseen_close_are_told_in_order() -> None:
     closed = listed(CHANNEL_2, "ONCHAIN", was_open=False)
     assert resumed([closed], [CHANNEL_1], {ID: CHANNEL_1}) == [
         ChannelMovedEvent(CHANNEL_1, CHANNEL_2, ALICE),
@@ -393,7 +393,7 @@ def test_a_splice_and_a_close_that_were_not_seen_are_told_in_order() -> None:
     ]
 
 
-def test_ids_of_what_is_not_listed_are_kept_and_of_what_closed_are_not() -> None:
+def test_ids_of_unlisted_channels_are_kept_and_of_closed_ones_dropped() -> None:
     channels = Channels({ID: CHANNEL_1, channel_id(8): CHANNEL_2})
     listing = Listing([listed(CHANNEL_1, "ONCHAIN", was_open=False)], [], {})
     channels.snapshot(MonitoringResumedEvent, listing, AT, [])
@@ -414,7 +414,7 @@ def test_a_snapshot_keeps_the_order_of_the_listing_and_all_peers(
     assert event == kind(open_channels, [BOB, ALICE], AT)
 
 
-def test_what_the_snapshot_has_closes_by_an_event() -> None:
+def test_a_channel_of_the_snapshot_closes_by_an_event() -> None:
     channels = watched(listed(CHANNEL_1))
     late = AT + timedelta(days=1)
     assert channels.take(changed("CLOSED"), late) == [ClosedChannelEvent(CHANNEL_1, ALICE, late)]

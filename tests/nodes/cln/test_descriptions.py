@@ -1,4 +1,4 @@
-"""Who is who, as the watcher of a lightningd tells it: aliases, transports, short ids."""
+"""Descriptions put by the watcher of a lightningd: aliases, transports, short channel ids."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ AMOUNT = 5_000_000_000  # millisatoshi
 
 
 class Told:
-    """The events that a store was told of, of some types."""
+    """The events of some types that a store handled."""
 
     def __init__(self, store: ChannelEventStore, events: list[Any]) -> None:
         self._store = store
         self._events = events
 
     def take(self, *types: type) -> list[Any]:
-        """Those of these types since the last time."""
-        self._store.get_overview(timeout=WAIT)  # it has handled all that came before
+        """Return the events of these types since the last call."""
+        self._store.get_overview(timeout=WAIT)  # answered after all earlier events
         events = self._events[:]
         self._events.clear()
         return [event for event in events if isinstance(event, types or DESCRIBED)]
@@ -57,7 +57,7 @@ def watched(node: Node) -> Iterator[Told]:
 
 @pytest.fixture
 def alice(node: Node) -> Node:
-    """A node with a channel with Alice, who is online by Tor and called Alice."""
+    """A node with a channel with a peer online by Tor, whose alias is Alice."""
     node.set_state(
         ID_1, CHANNEL_1, ALICE, short_channel_id="1x1x1", total_msat=AMOUNT, private=False
     )
@@ -84,7 +84,7 @@ def test_the_first_snapshot_is_followed_by_all_descriptions(alice: Node) -> None
         ]
 
 
-def test_after_the_lists_of_an_hour_only_what_changed_is_told(alice: Node) -> None:
+def test_the_hourly_lists_tell_only_changed_descriptions(alice: Node) -> None:
     with watched(alice) as told:
         told.take()
         alice.let_pass(HOUR)
@@ -104,7 +104,7 @@ def test_after_the_lists_of_an_hour_only_what_changed_is_told(alice: Node) -> No
         ]
 
 
-def test_a_new_snapshot_tells_only_what_changed(alice: Node) -> None:
+def test_a_new_snapshot_tells_only_changed_descriptions(alice: Node) -> None:
     with watched(alice) as told:
         told.take()
         with alice.held():
@@ -117,7 +117,7 @@ def test_a_new_snapshot_tells_only_what_changed(alice: Node) -> None:
         ]
 
 
-def test_each_peer_with_a_channel_is_asked_for_by_its_key(alice: Node) -> None:
+def test_aliases_of_peers_with_channels_are_looked_up_by_key(alice: Node) -> None:
     alice.set_state(ID_2, CHANNEL_2, ALICE)
     alice.connect(CAROL)
     with watched(alice):
@@ -156,7 +156,7 @@ def test_a_connect_tells_the_transport(
         assert told.take(PeerOnlineEvent, *DESCRIBED) == expected[1:]
 
 
-def test_what_a_connect_told_stands_until_the_peer_goes(alice: Node) -> None:
+def test_the_transport_of_a_connect_stands_until_the_disconnect(alice: Node) -> None:
     with watched(alice) as told:
         alice.tell("connect", connection(ALICE, "127.0.0.1", "out"))
         told.take()
@@ -170,7 +170,7 @@ def test_what_a_connect_told_stands_until_the_peer_goes(alice: Node) -> None:
         assert told.take() == [PeerDescribedEvent(ALICE, transport="unknown", at=START + 2 * HOUR)]
 
 
-def test_how_peers_are_connected_is_not_known_after_a_gap(alice: Node) -> None:
+def test_after_a_gap_transports_of_connects_are_forgotten(alice: Node) -> None:
     with watched(alice) as told:
         alice.tell("connect", connection(ALICE, "127.0.0.1", "out"))
         told.take()
@@ -182,7 +182,7 @@ def test_how_peers_are_connected_is_not_known_after_a_gap(alice: Node) -> None:
         assert told.take() == [PeerDescribedEvent(ALICE, transport="clearnet", at=START + HOUR)]
 
 
-def test_a_peer_without_a_channel_is_described_each_time_it_comes(node: Node) -> None:
+def test_a_peer_without_a_channel_is_described_at_each_connect(node: Node) -> None:
     with watched(node) as told:
         for _ in range(2):
             node.tell("connect", connection(BOB, "1.2.3.4"))
@@ -193,7 +193,7 @@ def test_a_peer_without_a_channel_is_described_each_time_it_comes(node: Node) ->
             node.tell("disconnect", {"id": str(BOB)})
 
 
-def test_a_channel_that_opens_is_described_and_so_is_its_peer(node: Node) -> None:
+def test_an_opened_channel_and_its_peer_are_described(node: Node) -> None:
     node.rpc.aliases[str(BOB)] = "Bob"
     with watched(node) as told:
         node.set_state(
@@ -216,7 +216,7 @@ def test_a_channel_that_opens_is_described_and_so_is_its_peer(node: Node) -> Non
         assert told.take() == [described("700000x1x0")]
 
 
-def test_a_short_id_that_comes_with_a_change_is_told(alice: Node) -> None:
+def test_the_short_channel_id_of_a_state_change_is_told(alice: Node) -> None:
     with watched(alice) as told:
         told.take()
         state = "CHANNELD_AWAITING_SPLICE"
@@ -224,7 +224,7 @@ def test_a_short_id_that_comes_with_a_change_is_told(alice: Node) -> None:
         assert told.take() == [described("7x7x7")]
 
 
-def test_a_spliced_channel_is_described_anew(alice: Node) -> None:
+def test_a_spliced_channel_is_described_again(alice: Node) -> None:
     with watched(alice) as told:
         told.take()
         alice.set_state(ID_1, CHANNEL_3, ALICE, NORMAL, total_msat=2 * AMOUNT, private=False)
@@ -233,7 +233,7 @@ def test_a_spliced_channel_is_described_anew(alice: Node) -> None:
         ]
 
 
-# Aliases are text of strangers.
+# Aliases are strangers' text.
 
 
 @pytest.mark.parametrize("alias", ["\x1b[2J", "", "x" * 5000, "\udcff", '"]}', "\N{SNOWMAN}" * 32])
@@ -243,7 +243,7 @@ def test_any_alias_is_told(alice: Node, alias: str) -> None:
         assert told.take()[-1] == PeerDescribedEvent(ALICE, alias, at=START)
 
 
-def test_an_alias_that_is_no_utf_8_is_told_with_replacements(alice: Node) -> None:
+def test_undecodable_bytes_of_an_alias_are_replaced(alice: Node) -> None:
     def answer(method: str, params: dict[str, Any]) -> object:
         if method != "listnodes":
             return alice.rpc.listed(method, params)
@@ -257,7 +257,7 @@ def test_an_alias_that_is_no_utf_8_is_told_with_replacements(alice: Node) -> Non
 @pytest.mark.parametrize(
     "answer", [b'{"error": {"message": "Unknown command"}}\n\n', b"", {"nodes": [{"alias": 5}]}, 5]
 )
-def test_without_aliases_nothing_else_is_missed(
+def test_a_failed_alias_lookup_costs_the_alias_only(
     alice: Node, answer: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     alice.set_state(ID_2, CHANNEL_2, BOB)
@@ -269,4 +269,4 @@ def test_without_aliases_nothing_else_is_missed(
         assert not any(getattr(event, "alias", None) for event in told.take())
         assert alice.watcher is not None
         assert alice.watcher.warnings() == []
-    assert caplog.text.count("cannot learn an alias") == 1
+    assert caplog.text.count("cannot look up an alias") == 1

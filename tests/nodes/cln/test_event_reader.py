@@ -1,4 +1,4 @@
-"""The thread that follows lightningd's record."""
+"""Reader of lightningd's network events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def events(rpc: RpcServer) -> NetworkEvents:
     return events
 
 
-def test_what_comes_after_a_number_is_told_until_it_is_stopped(
+def test_later_events_are_told_until_the_reader_is_stopped(
     rpc: RpcServer, events: NetworkEvents
 ) -> None:
     told: queue.SimpleQueue[NetworkEvent] = queue.SimpleQueue()
@@ -50,7 +50,7 @@ def test_what_comes_after_a_number_is_told_until_it_is_stopped(
 
 
 @pytest.mark.parametrize("is_fault", [True, False])
-def test_the_reason_for_which_no_more_is_read_is_told(
+def test_the_reason_of_the_readers_end_is_told(
     rpc: RpcServer, events: NetworkEvents, is_fault: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_: NetworkEvent) -> None:
@@ -64,6 +64,6 @@ def test_the_reason_for_which_no_more_is_read_is_told(
         assert "a fault" in lost.get(timeout=WAIT)
     else:
         events.hang_up()
-        assert "it hung up" in lost.get(timeout=WAIT)
-    assert ("could not follow" in caplog.text) is is_fault
+        assert "connection closed" in lost.get(timeout=WAIT)
+    assert ("cannot follow" in caplog.text) is is_fault
     Call(reader.stop).result()

@@ -1,4 +1,4 @@
-"""When the channels of a peer are listed again, and the aliases of peers looked up."""
+"""Schedule of follow-up questions to a lightningd."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Asking:
         self.follow_ups = FollowUps(listings, self.clock, self.inbox)
 
     def pause(self) -> float | None:
-        """Ask when it is due, and return how long that took."""
+        """Wait until a question is due, ask it, and return the waited time."""
         seconds = self.follow_ups.seconds()
         if seconds is not None:
             self.clock.advance(timedelta(seconds=seconds))
@@ -52,14 +52,14 @@ def test_the_pauses_double_up_to_a_minute(asking: Asking) -> None:
     assert asking.pause() is None
 
 
-def test_what_is_not_due_is_not_asked_for(asking: Asking) -> None:
+def test_questions_that_are_not_due_are_not_asked(asking: Asking) -> None:
     asking.follow_ups.relist(ALICE)
     for _ in range(10):
         asking.follow_ups.ask()
     assert asking.rpc.asked.qsize() == 1
 
 
-def test_what_is_to_be_asked_for_already_keeps_its_pause(asking: Asking) -> None:
+def test_a_scheduled_peer_keeps_its_pause(asking: Asking) -> None:
     asking.follow_ups.relist(ALICE)
     for _ in range(8):
         asking.pause()
@@ -71,7 +71,7 @@ def test_what_is_to_be_asked_for_already_keeps_its_pause(asking: Asking) -> None
     assert asking.pause() == 0
 
 
-def test_answers_come_by_the_inbox_with_the_time_at_which_they_came(asking: Asking) -> None:
+def test_answers_go_to_the_inbox_with_their_time(asking: Asking) -> None:
     asking.rpc.aliases[str(BOB)] = "Bob"
     asking.follow_ups.look_up([ALICE, BOB, ALICE])
     asking.follow_ups.relist(ALICE)
@@ -82,7 +82,7 @@ def test_answers_come_by_the_inbox_with_the_time_at_which_they_came(asking: Aski
     assert asking.inbox.empty()
 
 
-def test_an_answer_is_current_until_something_is_told_of_its_peer(asking: Asking) -> None:
+def test_an_answer_is_stale_after_a_notification_of_its_peer(asking: Asking) -> None:
     asking.follow_ups.relist(ALICE)
     asking.pause()
     answer = asking.inbox.get(timeout=0)
@@ -92,7 +92,7 @@ def test_an_answer_is_current_until_something_is_told_of_its_peer(asking: Asking
     assert not asking.follow_ups.is_current(answer)
 
 
-def test_nothing_is_left_to_ask_for_once_it_is_cleared(asking: Asking) -> None:
+def test_clear_drops_all_questions(asking: Asking) -> None:
     asking.follow_ups.relist(ALICE)
     asking.pause()
     asking.follow_ups.look_up([ALICE])

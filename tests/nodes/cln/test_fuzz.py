@@ -1,7 +1,7 @@
-"""A real lightningd's words, damaged in every way, said to the plugin over its pipes.
+"""A real lightningd's messages, damaged in every way, sent to the plugin over its pipes.
 
-Each question is answered, the plugin ends when it is told to, what it shows makes
-sense, and nothing is lost that was stored before.
+The plugin answers each question with sensible figures, ends on request, and loses nothing
+that was stored before.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _, *NOTIFICATIONS = recorded("cln-regtest.jsonl")
 SHUTDOWNS = [number for number, each in enumerate(NOTIFICATIONS) if each.topic == "shutdown"]
 STORED = NOTIFICATIONS[: SHUTDOWNS[0]]
 TOLD = [each for each in NOTIFICATIONS[SHUTDOWNS[0] :] if each.topic != "shutdown"]
-SLOWER = 300  # so slow they are, from minutes to days
+SLOWER = 300  # stretches minutes to days
 WAYS_HERE = [*WAYS, *[set_field] * 3 * len(WAYS)]
-"""Most of them such that all is still JSON."""
+"""Ways of damage, most of which leave valid JSON."""
 
 
 def messages(notifications: list[Notification]) -> bytes:
@@ -61,7 +61,7 @@ def listings(notifications: list[Notification]) -> bytes:
 
 
 def life(directory: Path, notifications: list[Notification], said: bytes, listed: bytes) -> None:
-    """A plugin is told each line of ``said``, while each line of ``listed`` is listed."""
+    """Send a plugin each line of ``said``, with the lists in the same line of ``listed``."""
     clock = ManualClock(notifications[0].at)
     inbox = Inbox(clock)
     answers = [*listed.splitlines(), b""]
@@ -85,17 +85,17 @@ def life(directory: Path, notifications: list[Notification], said: bytes, listed
                 del answers[: len(answers) > 1]
 
 
-# The days before
+# The days before.
 
 
 def slowed(notifications: list[Notification], end: datetime) -> list[Notification]:
-    """The same, in days instead of minutes, before ``end``."""
+    """Return the notifications stretched to days before ``end``."""
     last = notifications[-1].at
     return [each._replace(at=end - SLOWER * (last - each.at)) for each in notifications]
 
 
 def of_other_channels(notifications: list[Notification]) -> list[Notification]:
-    """The same, but that each channel is another, of another transaction."""
+    """Return the notifications with other channels, of other transactions."""
     return [
         each._replace(params=with_other_ids(each.params), listings=with_other_ids(each.listings))
         for each in notifications
@@ -109,7 +109,7 @@ def with_other_ids(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def without(number: int, notifications: list[Notification]) -> list[Notification]:
-    """The same, but that one channel is never listed."""
+    """Return the notifications with one channel missing in all lists."""
     listings = deepcopy([each.listings for each in notifications])
     for each in listings:
         del each["listpeerchannels"]["channels"][number]
@@ -120,10 +120,10 @@ def without(number: int, notifications: list[Notification]) -> list[Notification
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What the plugin's lives of those days left.
+    """The database after the plugin's runs of the days before.
 
-    Of the channels of the first life some closed, and the others are gone. Of those
-    of the others one goes and comes back, and one has gone at last.
+    The first run's channels close, or are missing later. Of the later runs' channels one
+    goes missing and returns, and one is missing at the end.
     """
     directory = tmp_path_factory.mktemp("stored")
     days = slowed(STORED, TOLD[0].at)
@@ -140,9 +140,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (directory / DATABASE).read_bytes()
 
 
-def test_a_plugin_that_is_told_nonsense_answers_and_forgets_nothing(
-    tmp_path: Path, stored: bytes
-) -> None:
+def test_nonsense_costs_the_plugin_no_answers_and_no_figures(tmp_path: Path, stored: bytes) -> None:
     for seed in islice(seeds(), length(25, 2_000)):
         rng, directory = random.Random(seed), tmp_path / str(seed)
         directory.mkdir()

@@ -1,4 +1,4 @@
-"""The command ``chanfitness-cln`` where its extra is not installed."""
+"""The command ``chanfitness-cln`` without its extra."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(said: bytes, **environment: str) -> tuple[int, str, str]:
 
 
 def manifest(said: bytes) -> object:
-    """The whole answer to ``getmanifest``, after which nothing else is said."""
+    """Return the answer to ``getmanifest``, the only output."""
     code, out, errors = run(said, LIGHTNINGD_PLUGIN="1")
     assert (code, out.count("\n\n"), errors) == (0, 1, "")
     return json.loads(out)
@@ -48,10 +48,10 @@ def test_lightningd_is_told_why_the_plugin_is_disabled() -> None:
         assert manifest(text.encode() + b"\n\n") == disabled
 
 
-def test_a_person_is_told_why_it_does_not_run() -> None:
+def test_started_by_hand_it_prints_why_it_does_not_run() -> None:
     assert run(b"") == (2, "", f"chanfitness-cln: {REASON}\n")
 
 
-def test_the_command_is_this_one() -> None:
+def test_the_console_script_is_the_launcher() -> None:
     (command,) = entry_points(group="console_scripts", name="chanfitness-cln")
     assert command.value == "chanfitness_launcher:plugin"

@@ -1,4 +1,4 @@
-"""Channels and peers by all their names, as the plugin's commands take them."""
+"""Lookup of channels and peers by name in the plugin's commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TWINS = OutPoint("ab" * 32, 1), OutPoint("ab" * 32, 12)
 
 @pytest.fixture
 def rpc_of_many(rpc: RpcServer) -> RpcServer:
-    """Alice has one channel, Bob two of one transaction, Carol none."""
+    """Alice has one channel, Bob two of the same transaction, Carol none."""
     rpc.listings = {
         "listpeers": peers(ALICE, BOB, CAROL),
         "listpeerchannels": channels(
@@ -91,14 +91,14 @@ def test_a_channel_and_its_peer_have_many_names(
     assert many.result("chanfitness-peer", name)["peer"] == str(peer)
 
 
-def test_a_peer_may_be_named_by_the_beginning_of_its_key(many: Wire) -> None:
+def test_a_peer_is_found_by_the_beginning_of_its_key(many: Wire) -> None:
     stranger = "03" + "cd" * 32
     many.notify("connect", {"id": stranger})
     for name in ("03cd", "03CDC", "03cdcdcd...cdcd", stranger):
         assert many.result("chanfitness-peer", name)["peer"] == stranger
 
 
-def test_a_peer_with_several_channels_is_none_of_them(many: Wire) -> None:
+def test_the_name_of_a_peer_with_several_channels_is_ambiguous(many: Wire) -> None:
     code, reason = many.refusal("chanfitness-history", str(BOB))
     assert code == BAD_PARAMETERS
     assert reason.startswith(f"{BOB} is ambiguous: - ")
@@ -114,11 +114,11 @@ def test_a_peer_without_a_channel_has_no_history(many: Wire) -> None:
 
 
 def names_both_twins(reason: str) -> bool:
-    """Cut, with the index that tells them apart."""
+    """Return whether both channel points are named, cut but with their output indexes."""
     return " abababab...abab:1, " in reason and reason.endswith(" abababab...abab:12")
 
 
-def test_what_begins_several_names_is_refused_with_the_candidates(many: Wire) -> None:
+def test_an_ambiguous_beginning_is_refused_with_the_candidates(many: Wire) -> None:
     code, reason = many.refusal("chanfitness-history", "abab")
     assert (code, reason[:19]) == (BAD_PARAMETERS, "abab is ambiguous: ")
     assert names_both_twins(reason)
@@ -128,7 +128,7 @@ def test_what_begins_several_names_is_refused_with_the_candidates(many: Wire) ->
 
 
 @pytest.mark.parametrize("name", ["", " ", None, 5, ["Bob"]])
-def test_what_cannot_be_a_name_is_refused(many: Wire, name: object) -> None:
+def test_an_impossible_name_is_refused(many: Wire, name: object) -> None:
     code, reason = many.refusal("chanfitness-history", name)
     assert (code, reason.partition(":")[0]) == (BAD_PARAMETERS, f"bad name {name!r}")
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_a_name_is_refused(many: Wire, name: object) -> None:
 # Names that change.
 
 
-def test_a_short_channel_id_that_comes_late_is_known_from_the_peers_next_notification(
+def test_a_late_short_channel_id_is_known_after_the_peers_next_notification(
     wire: Wire, rpc: RpcServer, inbox: Inbox
 ) -> None:
     rpc.listings["listpeerchannels"] = channels(
@@ -164,7 +164,7 @@ def test_a_short_channel_id_that_comes_late_is_known_from_the_peers_next_notific
     assert rpc.asked.qsize() == asked
 
 
-def test_a_short_channel_id_that_cannot_be_asked_for_is_asked_for_later(
+def test_a_short_channel_id_without_an_answer_is_asked_for_later(
     wire: Wire, rpc: RpcServer, inbox: Inbox
 ) -> None:
     rpc.listings["listpeerchannels"] = channels(entry(channel_id(2), CHANNEL_2, BOB))
@@ -201,7 +201,7 @@ def closed_after_an_hour(wire: Wire, inbox: Inbox) -> None:
     assert ids(wire.result("chanfitness")) == []
 
 
-def test_a_closed_channel_is_answered_with_its_last_figures(
+def test_the_answer_for_a_closed_channel_has_its_final_figures(
     tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox
 ) -> None:
     with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:

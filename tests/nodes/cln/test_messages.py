@@ -1,4 +1,4 @@
-"""What a lightningd says, read: whole, in part, and malformed."""
+"""Parser of lightningd's messages: complete, partial and malformed ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_bad_peer_is_refused(peer: object) -> None:
         parse_peer({"id": peer})
 
 
-def test_what_was_refused_is_shown_escaped_and_cut() -> None:
+def test_refused_values_are_shown_escaped_and_cut() -> None:
     with pytest.raises(ValueError, match=r"^bad public key '\\x1b\[2J") as raised:
         parse_peer({"id": "\x1b[2J" + "\u202e" * 1000})
     assert len(str(raised.value)) < 200
@@ -87,12 +87,12 @@ def test_a_bad_state_change_is_refused(bad: dict[str, object]) -> None:
         parse_change({**change(ID, ALICE, "CHANNELD_NORMAL"), **bad})
 
 
-def test_a_short_channel_id_that_is_none_counts_as_none() -> None:
+def test_an_invalid_short_channel_id_counts_as_missing() -> None:
     words = change(ID, ALICE, "CHANNELD_NORMAL", short_channel_id="\x1b[0m")
     assert parse_change(words).short_id is None
 
 
-def test_a_listing_has_channels_and_who_is_online() -> None:
+def test_a_listing_has_channels_and_online_peers() -> None:
     listing = parse_listing(
         peers(ALICE, CAROL, offline=(BOB,)),
         channels(
@@ -108,7 +108,7 @@ def test_a_listing_has_channels_and_who_is_online() -> None:
     assert listing.online == [ALICE, CAROL]
 
 
-def test_of_two_lists_the_one_that_was_asked_for_last_says_who_is_online() -> None:
+def test_the_later_list_decides_which_peers_are_online() -> None:
     listing = parse_listing(
         peers(ALICE, offline=(BOB,)),
         channels(
@@ -120,7 +120,7 @@ def test_of_two_lists_the_one_that_was_asked_for_last_says_who_is_online() -> No
 
 
 @pytest.mark.parametrize("missing", ["channel_id", "funding_txid", "funding_outnum"])
-def test_what_has_no_channel_point_yet_is_no_channel(
+def test_a_channel_without_a_channel_point_is_skipped(
     missing: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = entry(ID, CHANNEL_1, ALICE, "DUALOPEND_OPEN_INIT")
@@ -144,32 +144,30 @@ def test_what_has_no_channel_point_yet_is_no_channel(
         {"state": None},
     ],
 )
-def test_a_bad_entry_costs_that_entry(
-    bad: dict[str, object], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bad_entry_is_skipped(bad: dict[str, object], caplog: pytest.LogCaptureFixture) -> None:
     good = entry(ID, CHANNEL_1, ALICE)
     listed = parse_channels(channels({**good, **bad}, good, "nonsense"))
     assert [each.channel for each in listed] == [OpenChannel(CHANNEL_1, ALICE)]
     texts = [record.getMessage() for record in caplog.records]
     assert [text.partition(":")[0] for text in texts] == [
-        "cannot use one of the channels that lightningd lists",
-        "cannot use a channel that lightningd lists",
+        "skipped an unusable entry in lightningd's list of channels",
+        "skipped an unusable channel in lightningd's list",
     ]
     assert all(text.isprintable() for text in texts)
 
 
-def test_a_bad_peer_costs_that_peer(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_peer_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
     answer = {"peers": [{"id": "02", "connected": True}, {"id": str(ALICE), "connected": True}]}
     assert parse_listing(answer, channels()).online == [ALICE]
-    assert "cannot use a peer that lightningd lists" in caplog.text
+    assert "skipped an unusable peer" in caplog.text
 
 
-def test_a_long_list_of_nonsense_costs_few_lines_of_the_log(
+def test_a_long_list_of_nonsense_logs_few_lines(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert parse_channels(channels(*[1] * 1000)) == []
     assert len(caplog.records) == 11
-    assert caplog.messages[-1] == "and 990 more of that answer"
+    assert caplog.messages[-1] == "skipped 990 more entries of that answer"
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"channels": None}, {"channels": {}}, "x"])
@@ -193,7 +191,7 @@ def test_an_answer_of_another_shape_is_refused(answer: object) -> None:
         ("CHANNELD_SHUTTING_DOWN", [["CHANNELD_AWAITING_LOCKIN", "x"]], False),
     ],
 )
-def test_a_channel_on_its_way_to_its_close_was_open_unless_its_past_says_otherwise(
+def test_a_closing_channel_was_open_unless_its_history_says_otherwise(
     state: str, changes: list[list[str]] | None, was_open: bool
 ) -> None:
     words = entry(ID, CHANNEL_1, ALICE, state)
@@ -203,7 +201,7 @@ def test_a_channel_on_its_way_to_its_close_was_open_unless_its_past_says_otherwi
     assert listed.was_open is was_open
 
 
-def test_a_past_that_is_nonsense_says_nothing_for_a_channel() -> None:
+def test_a_nonsense_history_does_not_show_an_open() -> None:
     words = entry(ID, CHANNEL_1, ALICE, "CLOSINGD_COMPLETE", state_changes=[None, 5, {}])
     assert not parse_channels(channels(words))[0].was_open
 
@@ -216,16 +214,16 @@ def test_the_id_of_a_first_generation_channel(index: int, end: str) -> None:
     assert first_generation_id(point) == "cd" + "ab" * 29 + end.rjust(4, "0")
 
 
-def test_an_output_that_no_channel_can_have_gives_no_id() -> None:
+def test_an_impossible_output_index_gives_no_id() -> None:
     assert first_generation_id(OutPoint("00" * 32, 2**16)) is None
 
 
-def test_recorded_first_generation_channels_have_the_ids_that_are_derived() -> None:
+def test_recorded_first_generation_channels_have_the_derived_ids() -> None:
     derived = 0
     for line in (DATA / "cln-regtest.jsonl").read_text().splitlines():
         result = json.loads(line).get("result", {})
         for each in parse_channels(result) if "channels" in result else []:
-            # Those with the second peer are dual-funded, the one that was spliced has moved.
+            # The second peer's channels are dual-funded; the spliced channel has moved.
             if str(each.channel.peer).startswith("02") and each.short_id != "132x1x0":
                 assert first_generation_id(each.channel.channel_point) == each.channel_id
                 derived += 1
@@ -233,7 +231,7 @@ def test_recorded_first_generation_channels_have_the_ids_that_are_derived() -> N
 
 
 @given(ANYTHING, ANYTHING, ANYTHING)
-def test_nonsense_is_refused_and_never_worse(first: Any, second: Any, third: Any) -> None:
+def test_nonsense_raises_no_error_but_value_error(first: Any, second: Any, third: Any) -> None:
     words = {"connect": first, "id": second, "channel_id": third, "new_state": "ONCHAIN"}
     for parse in (
         lambda: parse_peer(payload("connect", first)),
@@ -256,7 +254,7 @@ def activity(*entries: dict[str, object]) -> list[bool | None]:
 @pytest.mark.parametrize("state", ["CHANNELD_NORMAL", "CHANNELD_AWAITING_SPLICE"])
 @pytest.mark.parametrize("is_connected", [True, False])
 @pytest.mark.parametrize("is_reestablished", [True, False])
-def test_a_channel_is_active_if_it_is_reestablished_with_a_peer_that_is_there(
+def test_a_channel_is_active_if_reestablished_with_a_connected_peer(
     state: str, is_connected: bool, is_reestablished: bool
 ) -> None:
     words = entry(
@@ -279,7 +277,7 @@ def test_a_channel_whose_close_has_begun_is_inactive(state: str) -> None:
     ]
 
 
-def test_a_list_that_never_says_reestablished_does_not_say_what_is_active() -> None:
+def test_without_reestablished_in_the_list_activity_is_unknown() -> None:
     here = entry(ID, CHANNEL_1, ALICE, peer_connected=True)
     gone = entry(channel_id(2), CHANNEL_2, BOB, peer_connected=False)
     assert activity(here, gone) == [None, None]
@@ -350,22 +348,20 @@ def test_a_connect_tells_a_direction(direction: object, inbound: bool | None) ->
         ("203.0.113.5:9735", None),
     ],
 )
-def test_the_address_of_a_peer_is_the_one_that_is_listed(
-    netaddr: object, address: str | None
-) -> None:
+def test_the_listed_address_of_a_peer_is_read(netaddr: object, address: str | None) -> None:
     listed = {"id": str(ALICE), "connected": True, "netaddr": netaddr}
     gone = {"id": str(BOB), "connected": False, "netaddr": netaddr}
     addresses = parse_listing({"peers": [listed, gone]}, channels()).addresses
     assert addresses == ({} if address is None else {ALICE: address})
 
 
-def test_a_node_that_was_never_announced_has_no_alias() -> None:
+def test_an_unannounced_node_has_no_alias() -> None:
     assert parse_alias({"nodes": []}) is None
     assert parse_alias({"nodes": [{"nodeid": str(ALICE)}]}) is None
     assert parse_alias({"nodes": [{"alias": "\x1b[2J"}]}) == "\x1b[2J"
 
 
 @pytest.mark.parametrize("nodes", [None, [], {}, {"nodes": [{"alias": 5}]}])
-def test_an_alias_that_is_no_text_is_an_error(nodes: object) -> None:
+def test_an_alias_that_is_not_text_is_an_error(nodes: object) -> None:
     with pytest.raises(ValueError, match="expected"):
         parse_alias(nodes)

@@ -1,4 +1,4 @@
-"""lightningd's record of who connected, read."""
+"""Reader of lightningd's record of network events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS = ("ping", "connect", "connect_fail", "disconnect", "of a later version")
 
 
 class Recorded:
-    """A record with an event of each kind in turn, one a second."""
+    """Return a record with an event each second, of each kind in turn."""
 
     def __init__(self, count: int) -> None:
         clock = ManualClock(START)
@@ -58,7 +58,7 @@ def test_connects_and_disconnects_are_read_with_their_seconds() -> None:
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])
-def test_they_are_read_by_pages_from_one_number_to_another(
+def test_events_are_read_by_pages_from_one_number_to_another(
     page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(network_events, "PAGE", page)
@@ -69,9 +69,7 @@ def test_they_are_read_by_pages_from_one_number_to_another(
 
 
 @pytest.mark.parametrize("missing", [3, 8, 9])
-def test_an_event_that_is_missing_breaks_the_record(
-    missing: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_event_breaks_the_record(missing: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network_events, "PAGE", 4)
     record = Recorded(9)
     record.events.forget(missing)
@@ -93,7 +91,7 @@ def test_a_date_before_all_events_is_before_the_first() -> None:
 
 
 @pytest.mark.parametrize("since", [0, 5, 9])
-def test_where_earlier_events_are_deleted_it_cannot_be_told_what_is_missing(since: int) -> None:
+def test_a_date_before_the_kept_events_breaks_the_record(since: int) -> None:
     record = Recorded(20)
     record.events.forget(*range(1, 11))
     with pytest.raises(BrokenRecordError, match="are not kept any more"):
@@ -101,28 +99,28 @@ def test_where_earlier_events_are_deleted_it_cannot_be_told_what_is_missing(sinc
     assert first_since(record.ask, START + 11 * SECOND, 20) == 12
 
 
-def test_a_record_of_which_all_is_deleted_is_of_no_use() -> None:
+def test_a_fully_deleted_record_is_broken() -> None:
     record = Recorded(5)
     record.events.forget(*range(1, 6))
     with pytest.raises(BrokenRecordError):
         [*read_events(record.ask, first_since(record.ask, START, 5), 5)]
 
 
-def test_waiting_tells_the_number_and_the_kind_of_what_happened() -> None:
+def test_a_wait_returns_the_number_and_kind_of_the_event() -> None:
     answer = {"subsystem": "networkevents", "created": 7, "networkevents": {"type": "ping"}}
     assert wait_for(answering(answer), 7) == Latest(7, "ping")
-    assert wait_for(answering(answer), 6) == Latest(7, None)  # there may be others
+    assert wait_for(answering(answer), 6) == Latest(7, None)  # 6 may have another kind
     assert wait_for(answering({"created": 7}), 0) == Latest(7, None)
     assert wait_for(answering({"created": 7, "networkevents": {"type": 5}}), 7) == Latest(7, None)
 
 
 @pytest.mark.parametrize("answer", [None, [], {}, {"created": "7"}, {"created": True}])
-def test_an_answer_to_waiting_that_cannot_be_used_is_shown(answer: object) -> None:
+def test_an_unusable_answer_to_a_wait_is_shown(answer: object) -> None:
     with pytest.raises(ValueError, match="expected the number of an event, got"):
         wait_for(answering(answer), 1)
 
 
-def test_a_number_that_goes_back_cannot_be_used() -> None:
+def test_a_number_that_goes_back_is_refused() -> None:
     with pytest.raises(ValueError, match="expected the number"):
         wait_for(answering({"created": 6}), 7)
 
@@ -151,7 +149,7 @@ GOOD = {"created_index": 1, "timestamp": 5, "peer_id": str(ALICE), "type": "conn
         ),
     ],
 )
-def test_what_cannot_be_an_event_is_refused(answer: object) -> None:
+def test_an_invalid_event_is_refused(answer: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         [*read_events(answering(answer), 1, 1)]
 
@@ -159,7 +157,7 @@ def test_what_cannot_be_an_event_is_refused(answer: object) -> None:
 @pytest.mark.parametrize(
     ("noticed", "happened"), [(-2.0, -2.0), (0.0, 0.0), (0.9, 0.9), (1.0, 0.0), (60.0, 0.0)]
 )
-def test_an_event_happened_when_it_was_noticed_if_that_is_in_its_second(
+def test_an_event_noticed_within_its_second_has_the_time_of_notice(
     noticed: float, happened: float
 ) -> None:
     def at(seconds: float) -> datetime:

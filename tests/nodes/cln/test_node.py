@@ -1,4 +1,4 @@
-"""A Core Lightning node as a source: where its socket is, and what is wrong with one."""
+"""A Core Lightning node as a source: its socket, and refused sockets."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def rpc(tmp_path: Path) -> Iterator[RpcServer]:
 
 
 def refusal(**where: Any) -> str:
-    """Why a node cannot be watched."""
+    """Return the reason for which a node cannot be watched."""
     with ClnNode(**where) as node, pytest.raises(NodeError) as raised:
         node.subscribe()
     return str(raised.value)
@@ -56,7 +56,7 @@ def test_the_socket_is_where_lightning_cli_looks_for_it(
         ({"rpc_file": "~/a-socket"}, "a-socket"),
     ):
         assert refusal(**where) == (
-            f"there is no socket '{tmp_path}/{path}': start lightningd, or name its rpc-file, or"
+            f"there is no socket '{tmp_path}/{path}': start lightningd, or give its rpc-file, or"
             " its lightning-dir and network"
         )
 
@@ -66,25 +66,31 @@ def test_the_socket_is_where_lightning_cli_looks_for_it(
     [
         ({"network": "../moon"}, "bad network '../moon': expected a name like regtest"),
         ({"network": ""}, "bad network ''"),
-        ({"rpc_file": "rpc", "network": "regtest"}, "an rpc-file goes with no lightning-dir and"),
-        ({"rpc_file": "rpc", "lightning_dir": "dir"}, "an rpc-file goes with no lightning-dir and"),
+        (
+            {"rpc_file": "rpc", "network": "regtest"},
+            "give either an rpc-file, or a lightning-dir and",
+        ),
+        (
+            {"rpc_file": "rpc", "lightning_dir": "dir"},
+            "give either an rpc-file, or a lightning-dir and",
+        ),
         ({"rpc_file": ""}, "bad path ''"),
         ({"rpc_file": "a\0b"}, "bad path 'a"),
     ],
 )
-def test_a_place_that_cannot_be_is_a_bad_value(where: dict[str, str], reason: str) -> None:
+def test_an_impossible_path_is_a_value_error(where: dict[str, str], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         ClnNode(**where)
 
 
-def test_what_is_no_socket_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_socket_is_named(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.touch()
-    assert refusal(rpc_file=file) == f"'{file}' is no socket: name lightningd's, lightning-rpc"
-    assert f"'{tmp_path}' is no socket" in refusal(rpc_file=tmp_path)
+    assert refusal(rpc_file=file) == f"'{file}' is not a socket: give lightningd's, lightning-rpc"
+    assert f"'{tmp_path}' is not a socket" in refusal(rpc_file=tmp_path)
 
 
-def test_a_socket_that_may_not_be_opened_is_named_with_what_lets_us_in(
+def test_a_socket_without_permission_is_named_with_a_remedy(
     rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(*_: object) -> None:
@@ -92,12 +98,12 @@ def test_a_socket_that_may_not_be_opened_is_named_with_what_lets_us_in(
 
     monkeypatch.setattr(socket.socket, "connect", connect)
     assert refusal(rpc_file=rpc.path) == (
-        f"may not open the socket '{rpc.path}': be lightningd's user, or of its group, which"
-        " rpc-file-mode=0660 lets in"
+        f"may not open the socket '{rpc.path}': run as lightningd's user, or join its group and"
+        " set rpc-file-mode=0660"
     )
 
 
-def test_a_socket_that_the_system_does_not_take_is_named(
+def test_a_socket_that_the_system_rejects_is_named(
     rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def connect(*_: object) -> None:
@@ -109,22 +115,22 @@ def test_a_socket_that_the_system_does_not_take_is_named(
     )
 
 
-def test_what_is_no_lightningd_is_named(rpc: RpcServer) -> None:
+def test_a_server_that_is_not_lightningd_is_named(rpc: RpcServer) -> None:
     rpc.answer = lambda method, params: b"HTTP/1.1 400 Bad Request\r\n\r\n"
     assert refusal(rpc_file=rpc.path).startswith(
-        f"what listens at '{rpc.path}' is no lightningd: notifications: no answer"
+        f"the server at '{rpc.path}' is not lightningd: notifications: no answer"
     )
 
 
 @pytest.mark.parametrize("answer", [b"", Refusal(-32601, "Unknown command")])
-def test_one_that_may_be_starting_or_old_is_watched(rpc: RpcServer, answer: object) -> None:
+def test_a_starting_or_old_lightningd_is_watched(rpc: RpcServer, answer: object) -> None:
     rpc.others["notifications"] = answer
     with ClnNode(rpc_file=rpc.path) as node:
         assert node.subscribe() is node.subscribe()
         assert node.get_open_channels() is NOT_YET_KNOWN
 
 
-def test_where_nobody_listens_it_is_tried_again(
+def test_a_socket_without_a_server_is_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = str(tmp_path / "lightning-rpc")
@@ -132,7 +138,7 @@ def test_where_nobody_listens_it_is_tried_again(
         left_behind.bind(path)
     with ClnNode(rpc_file=path) as node:
         node.subscribe()
-    assert f"nobody listens at '{path}': trying again until lightningd runs" in caplog.text
+    assert f"no server listens at '{path}': trying again until lightningd runs" in caplog.text
 
 
 def test_a_store_watches_it(rpc: RpcServer, tmp_path: Path) -> None:
@@ -154,7 +160,7 @@ def test_one_store_may_watch_it_after_another(rpc: RpcServer) -> None:
                 store.wait_until_seeing(timeout=WAIT)
 
 
-def test_a_node_that_was_closed_watches_no_more(rpc: RpcServer) -> None:
+def test_a_closed_node_cannot_be_subscribed_to(rpc: RpcServer) -> None:
     node = ClnNode(rpc_file=rpc.path)
     for _ in range(2):
         Call(node.close).result()
@@ -162,7 +168,7 @@ def test_a_node_that_was_closed_watches_no_more(rpc: RpcServer) -> None:
         node.subscribe()
 
 
-def test_closing_ends_a_subscription_that_waits_for_an_answer(rpc: RpcServer) -> None:
+def test_close_ends_a_subscribe_that_waits_for_an_answer(rpc: RpcServer) -> None:
     asked = threading.Event()
     rpc.answer = lambda method, params: asked.set()
     node = ClnNode(rpc_file=rpc.path)

@@ -1,4 +1,4 @@
-"""The plugin's options, and what goes wrong around it."""
+"""The plugin's options, and failures of its database, socket and input."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ...support.values import ALICE, BOB, CAROL, CHANNEL_1
 __all__ = ["clock", "inbox", "rpc", "wire"]
 
 
-def test_the_database_is_beside_the_nodes_own_files(wire: Wire, tmp_path: Path) -> None:
+def test_the_default_database_is_in_lightningds_directory(wire: Wire, tmp_path: Path) -> None:
     wire.result("chanfitness")
     assert (tmp_path / "chanfitness.db").stat().st_mode & 0o777 == 0o600
 
@@ -64,7 +64,7 @@ def test_a_second_init_changes_nothing(
     wire: Wire, tmp_path: Path, options: dict[str, object]
 ) -> None:
     assert wire.request("init", init_params(tmp_path, options=options))["result"] is None
-    assert wire.logs[-1] == ("unusual", "lightningd sent init again: nothing is changed")
+    assert wire.logs[-1] == ("unusual", "lightningd sent init again: ignored")
     wire.notify("connect", {"id": str(BOB)})
     assert wire.result("chanfitness-peer", str(BOB))["online"]
     assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
@@ -72,7 +72,7 @@ def test_a_second_init_changes_nothing(
 
 
 def disabled(wire: Wire, directory: Path, **options: object) -> str:
-    """Why the plugin wants to be disabled."""
+    """Return the reason for which the plugin is disabled."""
     wire.request("getmanifest", {})
     named = {f"chanfitness-{name}": value for name, value in options.items()}
     result = wire.request("init", init_params(directory, options=named))["result"]
@@ -110,7 +110,7 @@ def test_own_outages_may_be_switched_off(
         assert (channel["lifetime_seconds"], channel["uptime_seconds"]) == (lifetime, 0)
 
 
-def test_an_init_that_makes_no_sense_is_refused(tmp_path: Path, rpc: RpcServer) -> None:
+def test_a_malformed_init_is_refused(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_here(tmp_path, is_initialised=False) as wire:
         wire.request("getmanifest", {})
         assert (
@@ -122,7 +122,7 @@ def test_an_init_that_makes_no_sense_is_refused(tmp_path: Path, rpc: RpcServer) 
 
 
 class FakeExporter:
-    """In place of ``chanfitness.exporter``."""
+    """Replaces ``chanfitness.exporter``."""
 
     def __init__(self, refuses: Exception | None = None) -> None:
         self.refuses = refuses
@@ -137,7 +137,7 @@ class FakeExporter:
         return SimpleNamespace(port=address[1], close=self.is_closed.set)
 
 
-def test_prometheus_is_served_if_it_is_wanted(
+def test_the_prometheus_option_serves_metrics(
     tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exporter = FakeExporter()
@@ -149,7 +149,7 @@ def test_prometheus_is_served_if_it_is_wanted(
     assert exporter.is_closed.is_set()
 
 
-def test_a_port_that_is_taken_costs_prometheus_alone(
+def test_a_taken_port_disables_prometheus_only(
     tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exporter = FakeExporter(OSError("127.0.0.1:9754: Address already in use"))
@@ -205,12 +205,10 @@ def test_a_fault_in_init_disables_the_plugin(
         assert "ImportError" in disabled(wire, tmp_path, prometheus="9754")
 
 
-# What goes wrong around it.
+# Failures of database, socket and input.
 
 
-def test_a_database_in_use_is_said_in_answers_and_in_the_log(
-    tmp_path: Path, rpc: RpcServer
-) -> None:
+def test_answers_and_log_tell_of_a_database_in_use(tmp_path: Path, rpc: RpcServer) -> None:
     storage = SqliteStorage(tmp_path / "chanfitness.db")
     storage.open()
     try:
@@ -228,9 +226,7 @@ def test_a_database_in_use_is_said_in_answers_and_in_the_log(
         storage.close()
 
 
-def test_a_database_that_cannot_be_is_said_in_answers_and_in_the_log(
-    tmp_path: Path, rpc: RpcServer
-) -> None:
+def test_answers_and_log_tell_of_an_impossible_database(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_here(tmp_path, options={"chanfitness-db": "no/such/directory"}) as wire:
         assert "no/such/directory: cannot be used" in wire.refusal("chanfitness")[1]
         assert [level for level, _ in wire.logs] == ["broken"]
@@ -244,7 +240,7 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_while_nothing_is_saved_each_answer_says_so(
+def test_each_answer_warns_while_nothing_can_be_saved(
     tmp_path: Path, rpc: RpcServer, monkeypatch: pytest.MonkeyPatch, question: tuple[str, ...]
 ) -> None:
     often = partial(SqliteStorage, flush_interval=timedelta(milliseconds=1))
@@ -253,18 +249,20 @@ def test_while_nothing_is_saved_each_answer_says_so(
         assert "warning" not in wire.result(*question)
         with no_file_may_grow():
             wire.wait_for_log("cannot be written, going on in memory")
-            assert wire.result(*question)["warning"].startswith("nothing is saved: ")
+            assert wire.result(*question)["warning"].startswith("cannot save: ")
         wire.wait_for_log("written again, nothing is missing")
         assert "warning" not in wire.result(*question)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_while_not_all_is_seen_each_answer_says_so(
+def test_each_answer_warns_while_lightningds_answers_are_unusable(
     wire: Wire, rpc: RpcServer, question: tuple[str, ...]
 ) -> None:
     rpc.answer = lambda method, params: "?"
     wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL))
-    assert wire.result(*question)["warning"].startswith("not all is seen: expected an object")
+    assert wire.result(*question)["warning"].startswith(
+        "figures may be incomplete: expected an object"
+    )
     rpc.answer = rpc.listed
     wire.notify("connect", {"id": str(BOB)})
     assert "warning" not in wire.result(*question)
@@ -276,17 +274,17 @@ def test_too_many_questions_at_once_are_refused(
     monkeypatch.setattr(plugin_module, "MAXIMUM_QUESTIONS", 3)
     with plugin_here(tmp_path, clock=inbox.clock, inbox=inbox, catch_up=WAIT) as wire:
         wire.result("chanfitness")
-        rpc.answer = lambda method, params: None  # so that the answer to the first has to wait
+        rpc.answer = lambda method, params: None  # so that the first answer has to wait
         wire.notify("channel_state_changed", change(channel_id(2), BOB, NORMAL))
         for method, _ in [rpc.asked.get(timeout=WAIT) for _ in range(3)]:
             assert method in ("listpeers", "listpeerchannels")
         numbers = [wire.send_request("chanfitness") for _ in range(6)]
         refused = wire.next_message()
         assert refused["id"] in numbers[3:5]
-        assert refused["error"] == {"code": FAILED, "message": "3 questions wait to be answered"}
+        assert refused["error"] == {"code": FAILED, "message": "3 questions are waiting already"}
 
 
-def test_a_socket_that_never_answers_holds_up_no_answer(tmp_path: Path, rpc: RpcServer) -> None:
+def test_a_silent_socket_does_not_hold_up_answers(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_here(tmp_path) as wire:
         wire.result("chanfitness")
     asked = threading.Event()
@@ -301,7 +299,7 @@ def test_a_socket_that_never_answers_holds_up_no_answer(tmp_path: Path, rpc: Rpc
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
 
 
-def test_an_input_that_cannot_be_read_is_the_end() -> None:
+def test_an_unreadable_input_ends_the_plugin() -> None:
     def lines() -> Iterator[bytes]:
         raise OSError("Input/output error")
         yield

@@ -1,4 +1,4 @@
-"""A lightningd that does not read the plugin's output: nothing waits for it."""
+"""Buffered output of the plugin to a lightningd that does not read."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from ...support.values import CHANNEL_1
 
 __all__ = ["rpc"]
 
-MUCH = 2**20  # bytes; more than a pipe holds
+MUCH = 2**20  # bytes, more than a pipe holds
 
 
 class Pipe:
-    """A pipe, what writes to it, and its reading end."""
+    """An output to a pipe, and the pipe's reading end."""
 
     def __init__(self) -> None:
         self.reader, self._writer = os.pipe()
         self.output = Output(self._writer)
 
     def read_all(self) -> list[dict[str, Any]]:
-        """All that is written; then the pipe is closed."""
+        """Return all that is written until the pipe is closed."""
         with open(self.reader, "rb") as file:
             reading = Call(file.read)
             Call(self.output.finish, WAIT).result()
@@ -45,13 +45,13 @@ class Pipe:
             return [json.loads(each) for each in reading.result().split(b"\n\n") if each]
 
     def close(self) -> None:
-        """Read nothing any more."""
+        """Close the reading end."""
         os.close(self.reader)
         Call(self.output.finish, WAIT).result()
         os.close(self._writer)
 
 
-def test_messages_come_whole_and_in_order() -> None:
+def test_messages_arrive_whole_and_in_order() -> None:
     pipe = Pipe()
     for number in range(3):
         pipe.output.send(id=number, result="x" * MUCH)
@@ -59,7 +59,7 @@ def test_messages_come_whole_and_in_order() -> None:
     assert [each.get("id") for each in pipe.read_all()] == [0, 1, 2, None]
 
 
-def test_what_is_too_much_is_dropped_and_that_is_told_when_all_is_read(
+def test_messages_over_the_limit_are_dropped_and_counted_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(output_module, "LIMIT", 5 * MUCH // 2)
@@ -70,18 +70,18 @@ def test_what_is_too_much_is_dropped_and_that_is_told_when_all_is_read(
     assert [each["id"] for each in answers] == [0, 1]
     assert last["params"] == {
         "level": "unusual",
-        "message": "lightningd did not read: messages dropped 3",
+        "message": "lightningd did not read: dropped messages: 3",
     }
 
 
-def test_one_message_may_be_as_long_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_message_may_exceed_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output_module, "LIMIT", 10)
     pipe = Pipe()
     pipe.output.send(id=1, result="x" * MUCH)
     assert len(pipe.read_all()) == 1
 
 
-def test_the_end_waits_for_a_reader_only_so_long() -> None:
+def test_finish_waits_for_a_reader_up_to_its_timeout() -> None:
     pipe = Pipe()
     pipe.output.send(id=1, result="x" * MUCH)
     Call(pipe.output.finish, 0).result()
@@ -89,14 +89,14 @@ def test_the_end_waits_for_a_reader_only_so_long() -> None:
     pipe.close()
 
 
-def test_a_reader_that_is_gone_is_the_end() -> None:
+def test_a_closed_reader_ends_the_output() -> None:
     pipe = Pipe()
     pipe.output.send(id=1, result="x" * MUCH)
     pipe.close()
     pipe.output.send(id=2, result=None)
 
 
-def test_what_pyln_itself_writes_goes_the_same_way() -> None:
+def test_pylns_own_messages_take_the_same_way() -> None:
     pipe = Pipe()
     with logging_restored():
         plugin = Plugin(autopatch=False)
@@ -109,12 +109,12 @@ def test_what_pyln_itself_writes_goes_the_same_way() -> None:
 # The plugin.
 
 NONSENSE = length(2_000, 200_000)
-MAXIMUM_RESIDENT = 200 * 2**20  # bytes: it keeps 16 MiB of what is not read
+MAXIMUM_RESIDENT = 200 * 2**20  # bytes, with 16 MiB of unread output
 
 
 @pytest.fixture
 def stalled(tmp_path: Path, rpc: RpcServer) -> Iterator[subprocess.Popen[bytes]]:
-    """A plugin that says more than a pipe holds to a lightningd that reads nothing."""
+    """A plugin that writes more than a pipe holds to a lightningd that reads nothing."""
     process = subprocess.Popen(
         COMMAND,
         bufsize=0,
@@ -146,21 +146,21 @@ def say(process: subprocess.Popen[bytes], *messages: dict[str, object]) -> None:
     Call(process.stdin.write, b"".join(texts)).result()
 
 
-def test_it_ends_by_a_signal_though_nothing_is_read(
+def test_a_signal_ends_it_though_nothing_is_read(
     tmp_path: Path, stalled: subprocess.Popen[bytes]
 ) -> None:
     stalled.send_signal(signal.SIGTERM)
     check_ended(tmp_path, stalled)
 
 
-def test_it_ends_by_a_shutdown_though_nothing_is_read(
+def test_a_shutdown_ends_it_though_nothing_is_read(
     tmp_path: Path, stalled: subprocess.Popen[bytes]
 ) -> None:
     say(stalled, {"method": "shutdown", "params": {}})
     check_ended(tmp_path, stalled)
 
 
-def test_it_ends_with_lightningd_though_nothing_is_read(
+def test_lightningds_end_ends_it_though_nothing_is_read(
     tmp_path: Path, stalled: subprocess.Popen[bytes]
 ) -> None:
     assert stalled.stdin is not None
@@ -169,7 +169,7 @@ def test_it_ends_with_lightningd_though_nothing_is_read(
 
 
 def resident(process: subprocess.Popen[bytes]) -> int:
-    """How many bytes of memory it has; 0 where the system does not say."""
+    """Return a process's resident memory in bytes; 0 if the system does not say."""
     status = Path(f"/proc/{process.pid}/statm")
     if not status.exists():
         return 0

@@ -1,4 +1,4 @@
-"""A lightningd that is watched from outside, by its socket alone."""
+"""Watcher of a lightningd from outside, over its socket alone."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ POLL = POLL_SECONDS * SECOND
 
 
 def with_alice(node: OutsideNode) -> None:
-    """Alice is online, and a channel with her can be used."""
+    """A node with an active channel with Alice, who is online."""
     node.entries[ID_1] = entry(ID_1, CHANNEL_1, ALICE)
     node.online[ALICE] = None
     node.relist()
     node.reestablish(ID_1)
 
 
-def test_peers_come_and_go_when_the_record_says_so(node: OutsideNode) -> None:
+def test_peers_are_online_and_offline_as_recorded(node: OutsideNode) -> None:
     with_alice(node)
     with node.watched() as store:
         node.let_pass(HOUR)
@@ -66,7 +66,7 @@ def test_peers_come_and_go_when_the_record_says_so(node: OutsideNode) -> None:
         assert outage.duration == HOUR
 
 
-def test_pings_are_read_over_and_so_are_failed_connects(node: OutsideNode) -> None:
+def test_pings_and_failed_connects_are_skipped(node: OutsideNode) -> None:
     with_alice(node)
     with node.watched() as store:
         asked = node.rpc.asked.qsize()
@@ -82,7 +82,7 @@ def test_pings_are_read_over_and_so_are_failed_connects(node: OutsideNode) -> No
         assert peer_info(store).flap_count == 1
 
 
-def test_an_event_has_the_moment_at_which_it_was_read_or_its_own_second(
+def test_an_event_has_the_time_of_its_reading_or_its_own_second(
     node: OutsideNode,
 ) -> None:
     events: list[Any] = []
@@ -99,7 +99,7 @@ def test_an_event_has_the_moment_at_which_it_was_read_or_its_own_second(
     ]
 
 
-def test_what_opens_moves_and_closes_is_seen_twice_a_minute(node: OutsideNode) -> None:
+def test_opens_moves_and_closes_are_seen_twice_a_minute(node: OutsideNode) -> None:
     with_alice(node)
     with node.watched() as store:
         node.set_state(ID_2, CHANNEL_2, ALICE, short_channel_id="7x1x0")
@@ -119,7 +119,7 @@ def test_what_opens_moves_and_closes_is_seen_twice_a_minute(node: OutsideNode) -
     assert (closed.short_channel_id, closed.closed_unseen) == ("7x1x0", 0)
 
 
-def test_a_channel_can_be_used_again_soon_after_its_peer_is_back(node: OutsideNode) -> None:
+def test_a_channel_is_active_soon_after_its_peer_returns(node: OutsideNode) -> None:
     with_alice(node)
     with node.watched() as store:
         node.disconnect(ALICE)
@@ -130,7 +130,7 @@ def test_a_channel_can_be_used_again_soon_after_its_peer_is_back(node: OutsideNo
         assert store.get_chan_info(CHANNEL_1).active
 
 
-def test_what_the_record_told_since_the_lists_were_asked_for_is_newer(node: OutsideNode) -> None:
+def test_events_recorded_since_the_lists_were_asked_for_are_newer(node: OutsideNode) -> None:
     with_alice(node)
 
     def late(method: str, params: dict[str, Any]) -> object:
@@ -156,7 +156,7 @@ def test_what_the_record_told_since_the_lists_were_asked_for_is_newer(node: Outs
         assert store.get_chan_info(CHANNEL_1).active is False
 
 
-def test_a_peer_that_was_connecting_when_all_was_listed_is_set_right_soon(
+def test_a_peer_connecting_during_the_snapshot_is_corrected_soon(
     node: OutsideNode,
 ) -> None:
     with_alice(node)
@@ -169,7 +169,7 @@ def test_a_peer_that_was_connecting_when_all_was_listed_is_set_right_soon(
         assert peer_info(store).online
 
 
-def test_a_peer_that_is_still_connecting_when_all_is_compared_is_online(node: OutsideNode) -> None:
+def test_a_peer_connecting_during_a_comparison_is_online(node: OutsideNode) -> None:
     with_alice(node)
     node.restart()
     with node.watched() as store:
@@ -180,7 +180,7 @@ def test_a_peer_that_is_still_connecting_when_all_is_compared_is_online(node: Ou
         assert peer_info(store).online
 
 
-def test_once_an_hour_all_is_compared(node: OutsideNode) -> None:
+def test_once_an_hour_the_lists_correct_the_accounts(node: OutsideNode) -> None:
     events: list[Any] = []
     with node.watched(on_event=lambda event, at: events.append((type(event), at))):
         begun = node.clock.now()
@@ -193,7 +193,7 @@ def test_once_an_hour_all_is_compared(node: OutsideNode) -> None:
 # lightningd is away.
 
 
-def test_a_lightningd_that_ends_is_noticed_at_once_and_is_back_soon(
+def test_the_end_of_lightningd_is_noticed_at_once_and_its_return_soon(
     node: OutsideNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_alice(node)
@@ -215,13 +215,13 @@ def test_a_lightningd_that_ends_is_noticed_at_once_and_is_back_soon(
         node.inbox.let_pass(RETRY_SECONDS * SECOND)
         node.connect(ALICE)
         node.let_pass(HOUR)
-        assert history(store).blind == HOUR + RETRY_SECONDS * SECOND  # until she is back
+        assert history(store).blind == HOUR + RETRY_SECONDS * SECOND  # until Alice is back
         assert figures(store) == (2, 2)
         assert peer_info(store).flap_count == 0
-    assert caplog.text.count("lightningd hung up") == 1
+    assert caplog.text.count("lightningd closed the connection") == 1
 
 
-def test_a_frozen_lightningd_is_blind_from_its_last_sign_and_nothing_is_filled_in(
+def test_a_frozen_lightningd_is_blind_from_its_last_sign_without_a_backfill(
     node: OutsideNode,
 ) -> None:
     with_alice(node)
@@ -238,7 +238,7 @@ def test_a_frozen_lightningd_is_blind_from_its_last_sign_and_nothing_is_filled_i
         assert figures(store) == (30 / 3600, 30 / 3600)
 
 
-def test_a_lightningd_that_refuses_for_now_is_asked_again(node: OutsideNode) -> None:
+def test_a_lightningd_that_refuses_is_asked_again(node: OutsideNode) -> None:
     node.rpc.others["wait"] = Refusal(-1, "still starting")
     with node.watched() as store:
         assert not sees(store)
@@ -247,7 +247,7 @@ def test_a_lightningd_that_refuses_for_now_is_asked_again(node: OutsideNode) -> 
         assert sees(store)
 
 
-# This process was away.
+# This process is away.
 
 
 def test_time_in_which_this_process_was_frozen_is_filled_in(node: OutsideNode) -> None:
@@ -267,7 +267,7 @@ def test_time_in_which_this_process_was_frozen_is_filled_in(node: OutsideNode) -
         assert peer_info(store).flap_count == 2
 
 
-def test_over_a_restart_all_is_as_if_it_had_been_watched(node: OutsideNode) -> None:
+def test_a_restart_of_this_process_is_filled_in(node: OutsideNode) -> None:
     with_alice(node)
     with node.watched():
         node.let_pass(HOUR)
@@ -286,10 +286,10 @@ def test_over_a_restart_all_is_as_if_it_had_been_watched(node: OutsideNode) -> N
         assert store.get_overview(timeout=WAIT).blind == 0 * HOUR
 
 
-# An old lightningd, that keeps no record.
+# An old lightningd without a record.
 
 
-def test_an_old_lightningd_is_asked_at_intervals_and_that_is_said_once(
+def test_an_old_lightningd_is_polled_and_that_is_logged_once(
     node: OutsideNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     node.is_old()
@@ -313,7 +313,7 @@ def test_an_old_lightningd_is_asked_at_intervals_and_that_is_said_once(
     assert caplog.text.count("times are known to the nearest 15 seconds") == 1
 
 
-def test_time_in_which_nobody_asked_an_old_lightningd_stays_blind(node: OutsideNode) -> None:
+def test_unwatched_time_of_an_old_lightningd_stays_blind(node: OutsideNode) -> None:
     node.is_old()
     with_alice(node)
     with node.watched():

@@ -1,4 +1,4 @@
-"""A lightningd that says more than can be handled: memory is bounded, and no figure is wrong."""
+"""Overruns by a lightningd's notifications: bounded memory, correct figures."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def flood(watcher: PluginStore, count: int) -> None:
-    """Strangers connect."""
+    """Let strangers connect."""
     for number in range(1000, 1000 + count):
         watcher.tell("connect", {"id": str(vertex(number))})
 
 
-def test_what_is_not_too_much_is_told_as_it_was(node: Node) -> None:
+def test_a_full_inbox_loses_nothing(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     with node.watched() as store:
@@ -62,9 +62,7 @@ def test_what_is_not_too_much_is_told_as_it_was(node: Node) -> None:
         assert peer_info(store).flap_count == 1
 
 
-def test_time_in_which_too_much_was_told_is_blind(
-    node: Node, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_time_of_an_overrun_is_blind(node: Node, caplog: pytest.LogCaptureFixture) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     with node.watched() as store:
@@ -83,7 +81,7 @@ def test_time_in_which_too_much_was_told_is_blind(
     assert caplog.text.count("taking a new snapshot") == 1
 
 
-def test_all_that_happened_meanwhile_is_in_the_new_snapshot(node: Node) -> None:
+def test_the_new_snapshot_has_the_events_of_the_overrun(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE, CAROL)
     with node.watched() as store:
@@ -102,7 +100,7 @@ def test_all_that_happened_meanwhile_is_in_the_new_snapshot(node: Node) -> None:
         assert peer_info(store, BOB).flap_count == 1
 
 
-def test_how_many_notifications_wait_is_bounded_again_and_again(node: Node) -> None:
+def test_repeated_overruns_stay_bounded(node: Node) -> None:
     with node.watched() as store:
         for _ in range(3):
             with node.held() as watcher:
@@ -111,7 +109,7 @@ def test_how_many_notifications_wait_is_bounded_again_and_again(node: Node) -> N
             assert sees(store)
 
 
-def test_too_much_before_the_first_snapshot_is_made_up_for(node: Node) -> None:
+def test_an_overrun_before_the_first_snapshot_is_recovered(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     asked, release = threading.Event(), threading.Event()
 
@@ -134,7 +132,7 @@ def test_too_much_before_the_first_snapshot_is_made_up_for(node: Node) -> None:
     Call(watcher.stop).result()
 
 
-def test_too_much_while_nothing_is_seen_asks_for_the_lists_again(node: Node) -> None:
+def test_an_overrun_in_blind_time_asks_for_the_lists_again(node: Node) -> None:
     node.is_silent()
     with node.watched() as store:
         with node.held() as watcher:
@@ -143,7 +141,7 @@ def test_too_much_while_nothing_is_seen_asks_for_the_lists_again(node: Node) -> 
         assert sees(store)
 
 
-def test_changes_that_wait_for_a_listing_are_bounded_too(
+def test_changes_waiting_for_a_listing_are_bounded_too(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
@@ -164,7 +162,7 @@ def test_changes_that_wait_for_a_listing_are_bounded_too(
     assert caplog.text.count("taking a new snapshot") == 1
 
 
-def test_too_much_for_a_watcher_without_a_store_is_dropped(node: Node, tmp_path: Path) -> None:
+def test_without_a_store_an_overrun_is_dropped(node: Node, tmp_path: Path) -> None:
     node.database = str(tmp_path / "no" / "such" / "directory")
     watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     flood(watcher, 1000)

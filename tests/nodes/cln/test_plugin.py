@@ -1,4 +1,4 @@
-"""The plugin, driven over its standard input and output as lightningd does."""
+"""The plugin, driven over its standard input and output as by lightningd."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from ...support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2, START
 __all__ = ["clock", "inbox", "rpc", "wire"]
 
 
-# What it says of itself.
+# Its description.
 
 
 def test_the_manifest(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_the_manifest(tmp_path: Path) -> None:
     assert manifest["dynamic"] is True
 
 
-def test_a_person_who_starts_it_is_told_what_it_is() -> None:
+def test_started_by_hand_it_prints_its_description() -> None:
     no_lightningd = {name: value for name, value in os.environ.items() if "LIGHTNINGD" not in name}
     done = subprocess.run(
         COMMAND, env=no_lightningd, capture_output=True, timeout=WAIT, check=False, text=True
@@ -82,7 +82,7 @@ def test_a_person_who_starts_it_is_told_what_it_is() -> None:
 # Questions.
 
 
-def test_all_channels_are_answered_with_what_replay_prints_and_their_state(
+def test_the_answer_for_all_channels_has_replays_figures_and_states(
     wire: Wire, rpc: RpcServer, inbox: Inbox
 ) -> None:
     inbox.let_pass(timedelta(hours=3))
@@ -120,7 +120,7 @@ def test_all_channels_are_answered_with_what_replay_prints_and_their_state(
     }
 
 
-def test_a_peer_is_answered_with_its_flaps_and_channels(wire: Wire, inbox: Inbox) -> None:
+def test_the_answer_for_a_peer_has_its_flaps_and_channels(wire: Wire, inbox: Inbox) -> None:
     inbox.let_pass(timedelta(hours=1))
     tell(wire, "disconnect", {"id": str(ALICE)})
     flapped = format_time(inbox.clock.now())
@@ -140,12 +140,12 @@ def test_a_peer_is_answered_with_its_flaps_and_channels(wire: Wire, inbox: Inbox
     assert (stranger["online"], stranger["channels"]) == (True, [])
 
 
-def test_a_peer_without_a_flap_has_none(wire: Wire) -> None:
+def test_a_peer_without_a_flap_has_a_null_last_flap(wire: Wire) -> None:
     assert wire.result("chanfitness-peer", str(ALICE))["last_flap"] is None
 
 
 @pytest.mark.parametrize("name", [str(CHANNEL_1), "1x1x1"])
-def test_a_history_is_answered_by_channel_point_or_short_channel_id(
+def test_a_history_is_found_by_channel_point_or_short_channel_id(
     wire: Wire, inbox: Inbox, name: str
 ) -> None:
     inbox.let_pass(timedelta(hours=2))
@@ -195,7 +195,7 @@ def test_a_history_is_answered_by_channel_point_or_short_channel_id(
     assert (outage["duration_seconds"], outage["cut"]) == (600.0, True)
 
 
-def test_an_answer_says_whether_lightningd_is_seen(
+def test_answers_say_whether_lightningd_is_seen(
     tmp_path: Path, rpc: RpcServer, clock: ManualClock, inbox: Inbox
 ) -> None:
     with plugin_here(tmp_path, clock=clock, inbox=inbox) as wire:
@@ -208,7 +208,10 @@ def test_an_answer_says_whether_lightningd_is_seen(
             ["chanfitness-history", str(CHANNEL_1)],
         ):
             answer = wire.result(*question)
-            assert (answer["sees"], "not all is seen" in answer["warning"]) == (False, True)
+            assert (answer["sees"], "figures may be incomplete" in answer["warning"]) == (
+                False,
+                True,
+            )
 
 
 def test_parameters_may_be_named(wire: Wire) -> None:
@@ -249,7 +252,7 @@ def test_parameters_may_be_named(wire: Wire) -> None:
         ("\x1b[2J", [], NOT_FOUND, r"no method '\x1b[2J'"),
     ],
 )
-def test_a_question_that_cannot_be_answered_is_refused(
+def test_an_unanswerable_question_is_refused(
     wire: Wire, method: str, parameters: object, code: int, reason: str
 ) -> None:
     wire.logs.clear()
@@ -269,7 +272,7 @@ def test_a_question_before_init_is_refused(tmp_path: Path) -> None:
         assert "was not started" in wire.refusal("chanfitness")[1]
 
 
-def test_a_fault_is_an_answer_too(tmp_path: Path, rpc: RpcServer) -> None:
+def test_an_internal_error_is_answered_too(tmp_path: Path, rpc: RpcServer) -> None:
     class BrokenClock(ManualClock):
         is_broken = False
 
@@ -281,25 +284,25 @@ def test_a_fault_is_an_answer_too(tmp_path: Path, rpc: RpcServer) -> None:
     clock = BrokenClock(START)
     with plugin_here(tmp_path, clock=clock) as wire:
         while rpc.asked.get(timeout=WAIT)[0] != "listnodes":
-            pass  # it has yet to ask, by that clock
+            pass  # the last question that reads the clock
         wire.result("chanfitness")
         clock.is_broken = True
         assert wire.refusal("chanfitness") == (
             FAILED,
-            r"a fault: RuntimeError('no \x1b[2Jtime')",
+            r"internal error: RuntimeError('no \x1b[2Jtime')",
         )
         wire.notify("connect", {"id": str(ALICE)})
-        assert wire.refusal("nothing")[0] == NOT_FOUND  # by now it was told
+        assert wire.refusal("nothing")[0] == NOT_FOUND  # all earlier messages are handled
         clock.is_broken = False
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
         (line,) = [text for level, text in wire.logs if level == "broken"]
     assert [text for level, text in wire.logs if level == "unusual"] == [
-        r"cannot use what lightningd said: RuntimeError('no \x1b[2Jtime')"
+        r"ignored an unusable message of lightningd: RuntimeError('no \x1b[2Jtime')"
     ]
-    assert re.match(r"a question found a fault: RuntimeError\('no \\x1b\[2Jtime'\) < ", line)
+    assert re.match(r"could not answer a question: RuntimeError\('no \\x1b\[2Jtime'\) < ", line)
 
 
-# What it is told.
+# Notifications.
 
 
 @pytest.mark.parametrize("is_nested", [True, False])
@@ -338,7 +341,7 @@ def test_a_channel_opens_and_closes(wire: Wire, rpc: RpcServer, clock: ManualClo
         b'["connect"]\n\n',
     ],
 )
-def test_a_message_that_cannot_be_used_costs_that_message(wire: Wire, message: bytes) -> None:
+def test_an_unusable_message_is_skipped(wire: Wire, message: bytes) -> None:
     wire.logs.clear()
     wire.send_raw(message)
     wire.notify("connect", {"id": str(BOB)})

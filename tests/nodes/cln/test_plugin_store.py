@@ -1,4 +1,4 @@
-"""How watching a lightningd ends, what is remembered of it, and what cannot be used."""
+"""The plugin's store: its end, its saved figures, and unusable input."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from ...support.values import ALICE, CHANNEL_1, CHANNEL_2, CHANNEL_3
 __all__ = ["node"]
 
 
-def test_an_end_is_where_blind_time_begins_and_figures_go_on_after_it(node: Node) -> None:
+def test_blind_time_begins_at_the_stop_and_figures_continue_after_it(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     with node.watched():
@@ -58,7 +58,7 @@ def test_an_end_is_where_blind_time_begins_and_figures_go_on_after_it(node: Node
         assert peer_info(store).flap_count == 1
 
 
-def test_a_channel_that_closed_unseen_keeps_the_figures_of_the_end(node: Node) -> None:
+def test_a_channel_closed_unseen_keeps_its_figures_of_the_stop(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     with node.watched():
@@ -77,7 +77,7 @@ def test_a_channel_that_closed_unseen_keeps_the_figures_of_the_end(node: Node) -
     )
 
 
-def test_a_start_in_the_middle_of_a_close_goes_on(node: Node) -> None:
+def test_a_start_during_a_close_continues_the_figures(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     with node.watched():
@@ -90,7 +90,7 @@ def test_a_start_in_the_middle_of_a_close_goes_on(node: Node) -> None:
         assert points(store) == []
 
 
-def test_a_splice_moves_the_figures_whether_it_is_seen_or_not(node: Node) -> None:
+def test_seen_and_unseen_splices_move_the_figures(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE, short_channel_id="1x1x1")
     node.connect(ALICE)
     with node.watched() as store:
@@ -111,7 +111,7 @@ def test_a_splice_moves_the_figures_whether_it_is_seen_or_not(node: Node) -> Non
         assert figures(store, CHANNEL_3) == (3, 3)
 
 
-def test_an_unseen_splice_is_known_by_an_id_that_was_saved(node: Node) -> None:
+def test_an_unseen_splice_is_known_by_the_saved_channel_id(node: Node) -> None:
     dual_funded = channel_id(99)
     node.set_state(dual_funded, CHANNEL_1, ALICE)
     with node.watched():
@@ -121,7 +121,7 @@ def test_an_unseen_splice_is_known_by_an_id_that_was_saved(node: Node) -> None:
         assert figures(store, CHANNEL_2) == (1, 0)
 
 
-def test_an_unseen_splice_is_known_by_the_id_that_the_channel_must_have(node: Node) -> None:
+def test_an_unseen_splice_is_known_by_the_derived_channel_id(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     with node.watched():
         node.let_pass(HOUR)
@@ -132,7 +132,7 @@ def test_an_unseen_splice_is_known_by_the_id_that_the_channel_must_have(node: No
         assert figures(store, CHANNEL_2) == (1, 0)
 
 
-# What cannot be used.
+# Unusable input.
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_an_unseen_splice_is_known_by_the_id_that_the_channel_must_have(node: No
         ("channel_state_changed", change(channel_id(5), ALICE, NORMAL)),
     ],
 )
-def test_what_cannot_be_used_is_logged_and_skipped(
+def test_unusable_notifications_are_logged_and_skipped(
     node: Node, topic: str, params: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
@@ -167,7 +167,7 @@ def test_what_cannot_be_used_is_logged_and_skipped(
     assert len(record.getMessage()) < 200
 
 
-def test_a_fault_while_one_thing_is_handled_costs_that_thing(
+def test_an_error_in_one_notification_skips_only_it(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_: ChannelEventStore) -> None:
@@ -179,7 +179,7 @@ def test_a_fault_while_one_thing_is_handled_costs_that_thing(
     assert "no exporter today" in caplog.text
 
 
-def test_a_database_in_use_is_an_error_and_nothing_else(
+def test_a_database_in_use_is_logged_and_raised_by_ready(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = SqliteStorage(node.database)
@@ -199,7 +199,7 @@ def test_a_database_in_use_is_an_error_and_nothing_else(
     assert (record.levelno, "cannot watch the channels" in record.getMessage()) == (40, True)
 
 
-def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> None:
+def test_a_failed_store_start_is_logged_and_raised_by_ready(node: Node) -> None:
     class NaiveClock:
         def now(self) -> datetime:
             return datetime(2026, 1, 1)
@@ -211,7 +211,7 @@ def test_a_store_that_cannot_start_is_an_error_and_nothing_else(node: Node) -> N
     Call(watcher.stop).result()
 
 
-def test_a_watcher_that_was_not_started_ends(node: Node) -> None:
+def test_an_unstarted_watcher_can_be_stopped(node: Node) -> None:
     watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     with pytest.raises(RequestTimeoutError):
         watcher.ready(0)

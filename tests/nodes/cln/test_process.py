@@ -1,4 +1,4 @@
-"""The plugin as a process of its own: how it ends, and its log."""
+"""The plugin as a process: its end and its log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ...support.values import ALICE, CHANNEL_1
 __all__ = ["clock", "inbox", "rpc", "wire"]
 
 
-def test_it_ends_when_lightningd_says_so(tmp_path: Path, rpc: RpcServer) -> None:
+def test_a_shutdown_notification_ends_it(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_process(tmp_path) as (wire, process):
         wire.wait_for_log("watching")
         assert ids(wire.result("chanfitness")) == [str(CHANNEL_1)]
@@ -35,7 +35,7 @@ def test_it_ends_when_lightningd_says_so(tmp_path: Path, rpc: RpcServer) -> None
     assert [row.channel_point for row in saved.channels] == [str(CHANNEL_1)]
 
 
-def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None:
+def test_the_end_of_lightningd_ends_it(tmp_path: Path, rpc: RpcServer) -> None:
     ours, theirs = socket.socketpair()
     process = subprocess.Popen(
         COMMAND,
@@ -52,7 +52,7 @@ def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None
         wire.request("getmanifest", {})
         wire.request("init", init_params(tmp_path))
         wire.wait_for_log("watching")
-        ours.shutdown(socket.SHUT_RDWR)  # nobody hears what it still has to say
+        ours.shutdown(socket.SHUT_RDWR)  # its last output has no reader
         wire.send_raw(b"nonsense\n\n")
         wire.hang_up()
         assert (process.wait(timeout=WAIT), process.stderr.read()) == (0, b"")
@@ -62,7 +62,7 @@ def test_it_ends_when_lightningd_is_gone(tmp_path: Path, rpc: RpcServer) -> None
     assert [row.channel_point for row in saved.channels] == [str(CHANNEL_1)]
 
 
-def test_it_ends_when_lightningd_is_gone_before_it_began(tmp_path: Path) -> None:
+def test_the_end_of_lightningd_before_init_ends_it(tmp_path: Path) -> None:
     done = subprocess.run(
         COMMAND,
         env={**os.environ, "LIGHTNINGD_PLUGIN": "1"},
@@ -75,7 +75,7 @@ def test_it_ends_when_lightningd_is_gone_before_it_began(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_as_lightningd_would(
+def test_a_signal_ends_it_as_a_shutdown_does(
     tmp_path: Path, rpc: RpcServer, number: signal.Signals
 ) -> None:
     with plugin_process(tmp_path) as (wire, process):
@@ -87,7 +87,7 @@ def test_a_signal_ends_it_as_lightningd_would(
     assert len(saved.channels) == 1
 
 
-def test_what_cannot_be_saved_at_the_end_is_its_exit_status(tmp_path: Path, rpc: RpcServer) -> None:
+def test_a_failed_last_save_is_its_exit_status(tmp_path: Path, rpc: RpcServer) -> None:
     directory = tmp_path / "data"
     directory.mkdir()
     options: dict[str, object] = {"chanfitness-db": str(directory / "fitness.db")}
@@ -98,7 +98,7 @@ def test_what_cannot_be_saved_at_the_end_is_its_exit_status(tmp_path: Path, rpc:
         assert process.wait(timeout=WAIT) == 1
 
 
-def test_it_ends_though_the_socket_never_answers(tmp_path: Path, rpc: RpcServer) -> None:
+def test_a_silent_socket_does_not_hold_up_its_end(tmp_path: Path, rpc: RpcServer) -> None:
     rpc.answer = lambda method, params: None
     with plugin_process(tmp_path) as (wire, process):
         rpc.asked.get(timeout=WAIT)
@@ -106,7 +106,7 @@ def test_it_ends_though_the_socket_never_answers(tmp_path: Path, rpc: RpcServer)
         assert process.wait(timeout=WAIT) == 0
 
 
-def test_of_two_plugins_one_has_the_database(tmp_path: Path, rpc: RpcServer) -> None:
+def test_the_second_plugin_on_a_database_is_refused(tmp_path: Path, rpc: RpcServer) -> None:
     with plugin_process(tmp_path) as (first, _):
         first.wait_for_log("watching")
         with plugin_process(tmp_path) as (second, _):
@@ -116,9 +116,7 @@ def test_of_two_plugins_one_has_the_database(tmp_path: Path, rpc: RpcServer) -> 
         first.hang_up()
 
 
-def test_at_a_start_of_the_node_nobody_is_blamed_for_coming_back(
-    tmp_path: Path, rpc: RpcServer
-) -> None:
+def test_the_connects_after_a_node_start_are_no_outages(tmp_path: Path, rpc: RpcServer) -> None:
     rpc.listings["listpeers"] = peers(offline=(ALICE,))
     with plugin_process(tmp_path, startup=True) as (wire, _):
         assert wire.wait_for_log("watching: channels 1, peers online 0") == "info"
@@ -142,7 +140,7 @@ def test_at_a_start_of_the_node_nobody_is_blamed_for_coming_back(
         (logging.CRITICAL, "broken"),
     ],
 )
-def test_a_log_line_is_one_line_at_a_level_that_lightningd_knows(level: int, name: str) -> None:
+def test_log_records_become_one_line_with_lightningds_level(level: int, name: str) -> None:
     logged: list[tuple[str, str]] = []
     handler = NodeLog(lambda text, level: logged.append((level, text)))
     handler.handle(
@@ -151,7 +149,7 @@ def test_a_log_line_is_one_line_at_a_level_that_lightningd_knows(level: int, nam
     assert logged == [(name, r"two\nlines \x1b[2J of it\u202e")]
 
 
-def test_a_log_line_that_cannot_be_written_is_dropped() -> None:
+def test_an_unwritable_log_record_is_dropped() -> None:
     def gone(text: str, level: str) -> None:
         raise BrokenPipeError
 
@@ -159,7 +157,7 @@ def test_a_log_line_that_cannot_be_written_is_dropped() -> None:
     NodeLog(gone).handle(record)
 
 
-def test_pylns_own_log_handler_is_gone(wire: Wire) -> None:
+def test_pylns_log_handler_is_replaced(wire: Wire) -> None:
     logging.getLogger("somebody.else").error("once\nonly")
     wire.result("chanfitness")
     assert wire.logs.count(("broken", r"once\nonly")) == 1

@@ -1,4 +1,4 @@
-"""The plugin, told what a real lightningd told, against what was written by hand of it."""
+"""Recordings of a real lightningd, played to the plugin and compared with expected events."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from ...support.plugin_process import plugin_here
 
 
 def time(text: str) -> datetime:
-    """A time of the day on which all was recorded."""
+    """Return a time of the day of the recordings."""
     return parse_time(f"2026-11-22T{text}Z")
 
 
 class Segment(NamedTuple):
-    """A start of the plugin, and its end if lightningd was killed."""
+    """A run of the plugin; ``end`` if lightningd was killed."""
 
     at: datetime
     killed_at: datetime | None = None
@@ -70,7 +70,7 @@ NOT_WRITTEN = {
 
 
 class Told:
-    """Tells a plugin all that was recorded; keeps what came of it, and its last answer."""
+    """Plays a recording to a plugin; keeps its events and its last answer."""
 
     def __init__(self, name: str, directory: Path) -> None:
         self.events: list[tuple[datetime, Any]] = []
@@ -111,10 +111,10 @@ class Told:
             wire.send({"method": topic, "params": params})
         elif topic in TOPICS:
             wire.send({"method": topic, "params": params})
-            assert wire.result("chanfitness")["as_of"]  # it has all that was told
+            assert wire.result("chanfitness")["as_of"]  # answered after all notifications
 
     def _with_the_connected(self, listings: Listings) -> Listings:
-        """As lightningd lists them at once; the next listing was recorded some time later."""
+        """Complete a listing: the next one was recorded only some time later."""
         listings = deepcopy(listings)
         for entry in listings["listpeerchannels"]["channels"]:
             if entry["peer_id"] in self._connected and not entry["peer_connected"]:
@@ -123,9 +123,7 @@ class Told:
 
 
 @pytest.mark.parametrize("name", SEGMENTS)
-def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
-    name: str, tmp_path: Path
-) -> None:
+def test_recordings_become_the_expected_events(name: str, tmp_path: Path) -> None:
     expected = DATA / f"{name}.expected.jsonl"
     with expected.open("rb") as lines:
         written = [(line.at, line.event) for line in read(lines, expected.name)]
@@ -148,11 +146,11 @@ def test_a_recorded_lightningd_becomes_the_events_that_were_written_by_hand(
 
 
 WRITTEN = ("channel_point", "peer", "lifetime_seconds", "uptime_seconds", "uptime_ratio")
-"""What the events say that were written by hand; they do not describe anything."""
+"""The types of the expected events, which have no descriptions."""
 
 
 def points_by_id(name: str) -> dict[str, OutPoint]:
-    """The last channel point of each channel that was recorded."""
+    """Return the last recorded channel point of each channel."""
     return {
         entry["channel_id"]: OutPoint(entry["funding_txid"], entry["funding_outnum"])
         for each in recorded(f"{name}.jsonl")
@@ -162,7 +160,7 @@ def points_by_id(name: str) -> dict[str, OutPoint]:
 
 
 @pytest.mark.parametrize("name", SEGMENTS)
-def test_what_is_active_in_the_end_is_what_was_listed_last(name: str, tmp_path: Path) -> None:
+def test_the_final_activity_is_that_of_the_last_listing(name: str, tmp_path: Path) -> None:
     active: dict[OutPoint, bool | None] = {}
     for _, event in Told(name, tmp_path).events:
         if isinstance(event, MonitoringResumedEvent):
@@ -182,9 +180,7 @@ def test_what_is_active_in_the_end_is_what_was_listed_last(name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", SEGMENTS)
-def test_a_channel_is_active_soon_after_a_peer_came_back_and_inactive_when_it_goes(
-    name: str, tmp_path: Path
-) -> None:
+def test_activity_follows_the_connects_of_the_peer(name: str, tmp_path: Path) -> None:
     events = Told(name, tmp_path).events
     inactive = [utc for utc, event in events if isinstance(event, InactiveChannelEvent)]
     changes = [each for each in recorded(f"{name}.jsonl") if each.topic in TOPICS]
@@ -195,7 +191,7 @@ def test_a_channel_is_active_soon_after_a_peer_came_back_and_inactive_when_it_go
             assert any(timedelta(0) <= utc - at < timedelta(seconds=5) for at in comes)
 
 
-def test_peers_and_channels_are_described_as_they_were_recorded(tmp_path: Path) -> None:
+def test_descriptions_are_as_recorded(tmp_path: Path) -> None:
     events = [event for _, event in Told("cln-regtest", tmp_path).events]
     short_ids = {each.short_channel_id for each in events if type(each) is ChannelDescribedEvent}
     assert short_ids == {"114x1x1", "114x2x0", "120x1x0", "126x1x0", "126x2x1", "132x1x0"}
@@ -205,6 +201,6 @@ def test_peers_and_channels_are_described_as_they_were_recorded(tmp_path: Path) 
     assert transports == {
         ("0269c5", "local"),
         ("03803c", "local"),
-        ("024a8e", "local"),  # we to it
-        ("024a8e", "unknown"),  # it to us
+        ("024a8e", "local"),  # outbound
+        ("024a8e", "unknown"),  # inbound
     }

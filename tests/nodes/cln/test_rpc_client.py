@@ -1,4 +1,4 @@
-"""Questions to the socket of a lightningd that answers, and of one that does not."""
+"""RPC client of lightningd, with answers, bad answers and silence."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def test_a_long_answer_is_read_whole(server: RpcServer) -> None:
     assert len(ask(rpc(server))["peers"]) == 5000
 
 
-def test_an_answer_without_end_is_an_error(
-    server: RpcServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endless_answer_is_an_error(server: RpcServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cln_rpc, "LONGEST_ANSWER", 1000)
     longest = b'{"result": 5}'.ljust(998) + b"\n\n"
     answers = [longest, b" " + longest, b" " * 1001, b"[" * 10_000_000]
@@ -71,7 +69,7 @@ def test_an_answer_may_end_with_the_connection(server: RpcServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (b"", "hung up"),
+        (b"", "connection closed"),
         (b"nonsense\n\n", "Expecting value"),
         (b'{"result": ', "Expecting value"),
         (b"\xff\n\n", "Expecting value"),
@@ -89,12 +87,12 @@ def test_a_bad_answer_is_an_error(server: RpcServer, answer: bytes, reason: str)
     assert str(raised.value).isprintable()
 
 
-def test_no_lightningd_is_an_error(tmp_path: Path) -> None:
+def test_a_missing_lightningd_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RpcError, match="No such file"):
         ask(LightningRpc(str(tmp_path / "lightning-rpc")))
 
 
-def test_a_socket_whose_name_is_long_is_reached_from_where_it_is(
+def test_a_socket_with_a_long_path_is_reached_by_its_relative_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = tmp_path / ("d" * 90)
@@ -113,9 +111,9 @@ def test_no_answer_in_time_is_an_error(server: RpcServer) -> None:
         ask(rpc(server, timeout=0.01))
 
 
-def test_an_answer_that_trickles_has_no_more_time_than_another(server: RpcServer) -> None:
+def test_a_trickling_answer_has_the_same_timeout(server: RpcServer) -> None:
     server.answer = lambda method, params: None
-    times = iter([0, 1, WAIT + 1])  # asked, waiting for the first piece, for the next
+    times = iter([0, 1, WAIT + 1])  # at the question, the first piece, the second piece
     asked = Call(ask, LightningRpc(server.path, WAIT, lambda: next(times)))
     server.asked.get(timeout=WAIT)
     for connection in server.waiting():
@@ -125,7 +123,7 @@ def test_an_answer_that_trickles_has_no_more_time_than_another(server: RpcServer
     assert list(times) == []
 
 
-def test_a_question_that_is_not_answered_can_be_ended(server: RpcServer) -> None:
+def test_abort_ends_an_unanswered_question(server: RpcServer) -> None:
     server.answer = lambda method, params: None
     client = rpc(server)
     asked = Call(ask, client)
@@ -133,11 +131,11 @@ def test_a_question_that_is_not_answered_can_be_ended(server: RpcServer) -> None
     client.abort()
     with pytest.raises(RpcError, match="no answer"):
         asked.result()
-    with pytest.raises(RpcError, match="not asked any more"):
+    with pytest.raises(RpcError, match="aborted"):
         ask(client)
 
 
-def test_ending_what_has_ended_does_nothing(server: RpcServer) -> None:
+def test_aborting_twice_does_nothing(server: RpcServer) -> None:
     client = rpc(server)
     ask(client)
     client.abort()
@@ -154,7 +152,9 @@ def test_ending_what_has_ended_does_nothing(server: RpcServer) -> None:
         (None, False),
     ],
 )
-def test_any_answer_is_one(server: RpcServer, answer: object, is_one: bool) -> None:
+def test_an_error_answer_shows_that_lightningd_answers(
+    server: RpcServer, answer: object, is_one: bool
+) -> None:
     server.answer = lambda method, params: answer
     assert rpc(server, WAIT if is_one else 0.1).is_answered() is is_one
     assert server.asked.get(timeout=WAIT) == ("notifications", {"enable": False})
@@ -163,7 +163,7 @@ def test_any_answer_is_one(server: RpcServer, answer: object, is_one: bool) -> N
 # ListingClient.
 
 
-def test_an_answer_that_is_refused_is_none(server: RpcServer) -> None:
+def test_an_answer_voided_by_on_answer_counts_as_none(server: RpcServer) -> None:
     def refuse() -> None:
         raise RpcError("too late")
 
@@ -193,7 +193,7 @@ def test_the_channels_of_one_peer_are_one_question(server: RpcServer) -> None:
     assert server.asked.get(timeout=WAIT) == ("listpeerchannels", {"id": str(BOB)})
 
 
-def test_only_what_is_needed_is_asked_for(server: RpcServer) -> None:
+def test_only_needed_fields_are_asked_for(server: RpcServer) -> None:
     questions: list[dict[str, Any]] = []
     server.on_question = questions.append
     ListingClient(rpc(server), bool).everything()
@@ -203,7 +203,7 @@ def test_only_what_is_needed_is_asked_for(server: RpcServer) -> None:
     ]
 
 
-def test_a_lightningd_that_does_not_answer_is_logged_once_each_time(
+def test_a_silent_lightningd_is_logged_once_per_silence(
     server: RpcServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -1,4 +1,4 @@
-"""A lightningd that does not answer: nothing is held up, and all is made up for."""
+"""A lightningd that does not answer: nothing is held up, and later snapshots correct all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ __all__ = ["node"]
 ASKED_EVERY = timedelta(seconds=30)
 
 
-def test_without_an_answer_it_stays_blind_until_lightningd_says_something(
+def test_without_an_answer_it_stays_blind_until_a_notification(
     node: Node, caplog: pytest.LogCaptureFixture
 ) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
@@ -60,7 +60,7 @@ def test_without_an_answer_it_stays_blind_until_lightningd_says_something(
     assert caplog.text.count("asking again") == 1
 
 
-def test_without_an_answer_it_asks_again_twice_a_minute(node: Node) -> None:
+def test_without_an_answer_it_asks_twice_a_minute(node: Node) -> None:
     node.is_silent()
     with node.watched() as store:
         node.let_pass(HOUR)
@@ -72,7 +72,7 @@ def test_without_an_answer_it_asks_again_twice_a_minute(node: Node) -> None:
         assert sees(store)
 
 
-def test_an_open_that_could_not_be_asked_for_is_made_up_for(node: Node) -> None:
+def test_an_open_without_a_listing_is_put_later(node: Node) -> None:
     with node.watched() as store:
         node.connect(ALICE)
         node.is_silent()
@@ -83,7 +83,7 @@ def test_an_open_that_could_not_be_asked_for_is_made_up_for(node: Node) -> None:
         assert figures(store) == (1, 1)
 
 
-def test_a_channel_that_opened_and_closed_while_nothing_was_answered_is_both(node: Node) -> None:
+def test_a_channel_opened_and_closed_in_silence_has_both_events(node: Node) -> None:
     with node.watched() as store:
         node.connect(ALICE)
         node.is_silent()
@@ -99,7 +99,7 @@ def test_a_channel_that_opened_and_closed_while_nothing_was_answered_is_both(nod
     assert closed.lifetime == closed.uptime == HOUR // timedelta(microseconds=1)
 
 
-def test_known_channels_close_while_nothing_is_answered(node: Node) -> None:
+def test_known_channels_close_without_an_answer(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     with node.watched() as store:
         node.is_silent()
@@ -109,7 +109,7 @@ def test_known_channels_close_while_nothing_is_answered(node: Node) -> None:
 
 
 def hold_lists(node: Node, held: threading.Event, release: threading.Event) -> None:
-    """From now on lightningd answers nonsense, the first time only after ``release``."""
+    """Let lightningd answer nonsense from now on, at first only after ``release``."""
 
     def hold(method: str, params: dict[str, Any]) -> str:
         held.set()
@@ -119,7 +119,7 @@ def hold_lists(node: Node, held: threading.Event, release: threading.Event) -> N
     node.rpc.answer = hold
 
 
-def test_what_had_to_wait_counts_from_when_it_was_told(node: Node) -> None:
+def test_waiting_changes_keep_their_notifications_time(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     held, release = threading.Event(), threading.Event()
@@ -136,9 +136,7 @@ def test_what_had_to_wait_counts_from_when_it_was_told(node: Node) -> None:
 
 
 @pytest.mark.parametrize("is_blind", [True, False])
-def test_a_silent_lightningd_is_not_asked_at_each_of_many_notifications(
-    node: Node, is_blind: bool
-) -> None:
+def test_many_notifications_of_a_silent_lightningd_ask_it_once(node: Node, is_blind: bool) -> None:
     held, release = threading.Event(), threading.Event()
     watcher = PluginStore(node.database, LightningRpc(node.rpc.path))
     if is_blind:
@@ -158,7 +156,7 @@ def test_a_silent_lightningd_is_not_asked_at_each_of_many_notifications(
     assert node.rpc.asked.qsize() == 4
 
 
-def test_a_lightningd_that_never_answers_holds_up_neither_answers_nor_the_end(node: Node) -> None:
+def test_a_silent_lightningd_holds_up_neither_answers_nor_the_end(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     with node.watched():
         node.let_pass(HOUR)
@@ -178,7 +176,7 @@ def test_a_lightningd_that_never_answers_holds_up_neither_answers_nor_the_end(no
     assert "chanfitness-cln" not in {thread.name for thread in threading.enumerate()}
 
 
-# A lightningd that is frozen: its notifications do not come, and it does not answer.
+# A frozen lightningd neither notifies nor answers.
 
 
 def test_a_sign_of_life_is_asked_for_twice_a_minute(node: Node) -> None:
@@ -190,7 +188,7 @@ def test_a_sign_of_life_is_asked_for_twice_a_minute(node: Node) -> None:
 
 
 @pytest.mark.parametrize("is_busy", [True, False])
-def test_a_sign_is_asked_for_also_while_questions_come(node: Node, is_busy: bool) -> None:
+def test_signs_of_life_are_asked_for_also_between_questions(node: Node, is_busy: bool) -> None:
     with node.watched():
         listed = node.rpc.asked.qsize()
         for _ in range(30):
@@ -201,7 +199,7 @@ def test_a_sign_is_asked_for_also_while_questions_come(node: Node, is_busy: bool
 
 
 def freeze(node: Node) -> None:
-    """From now on its socket takes questions, and hangs up without an answer."""
+    """Let the socket close connections without an answer from now on."""
     node.rpc.answer = lambda method, params: b""
 
 
@@ -245,7 +243,7 @@ def test_any_answer_is_a_sign(node: Node, answer: bytes) -> None:
         assert figures(store) == (1, 0)
 
 
-def test_what_it_tells_while_it_does_not_answer_is_a_sign(node: Node) -> None:
+def test_a_notification_is_a_sign_of_life(node: Node) -> None:
     def answer(method: str, params: dict[str, Any]) -> bytes:
         assert node.watcher is not None
         node.watcher.tell("connect", {"id": str(BOB)})
@@ -258,11 +256,11 @@ def test_what_it_tells_while_it_does_not_answer_is_a_sign(node: Node) -> None:
         assert peer_info(store, BOB).online
 
 
-# This process is frozen: when it goes on, what came meanwhile is told late.
+# A frozen process handles notifications late.
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_what_is_told_after_a_gap_is_left_to_a_new_snapshot(
+def test_notifications_after_a_gap_are_replaced_by_a_new_snapshot(
     node: Node, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
@@ -281,10 +279,10 @@ def test_what_is_told_after_a_gap_is_left_to_a_new_snapshot(
         assert history(store).blind == HOUR
         assert peer_info(store).flap_count == 0
         assert figures(store)[0] == pytest.approx(2 * ASKED_EVERY / HOUR)
-    assert caplog.text.count("it was frozen, or this process was") == 1
+    assert caplog.text.count("it or this process was frozen") == 1
 
 
-def test_what_is_told_after_a_gap_while_nothing_is_seen_is_left_to_a_new_snapshot(
+def test_notifications_after_a_gap_in_blind_time_are_replaced_by_a_new_snapshot(
     node: Node,
 ) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
@@ -301,7 +299,7 @@ def test_what_is_told_after_a_gap_while_nothing_is_seen_is_left_to_a_new_snapsho
         assert store.get_overview(timeout=WAIT).seen_until == START + HOUR
 
 
-def test_a_list_after_a_gap_is_no_snapshot(node: Node) -> None:
+def test_a_list_after_a_gap_is_not_put(node: Node) -> None:
     def late(method: str, params: dict[str, Any]) -> object:
         thaw(node)
         node.clock.advance(HOUR)
@@ -314,7 +312,7 @@ def test_a_list_after_a_gap_is_no_snapshot(node: Node) -> None:
         assert sees(store)
 
 
-# Drift: once an hour the lists set right what was never told.
+# Drift: once an hour the lists correct missed events.
 
 
 def test_a_stray_notification_stands_for_an_hour_at_most(node: Node) -> None:
@@ -348,7 +346,7 @@ def test_once_an_hour_the_lists_are_put(node: Node) -> None:
     ]
 
 
-def test_what_is_told_while_the_lists_are_asked_for_is_put_before_them(node: Node) -> None:
+def test_notifications_during_a_listing_are_put_before_the_lists(node: Node) -> None:
     def answer(method: str, params: dict[str, Any]) -> object:
         if method == "listpeerchannels":
             assert node.watcher is not None
@@ -369,7 +367,7 @@ def test_what_is_told_while_the_lists_are_asked_for_is_put_before_them(node: Nod
     ]
 
 
-def test_lists_that_do_not_come_are_asked_for_an_hour_later(node: Node) -> None:
+def test_failed_lists_are_asked_for_an_hour_later(node: Node) -> None:
     events: list[Any] = []
     with node.watched(on_event=lambda event, _: events.append(event)):
         node.rpc.listings["listpeers"] = "?"
@@ -380,7 +378,7 @@ def test_lists_that_do_not_come_are_asked_for_an_hour_later(node: Node) -> None:
     assert [event.at for event in snapshots(events)] == [START + 2 * HOUR]
 
 
-def test_lists_are_of_no_use_while_changes_wait_for_one_and_after_a_new_snapshot(
+def test_lists_are_dropped_while_changes_wait_and_after_a_new_snapshot(
     node: Node,
 ) -> None:
     events: list[Any] = []

@@ -1,4 +1,4 @@
-"""A watcher starts: on a lightningd that runs, and together with it."""
+"""Starts of a watcher on a running lightningd, and together with it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_on_a_running_node_the_snapshot_is_taken_at_once(node: Node) -> None:
         assert peer_info(store).flap_count == 0
 
 
-def test_a_channel_with_a_peer_that_was_there_already_is_up_from_its_first_moment(
+def test_a_new_channel_with_an_online_peer_is_up_from_the_start(
     node: Node,
 ) -> None:
     node.connect(ALICE)
@@ -57,7 +57,7 @@ def test_a_channel_with_a_peer_that_was_there_already_is_up_from_its_first_momen
         assert figures(store) == (1, 1)
 
 
-def test_at_a_start_of_the_node_the_connects_give_nobody_an_outage_or_a_flap(node: Node) -> None:
+def test_the_connects_after_a_node_start_are_no_outages_and_no_flaps(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.set_state(ID_2, CHANNEL_2, BOB)
     with node.watched() as store:
@@ -74,7 +74,7 @@ def test_at_a_start_of_the_node_the_connects_give_nobody_an_outage_or_a_flap(nod
             assert history(store, point).outages == ()
 
 
-def test_a_peer_that_does_not_come_back_is_offline(node: Node) -> None:
+def test_a_peer_that_does_not_reconnect_is_offline(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.set_state(ID_2, CHANNEL_2, BOB)
     with node.watched() as store:
@@ -86,7 +86,7 @@ def test_a_peer_that_does_not_come_back_is_offline(node: Node) -> None:
         assert peer_info(store, BOB).flap_count == 1
 
 
-def test_while_the_own_line_is_down_nobody_is_judged(node: Node) -> None:
+def test_while_the_own_line_is_down_no_peer_is_offline(node: Node) -> None:
     for number, peer in enumerate((ALICE, BOB, CAROL)):
         node.set_state(channel_id(number), OutPoint("ab" * 32, number), peer)
     with node.watched() as store:
@@ -110,7 +110,7 @@ def test_own_outages_may_be_switched_off(
         assert figures(store, OutPoint("ab" * 32, 0)) == (2 - unseen, 1)
 
 
-def test_an_own_outage_is_nobodys_fault(node: Node) -> None:
+def test_an_own_outage_is_no_peers_outage(node: Node) -> None:
     named = {channel_id(number): OutPoint("ab" * 32, number) for number in range(3)}
     for (name, point), peer in zip(named.items(), (ALICE, BOB, CAROL), strict=True):
         node.set_state(name, point, peer)
@@ -128,7 +128,7 @@ def test_an_own_outage_is_nobodys_fault(node: Node) -> None:
         assert [peer_info(store, peer).flap_count for peer in (ALICE, BOB, CAROL)] == [0, 0, 0]
 
 
-def test_what_was_told_before_the_snapshot_is_not_told_twice(node: Node) -> None:
+def test_notifications_before_the_snapshot_are_not_put_twice(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     late = threading.Event()
@@ -152,7 +152,7 @@ def test_what_was_told_before_the_snapshot_is_not_told_twice(node: Node) -> None
     Call(watcher.stop).result()
 
 
-def test_what_is_told_while_the_snapshot_is_taken_comes_after_it(node: Node) -> None:
+def test_notifications_during_the_snapshot_follow_it(node: Node) -> None:
     node.set_state(ID_1, CHANNEL_1, ALICE)
     node.connect(ALICE)
     listed = node.rpc.listed
