@@ -1,7 +1,7 @@
-"""``python -m benchmarks.idle``: what ``chanfitness watch lnd`` costs while nothing happens.
+"""Idle cost of ``chanfitness watch lnd``: ``python -m benchmarks.idle``.
 
-Beside the fake lnd of the tests, in a process of its own, or, with arguments for ``watch lnd``
-after ``--``, beside a real one. Linux only: all figures are the kernel's, from ``/proc``.
+Watches the fake lnd of the tests, in its own process, or with arguments for ``watch lnd``
+after ``--`` a real one. Linux only: all figures are from ``/proc``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _HEAD = _LINE.format(
 
 
 class Sample(NamedTuple):
-    """What the kernel tells of a process; ``files``: the bytes in its directory."""
+    """The kernel's figures of a process; ``files``: the bytes in its directory."""
 
     at: float
     resident: int
@@ -50,7 +50,7 @@ class Sample(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """What it costs; bytes are of memory, or an hour, ``cpu`` is the share of a core."""
+    """The measured cost. Memory and hourly writes in bytes, ``cpu`` as a share of a core."""
 
     name: str
     resident: int
@@ -63,7 +63,7 @@ class Idle(NamedTuple):
 
 
 def sample(process: int, directory: Path) -> Sample:
-    """How things stand with a process."""
+    """Return the present figures of a process."""
     base = Path("/proc", str(process))
     stat = (base / "stat").read_text().rpartition(")")[2].split()
     switches = sum(
@@ -90,7 +90,7 @@ def _field(text: str, name: str) -> int:
 
 
 def between(name: str, first: Sample, last: Sample) -> Idle:
-    """What went on between two samples."""
+    """Return the cost between two samples."""
     seconds = last.at - first.at
     return Idle(
         name,
@@ -105,7 +105,7 @@ def between(name: str, first: Sample, last: Sample) -> Idle:
 
 
 def line(idle: Idle) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     return _LINE.format(
         idle.name,
         f"{idle.resident / 1e6:.1f} MB",
@@ -119,7 +119,7 @@ def line(idle: Idle) -> str:
 
 
 def serve(directory: Path) -> None:
-    """Be an lnd with some channels, until the standard input ends; prints its address."""
+    """Run a fake lnd with some channels until standard input ends; print its address."""
     peers = [Vertex(bytes([2]) + bytes([each] * 32)) for each in range(1, _CHANNELS + 1)]
     make_lnddir(directory)
     with FakeLnd() as lnd:
@@ -136,7 +136,7 @@ def serve(directory: Path) -> None:
 
 @contextmanager
 def a_fake_lnd() -> Iterator[list[str]]:
-    """One in a process of its own: the arguments that lead to it."""
+    """Run a fake lnd in its own process; yield the arguments of ``watch lnd`` for it."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "benchmarks.idle", "--serve", directory]
         with subprocess.Popen(
@@ -148,7 +148,7 @@ def a_fake_lnd() -> Iterator[list[str]]:
 
 
 def measured(name: str, to_lnd: Sequence[str], settle: float, seconds: float) -> Idle:
-    """Let it watch for ``settle`` seconds, then measure for so many."""
+    """Watch for ``settle`` seconds, then measure for ``seconds``."""
     with tempfile.TemporaryDirectory() as place:
         directory = Path(place)
         with (directory / "log").open("w") as log:
@@ -170,14 +170,20 @@ def measured(name: str, to_lnd: Sequence[str], settle: float, seconds: float) ->
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Measure each variant, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.idle", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=120, help="measured (default: 120)")
-    parser.add_argument("--settle", type=float, default=10, help="before that (default: 10)")
-    parser.add_argument("--only", choices=_VARIANTS, action="append", help="default: all")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--seconds", type=float, default=120, help="seconds to measure (default: 120)"
+    )
+    parser.add_argument(
+        "--settle", type=float, default=10, help="seconds to wait before (default: 10)"
+    )
+    parser.add_argument(
+        "--only", choices=_VARIANTS, action="append", help="a variant (default: all)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object on each line")
     parser.add_argument("--serve", type=Path, metavar="DIR", help=argparse.SUPPRESS)
-    parser.add_argument("to_lnd", nargs="*", help="arguments of watch lnd, after --")
+    parser.add_argument("to_lnd", nargs="*", help="arguments of watch lnd for a real lnd, after --")
     arguments = parser.parse_args()
     if arguments.serve is not None:
         serve(arguments.serve)
