@@ -186,7 +186,7 @@ class Flush(NamedTuple):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it has no change but passed time, and perhaps ``causes``."""
+        """Whether it has nothing but the passed time, and perhaps ``causes``."""
         rows = self[self._fields.index("anchors_anew") : self._fields.index("causes")]
         return len(self.anchors) <= 1 and not any(rows) and self.outages is None
 

@@ -41,7 +41,7 @@ Instant = tuple[datetime.timedelta, int]
 
 
 class Anchor(NamedTuple):
-    """Where a segment begins, on the timeline and in UTC."""
+    """The begin of a segment, as a position and in UTC."""
 
     position: datetime.timedelta
     utc: datetime.datetime
@@ -90,7 +90,7 @@ class Timeline:
         self.segment = self._numbers[-1] + 1 if earlier else 0  # the present segment's number
         self._earlier = _apart(earlier, end)
         self._moved_back: tuple[datetime.datetime, list[Anchor]] | None = None  # cache of _dated()
-        self._last = end  # the latest position; while paused, as if it were not
+        self._last = end  # the latest position; while paused, the position without the pause
         self._standing = end  # the position while paused
         self._begin(start, end)
 

@@ -132,7 +132,7 @@ def _encoded(number: object, result: object) -> bytes:
 
 
 def _send_later(connection: socket.socket, number: object, result: object) -> None:
-    with contextlib.suppress(OSError):  # whoever asked may be gone
+    with contextlib.suppress(OSError):  # the client may be gone
         connection.sendall(_encoded(number, result))
         connection.shutdown(socket.SHUT_RDWR)
 
