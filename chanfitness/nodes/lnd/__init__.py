@@ -1,4 +1,4 @@
-"""lnd as the source of a store, over its gRPC. Needs the extra ``chanfitness[lnd]``."""
+"""lnd as a source, over gRPC. Needs the extra ``chanfitness[lnd]``."""
 
 from .node import LndNode
 

@@ -1,8 +1,7 @@
-"""One connection to lnd: two streams, a few questions, and signs of life, in one queue.
+"""Connection to lnd: two streams, calls and signs of life, in one queue.
 
-lnd's messages are handed out as they came, in bytes; a stream's messages keep
-their order. One thread uses a connection; only :meth:`Connection.abandon` is
-for any.
+Messages are passed on undecoded. The messages of a stream keep their order. One thread uses a
+connection; only :meth:`Connection.abandon` may be called from any.
 """
 
 from __future__ import annotations
@@ -25,31 +24,31 @@ CHANNEL_EVENTS, PEER_EVENTS = "SubscribeChannelEvents", "SubscribePeerEvents"
 LIST_CHANNELS, LIST_PEERS = "ListChannels", "ListPeers"
 
 LISTS_DUE = "lists due"
-"""Comes from :meth:`Connection.next` once an hour, in place of a stream."""
+"""Returned by :meth:`Connection.next` once an hour, in place of a stream."""
 
 NEWCOMERS_DUE = "newcomers due"
-"""Comes likewise, within ``LOOK_SECONDS`` after :meth:`Connection.expect_newcomers`."""
+"""Returned within ``LOOK_SECONDS`` after :meth:`Connection.expect_newcomers`."""
 
 LOOK_SECONDS = 10.0
-"""The shortest time between two looks at newcomers."""
+"""Seconds at least between two listings of newcomers."""
 
 _LOOKS = round(ASK_SECONDS / LOOK_SECONDS)  # between two questions for a sign of life
 
 LIST_SECONDS = 300
-"""How long lnd may take for a list: a node may be big, and a network slow."""
+"""Seconds that lnd may take for a list, which may be big and the network slow."""
 
 _SILENCE = (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.CANCELLED)
-"""The codes that also stand for no answer at all. All others are signs of life."""
+"""Codes that may mean no answer at all. All others are signs of life."""
 
 _DUE = ((LISTS_DUE, b""), (NEWCOMERS_DUE, b""))
-_NO_FIELDS = b""  # a request that is an empty message
+_NO_FIELDS = b""  # an empty request message
 
 
 class Connection:
-    """Connects when it is first asked for something; ``close()`` ends it.
+    """A connection, made at the first call; ``close()`` ends it.
 
-    ``clock``: dates the signs of life. ``inbox``: empty; where the thread that asks for them
-    waits, and is told to end.
+    ``clock``: dates the signs of life. ``inbox``: an empty queue, in which the thread that asks
+    for signs of life waits for its end.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Connection:
         self._expects_newcomers = threading.Event()
 
     def subscribe(self) -> None:
-        """Begin both streams, and to ask for signs of life."""
+        """Begin both streams and the questions for signs of life."""
         for stream in (CHANNEL_EVENTS, PEER_EVENTS):
             self._calls.begin(
                 _path(stream),
@@ -89,10 +88,10 @@ class Connection:
         meanwhile: Callable[[str, bytes], object],
         request: bytes = _NO_FIELDS,
     ) -> bytes:
-        """What lnd answers. What its streams send until then is given to ``meanwhile``.
+        """Call a method and return the answer; pass stream messages to ``meanwhile`` until then.
 
-        Raises ``DisconnectedError`` if the question or a stream failed, a stream ended,
-        or lnd gives no sign of life; ``AbandonedError`` after :meth:`abandon`.
+        Raise ``DisconnectedError`` if the call or a stream fails, a stream ends, or lnd gives
+        no sign of life; ``AbandonedError`` after :meth:`abandon`.
         """
         self._calls.begin_unary(_path(method), request, self._metadata, self._arrivals.put)
         due = time.monotonic() + LIST_SECONDS
@@ -111,25 +110,25 @@ class Connection:
         return arrival.message
 
     def next(self) -> tuple[str, bytes]:
-        """A stream and its next message, ``LISTS_DUE`` or ``NEWCOMERS_DUE``; waits for one.
+        """Wait for and return a stream's message, ``LISTS_DUE`` or ``NEWCOMERS_DUE``.
 
-        Raises ``DisconnectedError`` once a stream ended or lnd gives no sign of life,
+        Raise ``DisconnectedError`` once a stream has ended or lnd gives no sign of life,
         ``AbandonedError`` after :meth:`abandon`.
         """
         arrival: tuple[str, bytes] = self._take()
         return arrival
 
     def expect_newcomers(self) -> None:
-        """Let ``NEWCOMERS_DUE`` come; once, however many there are until then."""
+        """Make ``NEWCOMERS_DUE`` come soon, once for all calls until then."""
         self._expects_newcomers.set()
 
     def abandon(self) -> None:
-        """Let what waits in this connection, or will, raise ``AbandonedError`` at once."""
+        """Make current and future waits raise ``AbandonedError``."""
         self._is_abandoned = True
         self._arrivals.put(None)
 
     def close(self) -> None:
-        """End all calls; returns when no thread of it runs any more."""
+        """End all calls, and wait for the connection's threads."""
         self._inbox.put(None)
         self._calls.close()
         for thread in self._threads:
@@ -137,7 +136,7 @@ class Connection:
         self._calls.discard()
 
     def _take(self, due: float | None = None) -> Any:
-        """The next arrival; one that is not there when it is ``due`` has failed."""
+        """Return the next arrival; raise ``DisconnectedError`` if there is none by ``due``."""
         try:
             timeout = None if due is None else max(due - time.monotonic(), 0)
             arrival = self._arrivals.get(timeout=timeout)
@@ -149,7 +148,7 @@ class Connection:
             raise arrival
         return arrival
 
-    # In threads of their own.
+    # The connection's threads.
 
     def _start(self, name: str, do: Callable[..., DisconnectedError], *arguments: object) -> None:
         thread = threading.Thread(
@@ -166,7 +165,7 @@ class Connection:
             self._arrivals.put(end)
 
     def _follow(self) -> DisconnectedError:
-        """Pass on what lnd sends, until the connection ends."""
+        """Receive lnd's messages until the connection ends."""
         self._calls.run()
         return DisconnectedError(None, "it was closed")
 
@@ -174,7 +173,7 @@ class Connection:
         self._arrivals.put((stream, message) if self.signs.note() else _too_late())
 
     def _ask_for_signs(self) -> DisconnectedError:
-        """Ask for a sign of life twice a minute, until none comes; tell when lists are due."""
+        """Ask for signs of life until one is missing; put ``LISTS_DUE`` once an hour."""
         listed = self._read_clock()
         while self._is_time_to_ask():
             self.signs.expect()
@@ -182,7 +181,7 @@ class Connection:
             if end.code not in _SILENCE:
                 if not self.signs.note():
                     return _too_late()
-            elif self.signs.silent_since() is not None:  # no stream sent anything either
+            elif self.signs.silent_since() is not None:  # the streams were silent, too
                 return DisconnectedError(None, f"no sign of life (GetState: {end})")
             now = self._read_clock()
             if elapsed(listed, now) >= LISTS_PERIOD:
@@ -191,7 +190,7 @@ class Connection:
         return DisconnectedError(None, "it was closed")
 
     def _ask_for_state(self) -> DisconnectedError:
-        """How a question was answered. It needs no macaroon, so it sends none."""
+        """Call ``GetState``, without a macaroon, which it does not need; return how it ended."""
         answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         call = self._calls.begin_unary("/lnrpc.State/GetState", _NO_FIELDS, [], answers.put)
         try:
@@ -201,7 +200,7 @@ class Connection:
             return DisconnectedError(Code.DEADLINE_EXCEEDED, "no answer")
 
     def _is_time_to_ask(self) -> bool:
-        """Wait until it is, and tell of newcomers; false, and at once, after :meth:`close`."""
+        """Wait for the next question, and put ``NEWCOMERS_DUE``; False once closed."""
         for _ in range(_LOOKS):
             try:
                 self._inbox.get(timeout=LOOK_SECONDS)
@@ -213,7 +212,7 @@ class Connection:
 
     def _tell_of_newcomers(self) -> None:
         if self._expects_newcomers.is_set():
-            self._expects_newcomers.clear()  # first: who comes from here on is looked at again
+            self._expects_newcomers.clear()  # before the listing: later newcomers need another
             self._arrivals.put((NEWCOMERS_DUE, b""))
 
 
@@ -222,4 +221,4 @@ def _path(method: str) -> str:
 
 
 def _too_late() -> DisconnectedError:
-    return DisconnectedError(None, "no sign of life came for a while: it was frozen, or we were")
+    return DisconnectedError(None, "no sign of life for a while: it or this process was frozen")

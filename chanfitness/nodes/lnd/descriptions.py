@@ -1,4 +1,4 @@
-"""Descriptions of peers and channels, of which only changes are told again."""
+"""Description events of lnd's peers and channels, for changes only."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .messages import ListedChannel, ListedPeer
 
 
 class Descriptions:
-    """Makes descriptions of what lnd lists, and remembers those that were told."""
+    """Makes descriptions of listed channels and peers, and remembers those told."""
 
     def __init__(self) -> None:
         self._peers: dict[Vertex, PeerDescribedEvent] = {}
         self._channels: dict[OutPoint, ChannelDescribedEvent] = {}
 
     def note(self, event: object) -> None:
-        """Note that ``event`` is told, as it came.
+        """Note that ``event`` is put.
 
-        A peer that came, or opened a channel, is described anew: a store forgets a peer that
-        is offline without a channel, and drops descriptions of peers that it does not know.
+        After an online or open event the peer is described again: a store forgets offline
+        peers without a channel, and drops descriptions of unknown peers.
         """
         match event:
             case PeerOnlineEvent(peer=peer) | OpenChannelEvent(peer=peer):
@@ -36,7 +36,7 @@ class Descriptions:
     def of_lists(
         self, channels: Sequence[ListedChannel], peers: Sequence[ListedPeer]
     ) -> list[object]:
-        """The descriptions of what is listed that were not told; all others are forgotten."""
+        """Return new descriptions of listed channels and peers, and forget all others."""
         told = self._channels
         self._channels = {each.channel.channel_point: each.description for each in channels}
         new_of_channels = [
@@ -50,7 +50,7 @@ class Descriptions:
     def of_peers(
         self, channels: Sequence[ListedChannel], peers: Sequence[ListedPeer]
     ) -> list[PeerDescribedEvent]:
-        """The descriptions of peers in either list that were not told."""
+        """Return new descriptions of the peers in both lists."""
         aliases = {each.channel.peer: each.alias for each in channels}
         transports = dict(peers)
         new = []

@@ -1,8 +1,7 @@
-"""How a connection to lnd ended, and whether that may pass by itself.
+"""Errors that end a connection to lnd, and their classification as final or passing.
 
-lnd answers most refusals with the code ``UNKNOWN``, while it starts as well as for
-a bad macaroon: the text alone tells them apart. What is not known to be a refusal is
-waited out.
+lnd answers most refusals with the code ``UNKNOWN``, both while it starts and for a bad
+macaroon. Only the text tells them apart. Any error not known as a refusal is retried.
 """
 
 from __future__ import annotations
@@ -48,15 +47,14 @@ class Code(enum.IntEnum):
 
 
 class AbandonedError(Exception):
-    """We ended a connection ourselves."""
+    """This process ended the connection."""
 
 
 class DisconnectedError(Exception):
-    """A connection, or a call of it, ended.
+    """A connection or a call ended.
 
-    ``code`` and ``details``: how lnd said so, or what corresponds to it; without a code
-    ``details`` is a text of our own. ``verify_code``: why its certificate is none for us, as
-    OpenSSL says it.
+    ``code`` and ``details``: lnd's status, or a corresponding one; without a code, ``details``
+    is a text of this package. ``verify_code``: OpenSSL's code of a failed verification.
     """
 
     def __init__(self, code: Code | None, details: str, verify_code: int | None = None) -> None:
@@ -66,7 +64,7 @@ class DisconnectedError(Exception):
         self._verify_code = verify_code
 
     def __str__(self) -> str:
-        """For a log: what came from lnd is quoted."""
+        """Return the reason for a log, with lnd's text quoted."""
         if self.code is None:
             return self.details
         if self.code is Code.OK:
@@ -78,13 +76,13 @@ class DisconnectedError(Exception):
 
     @property
     def refuses_certificate(self) -> bool:
-        """Is that not the lnd whose certificate we hold?"""
-        # A clock is set right, and a certificate is renewed.
+        """Whether the server's certificate is not the trusted one."""
+        # A wrong date passes: the clock is corrected, or the certificate renewed.
         return self._verify_code is not None and self._verify_code not in _OUT_OF_DATE
 
     @property
     def refuses_macaroon(self) -> bool:
-        """Does lnd not take our macaroon?"""
+        """Whether lnd refuses the macaroon."""
         if self.code is Code.UNKNOWN:
             return bool(_BAD_MACAROON.match(self.details))
         return self.code in (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)

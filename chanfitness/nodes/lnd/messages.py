@@ -1,8 +1,8 @@
-"""lnd's messages, decoded: what chanfitness knows of them is in ``lnd.proto``.
+"""Decoder of lnd's messages, as declared in ``lnd.proto``.
 
-The messages are made at import, from that file, in a descriptor pool of their
-own: nothing clashes with lnd's full messages in the same process, no code is
-generated, and any protobuf from 4.25 on will do.
+The message classes are made from that file at import, in a descriptor pool of their own. They
+do not clash with lnd's full messages in the same process, need no generated code, and work
+with any protobuf from 4.25 on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class ListedChannel(NamedTuple):
-    """A channel of a list, with its description. ``alias``: its peer's, if it is known."""
+    """A listed channel, with its description. ``alias``: its peer's, or None."""
 
     channel: OpenChannel
     description: ChannelDescribedEvent
@@ -45,7 +45,7 @@ class ListedChannel(NamedTuple):
 
 
 class ListedPeer(NamedTuple):
-    """A peer that is online. ``transport``: None if its address is not told."""
+    """An online peer. ``transport``: None without an address."""
 
     peer: Vertex
     transport: str | None
@@ -60,13 +60,13 @@ _ONLINE, _OFFLINE = 0, 1
 _ALL_BITCOIN = 21 * 10**14  # satoshi
 
 _NO_ALIAS = "unable to lookup peer alias: "
-"""In place of an alias: how lnd begins to say why there is none."""
+"""The beginning of lnd's error text in place of an alias."""
 
-_ALIAS_BYTES = 32  # at most: so a longer text that begins so is lnd's own
+_ALIAS_BYTES = 32  # the maximum: a longer text with that beginning is lnd's error
 
 
 def describe(text: str) -> descriptor_pb2.FileDescriptorProto:
-    """The file descriptor of a ``.proto`` file that has but messages with plain fields."""
+    """Return the file descriptor of a ``.proto`` file of messages with plain fields."""
     text = _COMMENT.sub("", text)
     (package,) = _PACKAGE.findall(text)
     file = descriptor_pb2.FileDescriptorProto(
@@ -108,23 +108,23 @@ def _make_messages() -> dict[str, Any]:
 
 
 MESSAGES = _make_messages()
-"""Message classes by their names."""
+"""Message classes by name."""
 
 
 LIST_CHANNELS_REQUEST: bytes = MESSAGES["ListChannelsRequest"](
     peer_alias_lookup=True
 ).SerializeToString()
-"""Asks for all channels, with the aliases of their peers."""
+"""A request for all channels, with the aliases of their peers."""
 
 
 def channel_events(raw: bytes) -> list[object]:
-    """The events of a message of ``SubscribeChannelEvents``; none for kinds that are not read.
+    """Return the events of a ``SubscribeChannelEvents`` message; none for unread kinds.
 
-    A channel that opened is inactive at first: lnd tells when it becomes active, once
-    the peer is ready as well. (In the message of its opening lnd always sets ``active``.)
+    A new channel is inactive until lnd sends that it is active, once the peer is ready, too.
+    (``active`` in the open message is always set.)
 
-    Raises ``ValueError`` for a bad key or channel point, ``DecodeError`` for
-    what is no such message.
+    Raise ``ValueError`` for a bad key or channel point, ``DecodeError`` for an undecodable
+    message.
     """
     update = MESSAGES["ChannelEventUpdate"].FromString(raw)
     if update.HasField("open_channel"):
@@ -144,7 +144,7 @@ def channel_events(raw: bytes) -> list[object]:
 
 
 def peer_events(raw: bytes) -> list[object]:
-    """The events of a message of ``SubscribePeerEvents``; else as :func:`channel_events`."""
+    """Return the events of a ``SubscribePeerEvents`` message, as :func:`channel_events`."""
     event = MESSAGES["PeerEvent"].FromString(raw)
     if event.type == _ONLINE:
         return [PeerOnlineEvent(_vertex(event.pub_key))]
@@ -154,15 +154,15 @@ def peer_events(raw: bytes) -> list[object]:
 
 
 def listed_channels(raw: bytes) -> list[ListedChannel]:
-    """The answer to ``ListChannels``; one that cannot be used is logged and left out.
+    """Return the channels of a ``ListChannels`` answer; unusable ones are logged and skipped.
 
-    Raises ``DecodeError`` for what is no such message.
+    Raise ``DecodeError`` for an undecodable message.
     """
     return _usable(_listed_channel, MESSAGES["ListChannelsResponse"].FromString(raw).channels)
 
 
 def listed_peers(raw: bytes) -> list[ListedPeer]:
-    """The answer to ``ListPeers``; else as :func:`listed_channels`."""
+    """Return the peers of a ``ListPeers`` answer, as :func:`listed_channels`."""
     return _usable(_listed_peer, MESSAGES["ListPeersResponse"].FromString(raw).peers)
 
 
@@ -173,7 +173,7 @@ def _usable(decode: Callable[[Any], T], messages: Iterable[Any]) -> list[T]:
             try:
                 values.append(decode(message))
             except ValueError as error:
-                skipped.because("left out of lnd's answer: %s", error)
+                skipped.because("skipped an unusable entry in lnd's answer: %s", error)
     return values
 
 
@@ -196,10 +196,10 @@ def _description(point: OutPoint, message: Any) -> ChannelDescribedEvent:
 
 
 def _short_channel_id(message: Any) -> str | None:
-    """The place of the funding in the chain.
+    """Return the short channel id, the place of the funding in the chain.
 
-    A zero-conf channel has none until the funding is confirmed; its ``chan_id`` is an alias
-    for good, a place that there is not.
+    A zero-conf channel has none until the funding is confirmed: its ``chan_id`` is an alias
+    for good.
     """
     number = message.zero_conf_confirmed_scid if message.zero_conf else message.chan_id
     if not number:
@@ -208,7 +208,7 @@ def _short_channel_id(message: Any) -> str | None:
 
 
 def _alias(name: bytes) -> str | None:
-    """The alias of a peer, whatever it is; None if lnd does not know it."""
+    """Return the alias of a peer, which may be any text; None if lnd does not know it."""
     alias = name.decode("utf-8", "replace")
     is_excuse = alias.startswith(_NO_ALIAS) and len(name) > _ALIAS_BYTES
     return None if is_excuse else alias or None

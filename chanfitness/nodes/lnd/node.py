@@ -1,4 +1,4 @@
-"""lnd as a source: what happens on a node, by its gRPC, with ``readonly.macaroon``.
+"""lnd as a source of events, over gRPC, with ``readonly.macaroon``.
 
 ::
 
@@ -27,28 +27,34 @@ from .watch import Watch
 
 
 class LndNode:
-    """One lnd, and all that a :class:`~chanfitness.Config` needs of it.
+    """One lnd as the source of a store's events.
 
-    ``rpcserver`` (``host:port``), ``lnddir``, ``tlscertpath``, ``network`` (as
-    "mainnet") and ``macaroonpath``: each as given, else of ``LNCLI_RPCSERVER`` and
-    so on, else as lnd has it: ``localhost:10009``, ``~/.lnd``, and there
-    ``tls.cert`` and the ``readonly.macaroon`` of mainnet. Both files are read anew
-    for each connection. Raises ``ValueError`` for a network or an address that
-    there cannot be.
-
-    TLS is always verified. Of lnd's RPC it calls ``SubscribeChannelEvents``,
+    TLS is always verified. The node calls only ``SubscribeChannelEvents``,
     ``SubscribePeerEvents``, ``ListChannels``, ``ListPeers``, and ``State.GetState``, which
-    needs no macaroon, nothing else. The lists also describe peers (alias, transport) and
-    channels (short channel id, capacity, whether it is private): that needs no further right.
+    needs no macaroon. The lists also describe peers (alias, transport) and channels (short
+    channel id, capacity, whether private), with no further permission.
 
-    lnd may restart, be locked, be frozen or away: monitoring is paused, as of its last
-    sign of life if it fell silent, and goes on with a snapshot. Only if lnd refuses us
-    (its certificate is not ours, it does not take the macaroon) does that end, and
-    ``fault`` says why.
+    While lnd restarts, is locked, is frozen or is away, monitoring is paused, as of its last
+    sign of life if it fell silent; a snapshot resumes it. Only a refusal by lnd, of another
+    certificate or of the macaroon, ends the subscription; then ``fault`` says why.
 
-    One store at a time. All methods are safe from any thread. ``backoff`` says
-    when it tries again, ``patience`` for how many seconds ``get_open_channels``
-    waits at most; change them before the first subscription.
+    Serves one store at a time. All methods are safe from any thread. ``backoff`` sets the
+    delays between connections, ``patience`` the seconds that ``get_open_channels`` waits at
+    most; change them before the first subscription.
+
+    An argument that is not given is taken from the environment, as ``LNCLI_RPCSERVER``, or
+    has lnd's default. Certificate and macaroon are read for each connection.
+
+    Args:
+        rpcserver: lnd's address, ``host:port``; default: ``localhost:10009``.
+        lnddir: lnd's directory; default: ``~/.lnd``.
+        tlscertpath: lnd's certificate; default: ``tls.cert`` in ``lnddir``.
+        network: lnd's network; default: ``mainnet``.
+        macaroonpath: The macaroon; default: the network's ``readonly.macaroon`` in
+            ``lnddir``.
+
+    Raises:
+        ValueError: The network or the address is not a valid one.
     """
 
     def __init__(
@@ -76,9 +82,12 @@ class LndNode:
         self._closed = False
 
     def config(self, **options: Any) -> Config:
-        """A :class:`~chanfitness.Config` of this node; ``options`` are for its other fields.
+        """Return a :class:`~chanfitness.Config` for this node.
 
-        Its clock dates what this node puts from now on.
+        Its clock dates the events that this node puts from now on.
+
+        Args:
+            options: The other fields of the config.
         """
         config = Config(
             subscribe_channel_events=self.subscribe_channel_events,
@@ -90,24 +99,29 @@ class LndNode:
         return config
 
     def subscribe_channel_events(self) -> Subscription:
-        """Connect, unless that was done; the one subscription, to both kinds of events.
+        """Connect, unless connected, and return the one subscription, to both kinds of events.
 
-        Once it was cancelled there can be another. Raises ``NodeError`` if the
-        certificate or the macaroon cannot be read, ``ShuttingDownError`` after
-        :meth:`close`.
+        A cancelled subscription is replaced by a new one.
+
+        Raises:
+            NodeError: The certificate or the macaroon cannot be read.
+            ShuttingDownError: The node was closed.
         """
         return self._subscribed()
 
     def subscribe_peer_events(self) -> Subscription:
-        """The same as :meth:`subscribe_channel_events`, and the same object."""
+        """Return the same object as :meth:`subscribe_channel_events`."""
         return self._subscribed()
 
     def get_open_channels(self) -> NotYetKnown:
-        """``NOT_YET_KNOWN``: the channels that are open come as an event.
+        """Return ``NOT_YET_KNOWN``: the open channels come as an event.
 
-        Waits until it is put, or the first try to connect has failed. Raises ``NodeError``
-        if lnd refuses us, ``ShuttingDownError`` after :meth:`close`; else as
-        :meth:`subscribe_channel_events`.
+        Wait until that event is put, the first attempt to connect has failed, or
+        ``patience`` is over.
+
+        Raises:
+            NodeError: lnd refuses, or the certificate or the macaroon cannot be read.
+            ShuttingDownError: The node was closed.
         """
         return self._subscribed().wait_for_snapshot(self.patience)
 
@@ -118,7 +132,7 @@ class LndNode:
         return None if watch is None else watch.fault
 
     def close(self) -> None:
-        """End all, at once and for good; a second call does nothing."""
+        """Stop watching at once and for good. A second call does nothing."""
         with self._lock:
             self._closed = True
         if self._watch is not None:
@@ -135,7 +149,7 @@ class LndNode:
             if self._closed:
                 raise ShuttingDownError("this node was closed")
             if self._watch is None or self._watch.is_cancelled:
-                self._settings.read()  # so that the caller hears what is missing
+                self._settings.read()  # raises in the caller if a file is missing
                 watch = Watch(self._settings, self.backoff, self._clock, self.make_inbox)
                 watch.start()
                 self._watch = watch

@@ -1,4 +1,4 @@
-"""Where lnd is, and what opens it: the settings of ``lncli``, with the rights of a reader."""
+"""Connection settings and credentials of lnd: those of ``lncli``, with a read-only macaroon."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _MACAROON_V2 = b"\x02"
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a connection needs: never shown, and kept for as long as the connection."""
+    """The certificate and macaroon of a connection. Never shown, and dropped with it."""
 
     certificate: bytes = field(repr=False)
-    """The certificates to trust, as PEM."""
+    """The trusted certificates, as PEM."""
     macaroon: str = field(repr=False)
-    """In hex, as lnd takes it."""
+    """In hexadecimal, as in lnd's metadata."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where lnd is. ``target``: ``rpcserver`` in full, ``host:port`` or ``unix:path``."""
+    """The settings. ``target``: ``rpcserver`` in full, ``host:port`` or ``unix:path``."""
 
     rpcserver: str
     target: str
@@ -41,7 +41,7 @@ class Settings:
     macaroonpath: str
 
     def read(self) -> Credentials:
-        """The certificate and the macaroon as they are now; ``NodeError`` if there is none."""
+        """Read the certificate and the macaroon. Raise ``NodeError`` if one is unusable."""
         return Credentials(self._certificate(), self._macaroon())
 
     def _certificate(self) -> bytes:
@@ -50,14 +50,14 @@ class Settings:
         try:
             context.load_verify_locations(cadata=certificate.decode("ascii"))
         except (ValueError, ssl.SSLError):
-            raise NodeError(f"{self.tlscertpath!a} holds no certificate") from None
+            raise NodeError(f"{self.tlscertpath!a} is not a certificate") from None
         return certificate
 
     def _macaroon(self) -> str:
         macaroon = _read(self.macaroonpath, "macaroon")
         if not macaroon.startswith(_MACAROON_V2):
-            # It would go to lnd: better not, whatever it is.
-            raise NodeError(f"{self.macaroonpath!a} holds no macaroon")
+            # Do not send another secret, given by mistake, to the server.
+            raise NodeError(f"{self.macaroonpath!a} is not a macaroon")
         return macaroon.hex()
 
 
@@ -69,12 +69,11 @@ def resolve(
     network: str | None = None,
     macaroonpath: StrPath | None = None,
 ) -> Settings:
-    """Settings as given, else of the environment as ``lncli`` takes them, else lnd's own.
+    """Return the settings: as given, or from ``lncli``'s environment, or lnd's defaults.
 
-    As with ``lncli``, a directory that is not lnd's usual one decides where the
-    certificate is, and ``LNCLI_TLSCERTPATH`` does not; an argument does.
+    As with ``lncli``, ``LNCLI_TLSCERTPATH`` is ignored if the directory is not lnd's default.
 
-    Raises ``ValueError`` for a network or an address that there cannot be.
+    Raise ``ValueError`` for an invalid network or address.
     """
     rpcserver = rpcserver or _environment("RPCSERVER") or "localhost"
     network = (network or _environment("NETWORK") or "mainnet").lower()
@@ -109,7 +108,7 @@ def _expand(path: StrPath) -> str:
 
 
 def _target(rpcserver: str) -> str:
-    """``host:port`` or ``unix:path``, of these or of ``host`` or ``port`` alone."""
+    """Return ``host:port`` or ``unix:path`` for these, or for ``host`` or ``port`` alone."""
     scheme, is_url, rest = rpcserver.partition("://")
     if scheme == "unix" and is_url:
         return f"unix:{rest}"

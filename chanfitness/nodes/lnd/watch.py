@@ -1,12 +1,12 @@
-"""The thread that keeps a connection to lnd, and turns what it sends into events.
+"""Subscription to lnd: a thread that keeps a connection, and turns messages into events.
 
-Each connection subscribes first and then takes a snapshot, which has the time at which
-the lists were asked for; once an hour another is taken, to set right what was not told.
-What the streams send meanwhile is put as it comes, before the snapshot: a store lets it
-win over the lists. After a snapshot descriptions of peers and channels are put.
+Each connection subscribes first, and then takes a snapshot, dated when its lists were asked
+for. Another one each hour corrects missed events. Events that come while the lists are made
+are put before the snapshot; in a store they take precedence over the lists. Descriptions of
+peers and channels follow a snapshot.
 
-No event says how a peer is reached. So after some came, the peers are listed to describe them,
-and after a channel opened the channels as well, for the alias of its peer.
+No event has a peer's transport. The peers are therefore listed after online events, and the
+channels, too, after an open event, for the alias of the peer.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ logger = Log("chanfitness.nodes.lnd")
 
 
 class _Lists(NamedTuple):
-    """What lnd listed. ``asked``: when the lists were asked for."""
+    """lnd's lists. ``asked``: when they were asked for."""
 
     channels: list[ListedChannel]
     peers: list[ListedPeer]
@@ -67,12 +67,12 @@ class _Lists(NamedTuple):
 class Watch:
     """One subscription: ``updates`` is the queue, ``cancel()`` ends it.
 
-    A ``MonitoringResumedEvent`` stands in ``updates`` wherever a connection was made, a
-    ``MonitoringPausedEvent`` wherever one was lost, ``ENDED`` at the end. ``fault``:
-    None, or why it ended by itself. All is safe from any thread.
+    ``updates`` has a ``MonitoringResumedEvent`` for each connection made, a
+    ``MonitoringPausedEvent`` for each one lost, and ``ENDED`` at the end. ``fault``: why it
+    ended by itself, or None. Safe from any thread.
 
-    ``clock``: dates the snapshots, and the last sign of life of an lnd that fell silent.
-    ``make_inbox``: called for the inbox of each connection.
+    ``clock``: dates the snapshots and the last sign of life. ``make_inbox``: returns the
+    inbox of a connection.
     """
 
     def __init__(
@@ -89,31 +89,31 @@ class Watch:
         self._clock = clock
         self._make_inbox = make_inbox
         self._cancelled = threading.Event()
-        self._tried = threading.Event()  # to connect, once
+        self._tried = threading.Event()  # set after the first attempt to connect
         self._thread = threading.Thread(target=self._run, name="chanfitness-lnd", daemon=True)
-        self._joining = threading.Lock()  # one at a time: Thread.join() of two may raise
-        # What follows is the thread's own, but that cancel() abandons the connection.
+        self._joining = threading.Lock()  # Thread.join() from two threads may raise
+        # Only the thread uses the rest, except that cancel() abandons the connection.
         self._connection: Connection | None = None
         self._sees = False
-        self._silent_since: datetime.datetime | None = None  # while it sees nothing
-        self._descriptions = Descriptions()  # that this connection told
-        self._has_opened = False  # a channel has, since the channels were listed
+        self._silent_since: datetime.datetime | None = None  # the last sign before a pause
+        self._descriptions = Descriptions()  # told over this connection
+        self._has_opened = False  # whether a channel opened since the last listing of channels
         self._is_loss_told = False
         self._told = ToldReasons()
 
     def start(self) -> None:
-        """Connect, in a thread of its own, which ends with the interpreter at the latest."""
+        """Start the thread, which ends with the interpreter at the latest."""
         self._thread.start()
 
     @property
     def is_cancelled(self) -> bool:
-        """Was :meth:`cancel` called?"""
+        """Whether :meth:`cancel` was called."""
         return self._cancelled.is_set()
 
     def wait_for_snapshot(self, timeout: float) -> NotYetKnown:
-        """Wait until the first snapshot is put, or the first try to connect has failed.
+        """Wait until the first snapshot is put or the first attempt to connect has failed.
 
-        Waits for ``timeout`` seconds at most. Raises ``NodeError`` if lnd refuses us,
+        Wait up to ``timeout`` seconds. Raise ``NodeError`` if lnd refuses,
         ``ShuttingDownError`` after :meth:`cancel`.
         """
         self._tried.wait(timeout)
@@ -124,7 +124,7 @@ class Watch:
         return NOT_YET_KNOWN
 
     def cancel(self) -> None:
-        """End it at once; returns when its thread has ended, except on that thread."""
+        """End at once, and wait for the thread, except on that thread."""
         self._cancelled.set()
         self._tried.set()
         connection = self._connection
@@ -137,7 +137,7 @@ class Watch:
     # The thread.
 
     def _run(self) -> None:
-        atexit.register(self.cancel)  # no thread is to be cut off in a C library
+        atexit.register(self.cancel)  # so that the exit does not interrupt a C library
         try:
             while not self.is_cancelled and self.fault is None:
                 self._try()
@@ -152,7 +152,7 @@ class Watch:
     def _try(self) -> None:
         """Connect, and follow lnd until the connection ends."""
         try:
-            self._cease_to_see()  # if that failed the last time
+            self._put_pause()  # if that failed the last time
             credentials = self._settings.read()
             try:
                 connection = Connection(
@@ -160,13 +160,13 @@ class Watch:
                 )
                 with closing(connection):
                     self._connection = connection
-                    if not self.is_cancelled:  # else cancel() may have missed the connection
+                    if not self.is_cancelled:  # cancel() may have missed the connection
                         self._follow(connection)
             except DisconnectedError as end:
-                self._take_leave(end, credentials)
+                self._explain(end, credentials)
         except AbandonedError:
             pass
-        except NodeError as error:  # the files are not there: lnd may be making new ones
+        except NodeError as error:  # a file is missing: lnd may be making a new one
             self._tell(str(error))
         except Exception as error:
             self._tell(quoted(error), exc_info=error)
@@ -177,9 +177,8 @@ class Watch:
         self._descriptions = Descriptions()
         try:
             connection.subscribe()
-            # Of this answer nothing matters but that it came: by now lnd has begun both
-            # streams. It serves calls at the same time, in any order, so if asked for the
-            # lists at once, it might list first and listen later.
+            # This answer shows that lnd has begun both streams. lnd serves calls in any
+            # order, so it might make lists asked for at once before the streams begin.
             connection.ask(LIST_PEERS, partial(self._pass_on, connection))
             self._see(self._ask_for_lists(connection))
             while True:
@@ -191,11 +190,11 @@ class Watch:
                 else:
                     self._pass_on(connection, stream, raw)
         except DecodeError:
-            raise DisconnectedError(None, "it sent a message that cannot be read") from None
+            raise DisconnectedError(None, "it sent an undecodable message") from None
         finally:
             if self._sees:
                 self._silent_since = connection.signs.silent_since()
-            self._cease_to_see()
+            self._put_pause()
 
     def _ask_for_lists(self, connection: Connection) -> _Lists:
         asked = self._clock.now()
@@ -211,7 +210,7 @@ class Watch:
         meanwhile = partial(self._pass_on, connection)
         return lnd_messages.listed_peers(connection.ask(LIST_PEERS, meanwhile))
 
-    # What is put.
+    # Events.
 
     def _see(self, lists: _Lists) -> None:
         self._put_lists(MonitoringResumedEvent, lists)
@@ -237,7 +236,7 @@ class Watch:
         channels = self._list_channels(connection) if self._has_opened else []
         self._put_all(self._descriptions.of_peers(channels, self._list_peers(connection)))
 
-    def _cease_to_see(self) -> None:
+    def _put_pause(self) -> None:
         if self._sees:
             self.updates.put(MonitoringPausedEvent(self._silent_since))
             self._sees = False
@@ -261,10 +260,10 @@ class Watch:
         for event in events:
             self.updates.put(event)
 
-    # What is told.
+    # Log.
 
-    def _take_leave(self, end: DisconnectedError, credentials: Credentials) -> None:
-        """Say why a connection ended; if lnd refuses us, do not try again."""
+    def _explain(self, end: DisconnectedError, credentials: Credentials) -> None:
+        """Log why a connection ended; set ``fault`` if lnd refuses for good."""
         settings = self._settings
         if end.refuses_certificate and self._are_current(credentials):
             what = f"does not match the certificate {settings.tlscertpath!a}"
@@ -277,14 +276,14 @@ class Watch:
         logger.critical("%s", self.fault)
 
     def _are_current(self, credentials: Credentials) -> bool:
-        """Has lnd made no new files since we read them?"""
+        """Return whether lnd's files are still the credentials of the connection."""
         try:
             return self._settings.read() == credentials
         except NodeError:
             return False
 
     def _tell(self, why: str, *, exc_info: BaseException | None = None) -> None:
-        """Log why lnd cannot be seen: each new reason, but the same one rarely."""
+        """Log why lnd cannot be seen, at a limited rate."""
         if not self._is_loss_told:
             self._told.clear()
         if self._told.is_due(why):

@@ -1,4 +1,4 @@
-"""Whether a channel can be used, as lnd tells it."""
+"""Activity of lnd's channels."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_a_channel_becomes_active_and_inactive(as_text: bool, lnd: FakeLnd, tmp_
 
 
 @pytest.mark.parametrize("said", [True, False])
-def test_a_channel_that_opened_is_inactive_until_lnd_says_otherwise(said: bool) -> None:
-    """lnd says of each that it is active, before the peer is ready for it."""
+def test_a_new_channel_is_inactive_until_lnd_says_otherwise(said: bool) -> None:
+    """lnd reports new channels as active before the peer is ready."""
     raw = opened(OpenChannel(CHANNEL_1, ALICE, active=said))
     assert [event for event in lnd_messages.channel_events(raw) if isinstance(event, KINDS)] == [
         OpenChannelEvent(CHANNEL_1, ALICE),
@@ -56,7 +56,7 @@ def test_a_channel_that_opened_is_inactive_until_lnd_says_otherwise(said: bool) 
     ]
 
 
-def test_a_snapshot_says_which_channels_are_active(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_snapshot_has_the_activity_of_channels(lnd: FakeLnd, tmp_path: Path) -> None:
     used, unused = OpenChannel(CHANNEL_1, ALICE, True), OpenChannel(CHANNEL_2, BOB, False)
     lnd.set_state([used, unused], [ALICE, BOB])
     with a_node(lnd, tmp_path) as (node, _):
@@ -69,10 +69,8 @@ def test_a_snapshot_says_which_channels_are_active(lnd: FakeLnd, tmp_path: Path)
             timer.let_pass(HOUR)
 
 
-def test_once_an_hour_a_snapshot_is_put_also_while_a_close_has_begun(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
-    """Such a channel is inactive, and in no list. What that means is for the store to say."""
+def test_the_hourly_snapshot_is_put_also_during_a_close(lnd: FakeLnd, tmp_path: Path) -> None:
+    """A closing channel is inactive, and in no list. The store decides what that means."""
     channel = OpenChannel(CHANNEL_1, ALICE)
     with a_node(lnd, tmp_path) as (node, _):
         timer = Timer(ManualClock(START), node)

@@ -75,7 +75,7 @@ def lnd() -> Iterator[FakeLnd]:
 
 
 class Session:
-    """A node that watches an lnd, on a clock that only a test moves, from the start."""
+    """A node that watches an lnd from its start, on a clock that only a test moves."""
 
     def __init__(self, lnd: FakeLnd, updates: Any, timer: Timer) -> None:
         self.lnd, self.let_pass, self._updates = lnd, timer.let_pass, updates
@@ -89,7 +89,7 @@ class Session:
         assert isinstance(event, kind)
 
     def check_rest(self, *expected: object) -> None:
-        """There is nothing else, up to something that happens now."""
+        """Check that only these events come before a close that is sent now."""
         self.link.channels.send(closed(ONE))
         *rest, last = self.take(len(expected) + 1)
         assert rest == [*expected]
@@ -103,10 +103,10 @@ def watching(lnd: FakeLnd, directory: Path) -> Iterator[Session]:
         yield Session(lnd, node.subscribe_channel_events().updates, timer)
 
 
-# What is put, and when.
+# After snapshots.
 
 
-def test_what_is_known_is_put_after_the_snapshot(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_descriptions_follow_the_snapshot(lnd: FakeLnd, tmp_path: Path) -> None:
     lnd.set_state(CHANNELS, PEERS)
     with watching(lnd, tmp_path) as session:
         session.take_snapshot()
@@ -115,7 +115,7 @@ def test_what_is_known_is_put_after_the_snapshot(lnd: FakeLnd, tmp_path: Path) -
     assert lnd.requests == {LIST_CHANNELS: message((6, 1)), LIST_PEERS: b""}
 
 
-def test_once_an_hour_only_what_changed_is_put(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_the_hourly_lists_put_only_changed_descriptions(lnd: FakeLnd, tmp_path: Path) -> None:
     lnd.set_state(CHANNELS, PEERS)
     with watching(lnd, tmp_path) as session:
         session.take(6)
@@ -135,8 +135,8 @@ def test_once_an_hour_only_what_changed_is_put(lnd: FakeLnd, tmp_path: Path) -> 
         )
 
 
-def test_what_is_not_known_any_more_stays(lnd: FakeLnd, tmp_path: Path) -> None:
-    """A peer that is offline has no address."""
+def test_a_lost_detail_keeps_its_last_value(lnd: FakeLnd, tmp_path: Path) -> None:
+    """An offline peer has no address."""
     lnd.set_state(CHANNELS, PEERS)
     with watching(lnd, tmp_path) as session:
         session.take(6)
@@ -146,8 +146,8 @@ def test_what_is_not_known_any_more_stays(lnd: FakeLnd, tmp_path: Path) -> None:
         session.check_rest()
 
 
-def test_what_was_in_no_list_is_described_again(lnd: FakeLnd, tmp_path: Path) -> None:
-    """A store may have forgotten it."""
+def test_a_peer_missing_from_a_list_is_described_again(lnd: FakeLnd, tmp_path: Path) -> None:
+    """A store may have forgotten the peer."""
     lnd.set_state(CHANNELS, PEERS)
     with watching(lnd, tmp_path) as session:
         session.take(6)
@@ -160,7 +160,7 @@ def test_what_was_in_no_list_is_described_again(lnd: FakeLnd, tmp_path: Path) ->
         assert session.take(5) == DESCRIPTIONS
 
 
-def test_a_new_connection_describes_all_again(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_new_connection_describes_everything_again(lnd: FakeLnd, tmp_path: Path) -> None:
     lnd.set_state(CHANNELS, PEERS)
     with watching(lnd, tmp_path) as session:
         session.take(6)
@@ -173,7 +173,7 @@ def test_a_new_connection_describes_all_again(lnd: FakeLnd, tmp_path: Path) -> N
 # Newcomers.
 
 
-def test_after_some_peers_came_they_are_listed_once(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_several_new_peers_are_listed_once(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as session:
         session.take(1)
         session.link.peers.send(online(ALICE), online(CAROL))
@@ -191,8 +191,8 @@ def test_after_some_peers_came_they_are_listed_once(lnd: FakeLnd, tmp_path: Path
         assert lnd.calls.count(LIST_CHANNELS) == 1
 
 
-def test_a_peer_that_came_again_is_described_again(lnd: FakeLnd, tmp_path: Path) -> None:
-    """A store forgets a peer that is offline and has no channel."""
+def test_a_returned_peer_is_described_again(lnd: FakeLnd, tmp_path: Path) -> None:
+    """A store forgets an offline peer without a channel."""
     lnd.set_state(CHANNELS, PEERS)
     with watching(lnd, tmp_path) as session:
         session.take(6)
@@ -203,8 +203,8 @@ def test_a_peer_that_came_again_is_described_again(lnd: FakeLnd, tmp_path: Path)
         session.check_rest()
 
 
-def test_they_are_listed_at_most_every_ten_seconds(lnd: FakeLnd, tmp_path: Path) -> None:
-    """However often one comes."""
+def test_newcomers_are_listed_at_most_every_ten_seconds(lnd: FakeLnd, tmp_path: Path) -> None:
+    """The limit holds however many peers come."""
     lnd.set_state([], PEERS[:1])
     with watching(lnd, tmp_path) as session:
         session.take(2)
@@ -219,7 +219,7 @@ def test_they_are_listed_at_most_every_ten_seconds(lnd: FakeLnd, tmp_path: Path)
         assert lnd.calls.count(LIST_PEERS) == asked + 3
 
 
-def test_a_channel_that_opened_is_described_and_then_its_peer(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_new_channel_is_described_and_then_its_peer(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as session:
         session.take(1)
         session.link.channels.send(opened(CHANNELS[0]))
@@ -237,10 +237,8 @@ def test_a_channel_that_opened_is_described_and_then_its_peer(lnd: FakeLnd, tmp_
         assert lnd.calls.count(LIST_CHANNELS) == 3
 
 
-def test_what_is_due_while_lists_are_awaited_is_done_after_them(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
-    """Here the look at newcomers takes until the lists are due, and more came meanwhile."""
+def test_listings_due_during_a_listing_follow_it(lnd: FakeLnd, tmp_path: Path) -> None:
+    """The listing of newcomers lasts until the hourly lists and another one are due."""
     is_asked, is_let_go = threading.Event(), threading.Event()
 
     def wait(_: object) -> None:
@@ -267,7 +265,7 @@ def test_what_is_due_while_lists_are_awaited_is_done_after_them(
         session.check_rest()
 
 
-def test_a_list_of_newcomers_that_fails_ends_the_connection(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_failed_list_of_newcomers_ends_the_connection(lnd: FakeLnd, tmp_path: Path) -> None:
     def fail(context: grpc.ServicerContext) -> None:
         lnd.on = {}
         context.abort(grpc.StatusCode.INTERNAL, "no")
@@ -282,7 +280,7 @@ def test_a_list_of_newcomers_that_fails_ends_the_connection(lnd: FakeLnd, tmp_pa
         session.take_snapshot()
 
 
-# What lnd may say.
+# Values in lnd's lists.
 
 
 def described(**details: Any) -> ChannelDescribedEvent:
@@ -315,7 +313,7 @@ def test_a_short_channel_id_is_the_place_of_the_funding(
     ("said", "capacity"),
     [(1, 1), (21 * 10**14, 21 * 10**14), (0, None), (2**63 - 1, None), (2**64 - 1, None)],
 )
-def test_a_capacity_that_there_cannot_be_is_not_known(said: int, capacity: int | None) -> None:
+def test_an_impossible_capacity_counts_as_unknown(said: int, capacity: int | None) -> None:
     assert described(capacity=said).capacity == capacity
 
 
@@ -332,7 +330,7 @@ def test_a_capacity_that_there_cannot_be_is_not_known(said: int, capacity: int |
         (None, None),
     ],
 )
-def test_an_alias_may_be_anything_but_an_excuse_of_lnd(
+def test_an_alias_is_any_text_but_lnds_lookup_error(
     said: bytes | str | None, alias: str | None
 ) -> None:
     (listed,) = lnd_messages.listed_channels(channels(Described(ONE, peer_alias=said)))

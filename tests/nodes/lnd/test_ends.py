@@ -1,4 +1,4 @@
-"""A node that watches lnd ends at once: in a call, in a pause, and whatever broke."""
+"""Ends of a node that watches lnd: during calls and pauses, and after internal errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lnd() -> Iterator[FakeLnd]:
 
 @pytest.fixture
 def black_hole() -> Iterator[str]:
-    """Where connections are taken and nothing ever answers."""
+    """The address of a server that accepts connections and never answers."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -65,7 +65,7 @@ def threads() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith("chanfitness-lnd")]
 
 
-# How it ends, and begins again.
+# End and new start.
 
 
 def test_after_a_cancel_there_can_be_another_subscription(lnd: FakeLnd, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_node_that_was_never_used_can_be_closed(lnd: FakeLnd, tmp_path: Path) 
     assert lnd.calls == []
 
 
-# In the middle of something.
+# Close during another call.
 
 
 @pytest.mark.parametrize("method", [CHANNEL_EVENTS, PEER_EVENTS, LIST_CHANNELS, LIST_PEERS])
@@ -140,7 +140,7 @@ def test_close_while_it_connects(black_hole: str, tmp_path: Path) -> None:
     assert threads() == []
 
 
-def test_patience_ends_before_a_connection_is_made(black_hole: str, tmp_path: Path) -> None:
+def test_patience_limits_the_wait_for_a_connection(black_hole: str, tmp_path: Path) -> None:
     node = LndNode(rpcserver=black_hole, lnddir=make_lnddir(tmp_path))
     node.patience = 0
     with closed_in_the_end(node):
@@ -158,7 +158,7 @@ def test_close_in_a_pause(lnd: FakeLnd, tmp_path: Path) -> None:
     assert threads() == []
 
 
-def test_close_by_many_at_once(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_close_from_many_threads_at_once(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as (watcher, _):
         call_together(*[watcher.node.close, watcher.subscription.cancel] * 4)
         assert watcher.take_all(2) == [MonitoringPausedEvent(), ENDED]
@@ -176,7 +176,7 @@ def test_close_at_any_moment(lnd: FakeLnd, tmp_path: Path) -> None:
     assert threads() == []
 
 
-def test_close_on_its_own_thread(lnd: FakeLnd, tmp_path: Path, caplog: Any) -> None:
+def test_close_from_the_watching_thread(lnd: FakeLnd, tmp_path: Path, caplog: Any) -> None:
     caplog.set_level("INFO", "chanfitness.nodes.lnd")
     with a_node(lnd, tmp_path) as (node, _), OnRecord("connected to lnd", node.close):
         updates = node.subscribe_channel_events().updates
@@ -210,11 +210,11 @@ def test_a_script_that_forgets_to_close_exits(lnd: FakeLnd, tmp_path: Path) -> N
     assert (ended.stdout, ended.stderr, ended.returncode) == ("[]\n", "", 0)
 
 
-# What breaks in here.
+# Internal errors.
 
 
 class Breaking(queue.Queue[Any]):
-    """Refuses what it is told to refuse, once, as if a store's clock had failed."""
+    """Fails once, for one event, as if a store's clock had failed."""
 
     def __init__(self, refused: object) -> None:
         super().__init__()
@@ -238,10 +238,10 @@ class Breaking(queue.Queue[Any]):
         ),
     ],
 )
-def test_an_event_that_cannot_be_put_breaks_the_connection(
+def test_a_failing_put_breaks_the_connection(
     refused: object, comes: list[object], lnd: FakeLnd, tmp_path: Path, caplog: Any
 ) -> None:
-    """Nothing is lost in silence: a snapshot follows."""
+    """A snapshot follows, so no event is lost in silence."""
     lnd.refuse(LOCKED)
     with a_node(lnd, tmp_path) as (node, turnstile), turnstile.one_by_one():
         subscription: Any = node.subscribe_channel_events()
@@ -264,7 +264,7 @@ def test_an_event_that_cannot_be_put_breaks_the_connection(
 
 
 class FailingClock(ManualClock):
-    """Cannot be read, once, in the thread that reads what lnd sends."""
+    """Fails once, in the thread that reads lnd's messages."""
 
     has_failed = False
 
@@ -276,9 +276,7 @@ class FailingClock(ManualClock):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_reader_that_dies_breaks_the_connection(
-    lnd: FakeLnd, tmp_path: Path, caplog: Any
-) -> None:
+def test_a_dying_reader_breaks_the_connection(lnd: FakeLnd, tmp_path: Path, caplog: Any) -> None:
     with a_node(lnd, tmp_path) as (node, _):
         node.config(clock=FailingClock())
         updates = node.subscribe_channel_events().updates
@@ -288,7 +286,7 @@ def test_a_reader_that_dies_breaks_the_connection(
     assert "a thread of the connection died" in caplog.text
 
 
-def test_a_thread_that_cannot_be_started(
+def test_an_unstartable_thread_breaks_the_connection(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object) -> None:
@@ -303,7 +301,7 @@ def test_a_thread_that_cannot_be_started(
         assert next_of(node.subscribe_channel_events().updates) == NOTHING
 
 
-def test_an_answer_that_does_not_come(
+def test_a_missing_answer_breaks_the_connection(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     answer = threading.Event()

@@ -1,7 +1,7 @@
-"""A real lnd's messages, damaged in every way, and messages that no lnd ever sent.
+"""A real lnd's messages, damaged in every way, and random messages.
 
-Whatever comes, the store sees again once lnd makes sense again; what it shows makes
-sense all the while, and nothing is lost that was stored before.
+The store sees again once lnd sends valid messages again. Its figures are sensible all the
+while, and nothing is lost that was stored before.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ ZERO, DAY = timedelta(0), timedelta(days=1)
 SEGMENTS = recorded()
 REST = SEGMENTS[1:]
 LAST = OpenChannel(outpoint(0), vertex(99))
-"""That it closes, and its peer goes, tells that all has come."""
+"""Its close and its peer's disconnect mark the end of both streams."""
 
 NUMBERS = [0, 1, 2, 2**31 - 1, 2**31, 2**63, 2**64 - 1]
 TEXTS = [*ODD_JSON, *ODD_BYTES, str(ALICE).encode(), str(CHANNEL_1).encode(), b""]
 
 
 def any_message(rng: random.Random, depth: int = 3) -> bytes:
-    """With fields that lnd's have, and others, and anything in them."""
+    """Return a message of random fields with random values."""
     return message(
         *(
             (rng.choice([1, 1, 2, 3, 5, 11, rng.randrange(1, 2**29)]), any_value(rng, depth))
@@ -83,7 +83,7 @@ def any_value(rng: random.Random, depth: int) -> int | bytes:
 
 
 def made_worse(raw: bytes, rng: random.Random) -> bytes:
-    """Perhaps damaged, perhaps another altogether."""
+    """Return the message as it is, damaged, or replaced by a random one."""
     if rng.random() < 0.1:
         return any_message(rng)
     return damaged(raw, random_damages(rng, 2, OF_BYTES)) if rng.random() < 0.5 else raw
@@ -102,7 +102,7 @@ REAL += [raw for segment in SEGMENTS for raw in segment.answers.values()]
         lnd_messages.listed_peers,
     ],
 )
-def test_any_message_is_read_or_refused(reading: Callable[[bytes], object]) -> None:
+def test_any_message_is_decoded_or_refused(reading: Callable[[bytes], object]) -> None:
     for seed in different_seeds(length(2_000, 200_000)):
         rng = random.Random(seed)
         raw = made_worse(rng.choice(REAL), rng)
@@ -128,9 +128,9 @@ def refusal_of(reading: Callable[[bytes], object], raw: bytes) -> str:
 def follow(
     lnd: FakeLnd, directory: Path, segments: list[Segment], worse: Callable[[bytes], bytes]
 ) -> None:
-    """A store sees all that ``lnd`` said, made ``worse``, and at last the truth.
+    """Let a store watch an lnd that sends the segments made ``worse``, and then the truth.
 
-    ``directory`` has its database, and is where lnd's files are made.
+    ``directory``: of the database and of lnd's files.
     """
     clock = ManualClock(THEN)
     handled: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -148,7 +148,7 @@ def follow(
             on_event=lambda event, _: handled.put(event),
         )
         with running(ChannelEventStore(config)) as store:
-            for segment in segments:  # each a connection, whether it lasts or not
+            for segment in segments:  # one connection each
                 link = lnd.accept()
                 for each in [*segment.before, *segment.after]:
                     send(link, [each._replace(message=worse(each.message))])
@@ -175,7 +175,7 @@ def follow(
 
 
 def next_of(answers: deque[bytes], _: object) -> bytes | None:
-    """While there are some; after them comes what lnd answers by itself."""
+    """Return the next answer; None, for lnd's own answer, if there are no more."""
     return answers.popleft() if answers else None
 
 
@@ -186,15 +186,13 @@ def check(store: ChannelEventStore) -> None:
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What the days before left."""
+    """The database after the days before."""
     path = tmp_path_factory.mktemp("stored") / "db"
     store_the_days_before(path)
     return path.read_bytes()
 
 
-def test_an_lnd_that_talks_nonsense_costs_nothing_that_was_known(
-    tmp_path: Path, stored: bytes
-) -> None:
+def test_nonsense_of_lnd_costs_no_known_figures(tmp_path: Path, stored: bytes) -> None:
     for seed in islice(seeds(), length(10, 1_000)):
         rng, directory = random.Random(seed), tmp_path / str(seed)
         directory.mkdir()

@@ -1,4 +1,4 @@
-"""lnd at its worst: cut, restarted, locked, slow, out of order, and talking nonsense."""
+"""A hostile lnd: cut, restarted, locked, slow or disordered streams, and huge lists."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def lnd() -> Iterator[FakeLnd]:
 @pytest.mark.parametrize("status", [ENDED, AWAY, BROKEN])
 @pytest.mark.parametrize("cut", ["channels", "peers"])
 def test_a_cut_after_each_message(cut: str, status: Status, lnd: FakeLnd, tmp_path: Path) -> None:
-    """lnd's own five minutes, again and again, each time a message longer."""
+    """Recorded streams, cut after the first message, then after the second, and so on."""
     segment = recorded()[0]
     _, *lines, _ = segment.lines
     with watching(lnd, tmp_path) as (watcher, first):
@@ -86,9 +86,7 @@ def test_a_cut_after_each_message(cut: str, status: Status, lnd: FakeLnd, tmp_pa
 
 
 @pytest.mark.parametrize("status", [ENDED, AWAY, BROKEN])
-def test_what_a_stream_sent_before_it_was_cut_comes_out(
-    status: Status, lnd: FakeLnd, tmp_path: Path
-) -> None:
+def test_messages_before_a_cut_are_put(status: Status, lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as (watcher, first):
         link = first
         for count in range(50):
@@ -102,7 +100,7 @@ def test_what_a_stream_sent_before_it_was_cut_comes_out(
             link = lnd.accept()
 
 
-def test_when_one_stream_ends_so_does_the_other(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_the_end_of_one_stream_ends_the_other(lnd: FakeLnd, tmp_path: Path) -> None:
     gone = threading.Event()
     lnd.on = {PEER_EVENTS: lambda context: context.add_callback(gone.set)}
     with watching(lnd, tmp_path) as (watcher, link):
@@ -120,7 +118,7 @@ def test_restarts_of_lnd(lnd: FakeLnd, tmp_path: Path) -> None:
                 lnd.stop()
                 assert watcher.take() == MonitoringPausedEvent()
                 for _ in range(2):
-                    turnstile.let_one_pass()  # to be refused: nobody listens
+                    turnstile.let_one_pass()  # refused: no server listens
                 turnstile.reached()
                 lnd.start()
             link = lnd.accept()
@@ -133,7 +131,7 @@ def test_restarts_of_lnd(lnd: FakeLnd, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", STARTING)
-def test_what_lnd_says_while_it_starts_is_waited_out(
+def test_errors_of_a_starting_lnd_are_retried(
     status: Status, lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lnd.refuse(status)
@@ -155,7 +153,7 @@ def test_what_lnd_says_while_it_starts_is_waited_out(
 
 @pytest.mark.parametrize("method", [LIST_CHANNELS, LIST_PEERS])
 @pytest.mark.parametrize("status", [LOCKED, (CODE.RESOURCE_EXHAUSTED, "larger than max")])
-def test_a_snapshot_that_fails_is_no_snapshot(
+def test_a_failed_listing_is_no_snapshot(
     method: str, status: Status, lnd: FakeLnd, tmp_path: Path
 ) -> None:
     lnd.refuse(status, method)
@@ -170,7 +168,7 @@ def test_a_snapshot_that_fails_is_no_snapshot(
 
 
 def test_a_stream_that_ends_before_the_snapshot(lnd: FakeLnd, tmp_path: Path) -> None:
-    """What it sent is put, though nothing is seen yet: the next snapshot sets it right."""
+    """Its events are put, though the node is not seen yet: the next snapshot corrects them."""
 
     def cut(_: object) -> None:
         lnd.on = {}
@@ -190,7 +188,7 @@ def test_a_stream_that_ends_before_the_snapshot(lnd: FakeLnd, tmp_path: Path) ->
         assert next_of(updates) == PeerOnlineEvent(BOB)
 
 
-def test_what_comes_during_a_slow_snapshot_comes_before_it(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_events_during_a_slow_listing_precede_the_snapshot(lnd: FakeLnd, tmp_path: Path) -> None:
     def slow(_: object) -> None:
         link = lnd.accept()
         link.peers.send(offline(ALICE), online(ALICE), online(BOB))
@@ -219,7 +217,7 @@ def test_what_comes_during_a_slow_snapshot_comes_before_it(lnd: FakeLnd, tmp_pat
 
 
 def test_a_list_of_50_mib(lnd: FakeLnd, tmp_path: Path) -> None:
-    """60,000 channels, each with fields that are not known here."""
+    """60,000 channels, each with unknown fields."""
     more = (1000, "x" * 750)
     lnd.answers[LIST_CHANNELS] = b"".join(
         message((11, message((2, str(ALICE)), (3, str(outpoint(number))), more)))

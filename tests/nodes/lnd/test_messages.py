@@ -1,4 +1,4 @@
-"""How lnd's messages are read, and what is needed for it."""
+"""Decoder of lnd's messages, and its requirements."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ...support.values import ALICE
 PROTO = resources.files("chanfitness.nodes.lnd").joinpath("lnd.proto").read_text("utf-8")
 
 
-def test_every_line_of_the_file_is_understood() -> None:
+def test_every_line_of_the_proto_file_is_parsed() -> None:
     (declared,) = re.findall(r"package (.*);", PROTO)
     code = re.sub(r"//.*", "", PROTO)
     statements = ['syntax = "proto3"', f"package {declared}"]
@@ -53,8 +53,8 @@ def statement(field: descriptor_pb2.FieldDescriptorProto) -> str:
     return f"{repeated}{name} {field.name} = {field.number}"
 
 
-def test_nothing_is_registered_where_lnds_own_messages_would_be() -> None:
-    """The full messages of lnd, under any name, are free to come later."""
+def test_lnds_own_messages_can_be_registered_beside_ours() -> None:
+    """lnd's full messages may be registered later, under any name."""
     file = lnd_messages.describe(PROTO)
     with pytest.raises(KeyError):
         descriptor_pool.Default().FindFileByName(file.name)
@@ -79,7 +79,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("missing", ["h2", "google.protobuf"])
-def test_without_the_extra_it_says_how_to_get_it(missing: str) -> None:
+def test_without_the_extra_the_error_says_how_to_install_it(missing: str) -> None:
     ended = run(f"import sys; sys.modules[{missing!r}] = None; import chanfitness.nodes.lnd")
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == (

@@ -1,4 +1,4 @@
-"""lnd as a source: what a real one sent comes out as the events that it was."""
+"""lnd as a source: a real one's recording becomes its events."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def of(kinds: tuple[type, ...], events: list[object]) -> list[object]:
 # The recording.
 
 
-def test_the_recording_has_all_that_it_should() -> None:
+def test_the_recording_has_all_kinds_of_events() -> None:
     assert len(SEGMENTS) == 7
     assert sum(len(each.before) + len(each.after) for each in SEGMENTS) == 229
     assert all(set(each.answers) == {LIST_CHANNELS, LIST_PEERS} for each in SEGMENTS)
 
 
 @pytest.mark.parametrize("number", range(len(SEGMENTS)))
-def test_what_lnd_sent_comes_out_as_it_was_recorded(
+def test_recorded_messages_become_the_recorded_events(
     number: int, lnd: FakeLnd, tmp_path: Path
 ) -> None:
     segment = SEGMENTS[number]
@@ -111,7 +111,7 @@ def test_what_lnd_sent_comes_out_as_it_was_recorded(
 
 
 def all_that_comes(updates: queue.Queue[Any], link: Link) -> list[object]:
-    """All events of what was sent, up to a last one of either stream."""
+    """Return all events up to an end mark sent on each stream."""
     link.channels.send(closed(OpenChannel(CHANNEL_1, ALICE)))
     link.peers.send(offline(ALICE))
     last = {ClosedChannelEvent(CHANNEL_1, ALICE), PeerOfflineEvent(ALICE)}
@@ -122,7 +122,7 @@ def all_that_comes(updates: queue.Queue[Any], link: Link) -> list[object]:
 
 
 def check_contained(events: list[Any], resumed: MonitoringResumedEvent, segment: Segment) -> None:
-    """What was sent before the snapshot comes before or after it, and changes nothing."""
+    """Check that messages sent before the snapshot only repeat its state."""
     assert len(events) <= len(segment.before)
     for event in events:
         assert isinstance(event, PeerOnlineEvent)
@@ -130,7 +130,7 @@ def check_contained(events: list[Any], resumed: MonitoringResumedEvent, segment:
 
 
 @pytest.mark.parametrize("number", range(len(SEGMENTS)))
-def test_a_store_says_what_it_says_of_the_recording(
+def test_a_store_has_the_figures_of_the_recording(
     number: int, lnd: FakeLnd, tmp_path: Path
 ) -> None:
     segment = SEGMENTS[number]
@@ -161,14 +161,14 @@ def test_a_store_says_what_it_says_of_the_recording(
     assert wanted == []
 
 
-# What is asked of lnd.
+# Requests to lnd.
 
 
-def test_it_subscribes_first_and_then_asks_and_asks_no_more(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_it_subscribes_first_and_lists_once(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as (watcher, link):
         link.peers.send(online(ALICE))
         assert watcher.take() == PeerOnlineEvent(ALICE)
-        # gRPC sends what was called before it had connected in any order.
+        # Calls made before the connection are sent in any order.
         assert sorted(lnd.calls[:3]) == [LIST_PEERS, CHANNEL_EVENTS, PEER_EVENTS]
         assert lnd.calls[3:] == [LIST_CHANNELS, LIST_PEERS]
 
@@ -183,10 +183,8 @@ def test_each_call_has_the_macaroon_in_hex(lnd: FakeLnd, tmp_path: Path) -> None
         assert [value for key, value in seen if key == "macaroon"] == [MACAROON.hex()] * 5
 
 
-def test_what_happens_while_the_lists_are_asked_for_is_put_before_them(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
-    """The snapshot says when that was, so that a store knows which is newer."""
+def test_events_during_a_listing_are_put_before_the_lists(lnd: FakeLnd, tmp_path: Path) -> None:
+    """The snapshot has the time of its request, so that a store knows which is newer."""
 
     def then_offline(_: object) -> None:
         if lnd.calls.count(LIST_PEERS) == 2:
@@ -210,10 +208,10 @@ def test_what_happens_while_the_lists_are_asked_for_is_put_before_them(
     assert snapshot == MonitoringResumedEvent([], [ALICE], clock.now() - SECOND)
 
 
-# What a store is given.
+# Events for a store.
 
 
-def test_a_config_has_the_node_and_what_else_was_said(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_config_has_the_node_and_the_given_options(lnd: FakeLnd, tmp_path: Path) -> None:
     clock = ManualClock()
     with a_node(lnd, tmp_path) as (node, _):
         config = node.config(clock=clock, own_outage=SECOND)
@@ -241,7 +239,7 @@ def test_a_store_starts_with_the_snapshot_and_takes_it_once(lnd: FakeLnd, tmp_pa
     assert not any(isinstance(event, MonitoringResumedEvent) for event in handled[1:])
 
 
-def test_the_snapshot_is_put_when_it_is_known_that_it_comes(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_get_open_channels_returns_once_the_snapshot_is_put(lnd: FakeLnd, tmp_path: Path) -> None:
     lnd.set_state([OpenChannel(CHANNEL_1, ALICE)], [BOB])
     with a_node(lnd, tmp_path) as (node, _):
         channels = [OpenChannel(CHANNEL_1, ALICE)]
@@ -261,13 +259,13 @@ def test_repeats_are_put_as_they_come(lnd: FakeLnd, tmp_path: Path) -> None:
         ]
 
 
-def test_what_closes_is_always_told(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_closes_are_always_put(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as (watcher, link):
         link.channels.send(closed(OpenChannel(CHANNEL_1, ALICE)))
         assert watcher.take() == ClosedChannelEvent(CHANNEL_1, ALICE)
 
 
-def test_each_loss_is_told_once_and_so_is_each_return(
+def test_each_loss_and_each_return_is_logged_once(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "chanfitness.nodes.lnd")

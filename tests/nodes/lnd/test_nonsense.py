@@ -1,4 +1,4 @@
-"""lnd sends what nobody expects: it costs itself, and is never shown raw."""
+"""Unexpected values from lnd: they are skipped, and never shown raw."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NO_NEWS = [
 ]
 
 
-def test_messages_of_kinds_that_are_not_read(
+def test_messages_of_unread_kinds_are_ignored(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with watching(lnd, tmp_path) as (watcher, link):
@@ -89,7 +89,7 @@ def test_an_event_with_a_bad_value_is_skipped(
     assert "\x1b" not in caplog.text
 
 
-def test_what_cannot_be_used_of_a_snapshot_is_left_out(
+def test_unusable_entries_of_a_list_are_skipped(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = OpenChannel(CHANNEL_1, ALICE)
@@ -100,19 +100,19 @@ def test_what_cannot_be_used_of_a_snapshot_is_left_out(
     with a_node(lnd, tmp_path) as (node, _):
         updates = node.subscribe_channel_events().updates
         assert next_of(updates) == MonitoringResumedEvent([good, good], [BOB, CAROL])
-    assert caplog.text.count("left out of lnd's answer: bad ") == 2
+    assert caplog.text.count("skipped an unusable entry in lnd's answer: bad ") == 2
     assert "\x1b" not in caplog.text
 
 
-def test_a_long_list_of_nonsense_costs_few_lines_of_the_log(
+def test_a_long_list_of_nonsense_logs_few_lines(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert listed_channels(message((11, b"")) * 1000) == []
     assert len(caplog.records) == 11
-    assert caplog.messages[-1] == "and 990 more of that answer"
+    assert caplog.messages[-1] == "skipped 990 more entries of that answer"
 
 
-def test_a_message_that_is_none_breaks_the_connection(
+def test_an_undecodable_message_breaks_the_connection(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with watching(lnd, tmp_path) as (watcher, link):
@@ -120,11 +120,11 @@ def test_a_message_that_is_none_breaks_the_connection(
         assert watcher.take_all(2) == [MonitoringPausedEvent(), NOTHING]
         lnd.accept().peers.send(b"\xff")
         assert watcher.take_all(2) == [MonitoringPausedEvent(), NOTHING]
-    assert caplog.text.count("it sent a message that cannot be read") == 2
+    assert caplog.text.count("it sent an undecodable message") == 2
 
 
 @pytest.mark.parametrize("method", [LIST_CHANNELS, LIST_PEERS])
-def test_an_answer_that_is_none_breaks_the_connection(
+def test_an_undecodable_answer_breaks_the_connection(
     method: str, lnd: FakeLnd, tmp_path: Path
 ) -> None:
     lnd.answers[method] = b"\xff"
@@ -136,8 +136,8 @@ def test_an_answer_that_is_none_breaks_the_connection(
         assert next_of(updates) == NOTHING
 
 
-def test_the_same_again_and_the_reverse_first(lnd: FakeLnd, tmp_path: Path) -> None:
-    """Peer events are passed on as they come; a store takes them so."""
+def test_repeated_and_reversed_events_are_put_as_they_come(lnd: FakeLnd, tmp_path: Path) -> None:
+    """A store accepts repeated and reversed events."""
     with watching(lnd, tmp_path) as (watcher, link):
         link.peers.send(offline(ALICE), online(ALICE), online(ALICE), offline(ALICE))
         assert watcher.take_all(4) == [
@@ -148,11 +148,11 @@ def test_the_same_again_and_the_reverse_first(lnd: FakeLnd, tmp_path: Path) -> N
         ]
 
 
-# Errors that nobody knows.
+# Unknown errors.
 
 
 def tell(lnd: FakeLnd, directory: Path, texts: list[str]) -> None:
-    """Try to connect once for each text, which lnd answers."""
+    """Connect once for each text, with which lnd refuses."""
     with a_node(lnd, directory) as (node, turnstile), turnstile.one_by_one():
         lnd.refuse((CODE.UNKNOWN, texts[0]))
         updates = node.subscribe_channel_events().updates
@@ -174,7 +174,7 @@ def test_an_unknown_error_is_logged_once_and_escaped(
     ]
 
 
-def test_how_many_texts_are_remembered_is_limited(
+def test_the_number_of_remembered_errors_is_limited(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     monkeypatch.setattr(told_reasons, "MAXIMUM", 3)

@@ -1,4 +1,4 @@
-"""Why lnd cannot be seen: each reason is told, and the word that matters is in it."""
+"""Logged reasons why lnd cannot be seen."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lnd() -> Iterator[FakeLnd]:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The reasons in the log."""
+    """Return the reasons in the log."""
     return [
         record.getMessage().partition("trying again: ")[2]
         for record in caplog.records
@@ -41,7 +41,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-def test_each_reason_of_a_start_is_told_once(
+def test_each_reason_during_a_start_is_logged_once(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with watching(lnd, tmp_path) as (watcher, _):
@@ -68,7 +68,7 @@ def test_each_reason_of_a_start_is_told_once(
     assert reasons.count("UNAVAILABLE 'Connection refused'") <= 1
 
 
-def test_a_node_where_nothing_listens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_connection_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         node = LndNode(
@@ -80,7 +80,7 @@ def test_a_node_where_nothing_listens(tmp_path: Path, caplog: pytest.LogCaptureF
     assert told(caplog)[0].startswith("UNAVAILABLE 'Connection refused")
 
 
-def test_what_lnd_says_is_told_from_its_beginning_and_escaped() -> None:
+def test_lnds_error_text_is_escaped_and_cut_at_its_end() -> None:
     said = DisconnectedError(Code.UNKNOWN, "one: two\x1b[2J")
     assert str(said) == r"UNKNOWN 'one: two\x1b[2J'"
 
@@ -95,7 +95,7 @@ def test_what_lnd_says_is_told_from_its_beginning_and_escaped() -> None:
         (DAY, "its certificate is not yet valid, by the clock of this machine"),
     ],
 )
-def test_a_certificate_out_of_its_time_is_named_and_waited_out(
+def test_a_certificate_outside_its_validity_is_logged_and_retried(
     lnd: FakeLnd,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,

@@ -1,4 +1,4 @@
-"""When lnd refuses us for good, and when it only seems so."""
+"""Refusals by lnd: final ones, and others that pass."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def macaroon_file(directory: Path) -> Path:
 def check_refused(
     node: LndNode, caplog: pytest.LogCaptureFixture, *what_it_says: str | Path
 ) -> None:
-    """It says so plainly, and stops."""
+    """Check that the node stops with a fault that says this."""
     updates = node.subscribe_channel_events().updates
     assert node.subscribe_peer_events().updates is updates
     for _ in range(2):
@@ -91,7 +91,7 @@ def check_refused(
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-def test_a_macaroon_that_lnd_does_not_take(
+def test_a_rejected_macaroon_is_a_fault(
     status: Status, lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lnd.refuse(status)
@@ -99,7 +99,7 @@ def test_a_macaroon_that_lnd_does_not_take(
         check_refused(node, caplog, lnd.rpcserver, "the macaroon", macaroon_file(tmp_path))
 
 
-def test_a_macaroon_of_another_lnd(
+def test_another_lnds_macaroon_is_a_fault(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lnd.macaroon = RENEWED
@@ -107,7 +107,7 @@ def test_a_macaroon_of_another_lnd(
         check_refused(node, caplog, "signature mismatch", macaroon_file(tmp_path))
 
 
-def test_a_certificate_of_another_lnd(
+def test_another_lnds_certificate_is_a_fault(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with a_node(lnd, tmp_path) as (node, _):
@@ -116,13 +116,15 @@ def test_a_certificate_of_another_lnd(
     assert lnd.calls == []
 
 
-def test_a_certificate_for_another_host(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_hosts_certificate_is_a_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with FakeLnd("lnd.example") as lnd, a_node(lnd, tmp_path) as (node, _):
         check_refused(node, caplog, lnd.rpcserver, "the certificate", tmp_path / "tls.cert")
         assert lnd.calls == []
 
 
-def test_the_name_of_the_host_is_checked_not_its_address(tmp_path: Path) -> None:
+def test_the_certificate_is_checked_against_the_host_name(tmp_path: Path) -> None:
     with FakeLnd("localhost") as lnd, a_node(lnd, tmp_path):
         by_name = LndNode(rpcserver=f"localhost:{lnd.port}", lnddir=tmp_path)
         with closed_in_the_end(by_name):
@@ -159,7 +161,7 @@ def test_a_refusal_after_a_while_ends_the_subscription(lnd: FakeLnd, tmp_path: P
         assert watcher.node.fault is None
 
 
-# What passes.
+# Refusals that pass.
 
 
 def test_lnd_makes_a_new_certificate_and_a_new_macaroon(tmp_path: Path) -> None:
@@ -179,7 +181,7 @@ def test_lnd_makes_a_new_certificate_and_a_new_macaroon(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["tls.cert", "readonly.macaroon"])
-def test_files_that_are_away_for_a_while(
+def test_files_missing_for_a_while_are_waited_for(
     file: str, lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with watching(lnd, tmp_path) as (watcher, link), watcher.turnstile.one_by_one() as turnstile:
@@ -198,7 +200,7 @@ def test_files_that_are_away_for_a_while(
 
 
 @pytest.mark.parametrize("renewed", [RENEWED, None])
-def test_a_macaroon_that_is_refused_because_lnd_is_making_a_new_one(
+def test_a_macaroon_replaced_during_a_refusal_is_no_fault(
     renewed: bytes | None, lnd: FakeLnd, tmp_path: Path
 ) -> None:
     def renew(_: object) -> None:
@@ -219,7 +221,7 @@ def test_a_macaroon_that_is_refused_because_lnd_is_making_a_new_one(
         assert next_of(updates) == NOTHING
 
 
-# What is missing from the start.
+# Missing files at the start.
 
 
 @pytest.mark.parametrize(
@@ -235,7 +237,7 @@ def test_a_macaroon_that_is_refused_because_lnd_is_making_a_new_one(
         ("readonly.macaroon", b"-----BEGIN PRIVATE KEY-----"),
     ],
 )
-def test_a_file_that_is_none_is_named_at_once(
+def test_an_unusable_file_is_named_at_once(
     file: str, content: bytes | None, lnd: FakeLnd, tmp_path: Path
 ) -> None:
     with a_node(lnd, tmp_path) as (node, _):
@@ -253,7 +255,7 @@ def test_a_file_that_is_none_is_named_at_once(
         assert first_snapshot(node) == NOTHING
 
 
-def test_what_is_closed_reads_no_file(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_closed_node_reads_no_file(lnd: FakeLnd, tmp_path: Path) -> None:
     with a_node(lnd, tmp_path) as (node, _):
         node.close()
         (tmp_path / "tls.cert").unlink()
@@ -261,7 +263,7 @@ def test_what_is_closed_reads_no_file(lnd: FakeLnd, tmp_path: Path) -> None:
             node.subscribe_channel_events()
 
 
-def test_a_macaroon_is_nowhere_to_be_seen(
+def test_a_macaroon_is_never_shown(
     lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""Where lnd is looked for: as ``lncli`` does, but for the macaroon of a reader."""
+"""Settings of the connection to lnd: those of ``lncli``, with a read-only macaroon."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ MAINNET = "data/chain/bitcoin/mainnet/readonly.macaroon"
 USUAL = ("/home/alice/.lnd/tls.cert", f"/home/alice/.lnd/{MAINNET}")
 
 
-def test_lnd_is_where_it_is_by_default() -> None:
+def test_the_default_settings() -> None:
     assert resolve().rpcserver == "localhost"
     assert resolve().target == "localhost:10009"
     assert paths() == USUAL
 
 
-def test_on_a_mac_lnd_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_directory_on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     directory = "/home/alice/Library/Application Support/Lnd"
     assert paths() == (f"{directory}/tls.cert", f"{directory}/{MAINNET}")
@@ -57,13 +57,15 @@ def test_the_environment_is_that_of_lncli(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("name", ["RPCSERVER", "LNDDIR", "TLSCERTPATH", "NETWORK", "MACAROONPATH"])
-def test_what_is_set_to_nothing_is_not_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_environment_variables_count_as_unset(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = resolve()
     monkeypatch.setenv(f"LNCLI_{name}", "")
     assert resolve() == before
 
 
-def test_arguments_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RPCSERVER", "LNDDIR", "TLSCERTPATH", "NETWORK", "MACAROONPATH"):
         monkeypatch.setenv(f"LNCLI_{name}", "nonsense:::")
     settings = resolve(
@@ -78,7 +80,7 @@ def test_arguments_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.macaroonpath == "/home/alice/m"
 
 
-def test_a_directory_of_ones_own_changes_both_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_directory_changes_both_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     here = ("/lnd/tls.cert", f"/lnd/{MAINNET}")
     assert paths(lnddir="/lnd") == here
     monkeypatch.setenv("LNCLI_TLSCERTPATH", "/elsewhere/tls.cert")
@@ -86,7 +88,7 @@ def test_a_directory_of_ones_own_changes_both_paths(monkeypatch: pytest.MonkeyPa
     assert paths(lnddir="~/.lnd/") == ("/elsewhere/tls.cert", USUAL[1])
 
 
-def test_paths_may_be_paths() -> None:
+def test_paths_may_be_path_objects() -> None:
     settings = resolve(lnddir=Path("/lnd"), macaroonpath=Path("/m"))
     assert (settings.tlscertpath, settings.macaroonpath) == ("/lnd/tls.cert", "/m")
 
@@ -107,7 +109,7 @@ def test_paths_may_be_paths() -> None:
         ("unix:/run/lnd.sock", "unix:/run/lnd.sock"),
     ],
 )
-def test_an_address(rpcserver: str, target: str) -> None:
+def test_an_rpcserver_becomes_a_target(rpcserver: str, target: str) -> None:
     assert resolve(rpcserver=rpcserver).target == target
 
 
@@ -123,12 +125,12 @@ def test_an_address(rpcserver: str, target: str) -> None:
         "a/b",
     ],
 )
-def test_no_address(rpcserver: str) -> None:
+def test_an_invalid_rpcserver_is_refused(rpcserver: str) -> None:
     with pytest.raises(ValueError, match=r"bad rpcserver '.*': expected host:port") as raised:
         LndNode(rpcserver=rpcserver)
     assert "\x1b" not in str(raised.value)
 
 
-def test_no_network() -> None:
+def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(ValueError, match=r"bad network '\.\./\.\.': expected one of mainnet, "):
         LndNode(network="../..")

@@ -1,4 +1,4 @@
-"""An lnd that gives no sign of life: noticed within 45 seconds, and blind from its last sign."""
+"""A silent lnd: noticed within 45 seconds, and blind from its last sign of life."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Session:
 
     @property
     def updates(self) -> queue.Queue[Any]:
-        """What was put, and when."""
+        """The events put, with their times."""
         return self.watcher.subscription.updates
 
 
@@ -81,7 +81,7 @@ def watching(lnd: FakeLnd, directory: Path) -> Iterator[Session]:
 
 
 def once(lnd: FakeLnd, *statuses: Status | None) -> None:
-    """Answer questions for a sign of life so, one after the other, and then as ever."""
+    """Answer the next questions for a sign of life with these statuses; None: as usual."""
 
     def answer(context: grpc.ServicerContext) -> None:
         status = left.pop(0) if left else None
@@ -115,7 +115,7 @@ def test_any_answer_of_an_lnd_is_a_sign(
 
 
 @pytest.mark.parametrize("code", SILENCES)
-def test_what_grpc_says_by_itself_is_none(
+def test_codes_of_grpc_itself_are_no_sign(
     code: grpc.StatusCode, lnd: FakeLnd, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     once(lnd, None, (code, "nobody there"))
@@ -129,7 +129,7 @@ def test_what_grpc_says_by_itself_is_none(
 
 
 def test_a_message_of_a_stream_is_a_sign(lnd: FakeLnd, tmp_path: Path) -> None:
-    """Also where the question for one is not answered, as by a proxy that has no such route."""
+    """Even without an answer to ``GetState``, as behind a proxy without a route for it."""
 
     def after_a_message(context: grpc.ServicerContext) -> None:
         session.link.peers.send(online(ALICE))
@@ -143,7 +143,7 @@ def test_a_message_of_a_stream_is_a_sign(lnd: FakeLnd, tmp_path: Path) -> None:
         assert session.updates.empty()
 
 
-def test_a_frozen_lnd_is_asked_for_no_longer_than_15_seconds(
+def test_a_question_for_a_sign_times_out_after_15_seconds(
     lnd: FakeLnd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert signs_of_life.ANSWER_SECONDS == 15
@@ -156,15 +156,15 @@ def test_a_frozen_lnd_is_asked_for_no_longer_than_15_seconds(
         thawed.set()
 
 
-# Frozen, at each point.
+# A freeze at each point.
 
 
 @pytest.mark.parametrize("asked", [1, 2])
 @pytest.mark.parametrize("method", [LIST_PEERS, LIST_CHANNELS])
-def test_an_lnd_that_freezes_before_it_lists_is_connected_to_anew(
+def test_an_lnd_frozen_before_its_lists_is_connected_to_again(
     method: str, asked: int, lnd: FakeLnd, tmp_path: Path
 ) -> None:
-    """A list may take its time; that lnd lives at all is another question."""
+    """A list may take long, but signs of life must come meanwhile."""
 
     def freeze(_: object) -> None:
         if lnd.calls.count(method) == asked:
@@ -188,7 +188,7 @@ def test_an_lnd_that_freezes_before_it_lists_is_connected_to_anew(
         thawed.set()
 
 
-def test_a_stream_that_ends_while_a_sign_is_owed_ended_at_the_last_one(
+def test_a_stream_ended_while_a_sign_is_owed_ends_at_the_last_sign(
     lnd: FakeLnd, tmp_path: Path
 ) -> None:
     def cut(_: object) -> None:
@@ -201,14 +201,14 @@ def test_a_stream_that_ends_while_a_sign_is_owed_ended_at_the_last_one(
         session.let_pass(ASKED_EVERY)
 
 
-def test_a_stream_that_ends_while_none_is_owed_ended_now(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_a_stream_ended_while_no_sign_is_owed_ends_now(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as session:
         session.let_pass(ASKED_EVERY)
         session.link.end(AWAY)
         assert session.watcher.take_all(2) == [MonitoringPausedEvent(), NOTHING]
 
 
-# Frozen with the whole machine or process: nobody asked, and what was sent comes late.
+# This process is frozen: it asked nothing, and messages arrive late.
 
 
 def test_a_message_after_a_gap_ends_the_connection(
@@ -222,7 +222,7 @@ def test_a_message_after_a_gap_ends_the_connection(
             MonitoringPausedEvent(START),
             MonitoringResumedEvent([], [BOB]),
         ]
-    assert "it was frozen, or we were" in caplog.text
+    assert "it or this process was frozen" in caplog.text
 
 
 def test_an_answer_after_a_gap_ends_the_connection(lnd: FakeLnd, tmp_path: Path) -> None:
@@ -251,25 +251,21 @@ def test_a_list_after_a_gap_ends_the_connection(lnd: FakeLnd, tmp_path: Path) ->
         assert lnd.calls.count(LIST_CHANNELS) == 2
 
 
-def test_an_end_after_a_gap_was_at_the_last_sign(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_an_end_after_a_gap_is_dated_at_the_last_sign(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as session:
         session.clock.advance(timedelta(seconds=46))
         session.link.end()
         assert session.watcher.take_all(2) == [MonitoringPausedEvent(START), NOTHING]
 
 
-def test_a_clock_that_is_set_right_moves_the_date_of_the_last_sign(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
+def test_a_clock_correction_moves_the_date_of_the_last_sign(lnd: FakeLnd, tmp_path: Path) -> None:
     with watching(lnd, tmp_path) as session:
         session.clock.advance(-HOUR)
         session.let_pass(ASKED_EVERY)
         assert session.updates.empty()
 
 
-def test_a_question_that_comes_too_late_for_the_connection_is_none(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
+def test_a_question_after_close_is_no_sign(lnd: FakeLnd, tmp_path: Path) -> None:
     class Late(Inbox):
         """Lets the thread ask once more after the connection was closed."""
 
@@ -284,7 +280,7 @@ def test_a_question_that_comes_too_late_for_the_connection_is_none(
         assert next_of(node.subscribe_channel_events().updates) == NOTHING
 
 
-# Drift: what lnd never told, or told wrongly, is set right by the lists, once an hour.
+# Drift: once an hour the lists correct missed and wrong events.
 
 
 def test_once_an_hour_the_lists_are_asked_for_and_put(lnd: FakeLnd, tmp_path: Path) -> None:
@@ -300,9 +296,7 @@ def test_once_an_hour_the_lists_are_asked_for_and_put(lnd: FakeLnd, tmp_path: Pa
         assert lnd.calls.count(LIST_CHANNELS) == 3
 
 
-def test_what_comes_while_they_are_asked_for_is_put_before_them(
-    lnd: FakeLnd, tmp_path: Path
-) -> None:
+def test_events_during_the_hourly_lists_are_put_before_them(lnd: FakeLnd, tmp_path: Path) -> None:
     def answer(_: object) -> None:
         session.link.peers.send(offline(ALICE))
         assert is_put.wait(timeout=WAIT)
@@ -319,7 +313,7 @@ def test_what_comes_while_they_are_asked_for_is_put_before_them(
         assert snapshot == SnapshotEvent([], [ALICE], START + HOUR)
 
 
-def test_lists_that_fail_end_the_connection(lnd: FakeLnd, tmp_path: Path) -> None:
+def test_failed_lists_end_the_connection(lnd: FakeLnd, tmp_path: Path) -> None:
     def fail(context: grpc.ServicerContext) -> None:
         lnd.on = {}
         context.abort(CODE.INTERNAL, "no")

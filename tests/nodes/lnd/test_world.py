@@ -1,4 +1,4 @@
-"""Whatever happens to lnd and to the line, in the end a store knows what lnd knows."""
+"""Random events of an lnd and its line, after which a store has lnd's state."""
 
 from __future__ import annotations
 
@@ -55,32 +55,32 @@ ASKED_EVERY = timedelta(seconds=30)
 MOMENT = timedelta(milliseconds=1)
 PEERS = [vertex(number) for number in range(1, 6)]
 LAST = OpenChannel(outpoint(0), vertex(99))
-"""In no world: that it closes, and its peer goes, tells that all has come."""
+"""Not in the world: its close and its peer's disconnect mark the end of both streams."""
 STATUSES = [ENDED, AWAY, (grpc.StatusCode.UNKNOWN, "who knows"), (grpc.StatusCode.INTERNAL, "RST")]
 
 
 class World:
-    """What is so on an lnd, told on its streams while somebody listens."""
+    """The state of an lnd, whose changes are sent on its streams while a client listens."""
 
     def __init__(self, lnd: FakeLnd, clock: ManualClock, chance: random.Random) -> None:
         self.open: list[OpenChannel] = []
-        self.closing: list[OpenChannel] = []  # and in no list any more
+        self.closing: list[OpenChannel] = []  # no longer listed
         self.online: set[Vertex] = set()
         self.link: Link | None = None
         self._lnd, self._clock, self._chance = lnd, clock, chance
         self._is_told = True
         self._is_listing = False
         self._is_still = False
-        self._lock = threading.RLock()  # one thing happens at a time: a list is asked for any time
+        self._lock = threading.RLock()  # separates changes from lists, which come at any time
         self._channels = 0
         self.be_ready()
 
     def be_ready(self) -> None:
-        """Answer, and let things happen while answers are on their way."""
+        """Answer requests for lists, with changes while an answer is on its way."""
         self._lnd.on = {LIST_CHANNELS: self._list_channels, LIST_PEERS: self._list_peers}
 
     def happen(self, times: int = 1) -> None:
-        """One of the things that go on in a node, told once, twice, or as noise."""
+        """Make changes, each sent once or twice, or send noise."""
         with self._lock:
             for _ in range(times):
                 self._happen()
@@ -93,12 +93,12 @@ class World:
         self._lnd.set_state(self.open, self.online)
 
     def drift(self) -> None:
-        """Something happens that is never told, or is told and did not happen."""
+        """Make a change without sending it, or send one that did not happen."""
         with self._lock:
             self._drift()
 
     def be_still(self) -> None:
-        """Nothing happens any more, also where a list is asked for."""
+        """Stop making changes during lists."""
         with self._lock:
             self._is_still = True
 
@@ -135,7 +135,7 @@ class World:
         self._tell_channels(opened(channel))
 
     def _channel_closes(self) -> None:
-        """One begins to, but not while lists are made; or it has closed, which is always told."""
+        """Begin a close, but not during a list; or complete one, which is always sent."""
         if self.closing and self._is_told and self._chance.random() < 0.5:
             self._close()
         elif self.open and not self._is_listing:
@@ -144,7 +144,7 @@ class World:
             self._tell_channels(inactive(channel.channel_point))
 
     def close_all(self) -> None:
-        """What begins to close has closed."""
+        """Complete all closes."""
         while self.closing:
             self._close()
 
@@ -174,7 +174,7 @@ class World:
         return self._list(LIST_PEERS)
 
     def _list(self, method: str) -> bytes:
-        """A list, and now and then things that happen meanwhile, which may lead to another."""
+        """Return a list, sometimes with changes before or after it is made."""
         with self._lock:
             self._is_listing = True
             self._happen_perhaps()
@@ -189,7 +189,7 @@ class World:
 
 
 def trouble(world: World, lnd: FakeLnd, chance: random.Random) -> None:
-    """The connection breaks in one way or another, and lnd is there again."""
+    """Break the connection in a random way, and let lnd return."""
     assert world.link is not None
     link, world.link = world.link, None
     ways: list[Callable[[], object]] = [
@@ -241,7 +241,7 @@ def test_in_the_end_a_store_knows_what_lnd_knows(
     def pass_an_hour() -> None:
         world.close_all()
         all_has_come()
-        timer.let_pass(HOUR + ASKED_EVERY)  # newcomers may be looked at while it passes
+        timer.let_pass(HOUR + ASKED_EVERY)  # newcomers may be listed meanwhile
         wait_for(SnapshotEvent)
 
     clock = ManualClock(START)
