@@ -106,7 +106,7 @@ def test_a_backup_overwrites_no_file(path: Path, copy: Path) -> None:
     copy.write_bytes(b"")
     for target in (copy, path, path.parent):
         before = target.read_bytes() if target.is_file() else None
-        with pytest.raises(StorageError, match=f"^{target}: is there already"):
+        with pytest.raises(StorageError, match=f"^{target}: exists already"):
             back_up(path, target)
         assert before is None or target.read_bytes() == before
 

@@ -107,7 +107,7 @@ def node(tmp_path: Path) -> Node:
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the storage's log without the new names of set-aside files."""
     texts = [each.getMessage() for each in caplog.records if "storage" in each.name]
-    return [text for text in texts if "is kept as" not in text]
+    return [text for text in texts if "was renamed to" not in text]
 
 
 @pytest.mark.parametrize("harm", LOST)
