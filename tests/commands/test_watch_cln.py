@@ -147,7 +147,11 @@ def test_an_old_lightningd_is_polled_and_that_is_logged(lightningd: RpcServer) -
         assert "times are known to the nearest 15 seconds" in end(process)
 
 
-@pytest.mark.parametrize("answer", [None, b'{"jsonrpc": "2.0", "resu', b"{" * 2**20])
+@pytest.mark.parametrize(
+    "answer",
+    [None, b'{"jsonrpc": "2.0", "resu', b"{" * 2**20],
+    ids=["nothing", "half an answer", "a mebibyte"],
+)
 @pytest.mark.parametrize("method", ["notifications", "wait", "listpeers", "listpeerchannels"])
 @pytest.mark.usefixtures("events")
 def test_a_frozen_or_stalling_lightningd_does_not_hold_up_the_end(

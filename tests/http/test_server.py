@@ -278,7 +278,7 @@ def test_half_requests_cost_no_threads_and_no_answers(server: Server, page: Page
     clients = [connect(server, b"GET /met") for _ in range(200)]
     wait_for_the_loop(server)
     assert get(server, "/") == "1"
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     close(server)
     assert [rest(client) for client in clients] == [b""] * 200
     assert page.asked == ["GET"]

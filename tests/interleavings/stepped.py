@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,7 @@ from chanfitness.core.selector import Selector
 from chanfitness.core.session import Session
 from chanfitness.core.watchable_queue import WatchableQueue
 
+from ..support.stores import WAIT
 from .stepping import CHANGE, ENABLE, LOOK, Party, Touches, here
 
 _NOT_NAMED_AFTER = {__file__, queue.__file__}
@@ -341,7 +343,14 @@ class SteppedWatchableQueue(Stepped, WatchableQueue):
 
 @contextmanager
 def stepped() -> Iterator[None]:
-    """Put the replacements in place, inside it and inside a run."""
+    """Put the replacements in place, inside it and inside a run.
+
+    A thread that an earlier test left behind would meet them, so it must have ended.
+    """
+    for thread in threading.enumerate():
+        if thread.name.startswith("chanfitness"):
+            thread.join(WAIT)
+            assert not thread.is_alive(), f"{thread} was left behind"
     with ExitStack() as stack:
         for name, stepped_one in {
             "threading.Lock": Lock,
