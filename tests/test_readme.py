@@ -11,13 +11,14 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chanfitness import OpenChannel, Vertex
 from chanfitness.commands.arguments import parse
 from chanfitness.commands.main import main
 
 from .support.cln_messages import channel_id, channels, entry, peers
-from .support.documents import DOCUMENTS, README, blocks, shell_lines, typed
+from .support.documents import DOCUMENTS, README, blocks, column_after, shell_lines, typed
 from .support.fake_lightningd import RpcServer
 from .support.fake_lnd import METHODS, FakeLnd
 from .support.lnd_nodes import make_lnddir
@@ -32,6 +33,8 @@ SESSIONS = dict.fromkeys(
 SHELL = [words for text in DOCUMENTS.values() for words in shell_lines(text)]
 SHELL += [words for session in SESSIONS for words, _ in typed(session) if words[0] != "chanfitness"]
 RECORDING = resources.files("chanfitness") / "recording" / "samples" / "lnd-simnet.jsonl"
+DATABASE = "/data/fitness.db"
+"""That of the container."""
 
 
 @pytest.fixture
@@ -170,9 +173,59 @@ def test_reckless_installs_a_plugin_that_exists() -> None:
     assert (ROOT / "contrib" / "reckless" / name / f"{name}.py").is_file()
 
 
+INSTALLED = "/opt/chanfitness/bin/"
+
+
+def test_the_compose_files_are_used_as_they_are() -> None:
+    lines = lines_for("docker")
+    assert {tuple(line[:2]) for line in lines} == {("compose", "-f")}
+    for _, _, path, what, *arguments in lines:
+        composed = yaml.safe_load((ROOT / path).read_text())
+        if what == "exec":
+            service, program, *rest = [each for each in arguments if each != "-T"]
+            assert service in composed["services"]
+            assert program == "chanfitness"
+            assert parse(rest[: rest.index(">")] if ">" in rest else rest).path == DATABASE
+    (exported,) = lines_for("export")
+    composed = (ROOT / "contrib/docker/compose.lnd.yml").read_text()
+    required = set(re.findall(r"\$\{(\w+):\?", composed))
+    assert {each.partition("=")[0] for each in exported} == required
+
+
+@pytest.mark.parametrize("kind", ["lnd", "cln"])
+def test_each_variable_of_a_compose_file_is_documented(kind: str) -> None:
+    composed = (ROOT / f"contrib/docker/compose.{kind}.yml").read_text()
+    comment, text = composed.partition("\nname:")[0], DOCUMENTS["docs/containers.rst"]
+    table = text.partition(f"``compose.{kind}.yml`` runs")[2]
+    variables = dict.fromkeys(re.findall(r"\$\{(\w+)", composed))
+    assert sorted(column_after(table)) == sorted(variables)
+    assert set(variables) <= set(re.findall(r"\b[A-Z]+_[A-Z]+\b", comment))
+
+
+def test_the_unit_is_installed_as_its_comment_says() -> None:
+    """For lnd: the comment of the other unit differs in its name and its extras."""
+    unit = ROOT / "contrib/systemd/chanfitness-lnd.service"
+    (copied,) = lines_for("cp")
+    assert ROOT / copied[0] == unit
+    assert {words[-1] for words in lines_for("systemctl")} == {unit.stem}
+    (shown,) = lines_for(f"{INSTALLED}chanfitness")
+    assert parse(shown).path == "/var/lib/chanfitness/fitness.db"
+    typed_in = [f"{name} {' '.join(words)}" for name, *words in SHELL if name.startswith(INSTALLED)]
+    comment = unit.read_text().partition("\n[Unit]")[0].replace("'", "")
+    assert all(line in comment for line in typed_in)
+
+
+@pytest.mark.parametrize("kind", ["lnd", "cln"])
+def test_a_unit_installs_the_checkout_with_extras_that_exist(kind: str) -> None:
+    unit = (ROOT / f"contrib/systemd/chanfitness-{kind}.service").read_text()
+    (shown,) = re.findall(r"pip install '\.\[(.+)\]'", unit)
+    assert set(shown.split(",")) <= extras()
+
+
 def test_each_block_is_of_a_kind_that_is_checked() -> None:
-    checked = {"make", "lightning-cli", "lncli", "pip", "reckless"}
-    known = {"python3", ".", "lightningd", "shtab"}
+    checked = {"make", "lightning-cli", "lncli", "pip", "reckless", "docker", "export", "cp"}
+    checked |= {"systemctl", f"{INSTALLED}pip", f"{INSTALLED}chanfitness"}
+    known = {"python3", ".", "lightningd", "shtab", "git", "cd", "journalctl"}
     assert {words[0] for words in SHELL} == checked | known
     kinds = {
         kind for each in DOCUMENTS.values() for kind in re.findall(r"code-block:: (\w+)", each)
