@@ -83,7 +83,10 @@ class Config:
     With None ``get_history`` raises. Totals are exact for ever, whatever is kept.
     """
     history_limit: int = 10_000
-    """How many changes of a peer are kept one by one; of older ones a checkpoint a day is."""
+    """How many changes of a peer are kept one by one.
+
+    Of older changes, one checkpoint a day is kept.
+    """
     flap_factor: float = FACTOR
     """A peer's flap count is multiplied by this for each ``flap_period`` without a flap.
 

@@ -399,15 +399,15 @@ class MonitoringResumedEvent(_ListsEvent):
 
     A known channel that is not listed has closed. An unknown one that is listed begins now.
 
-    A source puts the events that arrive while it waits for the lists as they come, and this
-    event after them.
+    While a source waits for the lists, it puts each event as it arrives. It puts this event
+    after them.
 
     Args:
         open_channels: The open channels.
         online_peers: The peers that are online.
-        at: When the lists were asked for. An event of a peer or a channel that is later
-            than ``at`` wins over the lists. Without ``at`` the lists win over all earlier
-            events.
+        at: When the lists were asked for, by the store's clock. If an event that was put
+            before this one is later than ``at``, its peer or channel is as that event says,
+            and not as listed. Without ``at`` the lists win over all earlier events.
     """
 
     __slots__ = ()
@@ -425,7 +425,8 @@ class SnapshotEvent(_ListsEvent):
     Args:
         open_channels: The open channels.
         online_peers: The peers that are online.
-        at: As for :class:`MonitoringResumedEvent`, like the order of puts.
+        at: As for :class:`MonitoringResumedEvent`. As there, put the events that arrived
+            meanwhile before this one.
     """
 
     __slots__ = ()

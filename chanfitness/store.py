@@ -98,7 +98,8 @@ class ChannelEventStore:
                 ``StorageInUseError`` (another store writes it), ``StorageCorruptError`` (it is
                 damaged, or no database of ours), ``StorageVersionError`` (a newer version
                 wrote it), ``StorageUnwritableError`` (no permission, or the disk is full).
-            NodeError: The node refuses us for good; of the sources in ``chanfitness.nodes``.
+            NodeError: The node refuses us for good. Only the sources in ``chanfitness.nodes``
+                raise it.
             ChanFitnessError: gevent or eventlet has replaced threads and queues.
             TypeError: ``updates`` of a subscription is no ``queue.Queue``, or the snapshot
                 holds something that is no channel.
@@ -205,10 +206,10 @@ class ChannelEventStore:
         """Handle everything that was put before, then end for good. Never raises.
 
         It may be called before ``start()``, during it, twice, and by many threads at once.
-        Each call returns when the loop has ended. It returns at once where waiting would be
-        for itself: on the loop's thread, on the storage's writer (in a log handler, say), in
-        a callable of the config, and in a signal handler that interrupts ``start()``,
-        ``stop()`` or an update that is being sent.
+        Each call returns when the loop has ended. It returns at once where it would otherwise
+        wait for its own caller: on the loop's thread, on the storage's writer thread (in a log
+        handler, say), in a callable of the config, and in a signal handler that interrupts
+        ``start()``, ``stop()`` or an update that is being sent.
         """
         with self._lock:
             self._state, session = _STOPPED, self._session
@@ -296,8 +297,8 @@ class ChannelEventStore:
 
         Args:
             windows: In any order; None: all that is known.
-            unless: An earlier overview. If nothing happened since but that time passed, the
-                answer is an empty list, and costs no history.
+            unless: An earlier overview. If since then nothing has changed except the time, the
+                answer is an empty list, and no history is computed.
             timeout: As for :meth:`get_chan_info`.
 
         Raises:

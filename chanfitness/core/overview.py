@@ -61,8 +61,9 @@ class ClosedChannel(NamedTuple):
 class Overview(NamedTuple):
     """A snapshot of all channels and peers, as of one moment.
 
-    Over a window, the sums in ``channels`` are of that window. The tuples that only a
-    snapshot of a database or over a window has are empty elsewhere.
+    In a snapshot over a window, the sums in ``channels`` are those of the window. Some tuples
+    are only filled in a snapshot of a database, or in one over a window. In others they are
+    empty.
 
     Args:
         as_of: The moment of the snapshot (UTC).
