@@ -58,7 +58,7 @@ class ClnNode:
     """
 
     fault: NodeError | None = None
-    """Always None: the subscription does not end by itself."""
+    """Always None, since the subscription does not end by itself."""
 
     def __init__(
         self,
