@@ -162,7 +162,8 @@ def test_a_copy_of_the_reckless_folder_runs_by_itself(tmp_path: Path) -> None:
     copy = tmp_path / "source/chanfitness-cln"
     shutil.copytree(RECKLESS, copy)
     assert (copy / "chanfitness/nodes/cln/plugin.py").is_file()
-    told = run(sys.executable, str(copy / SCRIPT.name), cwd=tmp_path)
+    # Without the environment, in which coverage would measure the copy as the package.
+    told = run("env", "-i", sys.executable, str(copy / SCRIPT.name), cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "chanfitness-history" in told.stdout
 
