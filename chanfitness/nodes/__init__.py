@@ -1,1 +1,1 @@
-"""Real nodes as sources: each needs an extra of its own, see the README."""
+"""Real nodes as sources of a store's events."""

@@ -13,16 +13,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-import threading
 from typing import Any
 
-from typing_extensions import Self
-
 from ...checks import quoted
-from ...clock import Clock, SteadyClock
 from ...config import NOT_YET_KNOWN, Config, NotYetKnown, Subscription
 from ...errors import NodeError, ShuttingDownError
 from ...logs import Log
+from ..source import Source
 from .channel_ids import ChannelIds, NoStorage
 from .outside_watcher import OutsideWatcher
 from .rpc_client import LightningRpc, NoAnswerError, RefusedError, RpcError
@@ -38,7 +35,7 @@ _NETWORK_NAME = re.compile(r"[a-z0-9-]+")
 _PATIENCE = 3.0  # seconds to wait for an answer that tells a lightningd from another server
 
 
-class ClnNode:
+class ClnNode(Source):
     """One lightningd as the source of a store's events.
 
     While lightningd restarts, is frozen or is away, monitoring is paused as of its last sign
@@ -67,29 +64,14 @@ class ClnNode:
         lightning_dir: StrPath | None = None,
         network: str | None = None,
     ) -> None:
+        super().__init__()
         self._path = _socket_path(rpc_file, lightning_dir, network)
         self._probe = LightningRpc(self._path, _PATIENCE)
-        self._lock = threading.Lock()  # guards changes of what follows
-        self._clock: Clock = SteadyClock()
         self._storage: ChannelIds = NoStorage()
         self._watcher: OutsideWatcher | None = None
-        self._closed = False
 
     def config(self, **options: Any) -> Config:
-        """Return a :class:`~chanfitness.Config` for this node.
-
-        Its clock dates the events that this node puts from now on.
-
-        Args:
-            options: The other fields of the config.
-        """
-        config = Config(
-            subscribe_channel_events=self.subscribe,
-            subscribe_peer_events=self.subscribe,
-            get_open_channels=self.get_open_channels,
-            **options,
-        )
-        self._clock = config.clock
+        config = super().config(**options)
         self._storage = NoStorage() if config.storage is None else config.storage
         return config
 
@@ -130,12 +112,6 @@ class ClnNode:
         if self._watcher is not None:
             self._watcher.stop()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
     def _check(self) -> None:
         """Raise ``NodeError`` for a fault that does not pass by itself."""
         path = self._path
@@ -161,7 +137,7 @@ class ClnNode:
         except OSError as error:
             raise NodeError(f"cannot use the socket {path!a}: {error}") from None
         try:
-            self._probe.call("notifications", {"enable": False}, {})
+            self._probe.probe()
         except (NoAnswerError, RefusedError):
             pass  # lightningd may be starting, or be an old version
         except RpcError as error:

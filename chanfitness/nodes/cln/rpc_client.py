@@ -12,8 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from ...checks import quoted
 from ...errors import ChanFitnessError
@@ -81,12 +81,8 @@ class LightningRpc:
             "filter": fields,
         }
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                self._take(connection)
-                try:
-                    answer = self._ask(connection, json.dumps(question).encode() + _END)
-                finally:
-                    self._release()
+            with self._connected() as connection:
+                answer = self._ask(connection, json.dumps(question).encode() + _END)
         except (OSError, ValueError, RecursionError) as error:
             kind = NoAnswerError if isinstance(error, OSError) else RpcError
             raise kind(f"{method}: no answer from lightningd: {quoted(str(error))}") from None
@@ -100,19 +96,20 @@ class LightningRpc:
 
         That is a ``ConnectionAbortedError`` after :meth:`abort`.
         """
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                self._take(connection)
-            finally:
-                self._release()
+        with self._connected():
+            pass
+
+    def probe(self) -> None:
+        """Make a trivial call, and raise as :meth:`call`.
+
+        It turns notifications off on a new connection, where they are off already.
+        """
+        self.call("notifications", {"enable": False}, {})
 
     def is_answered(self) -> bool:
-        """Return whether lightningd answers a trivial call.
-
-        The call turns notifications off on a new connection, where they are off already.
-        """
+        """Return whether lightningd answers a trivial call."""
         try:
-            self.call("notifications", {"enable": False}, {})
+            self.probe()
         except RpcError as error:  # an error may be an answer, too
             return not isinstance(error, NoAnswerError)
         return True
@@ -125,20 +122,24 @@ class LightningRpc:
                 with suppress(OSError):  # gone already
                     self._connection.shutdown(socket.SHUT_RDWR)
 
-    def _take(self, connection: socket.socket) -> None:
+    @contextmanager
+    def _connected(self) -> Iterator[socket.socket]:
+        """Yield a connection that :meth:`abort` shuts down."""
         # Socket paths have a length limit. The relative path may be shorter: lightningd runs
         # its plugins in the directory of its socket.
         path = min(self._path, os.path.relpath(self._path), key=len)
-        connection.settimeout(self._timeout)
-        connection.connect(path)
-        with self._lock:
-            if self._aborted:
-                raise ConnectionAbortedError("aborted")
-            self._connection = connection
-
-    def _release(self) -> None:
-        with self._lock:
-            self._connection = None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(self._timeout)
+            connection.connect(path)
+            with self._lock:
+                if self._aborted:
+                    raise ConnectionAbortedError("aborted")
+                self._connection = connection
+            try:
+                yield connection
+            finally:
+                with self._lock:
+                    self._connection = None
 
     def _ask(self, connection: socket.socket, question: bytes) -> dict[str, object]:
         deadline = self._monotonic() + self._timeout

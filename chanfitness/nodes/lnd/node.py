@@ -11,22 +11,18 @@ Needs ``pip install 'chanfitness[lnd]'``.
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable
-from typing import Any
 
-from typing_extensions import Self
-
-from ...clock import Clock, SteadyClock
-from ...config import Config, NotYetKnown, Subscription
+from ...config import NotYetKnown, Subscription
 from ...errors import NodeError, ShuttingDownError
 from ..backoff import Backoff
 from ..inbox import Inbox
+from ..source import Source
 from .settings import StrPath, resolve
 from .watch import Watch
 
 
-class LndNode:
+class LndNode(Source):
     """One lnd as the source of a store's events.
 
     TLS is always verified. The node calls only ``SubscribeChannelEvents``,
@@ -66,6 +62,7 @@ class LndNode:
         network: str | None = None,
         macaroonpath: StrPath | None = None,
     ) -> None:
+        super().__init__()
         self._settings = resolve(
             rpcserver=rpcserver,
             lnddir=lnddir,
@@ -76,29 +73,9 @@ class LndNode:
         self.backoff = Backoff()
         self.patience = 10.0
         self.make_inbox: Callable[[], Inbox] = queue.SimpleQueue  # for tests to replace
-        self._lock = threading.Lock()  # guards changes of what follows
-        self._clock: Clock = SteadyClock()
         self._watch: Watch | None = None
-        self._closed = False
 
-    def config(self, **options: Any) -> Config:
-        """Return a :class:`~chanfitness.Config` for this node.
-
-        Its clock dates the events that this node puts from now on.
-
-        Args:
-            options: The other fields of the config.
-        """
-        config = Config(
-            subscribe_channel_events=self.subscribe_channel_events,
-            subscribe_peer_events=self.subscribe_peer_events,
-            get_open_channels=self.get_open_channels,
-            **options,
-        )
-        self._clock = config.clock
-        return config
-
-    def subscribe_channel_events(self) -> Subscription:
+    def subscribe(self) -> Subscription:
         """Connect, unless connected, and return the one subscription, to both kinds of events.
 
         A cancelled subscription is replaced by a new one.
@@ -109,9 +86,13 @@ class LndNode:
         """
         return self._subscribed()
 
+    def subscribe_channel_events(self) -> Subscription:
+        """Return the same object as :meth:`subscribe`."""
+        return self.subscribe()
+
     def subscribe_peer_events(self) -> Subscription:
-        """Return the same object as :meth:`subscribe_channel_events`."""
-        return self._subscribed()
+        """Return the same object as :meth:`subscribe`."""
+        return self.subscribe()
 
     def get_open_channels(self) -> NotYetKnown:
         """Return ``NOT_YET_KNOWN``: the open channels come as an event.
@@ -137,12 +118,6 @@ class LndNode:
             self._closed = True
         if self._watch is not None:
             self._watch.cancel()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def _subscribed(self) -> Watch:
         with self._lock:
