@@ -259,6 +259,11 @@ Moment = datetime.datetime | Reading
 """The time of a put, with its date in UTC."""
 
 
+def date_of(moment: Moment) -> datetime.datetime:
+    """Return the date of a moment, in UTC."""
+    return moment.utc if isinstance(moment, Reading) else moment
+
+
 def reader(clock: Clock) -> Callable[[], Moment]:
     """Return a function that reads ``clock`` as a :data:`Moment`."""
     now = clock.now

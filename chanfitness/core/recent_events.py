@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 
-from ..clock import Moment, Reading
+from ..clock import Moment, date_of
 from ..wire import OutPoint, Vertex
 
 _LONGEST_ANSWER = datetime.timedelta(minutes=5)  # no source waits longer for lists
@@ -36,13 +36,13 @@ class RecentEvents:
     def note(self, key: Key, moment: Moment, at: datetime.datetime | None) -> None:
         """Note an event that was put at ``moment``; ``at``: the event's own time."""
         told = self._told
-        told[key] = moment if at is None else min(_utc(moment), at)
+        told[key] = moment if at is None else min(date_of(moment), at)
         if len(told) >= self._many:
-            self._forget_some(_utc(moment))
+            self._forget_some(date_of(moment))
 
     def since(self, at: datetime.datetime) -> set[Key]:
         """Return the peers and channels with an event later than ``at``."""
-        return {key for key, told in self._told.items() if _utc(told) > at}
+        return {key for key, told in self._told.items() if date_of(told) > at}
 
     def clear(self) -> None:
         """Forget all events, when every later list is newer than they are."""
@@ -52,12 +52,8 @@ class RecentEvents:
         """Forget events too old to matter, and all strangers but the last few."""
         oldest = now - _LONGEST_ANSWER
         strangers = [key for key in self._told if not self._is_known(key)]
-        strangers.sort(key=lambda key: _utc(self._told[key]))
-        forgotten = {key for key, told in self._told.items() if _utc(told) < oldest}
+        strangers.sort(key=lambda key: date_of(self._told[key]))
+        forgotten = {key for key, told in self._told.items() if date_of(told) < oldest}
         for key in forgotten.union(strangers[:-_STRANGERS]):
             del self._told[key]
         self._many = max(2 * len(self._told), _MANY)
-
-
-def _utc(moment: Moment) -> datetime.datetime:
-    return moment.utc if isinstance(moment, Reading) else moment

@@ -29,7 +29,16 @@ from collections.abc import Callable, Container, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..clock import FIRST_DATE, LAST_DATE, Moment, Reading, before, nearest_utc, shifted
+from ..clock import (
+    FIRST_DATE,
+    LAST_DATE,
+    Moment,
+    Reading,
+    before,
+    date_of,
+    nearest_utc,
+    shifted,
+)
 from .blind_spans import FILLED_IN, SUSPENDED, BlindCauses, BlindSpan, BlindTime
 
 _ZERO = datetime.timedelta(0)
@@ -105,7 +114,7 @@ class Timeline:
         position: datetime.timedelta
         position = self._follow(moment) if type(moment) is Reading else moment - self._zero
         if at is not None:
-            position -= max(_utc(moment) - nearest_utc(at), _ZERO)
+            position -= max(date_of(moment) - nearest_utc(at), _ZERO)
         if position > self._last:
             self._last = position
         return self._standing if self.paused else self._last, self.segment
@@ -121,7 +130,7 @@ class Timeline:
             return now
         position: datetime.timedelta
         position = self._position_of(moment) if type(moment) is Reading else moment - self._zero
-        position -= max(_utc(moment) - nearest_utc(at), _ZERO)
+        position -= max(date_of(moment) - nearest_utc(at), _ZERO)
         least = bound[0] if bound[1] == segment else self._began
         return min(max(position, least), latest), segment
 
@@ -157,7 +166,7 @@ class Timeline:
 
         At most back to the last seen moment. The next resume is at the new moment.
         """
-        latest, floor = _utc(moment), self.seen_until()
+        latest, floor = date_of(moment), self.seen_until()
         since = min(nearest_utc(since), latest)
         then = _before(moment, latest - (since if floor is None else max(since, floor)))
         if self._standing == self._began:  # nothing was seen in this segment: move its begin
@@ -177,7 +186,7 @@ class Timeline:
             now = self._latest_moment()  # a later reading may have been handled already
             self._end_segment()
             self._begin(now, self._last)
-            self.causes.add(self.segment, _utc(now), SUSPENDED, self.concerned())
+            self.causes.add(self.segment, date_of(now), SUSPENDED, self.concerned())
             position = self._position_of(reading)
         return position
 
@@ -211,7 +220,7 @@ class Timeline:
 
     def latest_date(self) -> datetime.datetime:
         """Return the date of the latest item. It advances also while paused."""
-        return _utc(self._latest_moment())
+        return date_of(self._latest_moment())
 
     def seen_until(self) -> datetime.datetime | None:
         """Return the date until which time was seen; None if it never was."""
@@ -360,10 +369,6 @@ class Timeline:
             ahead = self._position_of(latest) - self._last
             return Reading(shifted(latest.utc, -ahead), latest.seen - ahead, latest.asleep)
         return self._present_date(self._last)
-
-
-def _utc(moment: Moment) -> datetime.datetime:
-    return moment.utc if isinstance(moment, Reading) else moment
 
 
 def _before(moment: Moment, by: datetime.timedelta) -> Moment:

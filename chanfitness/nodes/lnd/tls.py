@@ -14,11 +14,12 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from typing import Any
 
 _CONNECT_SECONDS = 20
 _CHUNK = 2**16  # bytes
 
-_Addresses = list[tuple[socket.AddressFamily, object]]
+_Addresses = list[tuple[socket.AddressFamily, Any]]
 
 
 class TlsConnection:
@@ -115,10 +116,10 @@ class TlsConnection:
         else:
             self._resolved.put([(family, address) for family, _, _, _, address in found])
 
-    def _connect(self, address: object) -> None:
+    def _connect(self, address: Any) -> None:
         self._socket.setblocking(False)
         with suppress(BlockingIOError):
-            self._socket.connect(address)  # type: ignore[arg-type]
+            self._socket.connect(address)
         poll = select.poll()
         poll.register(self._socket, select.POLLOUT)
         poll.register(self._closing, select.POLLIN)
