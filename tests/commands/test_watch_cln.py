@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def events(lightningd: RpcServer) -> NetworkEvents:
 
 
 def set_online(rpc: RpcServer, online: bool) -> None:
-    """Set whether Alice is online."""
+    """Set whether Alice is online in the lists; lightningd records the event first."""
     channel = entry(ID_1, CHANNEL_1, ALICE, peer_connected=online, reestablished=online)
     rpc.listings = {
         "listpeers": peers(ALICE) if online else peers(offline=(ALICE,)),
@@ -110,10 +111,10 @@ def test_events_are_printed_recorded_and_saved_and_blind_time_is_filled_in(
     with Pipe() as output, command(lightningd, output, *options) as process:
         (started,) = next_of(output, "monitoring_started")
         assert started["online_peers"] == [str(ALICE)]
-        set_online(lightningd, False)
+        events.hold(partial(set_online, lightningd, False))
         events.add("disconnect", ALICE)
         next_of(output, "peer_offline", "channel_inactive")
-        set_online(lightningd, True)
+        events.hold(partial(set_online, lightningd, True))
         events.add("connect", ALICE)
         next_of(output, "peer_online", "channel_active")
         end(process)
