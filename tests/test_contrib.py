@@ -1,4 +1,4 @@
-"""What is under contrib/, checked with the tools of those who will read it."""
+"""The files under contrib/, checked by the programs that read them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAXIMUM_EXPOSED = 15
 
 
 def check(*command: str, given: str = "") -> str:
-    """What a tool prints, which must be content with what it is ``given``."""
+    """Return the output of a program that must accept its input ``given``."""
     ended = subprocess.run(
         command, input=given, capture_output=True, text=True, timeout=WAIT, check=False
     )

@@ -45,14 +45,14 @@ from .support.values import ALICE, BOB, CHANNEL_1, CHANNEL_2
 COMMANDS = DOCUMENTS["docs/commands.rst"]
 SAMPLE = str(ROOT / "chanfitness/recording/samples/lnd-simnet.jsonl")
 OF_OTHERS = {"--help", "--profile"}
-"""That of every command, and one of the benchmarks."""
+"""The options of all commands, and one of the benchmarks."""
 
 
 # Options
 
 
 def leaves(parser: argparse.ArgumentParser, *path: str) -> Iterator[tuple[str, set[str]]]:
-    """Each command without commands of its own: its name, and its options."""
+    """Return each command without subcommands: its name, and its options."""
     options: set[str] = set()
     subparsers = {}
     for action in parser._actions:
@@ -66,7 +66,7 @@ def leaves(parser: argparse.ArgumentParser, *path: str) -> Iterator[tuple[str, s
 
 
 def test_the_reference_has_the_options_of_each_command() -> None:
-    """Sphinx makes them of the parser, a directive for each command."""
+    """Sphinx generates them from the parser, by a directive for each command."""
     assert sorted(re.findall(r":path: (.+)", COMMANDS)) == sorted(
         name for name, _ in leaves(make_parser())
     )
@@ -216,7 +216,7 @@ def test_each_link_of_the_readme_leads_to_a_file() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_each_file_that_is_named_exists(name: str) -> None:
-    """As far as it is one of the project's."""
+    """Only files of the project are checked."""
     folders = ("chanfitness/", "contrib/", "docs/", "tests/", "benchmarks/")
     for literal in literals(DOCUMENTS[name]):
         if literal.startswith(folders) and "NAME" not in literal and literal != "docs/build":

@@ -135,7 +135,7 @@ class Soak:
         file, log = (os.stat(f"{self.path}{suffix}").st_size for suffix in ("", "-wal"))
         self.sizes.append(Size(self.simulation.now, self.age, ours, traced, file, log))
 
-    # What is stored.
+    # Storage.
 
     def rows_of_closed(self) -> list[ClosedRow]:
         """Return the channels that closed since the last call."""

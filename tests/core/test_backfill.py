@@ -74,13 +74,19 @@ def gone(
     return PeerOfflineEvent(channel.peer, left), PeerOnlineEvent(channel.peer, back)
 
 
+def lose(node: FakeNode, *, hours: int = 1) -> datetime:
+    """Lose the node after an hour, for some hours; return when."""
+    node.advance(hours=1)
+    lost = node.clock.now()
+    pause(node)
+    node.advance(hours=hours)
+    return lost
+
+
 def test_filled_in_time_counts_as_recorded(node: FakeNode) -> None:
     first, second = channels_of(node)
     with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        lost = node.clock.now()
-        pause(node)
-        node.advance(hours=1)
+        lost = lose(node)
         backfill(node, lost, *gone(first, lost, 15, 45))
         node.advance(hours=1)
         assert figures(store, first) == (3, 2.5)
@@ -95,10 +101,7 @@ def test_filled_in_time_counts_as_recorded(node: FakeNode) -> None:
 def test_time_before_the_record_stays_blind(node: FakeNode) -> None:
     first, second = channels_of(node)
     with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        lost = node.clock.now()
-        pause(node)
-        node.advance(hours=2)
+        lost = lose(node, hours=2)
         begun = lost + HOUR
         came = [PeerOnlineEvent(each.peer, begun + SECOND) for each in (first, second)]
         backfill(node, begun, *came, online=0)
@@ -113,10 +116,7 @@ def test_a_backfill_changes_neither_seen_time_nor_the_future(
 ) -> None:
     first, _ = channels_of(node)
     with running(ChannelEventStore(node.config)) as store:
-        node.advance(hours=1)
-        lost = node.clock.now()
-        pause(node)
-        node.advance(hours=1)
+        lost = lose(node)
         backfill(node, lost - ago, *gone(first, lost - ago, 0, 30))
         node.advance(hours=1)
         lifetime, uptime = figures(store, first)
@@ -131,10 +131,7 @@ def test_recorded_events_are_handled_as_one_item(node: FakeNode) -> None:
         replace(node.config, on_event=lambda event, at: asked.append((type(event), at)))
     )
     with running(store):
-        node.advance(hours=1)
-        lost = node.clock.now()
-        pause(node)
-        node.advance(hours=1)
+        lost = lose(node)
         backfill(node, lost, *gone(first, lost, 15, 45))
         store.get_overview()
     assert asked[1:] == [

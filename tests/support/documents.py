@@ -11,7 +11,7 @@ from .paths import ROOT
 README = ROOT / "README.rst"
 PAGES = sorted((ROOT / "docs").glob("*.rst"))
 DOCUMENTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in [README, *PAGES]}
-"""The text of each, by its name."""
+"""The texts by file name."""
 
 
 def blocks(language: str, document: str) -> list[str]:
@@ -34,7 +34,7 @@ def typed(session: str) -> list[tuple[list[str], str]]:
 
 
 def literals(document: str) -> list[str]:
-    """Return what stands between double backquotes, on one line each."""
+    """Return the literals (in double backquotes), each on one line."""
     return [" ".join(each.split()) for each in re.findall(r"``(.+?)``", document, re.DOTALL)]
 
 

@@ -1,4 +1,4 @@
-"""An HTTP/2 server over TLS that answers as a test says: well, badly, or not at all."""
+"""An HTTP/2 server over TLS whose answers a test decides."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from typing_extensions import Self
 from .fake_lnd import certificate
 
 Answer = Callable[[H2Connection, int], bytes | None]
-"""Answers the request with this number. What it returns is sent after that, as it is."""
+"""Answers the request with this number. Bytes that it returns are sent after the answer."""
 
 
 class Http2Server:
-    """Takes one connection. ``raw``: is sent in place of all that HTTP/2 would send."""
+    """Serves one connection. ``raw``: sent instead of HTTP/2, if given."""
 
     def __init__(
         self,

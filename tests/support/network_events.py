@@ -15,15 +15,15 @@ from .stores import WAIT
 UNKNOWN_SUBSYSTEM = Refusal(
     -32602, "subsystem: unknown subsystem: invalid token '\"networkevents\"'"
 )
-"""What a lightningd without such a record answers to ``wait``."""
+"""The answer to ``wait`` of a lightningd without such a record."""
 
 _Send = Callable[[object], object]
 
 
 class NetworkEvents:
-    """A record that grows as a test says; ``now`` dates it. Safe from any thread.
+    """A record to which a test adds events; ``now`` dates them. Safe from any thread.
 
-    A question that waits for an event is answered when it happens.
+    A question that waits for an event is answered when the event is added.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -35,15 +35,15 @@ class NetworkEvents:
         self._before_listing: Callable[[], object] = bool
 
     def answer(self, method: str, params: dict[str, Any]) -> object:
-        """The answer to one of its two methods."""
+        """Return the answer to ``wait`` or ``listnetworkevents``."""
         return self._wait(params["nextvalue"]) if method == "wait" else self._list(**params)
 
     def attach(self, rpc: RpcServer) -> None:
-        """Let a lightningd keep this record."""
+        """Make a lightningd answer from this record."""
         rpc.others["wait"] = rpc.others["listnetworkevents"] = self
 
     def add(self, kind: str, peer: Vertex, **more: object) -> int:
-        """Something happens now. Returns its number."""
+        """Add an event of now, and return its number."""
         with self._lock:
             self.latest += 1
             self.kept[self.latest] = {
@@ -61,7 +61,7 @@ class NetworkEvents:
             return self.latest
 
     def wait_until_read(self) -> None:
-        """Return when somebody who has read all events waits for the next."""
+        """Wait until a client that has read all events waits for the next."""
         with self._lock:
             assert self._lock.wait_for(
                 lambda: any(number > self.latest for number, _ in self._waiting), WAIT
@@ -73,11 +73,11 @@ class NetworkEvents:
             del self.kept[number]
 
     def hold(self, do: Callable[[], object]) -> None:
-        """Do something before the next events are listed; what it returns is the answer."""
+        """Call ``do`` before the next listing; a true result replaces the listing."""
         self._before_listing = do
 
     def hang_up(self) -> None:
-        """End the connections on which somebody waits, as lightningd does when it ends."""
+        """Close the connections of waiting clients, as lightningd does when it ends."""
         with self._lock:
             for _, send in self._waiting:
                 send(b"")

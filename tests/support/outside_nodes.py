@@ -1,4 +1,4 @@
-"""A lightningd that does what a test says, watched from outside, on one clock."""
+"""A fake lightningd, watched from outside, on the watcher's clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .stores import WAIT, Call, running
 
 
 class OutsideNode(Node):
-    """As :class:`Node`; nothing notifies of what happens, but ``events`` records it."""
+    """A :class:`Node` that records its network events in ``events`` and notifies nobody."""
 
     def __init__(self, directory: Path, rpc: RpcServer) -> None:
         super().__init__(directory, rpc)
@@ -32,28 +32,28 @@ class OutsideNode(Node):
         self.events.attach(rpc)
 
     def is_silent(self, silent: bool = True) -> None:
-        """It takes questions, and hangs up without an answer."""
+        """Hang up on questions without an answer, or answer again."""
         self.rpc.answer = (lambda method, params: b"") if silent else self.rpc.listed
         self.answers = not silent
 
     def end(self) -> None:
-        """It ends: all connections with it do, and it answers no more."""
+        """End lightningd with all its connections."""
         self.is_silent()
         self.events.hang_up()
         self.restart()
 
     def start(self) -> None:
-        """It starts, now."""
+        """Start lightningd now."""
         self.started = self.clock.now()
         self.is_silent(False)
 
     def is_old(self) -> None:
-        """It records no network events."""
+        """Be a lightningd without a record of network events."""
         self.rpc.others["wait"] = UNKNOWN_SUBSYSTEM
 
     @contextmanager
     def watched(self, **more: Any) -> Iterator[ChannelEventStore]:
-        """Watch it for a while; what happened when this returns has reached the store."""
+        """Watch the node; when this returns, the store has all events."""
         self.inbox = Inbox(self.clock)
         storage = SqliteStorage(self.database)
         self.outside = watcher = OutsideWatcher(
@@ -87,13 +87,13 @@ class OutsideNode(Node):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """The watcher is busy meanwhile, and what is read waits."""
+        """Keep the watcher busy, so that events wait."""
         with self.inbox.held():
             yield
         self.catch_up()
 
     def tell(self, topic: str, params: dict[str, Any]) -> None:
-        """Record what the record has of it."""
+        """Record a connect or a disconnect; other notifications leave no record."""
         if topic in ("connect", "disconnect"):
             self.events.add(topic, Vertex.parse(params["id"]))
         if self.outside is not None:
@@ -101,7 +101,7 @@ class OutsideNode(Node):
 
     @property
     def records(self) -> bool:
-        """Whether it records network events."""
+        """Whether lightningd records network events."""
         return self.rpc.others["wait"] is self.events
 
 

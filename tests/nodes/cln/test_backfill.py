@@ -38,6 +38,14 @@ def watch_for_an_hour(node: OutsideNode) -> None:
         node.let_pass(HOUR)
 
 
+def watch_a_reconnect(node: OutsideNode) -> None:
+    """Alice's channel is not reestablished when the watch ends."""
+    watch_for_an_hour(node)
+    with node.watched():
+        node.disconnect(ALICE)
+        node.connect(ALICE)
+
+
 def test_a_backfill_is_logged(node: OutsideNode, caplog: pytest.LogCaptureFixture) -> None:
     watch_for_an_hour(node)
     node.clock.advance(HOUR)
@@ -92,10 +100,7 @@ def test_a_channel_is_active_while_its_peer_is_connected(
 
 
 def test_a_channel_not_yet_reestablished_becomes_active_at_once(node: OutsideNode) -> None:
-    watch_for_an_hour(node)
-    with node.watched():
-        node.disconnect(ALICE)
-        node.connect(ALICE)
+    watch_a_reconnect(node)
     node.reestablish(ID_1)
     node.clock.advance(HOUR)
     with node.watched() as store:
@@ -103,10 +108,7 @@ def test_a_channel_not_yet_reestablished_becomes_active_at_once(node: OutsideNod
 
 
 def test_a_channel_inactive_now_was_inactive_before(node: OutsideNode) -> None:
-    watch_for_an_hour(node)
-    with node.watched():
-        node.disconnect(ALICE)
-        node.connect(ALICE)
+    watch_a_reconnect(node)
     node.clock.advance(HOUR)
     with node.watched() as store:
         assert store.get_chan_info(CHANNEL_1, timeout=WAIT).unusable == HOUR

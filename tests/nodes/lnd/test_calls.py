@@ -1,4 +1,4 @@
-"""gRPC over HTTP/2: what a server may say, and what none should."""
+"""The gRPC client, with valid and invalid answers of a server."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def answer(
 
 @contextmanager
 def connected(target: str) -> Iterator[Calls]:
-    """Calls whose connection is made, in a thread that has ended in the end."""
+    """Yield calls over a connection in a thread of its own, and check that it ends."""
     calls = Calls(target, authority().cert_pem.bytes())
     thread = threading.Thread(target=calls.run, name="calls", daemon=True)
     thread.start()
@@ -66,14 +66,14 @@ def connected(target: str) -> Iterator[Calls]:
 
 
 def begun(calls: Calls) -> queue.SimpleQueue[Answer]:
-    """Where the answer to a call comes."""
+    """Begin a call, and return the queue for its answer."""
     answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
     calls.begin_unary("/some.Service/Method", b"", [], answers.put)
     return answers
 
 
 def asked(server: Http2Server) -> Answer:
-    """The answer to one call."""
+    """Return the answer to one call."""
     with server, connected(server.target) as calls:
         return begun(calls).get(timeout=WAIT)
 
@@ -198,7 +198,7 @@ def test_a_server_that_ends_the_connection_ends_all_calls() -> None:
 
 @pytest.mark.parametrize("size", [1, 2**16])
 def test_an_answer_before_a_goodbye_counts(size: int) -> None:
-    """Though it comes in one piece with the goodbye, and with a frame after that."""
+    """The answer comes in one read with the goodbye, and another frame after that."""
 
     def answer_and_end(http: H2Connection, number: int) -> bytes:
         message = framed(bytes(size))
@@ -316,7 +316,7 @@ def test_a_look_up_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def full() -> Iterator[str]:
-    """Where the queue of connections is full, so that none is made and none is refused."""
+    """A listener with a full queue: a connection is neither made nor refused."""
     with ExitStack() as sockets:
         listener = sockets.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
